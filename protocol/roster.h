@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_PROTOCOL_ROSTER_H
+#define SANJI_PROTOCOL_ROSTER_H
+
+#include "protocol/act.h"
+#include "protocol/bundle.h"
+
+/* The roster: who is a node, where it stands, which keys it holds. A pure function of the set of
+ * trust acts held (PROTOCOL.md "Roster"): the order in which they arrived does not matter. */
+
+struct roster;
+
+struct roster_key {
+    struct key_id kid;
+    uint8_t sig[SIGN_PUB_LEN];
+    uint8_t seal[SEAL_PUB_LEN];
+    uint8_t tls[HASH_LEN];
+    bool current;     /* the newest key of its node */
+    bool ended;       /* rotated, cut or closed: valid only up to `heads` */
+    bool cut;         /* revoked */
+    size_t n_heads;   /* final heads while ended */
+    const struct act_head *heads;
+    struct sign_pub *pub; /* owned by the roster, never NULL */
+};
+
+enum node_state { NODE_ACTIVE, NODE_CUT, NODE_CLOSED };
+
+struct roster_node {
+    struct node_id id, up; /* up empty: the top */
+    int64_t lv;
+    const char *name, *area, *url; /* never NULL */
+    bool reg;
+    enum node_state state;
+    struct node_id steward;
+    int64_t quota_items, quota_bytes; /* 0: default */
+    size_t n_keys;
+    const struct roster_key *keys; /* newest last */
+    size_t n_former;
+    const struct node_id *former_up; /* parents before a move, oldest first */
+    int64_t acts;                    /* number of acts about it */
+    uint8_t last[HASH_LEN];          /* hash of its last act: the next act's `after` */
+    struct node_id enrolled_by;      /* signer of the node act; empty: root */
+};
+
+struct roster *roster_new(const uint8_t g[static HASH_LEN]); /* g: hash of root act version 1 */
+void roster_free(struct roster *r);
+
+/* Adds one act as found in the trust stream of `by` at (ep, seq, idx). Copies everything it needs.
+ * 0: kept (valid or waiting); SANJI_E_FEDERATION, SANJI_E_SPEC when it can never be valid. */
+int roster_add(struct roster *r, const struct act *a, const struct node_id *by, int64_t ep,
+               int64_t seq, int idx);
+/* Folds everything held; call after a batch of adds. *ret_changed tells whether anything differs. */
+int roster_fold(struct roster *r, bool *ret_changed);
+
+const struct roster_node *roster_node(const struct roster *r, const char *id);
+const struct roster_node *roster_top(const struct roster *r);
+size_t roster_count(const struct roster *r);
+const struct roster_node *roster_at(const struct roster *r, size_t i); /* sorted by id */
+const struct roster_key *roster_key(const struct roster *r, const char *node, const char *kid);
+const struct roster_key *roster_current_key(const struct roster *r, const char *node);
+const uint8_t *roster_g(const struct roster *r);
+/* g or a g this federation succeeded. */
+bool roster_knows_g(const struct roster *r, const uint8_t g[static HASH_LEN]);
+/* Root keys in force. */
+size_t roster_root_keys(const struct roster *r, const uint8_t (**ret_keys)[SIGN_PUB_LEN], int64_t *ret_k);
+/* Hash of the root act in force: the `after` of the next act about the root's subject chain. */
+int64_t roster_root_version(const struct roster *r);
+
+bool roster_is_ancestor(const struct roster *r, const char *anc, const char *node); /* proper */
+/* As above, also through former parents. */
+bool roster_was_ancestor(const struct roster *r, const char *anc, const char *node);
+/* Tree distance in hops; -1 when one is unknown. */
+int roster_distance(const struct roster *r, const char *a, const char *b);
+
+/* May `by` write to this audience at all? 0, SANJI_E_AUDIENCE, or SANJI_E_UNKNOWN_KEY when a node it
+ * names is not in the roster yet. */
+int roster_may_write(const struct roster *r, const char *by, const struct audience *aud);
+/* Is `peer` entitled to hold the stream (by, aud)? PROTOCOL.md "Entitlement". */
+bool roster_entitled(const struct roster *r, const char *by, const struct audience *aud,
+                     const char *peer);
+/* May this key sign this position? 0; SANJI_E_UNKNOWN_KEY wait; SANJI_E_REVOKED beyond its end.
+ * For an ended key the caller proves ancestry by chain: the listed head of the stream is returned
+ * (NULL: none listed, nothing of the stream is valid). */
+int roster_key_covers(const struct roster *r, const struct bundle *b, const struct roster_key **ret_key,
+                      const struct act_head **ret_limit);
+
+/* Acts that do not hold now, for display: why, and which. */
+typedef void roster_void_fn(const struct act *a, const char *by, int64_t seq, int err, void *arg);
+void roster_each_void(const struct roster *r, roster_void_fn *fn, void *arg);
+
+#endif
