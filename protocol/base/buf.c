@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one growable byte string. Every preimage, message and page is built in it, so its maximum is
- * the place where "too large" is decided, and the sticky error lets writers check once at the end. */
+ * the place where "too large" is decided, and the sticky error lets writers check once at the end.
+ */
 #include "protocol/base/buf.h"
 
 #include "protocol/base/err.h"

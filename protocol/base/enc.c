@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys, hashes and ids travel as text. If one value had two spellings, two nodes could disagree about
- * whether two texts are the same thing; so each decoder accepts only what the encoder writes. */
+/* Keys, hashes and ids travel as text. If one value had two spellings, two nodes could disagree
+ * about whether two texts are the same thing; so each decoder accepts only what the encoder writes.
+ */
 #include "protocol/base/enc.h"
 
 #include "protocol/base/err.h"

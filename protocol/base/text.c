@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading text strictly: the C library's converters skip spaces, accept signs, stop silently at the
- * first wrong byte and depend on the locale. Dates are computed here for the same reason, and because
- * this layer may know no clock and no time zone. */
+ * first wrong byte and depend on the locale. Dates are computed here for the same reason, and
+ * because this layer may know no clock and no time zone. */
 #include "protocol/base/text.h"
 
 #include "protocol/base/err.h"
@@ -172,7 +172,7 @@ struct unit {
 };
 
 static const struct unit duration_units[] = {
-    {"", 1000},       {"ms", 1},        {"s", 1000}, {"m", 60 * 1000},
+    {"", 1000},         {"ms", 1},           {"s", 1000}, {"m", 60 * 1000},
     {"h", 3600 * 1000}, {"d", 86400 * 1000}, {NULL, 0},
 };
 static const struct unit byte_units[] = {
