@@ -16,6 +16,7 @@ struct jw {
     struct buf *b;
     uint8_t depth;
     uint32_t has_member; /* bit per depth: a comma is due */
+    uint32_t is_obj;     /* bit per depth: an object, not an array */
     int err;
 };
 

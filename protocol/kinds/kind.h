@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_PROTOCOL_KINDS_KIND_H
+#define SANJI_PROTOCOL_KINDS_KIND_H
+
+#include "protocol/base/buf.h"
+#include "protocol/base/err.h"
+#include "protocol/bundle.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Record kinds are tables (PROTOCOL.md "Record kinds"). One file kinds/NAME.c each; validation,
+ * command line, API, pages and export follow from the table, and labels lie in node/text/ under
+ * kind.NAME and kind.NAME.FIELD. kinds.def lists them: adding a kind is one file and one line. */
+
+enum kf_type {
+    KF_TEXT,   /* one line, min..max code points, no control characters */
+    KF_LONG,   /* text with newlines */
+    KF_INT,    /* min..max */
+    KF_BOOL,
+    KF_ENUM,   /* one of `choices`, space separated */
+    KF_DATE,   /* YYYY-MM-DD */
+    KF_PERIOD, /* 2026, 2026-Q4, 2026-11 ... */
+    KF_NODE,   /* node id */
+    KF_AREA,   /* 2..12 digits, GB/T 2260 and statistics-bureau extensions */
+    KF_REF,    /* record id, soft reference "owner/id" or "id" */
+    KF_ENUMS,  /* array of choices, unique, min..max elements */
+    KF_TEXTS,  /* array of lines, min..max elements, each at most 80 code points */
+    KF_OBJ,    /* object checked by the kind's own check only */
+};
+
+enum {
+    KFF_REQ = 1,     /* required */
+    KFF_TITLE = 2,   /* the line shown in lists; at most one per kind */
+    KFF_SEARCH = 4,  /* goes into the search text */
+    KFF_LIST = 8,    /* a list column */
+    KFF_FILTER = 16, /* offered as list filter; stored in record_key */
+    KFF_STATE = 32,  /* the record's state, an ENUM; at most one */
+    KFF_SINCE = 64,  /* a DATE put fills with today when absent, and keeps on update */
+    KFF_AREA = 128,  /* the record's area; put fills it with the node's own when absent */
+    KFF_P1 = 256,    /* personal: only in sealed content or local records */
+};
+
+struct kind_field {
+    const char *name;
+    enum kf_type type;
+    int64_t min, max;
+    unsigned flags;
+    const char *choices; /* ENUM, ENUMS */
+};
+
+enum kind_owner { KO_ANY, KO_TOP, KO_MACHINE /* written by the node itself, not by people */ };
+enum kind_shape {
+    KS_STATE,  /* put and wd */
+    KS_EVENT,  /* ev only */
+    KS_SEALED, /* the inner form of sealed items, never on the wire by itself */
+};
+
+struct kind {
+    const char *name;
+    int major;
+    enum kind_shape shape;
+    enum kind_owner owner;
+    const char *audience; /* default: "fed", "sub" (own subtree), "up" (to the top) */
+    const char *audiences; /* allowed types, space separated: "fed sub up" */
+    const struct kind_field *fields;
+    size_t n_fields;
+    /* Meaning across fields, NULL for none. d has passed the field table. */
+    int (*check)(struct span d, struct fault *f);
+    bool in_export; /* appears in export-state */
+};
+
+extern const struct kind *const kinds[];
+extern const size_t kinds_n;
+
+/* By name alone ("listing") or name/major; NULL: unknown. */
+const struct kind *kind_find(const char *name);
+/* The whole check of an item's meaning: known kind and major (SANJI_E_VERSION), shape and op, audience
+ * type (SANJI_E_AUDIENCE), field table and check() (SANJI_E_SPEC with f->member). `top`: the writer is
+ * the federation's top node. */
+int kind_check_item(const struct item *it, enum aud_type aud, bool top, struct fault *f);
+/* Only the content. */
+int kind_check_content(const struct kind *k, struct span d, struct fault *f);
+/* Appends title / search text (title and every SEARCH field, separated by newlines); unescaped. */
+int kind_title(const struct kind *k, struct span d, struct buf *out);
+int kind_search_text(const struct kind *k, struct span d, struct buf *out);
+/* Value of the STATE / SINCE / AREA field, or of any field, as plain text; empty when absent. */
+int kind_field_text(const struct kind *k, struct span d, unsigned flag, struct buf *out);
+/* JSON description of one kind or all, for pages and --help: names, types, ranges, flags, choices. */
+int kind_describe(const struct kind *k, struct buf *out);
+
+#endif
