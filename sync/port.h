@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_SYNC_PORT_H
+#define SANJI_SYNC_PORT_H
+
+#include "protocol/bundle.h"
+#include "protocol/flow_referral.h"
+#include "protocol/ids.h"
+#include "protocol/kinds/kind.h"
+
+/* What the engine needs from outside: a store. Time and random bytes come with every step, transport
+ * is what the caller does with the engine's wishes (sync.h). node/store implements this on SQLite,
+ * tests/support/mem_store.c in memory; tests/support/store_suite.c is run against both.
+ *
+ * Every function returns 0 or a negative SANJI_E_*. Pointers handed to callbacks are valid during the
+ * call. A callback returning > 0 stops the walk without error, < 0 stops it with that error. */
+
+struct sync_stream_row {
+    int64_t no; /* the store's number of the stream, > 0, never reused */
+    struct stream_key key;
+    int64_t seq;          /* head; 0: nothing yet */
+    uint8_t id[HASH_LEN]; /* id of the head */
+    int64_t first;        /* lowest seq held without a gap up to the head */
+    bool frozen;          /* equivocation seen */
+};
+
+struct sync_bundle_row {
+    int64_t no, seq;
+    uint8_t id[HASH_LEN];
+    struct span frame; /* zstd frame as received or written */
+    int64_t ts;        /* writer's clock */
+    int64_t got;       /* receipt: this node's clock */
+    int64_t items, raw_bytes;
+    int type; /* enum bundle_type */
+};
+
+/* One item that passed every check, to be projected into the views. */
+struct sync_record {
+    int64_t no, seq;
+    int idx;
+    const struct stream_key *stream;
+    enum aud_type aud;
+    const char *owner; /* by, or for */
+    const struct item *item;
+    const struct kind *kind;
+    const uint8_t *leaf;
+    int64_t ts, got;
+};
+
+/* One referral event this node could open. */
+struct sync_sealed {
+    int64_t no, seq;
+    int idx;
+    const char *by, *id; /* writer, thread */
+    int64_t step, seen;
+    const char *peer;      /* the other party, seen from here */
+    enum ref_party who;    /* which party wrote it; I is the writer of `send` */
+    enum ref_event ev;
+    struct span d;         /* opened content, gated JSON object */
+    const char *on;        /* business date YYYY-MM-DD */
+    const uint8_t *leaf;
+    const uint8_t *cek;    /* 32 bytes: the thread's content key */
+    int64_t ts, got;
+};
+
+struct sync_store {
+    void *ctx;
+    int (*begin)(void *ctx);
+    int (*commit)(void *ctx); /* durable when it returns 0; after an error nothing of it holds */
+    void (*rollback)(void *ctx);
+
+    /* --- truth --- */
+    int (*streams)(void *ctx, int (*fn)(const struct sync_stream_row *row, void *arg), void *arg);
+    int (*stream_add)(void *ctx, const struct stream_key *key, int64_t *ret_no);
+    /* Inserts at head+1 (or anywhere, for a keyframe start) and moves the head. */
+    int (*bundle_put)(void *ctx, const struct sync_bundle_row *row);
+    int (*bundle_id)(void *ctx, int64_t no, int64_t seq, uint8_t ret_id[static HASH_LEN]);
+    /* Ascending from seq > after, until about max_bytes of frames (at least one). */
+    int (*bundles)(void *ctx, int64_t no, int64_t after, size_t max_bytes,
+                   int (*fn)(const struct sync_bundle_row *row, void *arg), void *arg);
+    int (*freeze)(void *ctx, int64_t no, const uint8_t held[static HASH_LEN], struct span other_line);
+    /* Small persistent values by name: tickets, invites, counters. get: SANJI_E_NOT_FOUND. */
+    int (*kv_get)(void *ctx, const char *key, struct buf *ret);
+    int (*kv_put)(void *ctx, const char *key, struct span value);
+    int (*kv_del)(void *ctx, const char *key);
+    int (*kv_each)(void *ctx, const char *prefix, int (*fn)(const char *key, struct span value, void *arg), void *arg);
+
+    /* --- views --- */
+    /* put / wd of a KS_STATE kind, by the rule of PROTOCOL.md section 5 (highest r; at equal r put
+     * beats withdraw, then the later (ep, seq, idx)); keeps the live digest of (by, aud). */
+    int (*record_put)(void *ctx, const struct sync_record *rec);
+    /* ev items: named (owner, id, r). SANJI_E_EXISTS when another leaf holds the name. */
+    int (*event_put)(void *ctx, const struct sync_record *rec);
+    int (*sealed_put)(void *ctx, const struct sync_sealed *ev);
+    int (*park)(void *ctx, int64_t no, int64_t seq, int idx, int reason, const char *member);
+    /* Called once after the items of one bundle: search index, statistics, anything per bundle. */
+    int (*bundle_applied)(void *ctx, int64_t no, int64_t seq);
+    /* The roster changed: the store may refresh its node view. */
+    int (*roster_changed)(void *ctx);
+    int (*live)(void *ctx, const char *by, const char *aud, struct live_digest *ret);
+};
+
+#endif
