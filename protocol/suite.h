@@ -60,6 +60,9 @@ int sign_pub_check(const uint8_t pub[static SIGN_PUB_LEN]);
 
 /* X25519 public key of a 32-byte secret. */
 int seal_pub_of(const uint8_t seed[static SEAL_SEED_LEN], uint8_t pub[static SEAL_PUB_LEN]);
+/* The key agreement alone, for test vectors; SANJI_E_OPEN when the result would be all zero. */
+int x25519_raw(const uint8_t seed[static SEAL_SEED_LEN], const uint8_t pub[static SEAL_PUB_LEN],
+               uint8_t out[static SEAL_PUB_LEN]);
 /* HPKE base mode, single shot. `eph` is the ephemeral secret key skE (from the caller's random).
  * ct is pt_n + 16 bytes. Errors: SANJI_E_OPEN when it does not open or a key is refused. */
 int hpke_seal(const uint8_t pub[static SEAL_PUB_LEN], const uint8_t eph[static SEAL_SEED_LEN],
