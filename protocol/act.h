@@ -18,8 +18,8 @@ enum act_type {
 };
 const char *act_type_name(enum act_type t);
 
-struct act_head { /* a final head listed by key, cut, close, handover; private streams by id alone */
-    const char *by;   /* handover only: whose trust stream */
+struct act_head { /* a final head listed by key, cut, move, close, handover; private streams by id alone */
+    const char *by;   /* handover and move only: whose trust stream */
     const char *aud;  /* absent for to: and self */
     int64_t ep, seq;  /* 0 when absent */
     uint8_t en[8];

@@ -45,10 +45,12 @@ struct roster_node {
 struct roster *roster_new(const uint8_t g[static HASH_LEN]); /* g: hash of root act version 1 */
 void roster_free(struct roster *r);
 
-/* Adds one act as found in the trust stream of `by` at (ep, seq, idx). Copies everything it needs.
- * 0: kept (valid or waiting); SANJI_E_FEDERATION, SANJI_E_SPEC when it can never be valid. */
+/* Adds one act as found in the trust stream of `by` at (ep, en, seq, idx). Copies everything it
+ * needs; the same position twice is a no-op. 0: kept (valid or waiting, of this federation or of one
+ * that may join it); SANJI_E_SPEC when it can never be valid there (another author's act),
+ * SANJI_E_SIZE beyond LIM_ACTS. `en` tells sibling epochs apart: heads listed by a cut name it. */
 int roster_add(struct roster *r, const struct act *a, const struct node_id *by, int64_t ep,
-               int64_t seq, int idx);
+               const uint8_t en[static 8], int64_t seq, int idx);
 /* Folds everything held; call after a batch of adds. *ret_changed tells whether anything differs. */
 int roster_fold(struct roster *r, bool *ret_changed);
 
@@ -79,8 +81,11 @@ int roster_may_write(const struct roster *r, const char *by, const struct audien
 bool roster_entitled(const struct roster *r, const char *by, const struct audience *aud,
                      const char *peer);
 /* May this key sign this position? 0; SANJI_E_UNKNOWN_KEY wait; SANJI_E_REVOKED beyond its end.
- * For an ended key the caller proves ancestry by chain: the listed head of the stream is returned
- * (NULL: none listed, nothing of the stream is valid). */
+ * For an ended key the listed head of the stream is returned as *ret_limit and the caller proves by
+ * chain that the bundle is its ancestor or itself; none listed is SANJI_E_REVOKED. Private streams
+ * are listed by id alone: a bundle that is no listed head itself and follows none gives
+ * SANJI_E_UNKNOWN_KEY with *ret_limit set (aud NULL): hold it until a listed head, or a bundle under
+ * a key in force, proves it by chain. *ret_limit is NULL for a key in force. */
 int roster_key_covers(const struct roster *r, const struct bundle *b, const struct roster_key **ret_key,
                       const struct act_head **ret_limit);
 
