@@ -13,6 +13,7 @@ enum {
     LIM_INFLATE_RATIO = 100,        /* per frame, once past 64 KiB */
     LIM_WRITE_ITEMS = 512,          /* what a writer puts into one bundle at most */
     LIM_WRITE_BYTES = 512 * 1024,
+    LIM_FRAME_OVERHEAD = 4096,      /* a frame may be so much larger than its content */
     LIM_DEPTH = 16,
     LIM_TOKENS = 4096,
     LIM_MEMBERS = 64,
