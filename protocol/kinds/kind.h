@@ -15,9 +15,9 @@
  * kind.NAME and kind.NAME.FIELD. kinds.def lists them: adding a kind is one file and one line. */
 
 enum kf_type {
-    KF_TEXT,   /* one line, min..max code points, no control characters */
-    KF_LONG,   /* text with newlines */
-    KF_INT,    /* min..max */
+    KF_TEXT, /* one line, min..max code points, no control characters */
+    KF_LONG, /* text with newlines */
+    KF_INT,  /* min..max */
     KF_BOOL,
     KF_ENUM,   /* one of `choices`, space separated */
     KF_DATE,   /* YYYY-MM-DD */
@@ -27,7 +27,8 @@ enum kf_type {
     KF_REF,    /* record id, soft reference "owner/id" or "id" */
     KF_ENUMS,  /* array of choices, unique, min..max elements */
     KF_TEXTS,  /* array of lines, min..max elements, each at most 80 code points */
-    KF_OBJ,    /* object checked by the kind's own check only */
+    KF_OBJ,    /* object or array, checked by the kind's own check */
+    KF_B64,    /* base64url of min..max bytes, one spelling */
 };
 
 enum {
@@ -54,7 +55,9 @@ enum kind_owner { KO_ANY, KO_TOP, KO_MACHINE /* written by the node itself, not 
 enum kind_shape {
     KS_STATE,  /* put and wd */
     KS_EVENT,  /* ev only */
+    KS_BOTH,   /* put, wd and ev */
     KS_SEALED, /* the inner form of sealed items, never on the wire by itself */
+    KS_VIEW,   /* derived at every node, for export and pages; never on the wire */
 };
 
 struct kind {
@@ -62,7 +65,7 @@ struct kind {
     int major;
     enum kind_shape shape;
     enum kind_owner owner;
-    const char *audience; /* default: "fed", "sub" (own subtree), "up" (to the top) */
+    const char *audience;  /* default: "fed", "sub" (own subtree), "up" (to the top) */
     const char *audiences; /* allowed types, space separated: "fed sub up" */
     const struct kind_field *fields;
     size_t n_fields;
@@ -76,9 +79,10 @@ extern const size_t kinds_n;
 
 /* By name alone ("listing") or name/major; NULL: unknown. */
 const struct kind *kind_find(const char *name);
-/* The whole check of an item's meaning: known kind and major (SANJI_E_VERSION), shape and op, audience
- * type (SANJI_E_AUDIENCE), field table and check() (SANJI_E_SPEC with f->member). `top`: the writer is
- * the federation's top node. */
+/* The whole check of an item's meaning: known kind and major and no unknown crit entry
+ * (SANJI_E_VERSION), shape and op, audience type (SANJI_E_AUDIENCE), owner (SANJI_E_AUTHORITY),
+ * field table and check() (SANJI_E_SPEC with f->member). `top`: the writer is the federation's top
+ * node. The item's text has passed the gate and item_parse(). Allocates nothing. */
 int kind_check_item(const struct item *it, enum aud_type aud, bool top, struct fault *f);
 /* Only the content. */
 int kind_check_content(const struct kind *k, struct span d, struct fault *f);
@@ -87,7 +91,11 @@ int kind_title(const struct kind *k, struct span d, struct buf *out);
 int kind_search_text(const struct kind *k, struct span d, struct buf *out);
 /* Value of the STATE / SINCE / AREA field, or of any field, as plain text; empty when absent. */
 int kind_field_text(const struct kind *k, struct span d, unsigned flag, struct buf *out);
-/* JSON description of one kind or all, for pages and --help: names, types, ranges, flags, choices. */
+/* One field by name; NULL: none. */
+const struct kind_field *kind_field_find(const struct kind *k, const char *name);
+/* Appends one field's value as plain text: numbers in decimal, arrays one element a line. */
+int kind_value_text(const struct kind_field *fld, struct span d, struct buf *out);
+/* JSON description of one kind (an object) or, k NULL, of all (an array), for pages and --help. */
 int kind_describe(const struct kind *k, struct buf *out);
 
 #endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_PROTOCOL_KINDS_CHOICES_H
+#define SANJI_PROTOCOL_KINDS_CHOICES_H
+
+/* Choice lists that several kinds share; a choice is added at the end and never renamed. */
+#define CH_RESOURCE "venue mentor course equipment space service visit fund"
+/* Whom the work serves or what it is about. */
+#define CH_FIELD                                                                                   \
+    "elderly disabled poverty youth women children family community environment health culture "   \
+    "education rights crisis volunteers party_building incubation other"
+/* The eight ways platforms serve each other. */
+#define CH_MODE "consult training agency team referral copublish cohost research"
+
+#endif

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The interpreter of field tables. It runs for every item a node receives, so it walks the gated
+ * text once, allocates nothing and decodes no string: lengths and forbidden characters are found in
+ * the escaped form. It must never trust the text beyond what the gate has proven: a value of the
+ * wrong type is the writer's fault, not ours. */
+#include "protocol/kinds/internal.h"
+
+#include "protocol/base/text.h"
+#include "protocol/ids.h"
+
+#include <string.h>
+
+enum { TEXTS_ELEMENT_MAX = 80 };
+
+int kind__wrong(struct fault *f, const char *member, const char *want)
+{
+    return fault_set(f, SANJI_E_SPEC, member, want);
+}
+
+struct span kind__plain(struct span d, const char *name)
+{
+    struct span v;
+    struct span s;
+    if (jcur_get(d, name, &v) && jcur_plain(v, &s)) {
+        return s;
+    }
+    return span_of(NULL, 0);
+}
+
+/* ---- strings ---- */
+
+struct text_scan {
+    size_t points; /* code points after unescaping */
+    bool control;  /* a character that may not be stored */
+    bool visible;  /* something else than white space */
+};
+
+/* Spaces of East Asian typing that are not ASCII: no-break, ideographic, zero width. */
+static bool is_wide_space(const uint8_t *p, size_t n)
+{
+    return (n == 2 && p[0] == 0xc2 && p[1] == 0xa0) ||
+           (n == 3 && p[0] == 0xe3 && p[1] == 0x80 && p[2] == 0x80) ||
+           (n == 3 && p[0] == 0xe2 && p[1] == 0x80 && p[2] >= 0x80 && p[2] <= 0x8f) ||
+           (n == 3 && p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf);
+}
+
+static size_t sequence_len(uint8_t lead)
+{
+    return lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+}
+
+/* A backslash at p: in protocol form \" \\ \b \f \n \r \t or \u00xx (always a control). */
+static size_t scan_escape(const uint8_t *p, size_t n, bool multi_line, struct text_scan *t)
+{
+    uint8_t c = n > 1 ? p[1] : 'u';
+    if (c == '"' || c == '\\') {
+        t->visible = true;
+        return 2;
+    }
+    if (!(multi_line && (c == 'n' || c == 't'))) {
+        t->control = true;
+    }
+    return c == 'u' ? 6 : 2;
+}
+
+/* One pass over the literal without its quotes. Only leads that can begin a forbidden character
+ * (DEL, C1, bidirectional controls) are handed to the exact test. */
+static struct text_scan scan_text(struct span s, bool multi_line)
+{
+    struct text_scan t = {0};
+    size_t i = 0;
+    while (i < s.n) {
+        uint8_t c = s.p[i];
+        t.points++;
+        if (c == '\\') {
+            i += scan_escape(s.p + i, s.n - i, multi_line, &t);
+            continue;
+        }
+        size_t len = sequence_len(c);
+        if (len > s.n - i) {
+            len = s.n - i;
+        }
+        if ((c < 0x20 || c == 0x7f || c == 0xc2 || c == 0xd8 || c == 0xe2) &&
+            text_has_control((const char *)s.p + i, len, multi_line)) {
+            t.control = true;
+        }
+        t.visible |= c > 0x20 && !is_wide_space(s.p + i, len);
+        i += len;
+    }
+    return t;
+}
+
+/* The literal without quotes; false when the value is no string. */
+static bool unquote(struct span v, struct span *ret)
+{
+    if (v.n < 2 || v.p[0] != '"') {
+        return false;
+    }
+    *ret = span_of(v.p + 1, v.n - 2);
+    return true;
+}
+
+static const char *check_string(struct span v, int64_t lo, int64_t hi, bool multi_line)
+{
+    struct span s;
+    if (!unquote(v, &s)) {
+        return "a text";
+    }
+    struct text_scan t = scan_text(s, multi_line);
+    if (t.control) {
+        return multi_line ? "no control characters" : "one line without control characters";
+    }
+    if (t.points < (size_t)lo || (lo > 0 && !t.visible)) {
+        return "not empty";
+    }
+    return t.points > (size_t)hi ? "a shorter text" : NULL;
+}
+
+/* Index of the word in the list, -1 when it is none of them. */
+static int choice_index(struct span s, const char *choices)
+{
+    int i = 0;
+    const char *p = choices;
+    for (;;) {
+        const char *e = strchr(p, ' ');
+        size_t n = e == NULL ? strlen(p) : (size_t)(e - p);
+        if (n == s.n && memcmp(p, s.p, n) == 0) {
+            return i;
+        }
+        if (e == NULL) {
+            return -1;
+        }
+        p = e + 1;
+        i++;
+    }
+}
+
+bool kind__choice(struct span value, const char *choices)
+{
+    struct span s;
+    return unquote(value, &s) && s.n > 0 && choice_index(s, choices) >= 0;
+}
+
+/* ---- forms ---- */
+
+static int b64_digit(uint8_t c)
+{
+    if (c >= 'A' && c <= 'Z') {
+        return c - 'A';
+    }
+    if (c >= 'a' && c <= 'z') {
+        return c - 'a' + 26;
+    }
+    if (c >= '0' && c <= '9') {
+        return c - '0' + 52;
+    }
+    return c == '-' ? 62 : c == '_' ? 63 : -1;
+}
+
+bool kind__b64(struct span value, int64_t lo, int64_t hi)
+{
+    struct span s;
+    if (!unquote(value, &s) || s.n % 4 == 1) {
+        return false;
+    }
+    int64_t bytes = (int64_t)(s.n / 4 * 3 + (s.n % 4 == 0 ? 0 : s.n % 4 - 1));
+    if (bytes < lo || bytes > hi) {
+        return false;
+    }
+    int d = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        d = b64_digit(s.p[i]);
+        if (d < 0) {
+            return false;
+        }
+    }
+    /* Unused bits are zero, so that every value has one spelling. */
+    int unused = s.n % 4 == 2 ? 0x0f : s.n % 4 == 3 ? 0x03 : 0;
+    return (d & unused) == 0;
+}
+
+bool kind__area(struct span s)
+{
+    if (s.n < 2 || s.n > 12) {
+        return false;
+    }
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* "id" or "owner/id" */
+static bool is_ref(struct span s)
+{
+    const char *p = (const char *)s.p;
+    const char *slash = memchr(p, '/', s.n);
+    if (slash == NULL) {
+        return record_id_valid(p, s.n);
+    }
+    size_t n = (size_t)(slash - p);
+    return node_id_valid(p, n) && record_id_valid(slash + 1, s.n - n - 1);
+}
+
+int kind__url(struct span d, struct fault *f)
+{
+    struct span v;
+    struct span s;
+    if (!jcur_get(d, "url", &v)) {
+        return 0;
+    }
+    bool ok = jcur_plain(v, &s) && ((s.n > 7 && memcmp(s.p, "http://", 7) == 0) ||
+                                    (s.n > 8 && memcmp(s.p, "https://", 8) == 0));
+    return ok ? 0 : kind__wrong(f, "url", "http:// or https://");
+}
+
+static const char *check_form(const struct kind_field *fld, struct span v)
+{
+    struct span s;
+    int a = 0;
+    int b = 0;
+    if (!unquote(v, &s)) {
+        return "a text";
+    }
+    const char *p = (const char *)s.p;
+    if (fld->type == KF_DATE) {
+        return date_parse(p, s.n, &a) == 0 ? NULL : "a date YYYY-MM-DD";
+    }
+    if (fld->type == KF_PERIOD) {
+        return period_parse(p, s.n, &a, &b) == 0 ? NULL : "a period such as 2026-11";
+    }
+    if (fld->type == KF_NODE) {
+        return node_id_valid(p, s.n) ? NULL : "a node id";
+    }
+    if (fld->type == KF_AREA) {
+        return kind__area(s) ? NULL : "2 to 12 digits";
+    }
+    return s.n <= (size_t)fld->max && is_ref(s) ? NULL : "a record id";
+}
+
+static const char *check_int(const struct kind_field *fld, struct span v)
+{
+    int64_t x = 0;
+    if (!jcur_int(v, &x)) {
+        return "a whole number";
+    }
+    return x < fld->min ? "a larger number" : x > fld->max ? "a smaller number" : NULL;
+}
+
+static const char *check_enums(const struct kind_field *fld, struct span v)
+{
+    struct jcur c;
+    struct span e;
+    struct span s;
+    uint64_t seen = 0;
+    int64_t n = 0;
+    if (!jcur_array(&c, v)) {
+        return "a list";
+    }
+    for (; jcur_element(&c, &e); n++) {
+        int i = unquote(e, &s) && s.n > 0 ? choice_index(s, fld->choices) : -1;
+        if (i < 0 || i > 63) {
+            return fld->choices;
+        }
+        if ((seen >> i & 1) != 0) {
+            return "each choice once";
+        }
+        seen |= UINT64_C(1) << i;
+    }
+    return n < fld->min ? "more elements" : n > fld->max ? "fewer elements" : NULL;
+}
+
+static const char *check_texts(const struct kind_field *fld, struct span v)
+{
+    struct jcur c;
+    struct span e;
+    int64_t n = 0;
+    if (!jcur_array(&c, v)) {
+        return "a list";
+    }
+    for (; jcur_element(&c, &e); n++) {
+        const char *want = check_string(e, 1, TEXTS_ELEMENT_MAX, false);
+        if (want != NULL) {
+            return want;
+        }
+    }
+    return n < fld->min ? "more elements" : n > fld->max ? "fewer elements" : NULL;
+}
+
+/* NULL: right; otherwise what would have been. */
+static const char *check_value(const struct kind_field *fld, struct span v)
+{
+    bool b = false;
+    switch (fld->type) {
+    case KF_TEXT:
+        return check_string(v, fld->min, fld->max, false);
+    case KF_LONG:
+        return check_string(v, fld->min, fld->max, true);
+    case KF_INT:
+        return check_int(fld, v);
+    case KF_BOOL:
+        return jcur_bool(v, &b) ? NULL : "true or false";
+    case KF_ENUM:
+        return kind__choice(v, fld->choices) ? NULL : fld->choices;
+    case KF_DATE:
+    case KF_PERIOD:
+    case KF_NODE:
+    case KF_AREA:
+    case KF_REF:
+        return check_form(fld, v);
+    case KF_ENUMS:
+        return check_enums(fld, v);
+    case KF_TEXTS:
+        return check_texts(fld, v);
+    case KF_OBJ:
+        return v.n > 0 && (v.p[0] == '{' || v.p[0] == '[') ? NULL : "an object or a list";
+    case KF_B64:
+        return kind__b64(v, fld->min, fld->max) ? NULL : "base64url of the right length";
+    }
+    return "another type";
+}
+
+/* Writers keep the order of the table, so the search begins behind the last hit. */
+static size_t find_field(const struct kind_field *fields, size_t n, struct span name, size_t hint)
+{
+    for (size_t k = 0; k < n; k++) {
+        size_t i = hint + k < n ? hint + k : hint + k - n;
+        const char *s = fields[i].name;
+        if (strncmp(s, (const char *)name.p, name.n) == 0 && s[name.n] == '\0') {
+            return i;
+        }
+    }
+    return n;
+}
+
+static int unknown_member(struct fault *f, struct span name)
+{
+    char buf[33];
+    size_t n = name.n < sizeof(buf) ? name.n : sizeof(buf) - 1;
+    memcpy(buf, name.p, n);
+    buf[n] = '\0';
+    return kind__wrong(f, buf, "no such member");
+}
+
+int kind__check_fields(const struct kind_field *fields, size_t n, struct span d, struct fault *f)
+{
+    struct jcur c;
+    struct span name;
+    struct span value;
+    uint64_t seen = 0;
+    size_t hint = 0;
+    if (!jcur_object(&c, d)) {
+        return kind__wrong(f, "d", "an object");
+    }
+    while (jcur_member(&c, &name, &value)) {
+        size_t i = find_field(fields, n, name, hint);
+        if (i == n) {
+            return unknown_member(f, name);
+        }
+        const char *want = check_value(&fields[i], value);
+        if (want != NULL) {
+            return kind__wrong(f, fields[i].name, want);
+        }
+        seen |= UINT64_C(1) << i;
+        hint = i + 1;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if ((fields[i].flags & KFF_REQ) != 0 && (seen >> i & 1) == 0) {
+            return kind__wrong(f, fields[i].name, "required");
+        }
+    }
+    return 0;
+}

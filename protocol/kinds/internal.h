@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_PROTOCOL_KINDS_INTERNAL_H
+#define SANJI_PROTOCOL_KINDS_INTERNAL_H
+
+#include "protocol/jcur.h"
+#include "protocol/kinds/kind.h"
+
+/* What the files of this directory share: rows of field tables, and small checks for members that
+ * hold objects or arrays. None of them allocates. */
+
+/* clang-format off */
+#define F_TEXT(n, lo, hi, fl)      {n, KF_TEXT, lo, hi, fl, NULL}
+#define F_LONG(n, lo, hi, fl)      {n, KF_LONG, lo, hi, fl, NULL}
+#define F_INT(n, lo, hi, fl)       {n, KF_INT, lo, hi, fl, NULL}
+#define F_BOOL(n, fl)              {n, KF_BOOL, 0, 1, fl, NULL}
+#define F_ENUM(n, ch, fl)          {n, KF_ENUM, 0, 0, fl, ch}
+#define F_ENUMS(n, lo, hi, ch, fl) {n, KF_ENUMS, lo, hi, fl, ch}
+#define F_DATE(n, fl)              {n, KF_DATE, 10, 10, fl, NULL}
+#define F_PERIOD(n, fl)            {n, KF_PERIOD, 4, 10, fl, NULL}
+#define F_NODE(n, fl)              {n, KF_NODE, 14, 14, fl, NULL}
+#define F_AREA(n, fl)              {n, KF_AREA, 2, 12, fl, NULL}
+#define F_REF(n, fl)               {n, KF_REF, 1, 80, fl, NULL}
+#define F_TEXTS(n, lo, hi, fl)     {n, KF_TEXTS, lo, hi, fl, NULL}
+#define F_OBJ(n, fl)               {n, KF_OBJ, 0, 0, fl, NULL}
+#define F_B64(n, lo, hi, fl)       {n, KF_B64, lo, hi, fl, NULL}
+#define F_COUNT(t)                 (sizeof(t) / sizeof((t)[0]))
+/* clang-format on */
+
+enum { KIND_FIELDS_MAX = 64 }; /* one bit each while checking; an object has at most 64 members */
+
+/* One object against a table: unknown, missing and wrong members are SANJI_E_SPEC, named in f. */
+int kind__check_fields(const struct kind_field *fields, size_t n, struct span d, struct fault *f);
+/* value is base64url of lo..hi bytes in its one spelling. */
+bool kind__b64(struct span value, int64_t lo, int64_t hi);
+/* value is a string that is one of the space-separated choices. */
+bool kind__choice(struct span value, const char *choices);
+/* Unquoted content of member `name` of d when it is a string without escapes; empty when absent. */
+struct span kind__plain(struct span d, const char *name);
+bool kind__area(struct span s);
+/* The url member, when there is one, is http or https: pages turn it into a link. */
+int kind__url(struct span d, struct fault *f);
+int kind__wrong(struct fault *f, const char *member, const char *want);
+
+#endif

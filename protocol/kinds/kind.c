@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The list of record kinds and everything that follows from a kind's table without knowing the
+ * kind: the check of an item, its title, its search text, its description for pages. */
+#include "protocol/kinds/internal.h"
+
+#include "protocol/base/text.h"
+#include "protocol/ids.h"
+#include "protocol/jwrite.h"
+
+#include <string.h>
+
+#define KIND(sym) extern const struct kind kind_##sym;
+#include "protocol/kinds/kinds.def"
+#undef KIND
+
+#define KIND(sym) &kind_##sym,
+const struct kind *const kinds[] = {
+#include "protocol/kinds/kinds.def"
+};
+#undef KIND
+const size_t kinds_n = F_COUNT(kinds);
+
+static const struct kind *find_name(const char *s, size_t n)
+{
+    for (size_t i = 0; i < kinds_n; i++) {
+        if (strncmp(kinds[i]->name, s, n) == 0 && kinds[i]->name[n] == '\0') {
+            return kinds[i];
+        }
+    }
+    return NULL;
+}
+
+const struct kind *kind_find(const char *name)
+{
+    const char *slash = strchr(name, '/');
+    size_t n = slash == NULL ? strlen(name) : (size_t)(slash - name);
+    const struct kind *k = find_name(name, n);
+    if (k == NULL || slash == NULL) {
+        return k;
+    }
+    int64_t major = 0;
+    if (text_i64(slash + 1, strlen(slash + 1), 1, 999, &major) < 0 || major != k->major) {
+        return NULL;
+    }
+    return k;
+}
+
+static bool op_fits(enum kind_shape shape, enum item_op op)
+{
+    switch (shape) {
+    case KS_STATE:
+        return op == OP_PUT || op == OP_WITHDRAW;
+    case KS_EVENT:
+        return op == OP_EVENT;
+    case KS_BOTH:
+        return true;
+    case KS_SEALED:
+    case KS_VIEW:
+        break;
+    }
+    return false;
+}
+
+static bool word_in(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = list; (p = strstr(p, word)) != NULL; p += n) {
+        if ((p == list || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool audience_fits(const struct kind *k, enum aud_type aud)
+{
+    static const char *const name[AUD_COUNT] = {
+        [AUD_FED] = "fed", [AUD_TRUST] = "trust", [AUD_SELF] = "self",
+        [AUD_SUB] = "sub", [AUD_UP] = "up",       [AUD_TO] = "to",
+    };
+    return aud < AUD_COUNT && word_in(k->audiences, name[aud]);
+}
+
+int kind_check_content(const struct kind *k, struct span d, struct fault *f)
+{
+    int r = kind__check_fields(k->fields, k->n_fields, d, f);
+    if (r < 0 || k->check == NULL) {
+        return r;
+    }
+    return k->check(d, f);
+}
+
+int kind_check_item(const struct item *it, enum aud_type aud, bool top, struct fault *f)
+{
+    const struct kind *k = kind_find(it->k);
+    if (k == NULL) {
+        return fault_set(f, SANJI_E_VERSION, "k", "a kind this version knows");
+    }
+    if (it->unknown_crit) {
+        return fault_set(f, SANJI_E_VERSION, "crit", "entries this version knows");
+    }
+    if (!op_fits(k->shape, it->op)) {
+        return kind__wrong(f, "op", "the operation this kind allows");
+    }
+    if (!audience_fits(k, aud)) {
+        return fault_set(f, SANJI_E_AUDIENCE, "aud", k->audiences);
+    }
+    if (k->owner == KO_TOP && !top) {
+        return fault_set(f, SANJI_E_AUTHORITY, "k", "only the top node writes this kind");
+    }
+    return it->op == OP_WITHDRAW ? 0 : kind_check_content(k, it->d, f);
+}
+
+/* ---- values as text ---- */
+
+const struct kind_field *kind_field_find(const struct kind *k, const char *name)
+{
+    for (size_t i = 0; i < k->n_fields; i++) {
+        if (strcmp(k->fields[i].name, name) == 0) {
+            return &k->fields[i];
+        }
+    }
+    return NULL;
+}
+
+static int put_value(struct span v, struct buf *out)
+{
+    if (v.n > 0 && v.p[0] == '"') {
+        return jcur_text(v, out);
+    }
+    return buf_put(out, v.p, v.n);
+}
+
+int kind_value_text(const struct kind_field *fld, struct span d, struct buf *out)
+{
+    struct jcur c;
+    struct span v;
+    struct span e;
+    if (!jcur_get(d, fld->name, &v)) {
+        return 0;
+    }
+    if ((fld->type != KF_ENUMS && fld->type != KF_TEXTS) || !jcur_array(&c, v)) {
+        return put_value(v, out);
+    }
+    for (bool first = true; jcur_element(&c, &e); first = false) {
+        int r = first ? 0 : buf_putc(out, '\n');
+        r = r < 0 ? r : put_value(e, out);
+        if (r < 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+int kind_field_text(const struct kind *k, struct span d, unsigned flag, struct buf *out)
+{
+    for (size_t i = 0; i < k->n_fields; i++) {
+        if ((k->fields[i].flags & flag) != 0) {
+            return kind_value_text(&k->fields[i], d, out);
+        }
+    }
+    return 0;
+}
+
+int kind_title(const struct kind *k, struct span d, struct buf *out)
+{
+    return kind_field_text(k, d, KFF_TITLE, out);
+}
+
+int kind_search_text(const struct kind *k, struct span d, struct buf *out)
+{
+    size_t start = out->len;
+    struct span v;
+    for (size_t i = 0; i < k->n_fields; i++) {
+        const struct kind_field *fld = &k->fields[i];
+        if ((fld->flags & (KFF_TITLE | KFF_SEARCH)) == 0 || !jcur_get(d, fld->name, &v)) {
+            continue;
+        }
+        int r = out->len > start ? buf_putc(out, '\n') : 0;
+        r = r < 0 ? r : kind_value_text(fld, d, out);
+        if (r < 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+/* ---- description ---- */
+
+static const char *const type_name[] = {
+    [KF_TEXT] = "text",  [KF_LONG] = "long", [KF_INT] = "int",       [KF_BOOL] = "bool",
+    [KF_ENUM] = "enum",  [KF_DATE] = "date", [KF_PERIOD] = "period", [KF_NODE] = "node",
+    [KF_AREA] = "area",  [KF_REF] = "ref",   [KF_ENUMS] = "enums",   [KF_TEXTS] = "texts",
+    [KF_OBJ] = "object", [KF_B64] = "b64u",
+};
+static const char *const shape_name[] = {
+    [KS_STATE] = "state",   [KS_EVENT] = "event", [KS_BOTH] = "both",
+    [KS_SEALED] = "sealed", [KS_VIEW] = "view",
+};
+static const char *const owner_name[] = {
+    [KO_ANY] = "any",
+    [KO_TOP] = "top",
+    [KO_MACHINE] = "machine",
+};
+static const struct {
+    unsigned flag;
+    const char *name;
+} flag_name[] = {
+    {KFF_REQ, "required"}, {KFF_TITLE, "title"},   {KFF_SEARCH, "search"},
+    {KFF_LIST, "list"},    {KFF_FILTER, "filter"}, {KFF_STATE, "state"},
+    {KFF_SINCE, "since"},  {KFF_AREA, "own_area"}, {KFF_P1, "personal"},
+};
+
+static void describe_words(struct jw *w, const char *name, const char *list)
+{
+    jw_arr(w, name);
+    for (const char *p = list; p != NULL && *p != '\0';) {
+        const char *e = strchr(p, ' ');
+        jw_strn(w, NULL, p, e == NULL ? strlen(p) : (size_t)(e - p));
+        p = e == NULL ? NULL : e + 1;
+    }
+    jw_end_arr(w);
+}
+
+static void describe_field(struct jw *w, const struct kind_field *fld)
+{
+    jw_obj(w, NULL);
+    jw_str(w, "name", fld->name);
+    jw_str(w, "type", type_name[fld->type]);
+    jw_int(w, "min", fld->min);
+    jw_int(w, "max", fld->max);
+    for (size_t i = 0; i < F_COUNT(flag_name); i++) {
+        if ((fld->flags & flag_name[i].flag) != 0) {
+            jw_bool(w, flag_name[i].name, true);
+        }
+    }
+    if (fld->choices != NULL) {
+        describe_words(w, "choices", fld->choices);
+    }
+    jw_end_obj(w);
+}
+
+static void describe_kind(struct jw *w, const struct kind *k)
+{
+    jw_obj(w, NULL);
+    jw_str(w, "name", k->name);
+    jw_int(w, "major", k->major);
+    jw_str(w, "shape", shape_name[k->shape]);
+    jw_str(w, "owner", owner_name[k->owner]);
+    jw_str(w, "audience", k->audience);
+    describe_words(w, "audiences", k->audiences);
+    jw_bool(w, "export", k->in_export);
+    jw_arr(w, "fields");
+    for (size_t i = 0; i < k->n_fields; i++) {
+        describe_field(w, &k->fields[i]);
+    }
+    jw_end_arr(w);
+    jw_end_obj(w);
+}
+
+int kind_describe(const struct kind *k, struct buf *out)
+{
+    struct jw w;
+    jw_init(&w, out);
+    if (k != NULL) {
+        describe_kind(&w, k);
+        return jw_done(&w);
+    }
+    jw_arr(&w, NULL);
+    for (size_t i = 0; i < kinds_n; i++) {
+        describe_kind(&w, kinds[i]);
+    }
+    jw_end_arr(&w);
+    return jw_done(&w);
+}
