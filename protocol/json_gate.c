@@ -148,11 +148,8 @@ static int escape_protocol(struct gate *g)
         return refuse(g, SANJI_E_SYNTAX, i, "a known escape in its shortest spelling");
     }
     int32_t v = hex4(g->s, i + 2, g->n);
-    if (v < 0) {
-        return refuse(g, SANJI_E_SYNTAX, i, "four hexadecimal digits");
-    }
-    if (v == 0) {
-        return refuse(g, SANJI_E_SYNTAX, i, "no \\u0000");
+    if (v <= 0) {
+        return refuse(g, SANJI_E_SYNTAX, i, v < 0 ? "four hexadecimal digits" : "no \\u0000");
     }
     bool short_one = v == '\b' || v == '\f' || v == '\n' || v == '\r' || v == '\t';
     bool upper = g->s[i + 5] >= 'A' && g->s[i + 5] <= 'F';
@@ -422,8 +419,14 @@ static int scan_number(struct gate *g)
     return 0;
 }
 
-static int scan_literal(struct gate *g, const char *word, size_t len)
+/* true, false and, outside the protocol, null; everything else is no value at all. */
+static int scan_literal(struct gate *g, uint8_t c)
 {
+    const char *word = c == 't' ? "true" : c == 'f' ? "false" : "null";
+    size_t len = strlen(word);
+    if (c == 'n' && !g->generic) {
+        return refuse(g, SANJI_E_SYNTAX, g->i, "no null: leave the member out");
+    }
     if (g->n - g->i < len || memcmp(g->s + g->i, word, len) != 0) {
         return refuse(g, SANJI_E_SYNTAX, g->i, "a value");
     }
@@ -437,11 +440,7 @@ enum state { VALUE, FIRST_ELEMENT, FIRST_NAME, NAME, AFTER, DONE };
 
 static void skip_space(struct gate *g)
 {
-    if (!g->generic) {
-        return;
-    }
-    while (g->i < g->n &&
-           (g->s[g->i] == ' ' || g->s[g->i] == '\n' || g->s[g->i] == '\r' || g->s[g->i] == '\t')) {
+    while (g->generic && g->i < g->n && memchr(" \n\r\t", g->s[g->i], 4) != NULL) {
         g->i++;
     }
 }
@@ -460,11 +459,7 @@ static int push(struct gate *g, bool object, enum state *st)
     if (g->depth >= g->depth_max) {
         return refuse(g, SANJI_E_SIZE, g->i, "less nesting");
     }
-    struct frame *fr = &g->stack[g->depth++];
-    fr->object = object;
-    fr->members = 0;
-    fr->first = g->names;
-    fr->seen = 0;
+    g->stack[g->depth++] = (struct frame){.object = object, .first = g->names};
     g->i++;
     *st = object ? FIRST_NAME : FIRST_ELEMENT;
     return 0;
@@ -496,16 +491,7 @@ static int step_value(struct gate *g, enum state *st)
     if (c == '{' || c == '[') {
         return push(g, c == '{', st);
     }
-    if (c == 't') {
-        return scan_literal(g, "true", 4);
-    }
-    if (c == 'f') {
-        return scan_literal(g, "false", 5);
-    }
-    if (c == 'n' && g->generic) {
-        return scan_literal(g, "null", 4);
-    }
-    return refuse(g, SANJI_E_SYNTAX, g->i, c == 'n' ? "no null: leave the member out" : "a value");
+    return scan_literal(g, c);
 }
 
 static int step_name(struct gate *g, enum state *st)
@@ -570,11 +556,6 @@ static int run(struct gate *g)
     return g->i == g->n ? 0 : refuse(g, SANJI_E_SYNTAX, g->i, "nothing after the value");
 }
 
-static uint32_t at_most(uint32_t v, uint32_t cap)
-{
-    return v < cap ? v : cap;
-}
-
 int json_gate_with(const void *p, size_t n, enum json_mode mode, const struct json_limits *lim,
                    struct fault *f)
 {
@@ -583,7 +564,7 @@ int json_gate_with(const void *p, size_t n, enum json_mode mode, const struct js
     g.n = n;
     g.i = 0;
     g.generic = mode == JSON_GENERIC;
-    g.depth_max = at_most(lim->depth, DEPTH_CAP);
+    g.depth_max = lim->depth < DEPTH_CAP ? lim->depth : DEPTH_CAP;
     g.tokens_max = lim->tokens;
     g.members_max = lim->members;
     g.tokens = 0;
