@@ -62,6 +62,7 @@ static const struct row rows[] = {
     {"{\"abcdefghijklmnopqrstuvwxyz_012345\":1}", SYN, 0},
     {"{\"a\":1,\"a\":1}", SYN, SYN}, {"{\"a\":1,\"b\":2,\"a\":3}", SYN, SYN},
     {"{\"a\":1,\"b\":{\"a\":1},\"c\":[{\"a\":1},{\"a\":1}]}", 0, 0},
+    {"{\"a\":{\"b\":1},\"b\":2}", 0, 0}, {"{\"x\":[{\"a\":1}],\"a\":{\"x\":1}}", 0, 0},
     {"{\"a\":{\"b\":1},\"a\":2}", SYN, SYN}, {"{\"c\":{\"b\":1,\"b\":2}}", SYN, SYN},
     {"{\"a\":1,\"\\u0061\":2}", SYN, SYN}, {"{\"\\/\":1,\"/\":2}", SYN, SYN},
     {"{\"\\ud834\\udd1e\":1,\"\xf0\x9d\x84\x9e\":2}", SYN, SYN},
@@ -83,7 +84,7 @@ static const struct row rows[] = {
     {"{\"a\":\"\\u001F\"}", SYN, 0}, {"{\"a\":\"\\u000B\"}", SYN, 0}, {"{\"a\":\"\\u007f\"}", SYN, 0},
     {"{\"a\":\"\\u0000\"}", SYN, 0}, {"{\"a\":\"\\u4e2d\"}", SYN, 0}, {"{\"a\":\"\\ud834\\udd1e\"}", SYN, 0},
     {"{\"a\":\"\\ud834\"}", SYN, ENC}, {"{\"a\":\"\\udd1e\"}", SYN, ENC}, {"{\"a\":\"\\ud834\\ud834\"}", SYN, ENC},
-    {"{\"a\":\"\\ud834x\"}", SYN, ENC}, {"{\"a\":\"\\ud834\\u\"}", SYN, ENC}, {"{\"a\":\"\\udd1e\\ud834\"}", SYN, ENC},
+    {"{\"a\":\"\\udd1e\\udd1e\"}", SYN, ENC}, {"{\"a\":\"\\ud834x\"}", SYN, ENC}, {"{\"a\":\"\\ud834\\u\"}", SYN, ENC}, {"{\"a\":\"\\udd1e\\ud834\"}", SYN, ENC},
     {"{\"a\":\"\\u00\"}", SYN, SYN}, {"{\"a\":\"\\u00g0\"}", SYN, SYN}, {"{\"a\":\"\\x\"}", SYN, SYN},
     {"{\"a\":\"\\U0001\"}", SYN, SYN}, {"{\"a\":\"\\'\"}", SYN, SYN}, {"{\"a\":\"\\", SYN, SYN},
     {"{\"a\":\"\\u", SYN, SYN}, {"{\"a\":\"\\u001", SYN, SYN}, {"{\"a\":\"\\u0001", SYN, SYN},
@@ -201,6 +202,13 @@ static void test_limits(void **st)
     }
     members(&b, 5000, "x");
     assert_int_equal(json_gate_with(buf_str(&b), b.len, JSON_GENERIC, &wide, NULL), SIZ);
+    buf_reset(&b); /* names of closed objects do not count */
+    (void)buf_puts(&b, "[{}");
+    for (int i = 0; i < 5000; i++) {
+        (void)buf_puts(&b, ",{\"a\":1}");
+    }
+    (void)buf_putc(&b, ']');
+    assert_int_equal(gate(buf_str(&b), b.len, JSON_GENERIC, NULL), 0);
     buf_reset(&b); /* object, name, array, then elements: 4,096 tokens at most */
     (void)buf_puts(&b, "{\"a\":[0");
     for (int i = 1; i < 4093; i++) {
