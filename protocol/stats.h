@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_PROTOCOL_STATS_H
+#define SANJI_PROTOCOL_STATS_H
+
+#include "protocol/base/buf.h"
+#include "protocol/base/err.h"
+#include "protocol/flow_referral.h"
+#include "protocol/ids.h"
+#include "protocol/suite.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Statistics (PROTOCOL.md section 19). A live item yields facts; a cell is what the facts of one
+ * indicator come to in one month. Facts depend on the item (for referrals: on the thread) alone, so
+ * a store may keep them in a table as items come and go, and a recount from the bundles gives the
+ * same cells. Nothing here knows today's date. */
+
+/* clang-format off */
+#define STAT_INDICATORS(X)                                                                         \
+    /* symbol          code               unit        source    rule   mirror */                   \
+    X(LISTING_NEW,     "listing.new",     "listing",  LISTING,  FLOW,  LISTING_NEW)                \
+    X(LISTING_LIVE,    "listing.live",    "listing",  LISTING,  STOCK, LISTING_LIVE)               \
+    X(NEED_NEW,        "need.new",        "need",     NEED,     FLOW,  NEED_NEW)                   \
+    X(NEED_OPEN,       "need.open",       "need",     NEED,     STOCK, NEED_OPEN)                  \
+    X(NEED_MET,        "need.met",        "need",     NEED,     FLOW,  NEED_MET)                   \
+    X(NEED_UNMET,      "need.unmet",      "need",     NEED,     FLOW,  NEED_UNMET)                 \
+    X(REF_SENT,        "ref.sent",        "referral", REF_I,    FLOW,  REF_IN_SENT)                \
+    X(REF_DELIVERED,   "ref.delivered",   "referral", REF_I,    FLOW,  REF_IN_DELIVERED)           \
+    X(REF_ACCEPTED,    "ref.accepted",    "referral", REF_I,    FLOW,  REF_IN_ACCEPTED)            \
+    X(REF_DECLINED,    "ref.declined",    "referral", REF_I,    FLOW,  REF_IN_DECLINED)            \
+    X(REF_COMPLETED,   "ref.completed",   "referral", REF_I,    FLOW,  REF_IN_COMPLETED)           \
+    X(REF_SUCCESS,     "ref.success",     "referral", REF_I,    FLOW,  REF_IN_SUCCESS)             \
+    X(REF_CANCELLED,   "ref.cancelled",   "referral", REF_I,    FLOW,  REF_IN_CANCELLED)           \
+    X(REF_IN_SENT,     "ref.received",    "referral", REF_R,    FLOW,  REF_SENT)                   \
+    X(REF_IN_DELIVERED,"ref.in.delivered","referral", REF_R,    FLOW,  REF_DELIVERED)              \
+    X(REF_IN_ACCEPTED, "ref.in.accepted", "referral", REF_R,    FLOW,  REF_ACCEPTED)               \
+    X(REF_IN_DECLINED, "ref.in.declined", "referral", REF_R,    FLOW,  REF_DECLINED)               \
+    X(REF_IN_COMPLETED,"ref.in.completed","referral", REF_R,    FLOW,  REF_COMPLETED)              \
+    X(REF_IN_SUCCESS,  "ref.in.success",  "referral", REF_R,    FLOW,  REF_SUCCESS)                \
+    X(REF_IN_CANCELLED,"ref.in.cancelled","referral", REF_R,    FLOW,  REF_CANCELLED)
+/* clang-format on */
+
+enum stat_ind {
+#define X(sym, code, unit, src, rule, mirror) STAT_##sym,
+    STAT_INDICATORS(X)
+#undef X
+        STAT_COUNT
+};
+enum stat_source { STAT_SRC_LISTING, STAT_SRC_NEED, STAT_SRC_REF_I, STAT_SRC_REF_R };
+/* FLOW counts what happened in the period and adds up over months; STOCK is how it stands at the
+ * end of the period: over months the last one counts, never the sum. Both add up over nodes. */
+enum stat_rule { STAT_RULE_FLOW, STAT_RULE_STOCK };
+struct stat_indicator {
+    const char *code, *unit;
+    enum stat_source source;
+    enum stat_rule rule;
+    enum stat_ind
+        mirror; /* the other party's indicator of the same thing; itself when there is none */
+};
+extern const struct stat_indicator stat_indicators[STAT_COUNT];
+int stat_by_code(const char *s, size_t n, enum stat_ind *ret); /* 0 or SANJI_E_NOT_FOUND */
+
+/* ---- facts ---- */
+struct stat_fact {
+    enum stat_ind ind;
+    int day;             /* flow: when it happened; stock: since when it stands */
+    struct node_id with; /* referrals: the other party; else empty */
+    uint8_t leaf[HASH_LEN];
+};
+enum { STAT_FACTS_MAX = 4 }; /* of one item */
+/* Facts of a live put of kind `kind` ("listing", "need"; any other yields none). A record without
+ * `since` yields none either: it has no place in time. */
+size_t stat_facts_record(const char *kind, struct span d, const uint8_t leaf[static HASH_LEN],
+                         struct stat_fact out[static STAT_FACTS_MAX]);
+/* Facts of one event of a referral that took effect (ref_fold_applied), as party `me` counts it.
+ * `on` is the plaintext's date. cancel_confirm counts as cancelled. */
+size_t stat_facts_event(enum ref_party me, const struct ref_ev *ev, int on,
+                        const struct node_id *with, const uint8_t leaf[static HASH_LEN],
+                        struct stat_fact out[static STAT_FACTS_MAX]);
+/* Does a fact of that day count in [first,last]? */
+bool stat_counts(enum stat_ind ind, int day, int first, int last);
+
+/* ---- cells ---- */
+enum { STAT_BY_MAX = 512, STAT_COV_MAX = 256 };
+struct stat_by {
+    struct node_id n;
+    int64_t v;
+};
+struct stat_head { /* a stream up to which the cell has seen everything; private ones by id alone */
+    const char *aud; /* NULL: private */
+    int64_t ep, seq;
+    uint8_t en[8];
+    uint8_t id[HASH_LEN];
+};
+struct stat_cell {
+    char period[12];
+    char ind[41];
+    int64_t v; /* facts */
+    int64_t n; /* leaves */
+    uint8_t sha[HASH_LEN];
+    bool locked;
+    size_t n_by;
+    struct stat_by by[STAT_BY_MAX];
+};
+/* Counts the facts of ind in the month; the others are passed over. Order and repetition of facts
+ * do not matter (one leaf counts once per indicator). `scratch` is sorted in place. SANJI_E_SPEC
+ * when period is no month, SANJI_E_SIZE for more than 512 counterparts. */
+int stat_cell_make(const char *period, enum stat_ind ind, struct stat_fact *scratch, size_t n,
+                   struct stat_cell *ret);
+/* Content of a stat/1 item. */
+int stat_cell_write(const struct stat_cell *c, const struct stat_head *cov, size_t n_cov,
+                    struct buf *out);
+/* Reads content that has passed kind_check_content(). */
+int stat_cell_read(struct span d, struct stat_cell *ret, struct fault *f);
+/* Same number, counterparts and inputs; the period and indicator too. For recounts. */
+bool stat_cell_eq(const struct stat_cell *a, const struct stat_cell *b);
+
+/* ---- periods ---- */
+/* The months of a month, quarter, half year or year, "YYYY-MM" each; SANJI_E_SPEC for other forms.
+ */
+int stat_months(const char *period, char ret[static 12][8], size_t *ret_n);
+/* Value of a longer period from the values of its months in order; has[i] false: no cell. */
+int64_t stat_total(enum stat_ind ind, const int64_t *v, const bool *has, size_t n);
+
+/* ---- reconciliation ---- */
+struct stat_diff {
+    struct node_id i, r;
+    int64_t i_says, r_says;
+};
+/* Cells of one month: what node a says about b under an indicator of referrals, and what b says
+ * about a under its mirror. NULL: no cell, which says 0. Returns true when they differ. */
+bool stat_reconcile(const struct stat_cell *a, const struct node_id *a_node,
+                    const struct stat_cell *b, const struct node_id *b_node, struct stat_diff *ret);
+
+#endif
