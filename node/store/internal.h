@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_NODE_STORE_INTERNAL_H
+#define SANJI_NODE_STORE_INTERNAL_H
+
+#include "node/store/db.h"
+#include "node/store/stmt.h"
+#include "node/store/store.h"
+
+enum { STORE_MAGIC = 0x53544f52, SEQ_BITS = 32 };
+
+/* The lane (by, aud) last touched: a bundle touches one, so its digest is written once a bundle. */
+struct lane {
+    int64_t no; /* 0: none */
+    char by[LIM_NODE_ID + 2];
+    char aud[LIM_AUD_BYTES + 1];
+    struct live_digest live;
+    bool is_dirty;
+};
+
+struct store {
+    uint32_t magic;
+    enum store_mode mode;
+    struct db db, keys; /* keys.h NULL: a reader of a folder without keys */
+    struct sync_store port;
+    struct lane lane;
+    int64_t next_n; /* next row number of record: never reused, search rows may outlive a record */
+    struct buf title, state, area, since; /* reused for every record */
+};
+
+static inline int64_t store__pos(int64_t no, int64_t seq)
+{
+    return (no << SEQ_BITS) | seq;
+}
+static inline int64_t store__pos_no(int64_t pos)
+{
+    return pos >> SEQ_BITS;
+}
+static inline int64_t store__pos_seq(int64_t pos)
+{
+    return pos & (((int64_t)1 << SEQ_BITS) - 1);
+}
+
+int store__meta_get(struct store *s, const char *key, int64_t *ret); /* absent: 0 */
+int store__meta_put(struct store *s, const char *key, int64_t value);
+int store__load_counters(struct store *s);
+
+/* view.c */
+int store__record_put(void *ctx, const struct sync_record *rec);
+int store__event_put(void *ctx, const struct sync_record *rec);
+int store__live(void *ctx, const char *by, const char *aud, struct live_digest *ret);
+int store__lane_flush(struct store *s);
+void store__lane_forget(struct store *s);
+/* referral.c */
+int store__sealed_put(void *ctx, const struct sync_sealed *ev);
+/* sync_port.c */
+void store__port_init(struct store *s);
+void store__stream_read(struct q *q, struct sync_stream_row *ret);
+/* read.c: columns in the order of REC_COLS */
+void store__rec_read(struct q *q, struct store_rec *ret);
+/* search.c */
+int store__search(struct store *s, const struct store_filter *f, store_rec_fn fn, void *arg);
+
+#endif

@@ -1,0 +1,112 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Views: everything here can be computed again from the bundles. Running this text drops and
+-- recreates them; a change of it makes an existing database rebuild at its next start.
+DROP TABLE IF EXISTS search;
+DROP TABLE IF EXISTS ref_event;
+DROP TABLE IF EXISTS ref_thread;
+DROP TABLE IF EXISTS event;
+DROP TABLE IF EXISTS record;
+DROP TABLE IF EXISTS lane;
+
+-- What one node says to one audience, over all epochs: the unit of the live digest (section 15.3).
+CREATE TABLE lane (
+    no      INTEGER PRIMARY KEY,
+    by_node TEXT    NOT NULL,
+    aud     TEXT    NOT NULL,
+    c       INTEGER NOT NULL CHECK (c >= 0),        -- number of live leaves
+    s       BLOB    NOT NULL CHECK (length(s) = 32), -- their sum modulo 2^256
+    UNIQUE (by_node, aud)
+) STRICT;
+
+-- State records: newest form of (owner, id) in each lane. n grows with every change of content, so
+-- that rows above the search index's mark are exactly those it has not seen.
+CREATE TABLE record (
+    n     INTEGER PRIMARY KEY,
+    owner TEXT    NOT NULL CHECK (length(owner) = 14),
+    id    TEXT    NOT NULL CHECK (length(id) BETWEEN 1 AND 64),
+    lane  INTEGER NOT NULL, -- lane.no
+    vis   INTEGER NOT NULL CHECK (vis IN (0, 1, 2)), -- 1: the state; 2: the state, withdrawn; 0: superseded by another lane
+    r     INTEGER NOT NULL, -- revision
+    wd    INTEGER NOT NULL CHECK (wd IN (0, 1)), -- withdrawn
+    kind  TEXT    NOT NULL, -- name without major
+    major INTEGER NOT NULL,
+    ep    INTEGER NOT NULL, -- position: epoch, stream, seq, index in the bundle
+    no    INTEGER NOT NULL,
+    seq   INTEGER NOT NULL,
+    idx   INTEGER NOT NULL,
+    ts    INTEGER NOT NULL, -- writer's clock when this form was first seen
+    got   INTEGER NOT NULL, -- receipt of that
+    leaf  BLOB    NOT NULL CHECK (length(leaf) = 32),
+    area  TEXT    NOT NULL, -- these four: by the kind's table, may be empty
+    state TEXT    NOT NULL,
+    since TEXT    NOT NULL,
+    title TEXT    NOT NULL,
+    d     TEXT    NOT NULL  -- content, exact bytes; empty when withdrawn
+) STRICT;
+CREATE UNIQUE INDEX record_name ON record (owner, id, lane);
+CREATE INDEX record_time ON record (kind, ts) WHERE vis = 1;
+CREATE INDEX record_area ON record (kind, area, ts) WHERE vis = 1;
+
+-- Events, named (owner, id, r); one row per lane that carries it.
+CREATE TABLE event (
+    n     INTEGER PRIMARY KEY,
+    owner TEXT    NOT NULL CHECK (length(owner) = 14),
+    id    TEXT    NOT NULL CHECK (length(id) BETWEEN 1 AND 64),
+    r     INTEGER NOT NULL,
+    lane  INTEGER NOT NULL,
+    kind  TEXT    NOT NULL,
+    major INTEGER NOT NULL,
+    ep    INTEGER NOT NULL,
+    no    INTEGER NOT NULL,
+    seq   INTEGER NOT NULL,
+    idx   INTEGER NOT NULL,
+    ts    INTEGER NOT NULL,
+    got   INTEGER NOT NULL,
+    leaf  BLOB    NOT NULL CHECK (length(leaf) = 32),
+    d     TEXT    NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX event_name ON event (owner, id, r, lane);
+CREATE INDEX event_time ON event (kind, ts);
+
+-- Referrals this node takes part in: the fold of their events (section 18).
+CREATE TABLE ref_thread (
+    n       INTEGER PRIMARY KEY,
+    init    TEXT    NOT NULL CHECK (length(init) = 14), -- node that began it; (init, id) is its name
+    id      TEXT    NOT NULL CHECK (length(id) BETWEEN 1 AND 64),
+    peer    TEXT    NOT NULL CHECK (length(peer) = 14), -- the other party, seen from here
+    state   INTEGER NOT NULL, -- enum ref_state
+    cancel  INTEGER NOT NULL, -- a cancellation waits for an answer
+    success INTEGER NOT NULL,
+    ignored INTEGER NOT NULL, -- events that were not allowed where they stand
+    events  INTEGER NOT NULL,
+    opened  INTEGER NOT NULL, -- writer's clock of the earliest event
+    changed INTEGER NOT NULL, -- of the newest
+    since   INTEGER NOT NULL, -- of the one that led to the present state
+    UNIQUE (id, init)
+) STRICT;
+CREATE INDEX ref_thread_time ON ref_thread (changed);
+
+-- Their opened events.
+CREATE TABLE ref_event (
+    thread INTEGER NOT NULL REFERENCES ref_thread (n),
+    who    INTEGER NOT NULL, -- enum ref_party
+    step   INTEGER NOT NULL, -- writer's own number
+    seen   INTEGER NOT NULL, -- highest step of the other party the writer knew
+    ev     INTEGER NOT NULL, -- enum ref_event
+    by_node TEXT   NOT NULL,
+    day    TEXT    NOT NULL, -- business date
+    no     INTEGER NOT NULL,
+    seq    INTEGER NOT NULL,
+    idx    INTEGER NOT NULL,
+    ts     INTEGER NOT NULL,
+    got    INTEGER NOT NULL,
+    leaf   BLOB    NOT NULL CHECK (length(leaf) = 32),
+    d      TEXT    NOT NULL, -- opened content
+    PRIMARY KEY (thread, who, step)
+) STRICT, WITHOUT ROWID;
+
+-- Words and overlapping pairs of Chinese characters of each visible record; rowid is record.n.
+-- Rows of superseded content stay until the index is made again: n is never reused.
+CREATE VIRTUAL TABLE search USING fts5 (
+    t, content = '', columnsize = 0, detail = none, tokenize = 'unicode61 remove_diacritics 2'
+);

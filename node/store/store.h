@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_NODE_STORE_STORE_H
+#define SANJI_NODE_STORE_STORE_H
+
+#include "protocol/flow_referral.h"
+#include "sync/port.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A node's database: DIR/sanji.db (bundles, views, staff) and DIR/keys.db (content keys, never in a
+ * backup). One `struct store` is one connection and belongs to one thread. Exactly one of a data
+ * folder may be a writer; other threads and processes open readers. Functions return 0 or a
+ * negative SANJI_E_*; callbacks as in sync/port.h (> 0 ends the walk, < 0 ends it with that error).
+ */
+struct store;
+struct frame_ctx;
+
+enum store_mode {
+    STORE_WRITE,
+    STORE_READ,
+    STORE_SCRATCH, /* private temporary database: comparing views, tests; `dir` is not used */
+};
+/* Expected: SANJI_E_SCHEMA_NEWER, SANJI_E_STATE (a reader of a database that must be opened for
+ * writing once), SANJI_E_CORRUPT (not ours, or damaged), SANJI_E_NOT_FOUND (reader, no database).
+ */
+int store_open(const char *dir, enum store_mode mode, struct store **ret);
+void store_close(struct store *s);
+/* The engine's port (sync/port.h); valid as long as the store. */
+const struct sync_store *store_port(struct store *s);
+
+int store_begin_at(struct store *s, const char *file, int line);
+#define store_begin(s) store_begin_at((s), __FILE__, __LINE__)
+int store_commit(struct store *s);
+void store_rollback(struct store *s);
+bool store_in_tx(const struct store *s);
+/* Where the open transaction began, for the assertion that none is left open. */
+const char *store_tx_where(const struct store *s, int *ret_line);
+bool store_is_broken(const struct store *s); /* a write to disk failed: stop the process */
+const char *store_error_text(const struct store *s);
+
+/* ---- views as a whole ---- */
+/* True when the views do not match the bundles (new version of the views, interrupted rebuild): the
+ * caller runs store_views_recreate, applies every bundle, then store_views_done. */
+bool store_views_stale(struct store *s);
+int store_views_recreate(struct store *s); /* inside a transaction or not; marks them stale */
+int store_views_done(struct store *s);
+/* SHA-256 over all views in canonical order, without arrival times and row numbers. */
+int store_views_digest(struct store *s, uint8_t ret[static HASH_LEN]);
+/* A scratch store holding the same streams and bundles and empty views: apply them again and
+ * compare digests to find damage in the views. */
+int store_shadow(struct store *s, struct store **ret);
+/* Copies the main database (never the keys) into a new file. */
+int store_backup(struct store *s, const char *path);
+
+/* ---- records ---- */
+struct store_rec {
+    int64_t n; /* row number; paging */
+    const char *owner, *id, *kind, *by, *aud;
+    int64_t major, r;
+    bool withdrawn;
+    const char *title, *state, *area, *since;
+    struct span d; /* exact bytes, empty when withdrawn */
+    const uint8_t *leaf;
+    int64_t ts, got;
+    int64_t ep, no, seq, idx; /* where it stands */
+    bool visible;             /* false: superseded, shown only by store_explain */
+};
+typedef int (*store_rec_fn)(const struct store_rec *rec, void *arg);
+
+struct store_filter {
+    const char *kind;  /* name without major; NULL: all */
+    const char *owner; /* NULL: all */
+    const char *area;  /* prefix; NULL: all */
+    const char *state; /* NULL: all */
+    const char *text;  /* words that must all occur in title or search text; NULL: no search */
+    int64_t limit;     /* 0: 50 */
+    int64_t offset;
+    int64_t before_ts,
+        before_n; /* keyset paging: only rows older than this pair; 0: from the start */
+};
+/* The state of one record. owner NULL: any owner (SANJI_E_CONFLICT when several have that id); kind
+ * NULL: any. Withdrawn records are found, with withdrawn set. SANJI_E_NOT_FOUND. */
+int store_record_get(struct store *s, const char *owner, const char *kind, const char *id,
+                     store_rec_fn fn, void *arg);
+/* Visible records, newest first (writer's clock; without a kind by arrival). Withdrawn ones left
+ * out. */
+int store_record_list(struct store *s, const struct store_filter *f, store_rec_fn fn, void *arg);
+/* Ignores limit, offset and before. */
+int store_record_count(struct store *s, const struct store_filter *f, int64_t *ret);
+int store_kind_counts(struct store *s, int (*fn)(const char *kind, int64_t n, void *arg),
+                      void *arg);
+/* Every form held of an id, superseded ones included: why a record looks as it does. */
+int store_explain(struct store *s, const char *owner, const char *id, store_rec_fn fn, void *arg);
+
+struct store_event {
+    const char *owner, *id, *kind, *by, *aud;
+    int64_t major, r, ts, got, ep, no, seq, idx;
+    struct span d;
+    const uint8_t *leaf;
+};
+typedef int (*store_event_fn)(const struct store_event *ev, void *arg);
+/* kind, owner, id NULL: all. By (owner, kind, id, r). */
+int store_event_list(struct store *s, const char *kind, const char *owner, const char *id,
+                     store_event_fn fn, void *arg);
+/* All visible records sorted by (owner, kind, id): what export-state prints. */
+int store_export(struct store *s, store_rec_fn fn, void *arg);
+
+/* ---- search ---- */
+/* Indexes up to max records the index has not seen, in a transaction of its own unless one is open.
+ * ret_left (may be NULL): how many are left. store_record_list with text also finds what is not
+ * indexed yet; call this when idle. */
+int store_search_flush(struct store *s, int64_t max, int64_t *ret_left);
+
+/* ---- bundles ---- */
+typedef int (*store_bundle_fn)(const struct sync_stream_row *st, const struct sync_bundle_row *row,
+                               void *arg);
+/* Ascending; no 0: every stream, trust streams first. */
+int store_bundle_walk(struct store *s, int64_t no, store_bundle_fn fn, void *arg);
+int store_bundle_get(struct store *s, int64_t no, int64_t seq, store_bundle_fn fn, void *arg);
+/* Drops bundles below seq `from` of a stream whose keyframe run begins there. */
+int store_bundle_drop_before(struct store *s, int64_t no, int64_t from);
+/* Replaces a stored frame by the same bundle with items blanked (erasure). */
+int store_bundle_restub(struct store *s, int64_t no, int64_t seq, struct span frame,
+                        int64_t raw_bytes);
+int store_stream_get(struct store *s, int64_t no, struct sync_stream_row *ret);
+struct store_totals {
+    int64_t streams, bundles, items, raw_bytes, frame_bytes, records, parked;
+};
+int store_totals(struct store *s, struct store_totals *ret);
+
+struct store_parked {
+    int64_t no, seq;
+    int idx, reason;
+    const char *member;
+    bool discarded;
+};
+int store_parked_list(struct store *s, int (*fn)(const struct store_parked *p, void *arg),
+                      void *arg);
+int store_parked_discard(struct store *s, int64_t no, int64_t seq, int idx);
+/* Before applying the bundle again. */
+int store_parked_drop(struct store *s, int64_t no, int64_t seq);
+int store_fork_list(struct store *s,
+                    int (*fn)(int64_t no, const uint8_t *held, struct span other, void *arg),
+                    void *arg);
+
+/* ---- referrals ---- */
+struct store_thread {
+    int64_t n;
+    const char *init, *id; /* its name: the node that began it, and that node's id for it */
+    const char *peer;      /* the other party; equal to init when this node received it */
+    struct ref_fold fold;
+    int64_t events, opened, changed, since;
+};
+struct store_thread_event {
+    enum ref_party who;
+    enum ref_event ev;
+    int64_t step, seen, ts, got, no, seq, idx;
+    const char *by, *day;
+    struct span d;
+    const uint8_t *leaf;
+};
+typedef int (*store_thread_fn)(const struct store_thread *t, void *arg);
+typedef int (*store_thread_event_fn)(const struct store_thread_event *ev, void *arg);
+/* Newest change first. limit 0: all. */
+int store_thread_list(struct store *s, int64_t limit, int64_t offset, store_thread_fn fn,
+                      void *arg);
+int store_thread_get(struct store *s, const char *init, const char *id, store_thread_fn fn,
+                     void *arg);
+/* All threads with that id (normally one). */
+int store_thread_by_id(struct store *s, const char *id, store_thread_fn fn, void *arg);
+int store_thread_events(struct store *s, int64_t n, store_thread_event_fn fn, void *arg);
+int store_thread_key_put(struct store *s, const char *init, const char *id,
+                         const uint8_t cek[static 32]);
+int store_thread_key_get(struct store *s, const char *init, const char *id, uint8_t ret[static 32]);
+/* Erasure: without the key the sealed copies everywhere are noise to this node. */
+int store_thread_key_del(struct store *s, const char *init, const char *id);
+
+#endif

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Projection of items into the record and event views. The rule that decides which form of a record
+ * is its state must not depend on the order of arrival: everything here is a maximum, never "the
+ * last". */
+#include "node/store/internal.h"
+#include "protocol/base/err.h"
+#include "protocol/base/text.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* What decides between two forms of one record (PROTOCOL.md section 5). */
+struct form {
+    int64_t n, lane, vis;
+    int64_t r, wd, ep, seq, idx;
+    uint8_t leaf[HASH_LEN];
+};
+
+/* > 0: a is the state. The leaf decides what the protocol leaves open: equal positions in two
+ * audiences or sibling epochs. */
+static int form_cmp(const struct form *a, const struct form *b)
+{
+    const int64_t x[] = {a->r, b->wd, a->ep, a->seq, a->idx};
+    const int64_t y[] = {b->r, a->wd, b->ep, b->seq, b->idx};
+    for (size_t i = 0; i < sizeof x / sizeof x[0]; i++) {
+        if (x[i] != y[i]) {
+            return x[i] > y[i] ? 1 : -1;
+        }
+    }
+    return memcmp(a->leaf, b->leaf, HASH_LEN);
+}
+
+/* ---- lanes ---- */
+
+int store__lane_flush(struct store *s)
+{
+    if (!s->lane.is_dirty) {
+        return 0;
+    }
+    struct q q;
+    q_begin(&q, &s->db, Q_LANE_SET);
+    q_int(&q, s->lane.no);
+    q_int(&q, s->lane.live.c);
+    q_blob(&q, s->lane.live.s, HASH_LEN);
+    int r = q_run(&q);
+    if (r == 0) {
+        s->lane.is_dirty = false;
+    }
+    return r;
+}
+
+void store__lane_forget(struct store *s)
+{
+    s->lane.no = 0;
+    s->lane.is_dirty = false;
+}
+
+static int lane_find(struct store *s, const char *by, const char *aud, struct lane *ret)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_LANE_GET);
+    q_text(&q, by);
+    q_text(&q, aud);
+    bool found = q_row(&q);
+    if (found) {
+        ret->no = q_col_int(&q, 0);
+        ret->live.c = q_col_int(&q, 1);
+        q_col_fixed(&q, 2, ret->live.s, HASH_LEN);
+    }
+    int r = q_end(&q);
+    return r == 0 && !found ? SANJI_E_NOT_FOUND : r;
+}
+
+static int lane_add(struct store *s, const char *by, const char *aud, struct lane *ret)
+{
+    struct q q;
+    *ret = (struct lane){0};
+    q_begin(&q, &s->db, Q_LANE_ADD);
+    q_text(&q, by);
+    q_text(&q, aud);
+    if (q_row(&q)) {
+        ret->no = q_col_int(&q, 0);
+    }
+    while (q_row(&q)) {
+    }
+    return q_end(&q);
+}
+
+static int lane_use(struct store *s, const char *by, const char *aud)
+{
+    if (s->lane.no != 0 && strcmp(s->lane.by, by) == 0 && strcmp(s->lane.aud, aud) == 0) {
+        return 0;
+    }
+    int r = store__lane_flush(s);
+    if (r < 0) {
+        return r;
+    }
+    struct lane l = {0};
+    r = lane_find(s, by, aud, &l);
+    if (r == SANJI_E_NOT_FOUND) {
+        r = lane_add(s, by, aud, &l);
+    }
+    if (r < 0) {
+        return r;
+    }
+    if (strlen(by) >= sizeof l.by || strlen(aud) >= sizeof l.aud) {
+        return SANJI_E_BUG;
+    }
+    strcpy(l.by, by);
+    strcpy(l.aud, aud);
+    s->lane = l;
+    return 0;
+}
+
+int store__live(void *ctx, const char *by, const char *aud, struct live_digest *ret)
+{
+    struct store *s = ctx;
+    assert(s != NULL && s->magic == STORE_MAGIC);
+    int r = store__lane_flush(s);
+    struct lane l = {0};
+    if (r == 0) {
+        r = lane_find(s, by, aud, &l);
+    }
+    if (r < 0 && r != SANJI_E_NOT_FOUND) {
+        return r;
+    }
+    *ret = l.live;
+    return 0;
+}
+
+/* ---- records ---- */
+
+/* "listing/1" -> name and major; the item has passed the grammar. */
+static struct span kind_split(const char *k, int64_t *ret_major)
+{
+    const char *slash = strchr(k, '/');
+    size_t n = slash == NULL ? strlen(k) : (size_t)(slash - k);
+    *ret_major = 0;
+    if (slash != NULL) {
+        (void)text_i64(slash + 1, strlen(slash + 1), 1, 999, ret_major);
+    }
+    return span_of(k, n);
+}
+
+static struct span buf_span(const struct buf *b)
+{
+    return span_of(b->data, b->len);
+}
+
+static int fields_of(struct store *s, const struct sync_record *rec)
+{
+    buf_reset(&s->title);
+    buf_reset(&s->state);
+    buf_reset(&s->area);
+    buf_reset(&s->since);
+    if (rec->kind == NULL || rec->item->op == OP_WITHDRAW) {
+        return 0;
+    }
+    struct span d = rec->item->d;
+    int r = kind_title(rec->kind, d, &s->title);
+    if (r == 0) {
+        r = kind_field_text(rec->kind, d, KFF_STATE, &s->state);
+    }
+    if (r == 0) {
+        r = kind_field_text(rec->kind, d, KFF_AREA, &s->area);
+    }
+    if (r == 0) {
+        r = kind_field_text(rec->kind, d, KFF_SINCE, &s->since);
+    }
+    return r;
+}
+
+static int record_insert(struct store *s, const struct sync_record *rec, int vis)
+{
+    const struct item *it = rec->item;
+    int r = fields_of(s, rec);
+    if (r < 0) {
+        return r;
+    }
+    int64_t major = 0;
+    struct span kind = kind_split(it->k, &major);
+    struct q q;
+    q_begin(&q, &s->db, Q_REC_ADD);
+    q_int(&q, s->next_n++);
+    q_text(&q, rec->owner);
+    q_text(&q, it->id);
+    q_int(&q, s->lane.no);
+    q_int(&q, vis);
+    q_int(&q, it->r);
+    q_int(&q, it->op == OP_WITHDRAW);
+    q_span(&q, kind);
+    q_int(&q, major);
+    q_int(&q, rec->stream->ep);
+    q_int(&q, rec->no);
+    q_int(&q, rec->seq);
+    q_int(&q, rec->idx);
+    q_int(&q, rec->ts);
+    q_int(&q, rec->got);
+    q_blob(&q, rec->leaf, HASH_LEN);
+    q_span(&q, buf_span(&s->area));
+    q_span(&q, buf_span(&s->state));
+    q_span(&q, buf_span(&s->since));
+    q_span(&q, buf_span(&s->title));
+    q_span(&q, it->op == OP_WITHDRAW ? span_of("", 0) : it->d);
+    return q_run(&q);
+}
+
+static int record_delete(struct store *s, int64_t n)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_REC_DEL);
+    q_int(&q, n);
+    return q_run(&q);
+}
+
+static int record_hide(struct store *s, int64_t n)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_REC_VIS);
+    q_int(&q, n);
+    q_int(&q, 0);
+    return q_run(&q);
+}
+
+static int move_position(struct store *s, enum stmt_id id, int64_t n, const struct sync_record *rec)
+{
+    struct q q;
+    q_begin(&q, &s->db, id);
+    q_int(&q, n);
+    q_int(&q, rec->stream->ep);
+    q_int(&q, rec->no);
+    q_int(&q, rec->seq);
+    q_int(&q, rec->idx);
+    return q_run(&q);
+}
+
+/* The form held in the record's own lane, and the present state among the others. */
+struct held {
+    bool has_same, has_other;
+    struct form same, other;
+};
+
+static int held_find(struct store *s, const struct sync_record *rec, struct held *ret)
+{
+    struct q q;
+    ret->has_same = ret->has_other = false;
+    q_begin(&q, &s->db, Q_REC_NAMED);
+    q_text(&q, rec->owner);
+    q_text(&q, rec->item->id);
+    while (q_row(&q)) {
+        struct form f = {.n = q_col_int(&q, 0),
+                         .lane = q_col_int(&q, 1),
+                         .vis = q_col_int(&q, 2),
+                         .r = q_col_int(&q, 3),
+                         .wd = q_col_int(&q, 4),
+                         .ep = q_col_int(&q, 5),
+                         .seq = q_col_int(&q, 6),
+                         .idx = q_col_int(&q, 7)};
+        q_col_fixed(&q, 8, f.leaf, HASH_LEN);
+        if (f.lane == s->lane.no) {
+            ret->has_same = true;
+            ret->same = f;
+        } else if (f.vis != 0) {
+            ret->has_other = true;
+            ret->other = f;
+        }
+    }
+    return q_end(&q);
+}
+
+static void live_replace(struct store *s, const struct held *h, const struct sync_record *rec)
+{
+    if (h->has_same && h->same.wd == 0) {
+        live_sub(&s->lane.live, h->same.leaf);
+        s->lane.is_dirty = true;
+    }
+    if (rec->item->op != OP_WITHDRAW) {
+        live_add(&s->lane.live, rec->leaf);
+        s->lane.is_dirty = true;
+    }
+}
+
+int store__record_put(void *ctx, const struct sync_record *rec)
+{
+    struct store *s = ctx;
+    assert(s != NULL && s->magic == STORE_MAGIC);
+    struct held h;
+    struct form f = {.r = rec->item->r,
+                     .wd = rec->item->op == OP_WITHDRAW,
+                     .ep = rec->stream->ep,
+                     .seq = rec->seq,
+                     .idx = rec->idx};
+    memcpy(f.leaf, rec->leaf, HASH_LEN);
+    int r = lane_use(s, rec->stream->by.s, rec->stream->aud);
+    if (r == 0) {
+        r = held_find(s, rec, &h);
+    }
+    if (r < 0) {
+        return r;
+    }
+    if (h.has_same) {
+        if (form_cmp(&f, &h.same) <= 0) {
+            return 0;
+        }
+        /* A keyframe says the same again: only the place changes. */
+        if (memcmp(f.leaf, h.same.leaf, HASH_LEN) == 0) {
+            return move_position(s, Q_REC_POS, h.same.n, rec);
+        }
+        r = record_delete(s, h.same.n);
+    }
+    bool wins = !h.has_other || form_cmp(&f, &h.other) > 0;
+    if (r == 0 && wins && h.has_other) {
+        r = record_hide(s, h.other.n);
+    }
+    if (r == 0) {
+        r = record_insert(s, rec, !wins ? 0 : f.wd != 0 ? 2 : 1);
+    }
+    if (r == 0) {
+        live_replace(s, &h, rec);
+    }
+    return r;
+}
+
+/* ---- events ---- */
+
+static int event_insert(struct store *s, const struct sync_record *rec)
+{
+    const struct item *it = rec->item;
+    int64_t major = 0;
+    struct span kind = kind_split(it->k, &major);
+    struct q q;
+    q_begin(&q, &s->db, Q_EV_ADD);
+    q_text(&q, rec->owner);
+    q_text(&q, it->id);
+    q_int(&q, it->r);
+    q_int(&q, s->lane.no);
+    q_span(&q, kind);
+    q_int(&q, major);
+    q_int(&q, rec->stream->ep);
+    q_int(&q, rec->no);
+    q_int(&q, rec->seq);
+    q_int(&q, rec->idx);
+    q_int(&q, rec->ts);
+    q_int(&q, rec->got);
+    q_blob(&q, rec->leaf, HASH_LEN);
+    q_span(&q, it->d);
+    return q_run(&q);
+}
+
+int store__event_put(void *ctx, const struct sync_record *rec)
+{
+    struct store *s = ctx;
+    assert(s != NULL && s->magic == STORE_MAGIC);
+    struct form f = {.ep = rec->stream->ep, .seq = rec->seq, .idx = rec->idx}, h = {0};
+    bool has_same = false, is_taken = false;
+    memcpy(f.leaf, rec->leaf, HASH_LEN);
+    int r = lane_use(s, rec->stream->by.s, rec->stream->aud);
+    if (r < 0) {
+        return r;
+    }
+    struct q q;
+    q_begin(&q, &s->db, Q_EV_NAMED);
+    q_text(&q, rec->owner);
+    q_text(&q, rec->item->id);
+    q_int(&q, rec->item->r);
+    while (q_row(&q)) {
+        struct form g = {.n = q_col_int(&q, 0),
+                         .ep = q_col_int(&q, 2),
+                         .seq = q_col_int(&q, 3),
+                         .idx = q_col_int(&q, 4)};
+        q_col_fixed(&q, 5, g.leaf, HASH_LEN);
+        is_taken = is_taken || memcmp(g.leaf, f.leaf, HASH_LEN) != 0;
+        if (q_col_int(&q, 1) == s->lane.no) {
+            has_same = true;
+            h = g;
+        }
+    }
+    r = q_end(&q);
+    if (r < 0) {
+        return r;
+    }
+    if (is_taken) {
+        return SANJI_E_EXISTS;
+    }
+    if (has_same) {
+        return form_cmp(&f, &h) > 0 ? move_position(s, Q_EV_POS, h.n, rec) : 0;
+    }
+    r = event_insert(s, rec);
+    if (r == 0) {
+        live_add(&s->lane.live, rec->leaf);
+        s->lane.is_dirty = true;
+    }
+    return r;
+}
