@@ -119,6 +119,9 @@ static int line_fault(struct fault *f, int err, const struct cursor *c, struct s
 static int head_parse(struct cursor *c, struct arena *a, struct bundle *ret, struct fault *f)
 {
     struct span line = ret->line;
+    if (line.n == 0) {
+        return fault_set(f, SANJI_E_SYNTAX, "", "a line");
+    }
     if (line.n > LIM_BUNDLE_BYTES) {
         return fault_set(f, SANJI_E_SIZE, "", "a line of at most 1 MiB");
     }
@@ -266,7 +269,7 @@ static int items_check(const struct bundle *b, struct arena *a, struct fault *f)
 
 int bundle_parse(struct span line, struct arena *a, struct bundle *ret, struct fault *f)
 {
-    struct cursor c = {.p = line.p, .end = line.p + line.n};
+    struct cursor c = {.p = line.p, .end = line.n > 0 ? line.p + line.n : line.p};
     *ret = (struct bundle){.line = line};
     int r = head_parse(&c, a, ret, f);
     if (r < 0) {
@@ -290,7 +293,7 @@ int bundle_parse(struct span line, struct arena *a, struct bundle *ret, struct f
 
 int bundle_peek(struct span line, struct arena *a, struct bundle *ret, struct fault *f)
 {
-    struct cursor c = {.p = line.p, .end = line.p + line.n};
+    struct cursor c = {.p = line.p, .end = line.n > 0 ? line.p + line.n : line.p};
     *ret = (struct bundle){.line = line};
     int r = head_parse(&c, a, ret, f);
     if (r < 0) {

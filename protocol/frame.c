@@ -13,6 +13,7 @@ enum {
     FRAME_LEVEL = 3,
     FRAME_CONTENT_MAX = LIM_BUNDLE_BYTES + 1,
     FRAME_RATIO_FREE = 64 * 1024, /* below this the ratio does not matter */
+    FRAME_BLOCK_MAX = 128 * 1024, /* RFC 8878 */
     FRAME_HEADER_MIN = 6,         /* magic, descriptor, content size of one byte */
 };
 
@@ -50,6 +51,34 @@ void frame_ctx_free(struct frame_ctx *c)
     free(c);
 }
 
+static bool ratio_too_high(uint64_t content, size_t frame)
+{
+    return content > FRAME_RATIO_FREE && content > (uint64_t)frame * LIM_INFLATE_RATIO;
+}
+
+/* The same frame format without compression: text so uniform that readers would take the compressed
+ * frame for a bomb travels as it is. */
+static int frame_store(const uint8_t *p, size_t n, struct buf *out)
+{
+    /* Single segment, content size in four bytes. */
+    static const uint8_t head[5] = {0x28, 0xb5, 0x2f, 0xfd, 0xa0};
+    size_t at = 0;
+    (void)buf_put(out, head, sizeof(head));
+    for (size_t i = 0; i < 4; i++) {
+        (void)buf_putc(out, (char)(n >> 8 * i & 0xff));
+    }
+    do {
+        size_t len = n - at < FRAME_BLOCK_MAX ? n - at : (size_t)FRAME_BLOCK_MAX;
+        size_t block = len << 3 | (at + len == n ? 1 : 0);
+        for (size_t i = 0; i < 3; i++) {
+            (void)buf_putc(out, (char)(block >> 8 * i & 0xff));
+        }
+        (void)buf_put(out, p + at, len);
+        at += len;
+    } while (at < n);
+    return out->err;
+}
+
 int frame_pack(struct frame_ctx *c, struct span line, struct buf *out)
 {
     if (line.n > 0 && memchr(line.p, '\n', line.n) != NULL) {
@@ -70,7 +99,11 @@ int frame_pack(struct frame_ctx *c, struct span line, struct buf *out)
     }
     size_t n = ZSTD_compress2(c->c, out->data + out->len, room, c->line.data, c->line.len);
     if (ZSTD_isError(n) != 0) {
+        out->data[out->len] = 0;
         return room < bound ? SANJI_E_SIZE : SANJI_E_NOMEM;
+    }
+    if (ratio_too_high(c->line.len, n)) {
+        return frame_store(c->line.data, c->line.len, out);
     }
     out->len += n;
     out->data[out->len] = 0;
@@ -137,7 +170,7 @@ static int frame_measure(struct span in, size_t *ret_used, size_t *ret_content)
     if (ZSTD_isError(used) != 0) {
         return SANJI_E_SYNTAX;
     }
-    if (h.content > FRAME_RATIO_FREE && h.content / LIM_INFLATE_RATIO > used) {
+    if (ratio_too_high(h.content, used)) {
         return SANJI_E_SIZE;
     }
     /* Frames are stored and relayed as they came: empty blocks must not make a small line big. */
