@@ -34,7 +34,9 @@ enum {
     LIM_WAIT_MS = 25000,            /* long-poll */
     LIM_SESSION_MS = 15 * 60 * 1000,
     LIM_PARKED_AHEAD = 64,          /* bundles kept that came before their predecessor */
+    LIM_QUOTA_ITEMS = 5000000,      /* per node and day where no quota act says otherwise */
     LIM_FERRY_PART_BYTES = 512 << 20,
 };
+#define LIM_QUOTA_BYTES ((int64_t)4 << 30) /* per node and day where no quota act says otherwise */
 
 #endif

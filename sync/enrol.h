@@ -17,8 +17,8 @@ struct enrol_row {
 
 /* Issues an invite for a new child and stores it; the line (no newline) goes to ret_line. */
 int enrol_invite(struct sync *s, const struct sync_tick *t, const char *name, int64_t lv,
-                 const char *area, const char *url, int64_t ttl_ms, bool auto_ok, struct buf *ret_line,
-                 struct node_id *ret_node);
+                 const char *area, const char *url, int64_t ttl_ms, bool auto_ok,
+                 struct buf *ret_line, struct node_id *ret_node);
 /* Invites again under an existing node id (lost keys): same rules, the act will be `key`. */
 /* Handles a request body; writes the reply body and HTTP status. */
 int enrol_handle(struct sync *s, const struct sync_tick *t, struct span body, struct buf *ret_reply,

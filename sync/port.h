@@ -7,12 +7,12 @@
 #include "protocol/ids.h"
 #include "protocol/kinds/kind.h"
 
-/* What the engine needs from outside: a store. Time and random bytes come with every step, transport
- * is what the caller does with the engine's wishes (sync.h). node/store implements this on SQLite,
- * tests/support/mem_store.c in memory; tests/support/store_suite.c is run against both.
+/* What the engine needs from outside: a store. Time and random bytes come with every step,
+ * transport is what the caller does with the engine's wishes (sync.h). node/store implements this
+ * on SQLite, tests/support/mem_store.c in memory; tests/support/store_suite.c is run against both.
  *
- * Every function returns 0 or a negative SANJI_E_*. Pointers handed to callbacks are valid during the
- * call. A callback returning > 0 stops the walk without error, < 0 stops it with that error. */
+ * Every function returns 0 or a negative SANJI_E_*. Pointers handed to callbacks are valid during
+ * the call. A callback returning > 0 stops the walk without error, < 0 stops it with that error. */
 
 struct sync_stream_row {
     int64_t no; /* the store's number of the stream, > 0, never reused */
@@ -50,15 +50,16 @@ struct sync_record {
 struct sync_sealed {
     int64_t no, seq;
     int idx;
-    const char *by, *id; /* writer, thread */
+    const char *by, *id;   /* writer, thread */
+    const char *initiator; /* a thread is named by (initiator, id): nobody can enter another's */
     int64_t step, seen;
-    const char *peer;      /* the other party, seen from here */
-    enum ref_party who;    /* which party wrote it; I is the writer of `send` */
+    const char *peer;   /* the other party, seen from here */
+    enum ref_party who; /* which party wrote it; I is the writer of `send` */
     enum ref_event ev;
-    struct span d;         /* opened content, gated JSON object */
-    const char *on;        /* business date YYYY-MM-DD */
+    struct span d;  /* opened content, gated JSON object */
+    const char *on; /* business date YYYY-MM-DD */
     const uint8_t *leaf;
-    const uint8_t *cek;    /* 32 bytes: the thread's content key */
+    const uint8_t *cek; /* 32 bytes: the thread's content key */
     int64_t ts, got;
 };
 
@@ -77,12 +78,14 @@ struct sync_store {
     /* Ascending from seq > after, until about max_bytes of frames (at least one). */
     int (*bundles)(void *ctx, int64_t no, int64_t after, size_t max_bytes,
                    int (*fn)(const struct sync_bundle_row *row, void *arg), void *arg);
-    int (*freeze)(void *ctx, int64_t no, const uint8_t held[static HASH_LEN], struct span other_line);
+    int (*freeze)(void *ctx, int64_t no, const uint8_t held[static HASH_LEN],
+                  struct span other_line);
     /* Small persistent values by name: tickets, invites, counters. get: SANJI_E_NOT_FOUND. */
     int (*kv_get)(void *ctx, const char *key, struct buf *ret);
     int (*kv_put)(void *ctx, const char *key, struct span value);
     int (*kv_del)(void *ctx, const char *key);
-    int (*kv_each)(void *ctx, const char *prefix, int (*fn)(const char *key, struct span value, void *arg), void *arg);
+    int (*kv_each)(void *ctx, const char *prefix,
+                   int (*fn)(const char *key, struct span value, void *arg), void *arg);
 
     /* --- views --- */
     /* put / wd of a KS_STATE kind, by the rule of PROTOCOL.md section 5 (highest r; at equal r put

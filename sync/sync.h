@@ -8,8 +8,9 @@
 #include "sync/port.h"
 
 /* The engine: one node's replication, without I/O. The caller feeds events and carries out wishes.
- * Not thread safe: one thread owns it together with the store. Nothing in here knows a clock: `now_ms`
- * (wall, for display and dates) and `mono_ms` (for waiting) come with each step, random bytes too. */
+ * Not thread safe: one thread owns it together with the store. Nothing in here knows a clock:
+ * `now_ms` (wall, for display and dates) and `mono_ms` (for waiting) come with each step, random
+ * bytes too. */
 
 struct sync;
 
@@ -17,7 +18,7 @@ struct sync_self {
     uint8_t g[HASH_LEN];
     struct node_id id;
     uint8_t inst[16];
-    const uint8_t *sign_seed;                  /* 32 bytes, copied */
+    const uint8_t *sign_seed;                   /* 32 bytes, copied */
     const uint8_t (*seal_seeds)[SEAL_SEED_LEN]; /* newest last, copied */
     size_t n_seal_seeds;
     uint8_t tls_spki[HASH_LEN]; /* own server key: part of the session signature */
@@ -31,24 +32,24 @@ struct sync_tick {
 enum sync_lane { LANE_UP, LANE_DOWN, LANE_COUNT };
 
 enum sync_event_type {
-    SEV_START,     /* after loading: begin working; also sets whether a parent link exists */
-    SEV_TICK,      /* a wake time has come */
-    SEV_LOCAL,     /* this node wrote something (sync_write has committed) */
-    SEV_ANSWER,    /* answer to a POST wish: lane, status, body; status 0 and err when it failed */
-    SEV_REQUEST,   /* a child's request: req handle, conn, path, token, body */
-    SEV_GONE,      /* the client of req has gone, or (req 0) connection conn was closed */
-    SEV_NOW,       /* the user wants an exchange now: forget back-off, no holding */
-    SEV_STOP,      /* finish: answer held requests, start nothing new */
+    SEV_START,   /* after loading: begin working; also sets whether a parent link exists */
+    SEV_TICK,    /* a wake time has come */
+    SEV_LOCAL,   /* this node wrote something (sync_write has committed) */
+    SEV_ANSWER,  /* answer to a POST wish: lane, status, body; status 0 and err when it failed */
+    SEV_REQUEST, /* a child's request: req handle, conn, path, token, body */
+    SEV_GONE,    /* the client of req has gone, or (req 0) connection conn was closed */
+    SEV_NOW,     /* the user wants an exchange now: forget back-off, no holding */
+    SEV_STOP,    /* finish: answer held requests, start nothing new */
 };
 
 struct sync_event {
     enum sync_event_type type;
     enum sync_lane lane;
-    int status;        /* HTTP */
-    int err;           /* transport failure, negative SANJI_E_*; 0: answered */
-    bool fresh_conn;   /* ANSWER: a new connection carried it (the old session is void) */
-    bool is_ours;      /* ANSWER: the content type is one of ours */
-    int64_t retry_ms;  /* ANSWER: Retry-After */
+    int status;         /* HTTP */
+    int err;            /* transport failure, negative SANJI_E_*; 0: answered */
+    bool fresh_conn;    /* ANSWER: a new connection carried it (the old session is void) */
+    bool is_ours;       /* ANSWER: the content type is one of ours */
+    int64_t retry_ms;   /* ANSWER: Retry-After */
     uint64_t req, conn; /* REQUEST, GONE */
     const char *path;
     struct span token; /* REQUEST: text after "Authorization: Sanji ", empty if none */
@@ -85,12 +86,28 @@ struct sync_out {
 };
 void sync_out_done(struct sync_out *o); /* frees every wish */
 
+/* Waiting times; the defaults are what production uses, tests shorten them. */
+struct sync_tuning {
+    int64_t wait_ms;        /* long-poll, at most LIM_WAIT_MS */
+    int64_t backoff_min_ms; /* first retry */
+    int64_t backoff_max_ms;
+    int64_t max_bytes; /* of bundles per message, inflated */
+};
+void sync_tune(struct sync *s, const struct sync_tuning *t);
+
+/* The parent, from the roster or, before the roster has arrived, from what the invite said (stored
+ * by join under the kv names "parent/id", "parent/tls", "parent/url"). SANJI_E_NOT_FOUND at the
+ * top. A url set by hand ("parent/url_override") goes before the roster's. */
+int sync_parent(const struct sync *s, struct node_id *ret_id, uint8_t ret_tls[static HASH_LEN],
+                struct buf *ret_url);
+
 /* Reads streams and trust bundles from the store. The store must outlive the engine. */
 int sync_new(const struct sync_self *self, const struct sync_store *store, struct sync **ret);
 void sync_free(struct sync *s);
 /* One step. Wishes are appended to out. Returns 0, or a negative error when the store failed (the
  * transaction is rolled back, the engine's memory reloaded; the caller logs and carries on). */
-int sync_step(struct sync *s, const struct sync_tick *t, const struct sync_event *ev, struct sync_out *out);
+int sync_step(struct sync *s, const struct sync_tick *t, const struct sync_event *ev,
+              struct sync_out *out);
 
 const struct roster *sync_roster(const struct sync *s);
 const struct sync_self *sync_self_of(const struct sync *s);
@@ -98,19 +115,23 @@ const struct sign_key *sync_key(const struct sync *s);
 
 /* ---- writing (PROTOCOL.md sections 4 and 5) ----
  * Builds, checks and stores bundles of own items in the stream of `aud`, applying them in the same
- * transaction. Without `in_tx` the call begins and commits by itself; with it the caller does, and must
- * call sync_reload() after a rollback. Items are exact gated texts. ret_id (may be NULL): id of the last
- * bundle. After commit the caller feeds SEV_LOCAL. */
+ * transaction. Without `in_tx` the call begins and commits by itself; with it the caller does, and
+ * must call sync_reload() after a rollback. Items are exact gated texts. ret_id (may be NULL): id
+ * of the last bundle. After commit the caller feeds SEV_LOCAL. */
 int sync_write(struct sync *s, const struct sync_tick *t, const char *aud, const struct span *items,
                size_t n, bool in_tx, uint8_t *ret_id);
-int sync_write_type(struct sync *s, const struct sync_tick *t, enum bundle_type type, const char *aud,
-                    const struct span *items, size_t n, bool in_tx, uint8_t *ret_id);
-/* Signs an act as this node (unless a->by is empty: root), adds the given co-signatures, writes it. */
+int sync_write_type(struct sync *s, const struct sync_tick *t, enum bundle_type type,
+                    const char *aud, const struct span *items, size_t n, bool in_tx,
+                    uint8_t *ret_id);
+/* Signs an act as this node (unless a->by is empty: root), adds the given co-signatures, writes it.
+ */
 int sync_act(struct sync *s, const struct sync_tick *t, struct act *a, const struct act_co *co,
              size_t n_co, bool in_tx);
 /* First bundle of a new federation: root act and the top's node act, both fully signed. */
-int sync_genesis(struct sync *s, const struct sync_tick *t, struct span root_body, struct span node_body);
-/* Seals plain (gated JSON) as step `step` of thread `id` to the given nodes, ready as an item text. */
+int sync_genesis(struct sync *s, const struct sync_tick *t, struct span root_body,
+                 struct span node_body);
+/* Seals plain (gated JSON) as step `step` of thread `id` to the given nodes, ready as an item text.
+ */
 int sync_seal_item(struct sync *s, const struct sync_tick *t, const char *id, int64_t step,
                    const struct node_id *to, size_t n_to, const uint8_t cek[static 32],
                    struct span plain, struct buf *ret_item);
@@ -119,16 +140,20 @@ int sync_reload(struct sync *s);
 
 /* ---- receiving from elsewhere than an exchange (ferry, rebuild, tests) ---- */
 struct sync_accept {
-    int err;         /* 0 stored; SANJI_E_OLD held already; SANJI_E_UNKNOWN_KEY, _GAP: wait; else refused */
+    int err; /* 0 stored; SANJI_E_OLD held already; SANJI_E_UNKNOWN_KEY, _GAP: wait; else refused */
     struct fault f;
     struct stream_key stream;
-    int64_t seq;
+    int64_t seq, items;
 };
-/* One frame, in the caller's transaction. `from` names the neighbour for quotas; may be NULL. */
-void sync_accept_frame(struct sync *s, const struct sync_tick *t, struct span frame, const char *from,
+/* One frame, in the caller's transaction (rolled back by the caller when err is a failure of the
+ * store; then sync_reload). */
+void sync_accept_frame(struct sync *s, const struct sync_tick *t, struct span frame,
                        struct sync_accept *ret);
+/* True for errors that say the store failed, not that the bundle is bad. */
+bool sync_is_store_failure(int err);
 /* Applies a stored bundle to the views again (rebuild, retry of parked items). */
-int sync_apply_frame(struct sync *s, const struct sync_bundle_row *row, const struct stream_key *key);
+int sync_apply_frame(struct sync *s, const struct sync_bundle_row *row,
+                     const struct stream_key *key);
 
 /* ---- looking ---- */
 struct sync_peer_status {
@@ -136,15 +161,17 @@ struct sync_peer_status {
     bool is_parent, connected, held; /* held: a long-poll is waiting */
     int64_t last_ok_ms;              /* wall; 0: never since start */
     int last_err;
-    int64_t behind;                  /* bundles the peer lacks, as far as stated */
+    int64_t behind; /* bundles the peer lacks, as far as stated */
     int64_t in_bundles, in_bytes, out_bundles, out_bytes;
     int64_t refused;
-    bool in_step;                    /* both digests were equal at the last exchange */
+    bool in_step; /* both digests were equal at the last exchange */
     char ver[24];
     int64_t skew_ms;
 };
-void sync_each_peer(const struct sync *s, void (*fn)(const struct sync_peer_status *p, void *arg), void *arg);
-void sync_each_stream(const struct sync *s, void (*fn)(const struct sync_stream_row *r, void *arg), void *arg);
+void sync_each_peer(const struct sync *s, void (*fn)(const struct sync_peer_status *p, void *arg),
+                    void *arg);
+void sync_each_stream(const struct sync *s, void (*fn)(const struct sync_stream_row *r, void *arg),
+                      void *arg);
 /* State of the exchange asked for by SEV_NOW: 0 done and both hold the same; SANJI_E_PENDING still
  * running; SANJI_E_UNREACHABLE; another refusal. */
 int sync_now_state(const struct sync *s);

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What happens to a bundle on arrival (PROTOCOL.md section 4): verify fully, then store, then
+ * apply; the caller commits and only then acknowledges. A bundle that fails changes nothing. What
+ * an item means never decides whether its bundle is stored. */
+#include "sync/internal.h"
+
+#include <string.h>
+
+static int acts_of(struct sync *s, const struct bundle *b, struct roster *into)
+{
+    struct arena *a = arena_new(ARENA_MAX);
+    if (a == NULL) {
+        return SANJI_E_NOMEM;
+    }
+    int r = 0;
+    for (int i = 0; r == 0 && b->item != NULL && i < (int)b->hdr.n; i++) {
+        struct item it;
+        struct act act;
+        if (b->item[i].stub || item_parse(b->item[i].text, &it, NULL) < 0 ||
+            strcmp(it.k, "act/1") != 0 || it.op != OP_EVENT) {
+            continue; /* apply parks what it does not understand */
+        }
+        arena_reset(a);
+        if (act_body_parse(it.d, a, &act, NULL) < 0) {
+            continue;
+        }
+        int ra = roster_add(into, &act, &b->hdr.by, b->hdr.ep, b->hdr.en, b->hdr.seq, i);
+        if (ra == SANJI_E_NOMEM || ra == SANJI_E_SIZE) {
+            r = ra;
+        } else {
+            s->roster_dirty = s->roster_dirty || into == s->roster;
+        }
+    }
+    arena_free(a);
+    return r;
+}
+
+int sync__fold(struct sync *s)
+{
+    if (!s->roster_dirty) {
+        return 0;
+    }
+    bool changed = false;
+    int r = roster_fold(s->roster, &changed);
+    if (r < 0) {
+        return r;
+    }
+    s->roster_dirty = false;
+    if (changed) {
+        r = sync__peers_refresh(s);
+        if (r == 0) {
+            r = s->st->roster_changed(s->st->ctx);
+        }
+    }
+    return r;
+}
+
+static int load_bundle(const struct sync_bundle_row *row, void *arg)
+{
+    struct sync *s = arg;
+    size_t used;
+    struct bundle b;
+    int r = frame_unpack(s->fc, row->frame, &s->line, &used);
+    if (r < 0) {
+        return r;
+    }
+    arena_reset(s->arena);
+    r = bundle_parse(span_of(s->line.data, s->line.len), s->arena, &b, NULL);
+    return r < 0 ? SANJI_E_CORRUPT : acts_of(s, &b, s->roster);
+}
+
+int sync__roster_load(struct sync *s)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < s->n_streams; i++) {
+        const struct sync_stream_row *row = &s->streams[i].row;
+        if (row->no != 0 && s->streams[i].aud.type == AUD_TRUST) {
+            r = s->st->bundles(s->st->ctx, row->no, 0, SIZE_MAX, load_bundle, s);
+        }
+    }
+    if (r == 0) {
+        bool changed;
+        r = roster_fold(s->roster, &changed);
+        s->roster_dirty = false;
+    }
+    return r;
+}
+
+/* PROTOCOL.md 10.1: the signer of the first trust bundle may be introduced by the bundle itself;
+ * its acts are judged by their own signatures in a roster of their own. */
+static int genesis_key(struct sync *s, const struct bundle *b)
+{
+    struct roster *r = roster_new(s->self.g);
+    if (r == NULL) {
+        return SANJI_E_NOMEM;
+    }
+    bool changed, dirty = s->roster_dirty;
+    const struct roster_key *key;
+    const struct act_head *limit;
+    int e = acts_of(s, b, r);
+    s->roster_dirty = dirty;
+    if (e == 0) {
+        e = roster_fold(r, &changed);
+    }
+    if (e == 0) {
+        e = roster_key_covers(r, b, &key, &limit);
+    }
+    if (e == 0) {
+        e = bundle_verify(b, key->pub);
+    }
+    roster_free(r);
+    return e;
+}
+
+static int signature(struct sync *s, const struct bundle *b, enum aud_type aud)
+{
+    const struct roster_key *key = NULL;
+    const struct act_head *limit = NULL;
+    int r = roster_key_covers(s->roster, b, &key, &limit);
+    if (r == SANJI_E_UNKNOWN_KEY && aud == AUD_TRUST && roster_top(s->roster) == NULL) {
+        return genesis_key(s, b);
+    }
+    if (r < 0) {
+        return r;
+    }
+    if (key->ended) { /* an ended key signs only what leads to the listed head */
+        if (limit == NULL || b->hdr.seq > limit->seq) {
+            return SANJI_E_REVOKED;
+        }
+        if (b->hdr.seq == limit->seq && memcmp(b->id, limit->id, HASH_LEN) != 0) {
+            return SANJI_E_REVOKED;
+        }
+    }
+    return bundle_verify(b, key->pub);
+}
+
+/* A bundle at or below our head: a duplicate, or proof that the writer signed two histories. */
+static int not_next(struct sync *s, struct stream *st, const struct bundle *b, enum head_cmp cmp)
+{
+    uint8_t held[HASH_LEN];
+    int64_t seq = cmp == HEAD_CHAIN ? st->row.seq : b->hdr.seq;
+    int r = s->st->bundle_id(s->st->ctx, st->row.no, seq, held);
+    if (r == SANJI_E_NOT_FOUND) {
+        return SANJI_E_OLD; /* before what a keyframe left us */
+    }
+    if (r < 0) {
+        return r;
+    }
+    if (cmp == HEAD_OLD && memcmp(held, b->id, HASH_LEN) == 0) {
+        return SANJI_E_OLD;
+    }
+    r = signature(s, b, st->aud.type);
+    if (r < 0) {
+        return r; /* only a validly signed other history is evidence */
+    }
+    r = s->st->freeze(s->st->ctx, st->row.no, held, b->line);
+    if (r < 0) {
+        return r;
+    }
+    if (!st->row.frozen) {
+        st->row.frozen = true;
+        sync__alarm(s, SANJI_E_FORK, &b->hdr.by,
+                    audience_is_private(st->aud.type) ? "to:" : b->hdr.aud);
+    }
+    return SANJI_E_FORK;
+}
+
+static int may_begin(const struct sync *s, const struct bundle *b)
+{
+    /* Epochs grow by one at most: nobody can jump to the end of the number range. */
+    int newest = sync__stream_newest(s, b->hdr.by.s, b->hdr.aud);
+    int64_t known = newest < 0 ? 0 : (int64_t)s->streams[newest].row.key.ep;
+    if (b->hdr.ep > known + 1) {
+        return SANJI_E_GAP;
+    }
+    if (b->hdr.seq != 1) {
+        return SANJI_E_GAP;
+    }
+    if (b->hdr.ep > 1 && b->hdr.t != BUNDLE_EPOCH) {
+        return SANJI_E_CHAIN;
+    }
+    return 0;
+}
+
+static int store(struct sync *s, struct stream *st, const struct bundle *b, struct span frame,
+                 struct sync_bundle_row *row)
+{
+    int r = 0;
+    if (st->row.no == 0) {
+        r = s->st->stream_add(s->st->ctx, &st->row.key, &st->row.no);
+        if (r < 0) {
+            return r;
+        }
+        st->row.first = b->hdr.seq;
+    }
+    *row = (struct sync_bundle_row){
+        .no = st->row.no,
+        .seq = b->hdr.seq,
+        .frame = frame,
+        .ts = b->hdr.ts,
+        .got = s->tick.now_ms,
+        .items = b->hdr.n,
+        .raw_bytes = (int64_t)b->line.n,
+        .type = (int)b->hdr.t,
+    };
+    memcpy(row->id, b->id, HASH_LEN);
+    r = s->st->bundle_put(s->st->ctx, row);
+    if (r == 0) {
+        st->row.seq = b->hdr.seq;
+        memcpy(st->row.id, b->id, HASH_LEN);
+    }
+    return r;
+}
+
+int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span frame,
+                        struct sync_accept *ret)
+{
+    if (!roster_knows_g(s->roster, b->hdr.g)) {
+        return SANJI_E_FEDERATION;
+    }
+    if (b->header_only) {
+        return SANJI_E_WITHHELD;
+    }
+    int idx = sync__stream_intern(s, &ret->stream);
+    if (idx < 0) {
+        return idx;
+    }
+    struct stream *st = &s->streams[idx];
+    if (st->row.frozen) {
+        return SANJI_E_FORK;
+    }
+    struct head have = {.seq = st->row.no == 0 ? 0 : st->row.seq};
+    memcpy(have.id, st->row.id, HASH_LEN);
+    enum head_cmp cmp = bundle_follows(&have, b);
+    if (cmp == HEAD_SAME) {
+        return SANJI_E_OLD;
+    }
+    if (cmp == HEAD_GAP) {
+        return SANJI_E_GAP;
+    }
+    if (cmp == HEAD_OLD || (cmp == HEAD_CHAIN && st->row.no != 0 && st->row.seq > 0)) {
+        return not_next(s, st, b, cmp);
+    }
+    if (cmp == HEAD_CHAIN) {
+        return SANJI_E_CHAIN;
+    }
+    int r = st->row.no == 0 ? may_begin(s, b) : 0;
+    if (r == 0) {
+        r = signature(s, b, st->aud.type);
+    }
+    if (r == 0 && roster_top(s->roster) != NULL) {
+        r = roster_may_write(s->roster, b->hdr.by.s, &st->aud);
+    }
+    if (r < 0) {
+        return r;
+    }
+    struct sync_bundle_row row;
+    bool first = st->row.no == 0;
+    r = store(s, st, b, frame, &row);
+    if (r < 0) {
+        if (first) {
+            st->row.no = 0;
+        }
+        return r;
+    }
+    if (st->aud.type == AUD_TRUST) {
+        r = acts_of(s, b, s->roster);
+        if (r == 0) {
+            r = sync__fold(s);
+        }
+    }
+    if (r == 0) {
+        r = sync__apply(s, b, &row, &ret->stream, s->streams[idx].aud.type);
+    }
+    if (r == 0) {
+        sync__stream_advanced(s, (size_t)idx);
+        s->changed = true;
+    }
+    return r;
+}
+
+void sync__accept_next(struct sync *s, struct span in, size_t *ret_used, struct sync_accept *ret)
+{
+    struct bundle b;
+    memset(ret, 0, sizeof(*ret));
+    *ret_used = 0;
+    ret->err = frame_unpack(s->fc, in, &s->line, ret_used);
+    if (ret->err < 0) {
+        return;
+    }
+    arena_reset(s->arena);
+    ret->err = bundle_parse(span_of(s->line.data, s->line.len), s->arena, &b, &ret->f);
+    if (ret->err < 0) {
+        return;
+    }
+    ret->seq = b.hdr.seq;
+    ret->items = b.hdr.n;
+    ret->err = sync__key_of(&ret->stream, b.hdr.by.s, b.hdr.aud, b.hdr.ep, b.hdr.en);
+    if (ret->err == 0) {
+        ret->err = sync__accept_parsed(s, &b, span_of(in.p, *ret_used), ret);
+    }
+}
+
+void sync_accept_frame(struct sync *s, const struct sync_tick *t, struct span frame,
+                       struct sync_accept *ret)
+{
+    size_t used;
+    s->tick = *t;
+    s->rnd_n = 0;
+    sync__accept_next(s, frame, &used, ret);
+    if (ret->err == 0 && used != frame.n) {
+        ret->err = fault_set(&ret->f, SANJI_E_SYNTAX, "frame", "one frame");
+    }
+}

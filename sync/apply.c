@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From stored bundles to views. Apply is total: whatever a validly signed item says, it is either
+ * projected or parked alone with its reason, and the items behind it go on. Only failures of the
+ * store itself stop it. */
+#include "sync/internal.h"
+
+#include "protocol/base/text.h"
+#include "protocol/jcur.h"
+#include "protocol/json_gate.h"
+#include "protocol/seal.h"
+
+#include <string.h>
+
+struct applying {
+    struct sync *s;
+    const struct bundle *b;
+    const struct sync_bundle_row *row;
+    const struct stream_key *key;
+    enum aud_type aud;
+    bool top;
+};
+
+bool sync_is_store_failure(int err)
+{
+    return err == SANJI_E_IO || err == SANJI_E_FULL || err == SANJI_E_NOMEM ||
+           err == SANJI_E_BUSY || err == SANJI_E_CORRUPT || err == SANJI_E_BUG;
+}
+
+/* "for": only under a steward act in force. */
+static int owner_of(const struct applying *ap, const struct item *it, const char **ret)
+{
+    *ret = ap->key->by.s;
+    if (node_id_none(&it->on_behalf)) {
+        return 0;
+    }
+    const struct roster_node *n = roster_node(ap->s->roster, it->on_behalf.s);
+    if (n == NULL || node_id_cmp(&n->steward, &ap->key->by) != 0) {
+        return SANJI_E_AUTHORITY;
+    }
+    *ret = it->on_behalf.s;
+    return 0;
+}
+
+struct inner { /* the opened text of a sealed item */
+    struct span kind, who, ev, on, d;
+    int64_t seen;
+};
+
+static int inner_read(struct span text, struct inner *in)
+{
+    static const char *const names[] = {"k", "who", "ev", "on"};
+    struct span *out[] = {&in->kind, &in->who, &in->ev, &in->on}, v;
+    if (json_gate(text.p, text.n, JSON_PROTOCOL, NULL) < 0) {
+        return SANJI_E_SYNTAX;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        if (!jcur_get(text, names[i], &v) || !jcur_plain(v, out[i])) {
+            return SANJI_E_SPEC;
+        }
+    }
+    if (!jcur_get(text, "seen", &v) || !jcur_int(v, &in->seen) || in->seen < 0) {
+        return SANJI_E_SPEC;
+    }
+    return jcur_get(text, "d", &in->d) && jcur_type(in->d) == JCUR_OBJ ? 0 : SANJI_E_SPEC;
+}
+
+static int sealed_referral(struct applying *ap, const struct item *it, const struct inner *in,
+                           const uint8_t *leaf, const uint8_t cek[32], int idx)
+{
+    struct audience to;
+    char on[11] = "";
+    int day;
+    struct sync_sealed ev = {.no = ap->row->no, .seq = ap->row->seq, .idx = idx};
+    if (!span_eqs(in->kind, "referral/1")) {
+        return SANJI_E_VERSION;
+    }
+    if (ap->aud != AUD_TO || audience_parse(ap->key->aud, strlen(ap->key->aud), &to) < 0 ||
+        to.n != 1) {
+        return SANJI_E_AUDIENCE;
+    }
+    if (ref_event_by_name((const char *)in->ev.p, in->ev.n, &ev.ev) < 0) {
+        return SANJI_E_VERSION;
+    }
+    if (date_parse((const char *)in->on.p, in->on.n, &day) < 0 ||
+        (!span_eqs(in->who, "i") && !span_eqs(in->who, "r"))) {
+        return SANJI_E_SPEC;
+    }
+    memcpy(on, in->on.p, 10);
+    int r = ref_check_content(ev.ev, in->d, NULL);
+    if (r < 0) {
+        return r;
+    }
+    bool mine = strcmp(ap->key->by.s, ap->s->self.id.s) == 0;
+    const char *other = to.node[0].s;
+    ev.who = span_eqs(in->who, "i") ? REF_I : REF_R;
+    ev.by = ap->key->by.s;
+    ev.id = it->id;
+    ev.initiator = ev.who == REF_I ? ev.by : other;
+    ev.peer = mine ? other : ev.by;
+    ev.step = it->r;
+    ev.seen = in->seen;
+    ev.d = in->d;
+    ev.on = on;
+    ev.leaf = leaf;
+    ev.cek = cek;
+    ev.ts = ap->row->ts;
+    ev.got = ap->row->got;
+    return ap->s->st->sealed_put(ap->s->st->ctx, &ev);
+}
+
+/* Opens what is addressed to this node; for everybody else a sealed item is just its leaf. */
+static int sealed_open(struct applying *ap, const struct item *it, const uint8_t *leaf, int idx)
+{
+    struct sync *s = ap->s;
+    struct audience to;
+    if (audience_parse(ap->key->aud, strlen(ap->key->aud), &to) < 0) {
+        return 0;
+    }
+    bool mine = strcmp(ap->key->by.s, s->self.id.s) == 0;
+    for (size_t i = 0; !mine && i < to.n; i++) {
+        mine = node_id_cmp(&to.node[i], &s->self.id) == 0;
+    }
+    if (!mine) {
+        return 0;
+    }
+    struct seal_ctx c;
+    memset(&c, 0, sizeof(c));
+    memcpy(c.g, ap->b->hdr.g, HASH_LEN);
+    c.by = ap->key->by;
+    memcpy(c.id, it->id, sizeof(c.id));
+    c.step = it->r;
+    uint8_t cek[32];
+    struct buf plain;
+    buf_init(&plain, 64 * 1024);
+    struct inner in;
+    memset(&in, 0, sizeof(in));
+    int r = seal_read(it->d, &c, &s->self.id, s->self.seal_seeds, s->self.n_seal_seeds, s->arena,
+                      cek, &plain, NULL);
+    if (r == 0) {
+        r = inner_read(span_of(plain.data, plain.len), &in);
+    }
+    if (r == 0) {
+        r = sealed_referral(ap, it, &in, leaf, cek, idx);
+    }
+    mem_wipe(cek, sizeof(cek));
+    buf_wipe_done(&plain);
+    return r;
+}
+
+static int apply_item(struct applying *ap, int idx, struct fault *f)
+{
+    const struct item_ref *ref = &ap->b->item[idx];
+    struct item it;
+    if (ref->stub) {
+        return fault_set(f, SANJI_E_WITHHELD, "x", "an erase act");
+    }
+    int r = item_parse(ref->text, &it, f);
+    if (r < 0) {
+        return r;
+    }
+    if (it.unknown_crit || ap->b->hdr.n_crit > 0) {
+        return fault_set(f, SANJI_E_VERSION, "crit", "a newer version");
+    }
+    const char *owner;
+    r = owner_of(ap, &it, &owner);
+    if (r < 0) {
+        return fault_set(f, r, "for", "a steward act");
+    }
+    r = kind_check_item(&it, ap->aud, ap->top, f);
+    if (r < 0) {
+        return r;
+    }
+    struct sync_record rec = {
+        .no = ap->row->no,
+        .seq = ap->row->seq,
+        .idx = idx,
+        .stream = ap->key,
+        .aud = ap->aud,
+        .owner = owner,
+        .item = &it,
+        .kind = kind_find(it.k),
+        .leaf = ref->leaf,
+        .ts = ap->row->ts,
+        .got = ap->row->got,
+    };
+    const struct sync_store *st = ap->s->st;
+    if (it.op != OP_EVENT) {
+        return st->record_put(st->ctx, &rec);
+    }
+    r = st->event_put(st->ctx, &rec);
+    if (r == 0 && strcmp(it.k, "sealed/1") == 0) {
+        r = sealed_open(ap, &it, ref->leaf, idx);
+    }
+    return r;
+}
+
+int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,
+                const struct stream_key *key, enum aud_type aud)
+{
+    const struct roster_node *top = roster_top(s->roster);
+    struct applying ap = {
+        .s = s,
+        .b = b,
+        .row = row,
+        .key = key,
+        .aud = aud,
+        .top = top != NULL && node_id_cmp(&top->id, &key->by) == 0,
+    };
+    for (int i = 0; b->item != NULL && i < (int)b->hdr.n; i++) {
+        struct fault f = {0};
+        int r = apply_item(&ap, i, &f);
+        if (r < 0 && sync_is_store_failure(r)) {
+            return r;
+        }
+        if (r < 0) {
+            r = s->st->park(s->st->ctx, row->no, row->seq, i, r, f.member);
+            if (r < 0) {
+                return r;
+            }
+        }
+    }
+    return s->st->bundle_applied(s->st->ctx, row->no, row->seq);
+}
+
+int sync_apply_frame(struct sync *s, const struct sync_bundle_row *row,
+                     const struct stream_key *key)
+{
+    size_t used;
+    struct bundle b;
+    struct audience aud;
+    int r = frame_unpack(s->fc, row->frame, &s->line, &used);
+    if (r < 0) {
+        return r;
+    }
+    arena_reset(s->arena);
+    r = bundle_parse(span_of(s->line.data, s->line.len), s->arena, &b, NULL);
+    if (r < 0) {
+        return SANJI_E_CORRUPT;
+    }
+    r = audience_parse(key->aud, strlen(key->aud), &aud);
+    return r < 0 ? SANJI_E_CORRUPT : sync__apply(s, &b, row, key, aud.type);
+}

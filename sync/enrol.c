@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Enrolment at the parent's side (PROTOCOL.md section 13). One invite, one node, one set of keys:
+ * the row of an invite remembers the first request; another request under it is an alarm, not a
+ * second chance. The act is written only with the child's signature over its text, so a registrar
+ * cannot enrol a key nobody holds. */
+#include "sync/enrol.h"
+
+#include "sync/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { RETRY_MS = 2000 };
+
+struct invite_row {
+    const char *name, *area, *q, *act;
+    uint8_t secret[16];
+    int64_t lv, exp;
+    bool auto_ok, approved, done;
+};
+static const struct jspec invite_row_spec[] = {
+    JF_TEXT(struct invite_row, name, 1, 80),
+    JF_TEXT(struct invite_row, area, 2, 12),
+    JF_TEXT_OPT(struct invite_row, q, 1, 4096),
+    JF_TEXT_OPT(struct invite_row, act, 1, 8192),
+    JF_BYTES(struct invite_row, secret),
+    JF_INT(struct invite_row, lv, 1, 99),
+    JF_INT(struct invite_row, exp, 0, 999999999999999),
+    JF_BOOL_OPT(struct invite_row, auto_ok),
+    JF_BOOL_OPT(struct invite_row, approved),
+    JF_BOOL_OPT(struct invite_row, done),
+    JF_END,
+};
+
+static const char *row_key(const char *node, char out[static 32])
+{
+    (void)snprintf(out, 32, "invite/%.14s", node);
+    return out;
+}
+
+static int row_read(struct sync *s, const char *node, struct arena *a, struct invite_row *ret)
+{
+    char key[32];
+    struct buf v;
+    buf_init(&v, 64 * 1024);
+    int r = s->st->kv_get(s->st->ctx, row_key(node, key), &v);
+    if (r == 0) {
+        r = jspec_read(v.data, v.len, invite_row_spec, ret, sizeof(*ret), a, NULL);
+        r = r < 0 ? SANJI_E_CORRUPT : 0;
+    }
+    buf_wipe_done(&v);
+    return r;
+}
+
+static int row_write(struct sync *s, const char *node, const struct invite_row *row)
+{
+    char key[32];
+    struct buf v;
+    struct jw w;
+    buf_init(&v, 64 * 1024);
+    jw_init(&w, &v);
+    jspec_write(&w, NULL, invite_row_spec, row);
+    int r = jw_done(&w);
+    if (r == 0) {
+        r = sync__tx_begin(s);
+    }
+    if (r == 0) {
+        r = sync__tx_end(s, s->st->kv_put(s->st->ctx, row_key(node, key), span_of(v.data, v.len)));
+    }
+    buf_wipe_done(&v);
+    return r;
+}
+
+static void pin_head(const struct sync *s, struct msg_invite *in)
+{
+    int idx = sync__stream_newest(s, s->self.id.s, "trust");
+    in->head_by = s->self.id.s;
+    in->head_ep = 1;
+    if (idx < 0) { /* a registrar that has said nothing yet: pin the one who enrolled it */
+        const struct roster_node *top = roster_top(s->roster);
+        idx = top == NULL ? -1 : sync__stream_newest(s, top->id.s, "trust");
+        in->head_by = top == NULL ? s->self.id.s : top->id.s;
+    }
+    if (idx >= 0) {
+        in->head_ep = s->streams[idx].row.key.ep;
+        in->head_seq = s->streams[idx].row.seq;
+        memcpy(in->head_id, s->streams[idx].row.id, HASH_LEN);
+    }
+}
+
+int enrol_invite(struct sync *s, const struct sync_tick *t, const char *name, int64_t lv,
+                 const char *area, const char *url, int64_t ttl_ms, bool auto_ok,
+                 struct buf *ret_line, struct node_id *ret_node)
+{
+    s->tick = *t;
+    s->rnd_n = 0;
+    const struct roster_node *me = roster_node(s->roster, s->self.id.s);
+    if (me == NULL || !me->reg || me->state != NODE_ACTIVE) {
+        return SANJI_E_AUTHORITY;
+    }
+    if (lv <= me->lv) {
+        return SANJI_E_SPEC;
+    }
+    uint8_t rnd[9];
+    sync__random(s, rnd, sizeof(rnd));
+    node_id_make(rnd, ret_node);
+    struct invite_row row = {
+        .name = name, .area = area, .lv = lv, .exp = t->now_ms + ttl_ms, .auto_ok = auto_ok};
+    struct msg_invite in;
+    memset(&in, 0, sizeof(in));
+    sync__random(s, row.secret, sizeof(row.secret));
+    in.v = 1;
+    memcpy(in.g, s->self.g, HASH_LEN);
+    in.node = ret_node->s;
+    in.up = s->self.id.s;
+    in.url = url;
+    in.name = name;
+    in.area = area;
+    in.lv = lv;
+    in.exp = row.exp;
+    in.auto_ok = auto_ok;
+    in.kid = s->kid.s;
+    memcpy(in.tls, s->self.tls_spki, HASH_LEN);
+    memcpy(in.secret, row.secret, sizeof(in.secret));
+    pin_head(s, &in);
+    int r = invite_write(&in, s->key, ret_line);
+    return r < 0 ? r : row_write(s, ret_node->s, &row);
+}
+
+/* ---- requests ---- */
+
+static bool same_keys(const struct msg_enrol *a, const struct msg_enrol *b)
+{
+    return memcmp(a->sig, b->sig, sizeof(a->sig)) == 0 &&
+           memcmp(a->seal, b->seal, sizeof(a->seal)) == 0 &&
+           memcmp(a->tls, b->tls, sizeof(a->tls)) == 0 &&
+           memcmp(a->inst, b->inst, sizeof(a->inst)) == 0;
+}
+
+static int act_text(struct sync *s, const struct msg_enrol *e, const struct invite_row *row,
+                    struct buf *out)
+{
+    struct act a;
+    memset(&a, 0, sizeof(a));
+    a.type = ACT_NODE;
+    a.has_g = true;
+    memcpy(a.g, s->self.g, HASH_LEN);
+    a.by = s->self.id;
+    a.up = s->self.id;
+    a.ts = s->tick.now_ms;
+    a.lv = row->lv;
+    a.name = row->name;
+    a.area = row->area;
+    a.url = e->url != NULL && e->url[0] != '\0' ? e->url : NULL;
+    a.reg = row->lv < 50; /* a community point has nobody below it */
+    a.has_sig = a.has_seal = a.has_tls = a.has_inst = true;
+    memcpy(a.sig, e->sig, sizeof(a.sig));
+    memcpy(a.seal, e->seal, sizeof(a.seal));
+    memcpy(a.tls, e->tls, sizeof(a.tls));
+    memcpy(a.inst, e->inst, sizeof(a.inst));
+    int r = node_id_parse(e->node, strlen(e->node), &a.n);
+    return r < 0 ? r : act_write(&a, out);
+}
+
+static int publish(struct sync *s, const struct msg_enrol *e, struct invite_row *row)
+{
+    struct act_co co;
+    struct buf pre;
+    struct sign_pub *pub = NULL;
+    struct span text = span_of(row->act, strlen(row->act));
+    key_id_of(e->sig, &co.kid);
+    memcpy(co.s, e->pop, sizeof(co.s));
+    buf_init(&pre, 64 * 1024);
+    buf_puts(&pre, "SJ1-act\n");
+    int r = buf_put(&pre, text.p, text.n);
+    if (r == 0) {
+        r = sign_pub_new(e->sig, &pub);
+    }
+    if (r == 0) {
+        r = verify_raw(pub, pre.data, pre.len, e->pop);
+    }
+    if (r == 0) {
+        r = sync__act_publish(s, text, true, &co, 1, false);
+    }
+    if (r == 0 && roster_node(s->roster, e->node) == NULL) {
+        r = SANJI_E_AUTHORITY;
+    }
+    if (r == 0) {
+        row->done = true;
+        r = row_write(s, e->node, row);
+    }
+    sign_pub_free(pub);
+    buf_done(&pre);
+    return r;
+}
+
+static int advance(struct sync *s, const struct msg_enrol *e, struct span q, struct invite_row *row,
+                   struct msg_enrol_reply *rep, struct buf *act)
+{
+    int r = 0;
+    if (row->q == NULL) {
+        row->q = (const char *)q.p; /* arena text of enrol_read, NUL-terminated */
+        row->approved = row->auto_ok;
+        r = row_write(s, e->node, row);
+        if (r == 0 && !row->approved) {
+            sync__alarm(s, SANJI_E_PENDING, NULL, e->node);
+        }
+    }
+    if (r == 0 && row->approved && row->act == NULL) {
+        r = act_text(s, e, row, act);
+        row->act = buf_str(act);
+        r = r < 0 ? r : row_write(s, e->node, row);
+    }
+    if (r == 0 && row->act != NULL && !row->done && e->has_pop) {
+        r = publish(s, e, row);
+    }
+    rep->retry = RETRY_MS;
+    rep->state = "pending";
+    if (row->done) {
+        rep->state = "done";
+    } else if (row->act != NULL) {
+        rep->state = "act";
+        rep->act = row->act;
+    }
+    return r;
+}
+
+static int check_request(struct sync *s, const struct msg_enrol *e, struct span q,
+                         const uint8_t mac[HASH_LEN], const struct invite_row *row, struct arena *a)
+{
+    if (!roster_knows_g(s->roster, e->g)) {
+        return SANJI_E_FEDERATION;
+    }
+    if (!enrol_mac_ok(q, row->secret, mac)) {
+        return SANJI_E_SIGNATURE;
+    }
+    if (row->q == NULL) {
+        return s->tick.now_ms > row->exp ? SANJI_E_EXPIRED : sign_pub_check(e->sig);
+    }
+    struct msg_enrol first;
+    if (jspec_read(row->q, strlen(row->q), msg_enrol_spec, &first, sizeof(first), a, NULL) < 0) {
+        return SANJI_E_CORRUPT;
+    }
+    if (!same_keys(&first, e)) {
+        struct node_id id;
+        if (node_id_parse(e->node, strlen(e->node), &id) == 0) {
+            sync__alarm(s, SANJI_E_USED, &id, "invite");
+        }
+        return SANJI_E_USED;
+    }
+    return 0;
+}
+
+int enrol_handle(struct sync *s, const struct sync_tick *t, struct span body, struct buf *ret_reply,
+                 int *ret_status)
+{
+    if (t != &s->tick) {
+        s->tick = *t;
+        s->rnd_n = 0;
+    }
+    struct msg_enrol e;
+    struct invite_row row;
+    struct msg_enrol_reply rep;
+    struct span q;
+    uint8_t mac[HASH_LEN];
+    struct buf act;
+    buf_init(&act, LIM_ITEM_BYTES);
+    memset(&rep, 0, sizeof(rep));
+    struct arena *a = arena_new(1 << 20);
+    int r = a == NULL ? SANJI_E_NOMEM : enrol_read(body, a, &e, &q, mac, NULL);
+    if (r == 0 && !node_id_valid(e.node, strlen(e.node))) {
+        r = SANJI_E_SPEC;
+    }
+    if (r == 0) {
+        r = row_read(s, e.node, a, &row);
+    }
+    if (r == 0) {
+        r = check_request(s, &e, q, mac, &row, a);
+    }
+    if (r == 0) {
+        r = advance(s, &e, q, &row, &rep, &act);
+    }
+    if (r == 0) {
+        struct jw w;
+        jw_init(&w, ret_reply);
+        jspec_write(&w, NULL, msg_enrol_reply_spec, &rep);
+        r = jw_done(&w);
+        *ret_status = strcmp(rep.state, "pending") == 0 ? 202 : 200;
+    }
+    buf_done(&act);
+    arena_free(a);
+    return r;
+}
+
+int enrol_approve(struct sync *s, const struct sync_tick *t, const char *node)
+{
+    s->tick = *t;
+    s->rnd_n = 0;
+    struct invite_row row;
+    struct arena *a = arena_new(1 << 20);
+    int r = a == NULL ? SANJI_E_NOMEM : row_read(s, node, a, &row);
+    if (r == 0 && row.q == NULL) {
+        r = SANJI_E_STATE;
+    }
+    if (r == 0 && !row.approved) {
+        row.approved = true;
+        r = row_write(s, node, &row);
+    }
+    arena_free(a);
+    return r;
+}
+
+struct each {
+    struct sync *s;
+    int (*fn)(const struct enrol_row *r, void *arg);
+    void *arg;
+};
+
+static int each_one(const char *key, struct span value, void *arg)
+{
+    struct each *e = arg;
+    struct invite_row row;
+    struct enrol_row out;
+    memset(&out, 0, sizeof(out));
+    struct arena *a = arena_new(1 << 20);
+    int r = a == NULL ? SANJI_E_NOMEM
+                      : jspec_read(value.p, value.n, invite_row_spec, &row, sizeof(row), a, NULL);
+    if (r == 0) {
+        r = node_id_parse(key + strlen("invite/"), strlen(key) - strlen("invite/"), &out.node);
+    }
+    if (r == 0) {
+        struct msg_enrol q;
+        out.name = row.name;
+        out.area = row.area;
+        out.lv = row.lv;
+        out.exp = row.exp;
+        out.auto_ok = row.auto_ok;
+        out.approved = row.approved;
+        out.done = row.done;
+        out.requested = row.q != NULL;
+        if (row.q != NULL &&
+            jspec_read(row.q, strlen(row.q), msg_enrol_spec, &q, sizeof(q), a, NULL) == 0) {
+            enrol_digits(&q, row.secret, out.digits);
+        }
+        r = e->fn(&out, e->arg);
+    }
+    arena_free(a);
+    return r;
+}
+
+int enrol_each(struct sync *s, int (*fn)(const struct enrol_row *r, void *arg), void *arg)
+{
+    struct each e = {s, fn, arg};
+    return s->st->kv_each(s->st->ctx, "invite/", each_one, &e);
+}

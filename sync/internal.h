@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_SYNC_INTERNAL_H
+#define SANJI_SYNC_INTERNAL_H
+
+#include "protocol/limits.h"
+#include "sync/sync.h"
+
+#include <assert.h>
+
+/* Shared inside sync/ only. The pieces: stream.c (table of streams), accept.c (checks on arrival),
+ * apply.c (items into views), write.c (own bundles), peer.c (who has what), client.c (towards the
+ * parent), server.c (towards the children), session.c (log-in of children), engine.c (steps). */
+
+#define ARENA_MAX (24u << 20)
+
+struct stream {
+    struct sync_stream_row row; /* no == 0: stated by a peer, not held here */
+    struct audience aud;
+    uint32_t hash;
+};
+
+enum { PF_SENDQ = 1, PF_STATEQ = 2, PF_DIVERGED = 4, PF_STALLED = 8 };
+
+/* What is known about a neighbour, by index of the stream table. -1: not stated. */
+struct peer_stream {
+    int32_t their;  /* head it stated */
+    int32_t sent;   /* highest seq put into the message under way */
+    int32_t stated; /* head this node told it in the present session */
+    uint8_t their_id8[8], stated_id8[8];
+    uint8_t flags;
+};
+struct idx_queue {
+    uint32_t *v;
+    size_t n, cap;
+};
+
+struct held { /* a child's request waiting for something to say */
+    uint64_t req;
+    int64_t deadline, max;
+};
+
+struct peer {
+    struct node_id id;
+    bool is_parent;
+    struct peer_stream *ps;
+    size_t n_ps;
+    struct idx_queue sendq, stateq;
+    bool state_full;              /* next statement is the whole list */
+    bool their_known;             /* it has stated its list in this session */
+    uint8_t their_sum[HASH_LEN];  /* digest of what it stated, as accumulated here */
+    uint8_t stated_sum[HASH_LEN]; /* digest of what this node stated */
+    bool need_full;               /* its digest differed: ask for the whole list */
+    bool has_held;
+    struct held held;
+    int64_t quota_day, quota_items, quota_bytes;
+    struct sync_peer_status st;
+};
+
+enum lane_state { LS_IDLE, LS_OPENING, LS_PROVING, LS_READY, LS_BUSY };
+struct lane {
+    enum lane_state state;
+    int64_t retry_at; /* mono; 0: at once */
+    int attempt;
+    char token[48];
+    struct msg_session_open open;
+    char open_text[3][24]; /* node, kid, lane: what open's pointers point to */
+    struct msg_session_challenge ch;
+    char parent_text[LIM_NODE_ID + 2];
+    bool first;   /* first exchange of the session: ask for / state the whole list */
+    bool waiting; /* the request under way may be held by the parent */
+    int64_t renew_at;
+    bool exhausted; /* answer said there is no more */
+};
+
+struct challenge {
+    bool used;
+    uint64_t conn;
+    int64_t until;
+    char node[LIM_NODE_ID + 2], kid[LIM_KID + 2], lane[8], ver[24];
+    struct msg_session_open open;
+    struct msg_session_challenge ch;
+};
+struct server_session {
+    uint64_t conn; /* 0: free */
+    uint8_t token[32];
+    struct node_id node;
+    enum sync_lane lane;
+    int64_t until;
+};
+enum { CHALLENGES = 256 };
+
+struct sync {
+    struct sync_self self;
+    uint8_t sign_seed[SIGN_SEED_LEN];
+    uint8_t (*seal_seeds)[SEAL_SEED_LEN];
+    struct sign_key *key;
+    struct key_id kid;
+    const struct sync_store *st;
+    struct roster *roster;
+    bool roster_dirty; /* acts added since the last fold */
+    struct sync_tuning tune;
+
+    struct stream *streams;
+    size_t n_streams, cap_streams;
+    uint32_t *index; /* open addressing: position + 1 */
+    size_t index_cap;
+
+    struct frame_ctx *fc;
+    struct arena *arena;
+    struct buf line;    /* inflated frame */
+    struct buf scratch; /* short-lived text */
+
+    struct peer **peers;
+    size_t n_peers, cap_peers;
+    struct peer *parent; /* borrowed from peers; NULL at the top */
+    struct lane lane[LANE_COUNT];
+    bool started, stopping;
+    bool now_wanted, now_asked;
+    int64_t now_deadline;
+    int now_state;
+
+    struct challenge ch[CHALLENGES];
+    size_t next_ch;
+    struct server_session *sess;
+    size_t n_sess;
+
+    /* the step under way */
+    struct sync_tick tick;
+    uint64_t rnd_n;
+    struct sync_out *out;
+    bool changed;
+    bool in_tx;
+    uint8_t rv[8]; /* roster version, valid while rv_ok */
+    bool rv_ok;
+};
+
+/* engine.c */
+void sync__random(struct sync *s, void *out, size_t n);
+struct sync_wish *sync__wish(struct sync *s, enum sync_wish_type type); /* NULL: no memory */
+void sync__alarm(struct sync *s, int err, const struct node_id *peer, const char *text);
+int sync__tx_begin(struct sync *s);
+/* Commits, or rolls back and reloads when r < 0 or the commit fails; returns the error. */
+int sync__tx_end(struct sync *s, int r);
+
+/* stream.c */
+int sync__stream_find(const struct sync *s, const struct stream_key *k); /* index or -1 */
+/* Finds or adds (as not held); index or negative error. */
+int sync__stream_intern(struct sync *s, const struct stream_key *k);
+int sync__streams_load(struct sync *s);
+void sync__streams_clear(struct sync *s);
+int sync__key_of(struct stream_key *k, const char *by, const char *aud, int64_t ep,
+                 const uint8_t en[static 8]);
+/* Highest epoch held of (by, aud); -1 index when none. */
+int sync__stream_newest(const struct sync *s, const char *by, const char *aud);
+bool sync__entitled(const struct sync *s, size_t idx, const struct peer *p);
+
+/* accept.c */
+int sync__roster_load(struct sync *s);
+int sync__fold(struct sync *s);
+/* Takes the first frame of `in`. */
+void sync__accept_next(struct sync *s, struct span in, size_t *ret_used, struct sync_accept *ret);
+/* Everything after parsing; ret->stream names the stream. Stores and applies in the open
+ * transaction. */
+int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span frame,
+                        struct sync_accept *ret);
+
+/* apply.c */
+int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,
+                const struct stream_key *key, enum aud_type aud);
+
+/* write.c */
+int sync__act_publish(struct sync *s, struct span text, bool sign, const struct act_co *co,
+                      size_t n_co, bool in_tx);
+
+/* peer.c */
+struct peer *sync__peer(struct sync *s,
+                        const struct node_id *id); /* find or add; NULL: no memory */
+struct peer *sync__peer_find(const struct sync *s, const char *id);
+void sync__peers_free(struct sync *s);
+/* After the roster changed: parent and children anew, queues anew. */
+int sync__peers_refresh(struct sync *s);
+void sync__peer_reset_their(struct sync *s, struct peer *p);
+void sync__peer_reset_stated(struct sync *s, struct peer *p);
+void sync__stream_advanced(struct sync *s, size_t idx);
+/* Takes one have frame of this peer. */
+int sync__have_take(struct sync *s, struct peer *p, struct span line);
+/* Writes have frames (delta or all) as frames into out; number of lines. */
+int sync__have_state(struct sync *s, struct peer *p, struct buf *out, int64_t *ret_lines);
+/* Appends frames the peer lacks, up to max inflated bytes. */
+int sync__send_some(struct sync *s, struct peer *p, int64_t max, struct buf *out, bool *ret_more,
+                    int64_t *ret_n);
+bool sync__has_to_send(struct sync *s, struct peer *p);
+/* Digest of everything held that the peer is entitled to, from scratch. */
+void sync__own_digest(struct sync *s, const struct peer *p, uint8_t out[static HASH_LEN]);
+/* message.c */
+int sync__hello_write(struct sync *s, const struct msg_hello *h, struct buf *out);
+/* Reads hello and have frames at the front of a message; *ret_rest: the bundles. */
+int sync__hello_read(struct sync *s, struct peer *p, struct span body, struct msg_hello *ret,
+                     struct span *ret_rest, size_t *ret_inflated);
+/* Accepts every bundle frame of rest in one transaction. */
+int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t inflated,
+                       int64_t *ret_stored);
+
+/* client.c */
+void sync__client_answer(struct sync *s, const struct sync_event *ev);
+void sync__client_run(struct sync *s); /* starts whatever may start now */
+int64_t sync__client_wake(const struct sync *s);
+void sync__client_reset(struct sync *s);
+
+/* server.c, session.c */
+void sync__server_request(struct sync *s, const struct sync_event *ev);
+void sync__server_gone(struct sync *s, const struct sync_event *ev);
+void sync__server_answer_held(struct sync *s, bool all);
+int64_t sync__server_wake(const struct sync *s);
+void sync__session_request(struct sync *s, const struct sync_event *ev);
+struct server_session *sync__session_find(struct sync *s, uint64_t conn, struct span token);
+void sync__session_drop(struct sync *s, uint64_t conn);
+void sync__reply_error(struct sync *s, uint64_t req, int err, int64_t retry, const struct fault *f);
+void sync__reply(struct sync *s, uint64_t req, int status, const char *type, struct buf *body);
+
+/* backoff.c */
+int64_t sync__backoff(int attempt, int64_t min_ms, int64_t max_ms, uint32_t rnd);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The frames of one exchange message: hello, have frames, bundles (PROTOCOL.md section 12). */
+#include "sync/internal.h"
+
+#include <string.h>
+
+int sync__hello_write(struct sync *s, const struct msg_hello *h, struct buf *out)
+{
+    struct buf line;
+    struct jw w;
+    buf_init(&line, LIM_HEADER_BYTES);
+    jw_init(&w, &line);
+    jspec_write(&w, NULL, msg_hello_spec, h);
+    int r = jw_done(&w);
+    if (r == 0) {
+        r = frame_pack(s->fc, span_of(line.data, line.len), out);
+    }
+    buf_done(&line);
+    return r;
+}
+
+int sync__hello_read(struct sync *s, struct peer *p, struct span body, struct msg_hello *ret,
+                     struct span *ret_rest, size_t *ret_inflated)
+{
+    size_t used = 0, inflated = 0;
+    int r = frame_unpack(s->fc, body, &s->line, &used);
+    if (r < 0) {
+        return r;
+    }
+    inflated += s->line.len;
+    arena_reset(s->arena);
+    r = jspec_read(s->line.data, s->line.len, msg_hello_spec, ret, sizeof(*ret), s->arena, NULL);
+    if (r < 0) {
+        return r;
+    }
+    if (ret->v != 1) {
+        return SANJI_E_VERSION;
+    }
+    if (!roster_knows_g(s->roster, ret->g)) {
+        return SANJI_E_FEDERATION;
+    }
+    if (ret->full) {
+        sync__peer_reset_their(s, p);
+    }
+    for (int64_t i = 0; i < ret->lines; i++) {
+        body = span_of(body.p + used, body.n - used);
+        r = frame_unpack(s->fc, body, &s->line, &used);
+        if (r < 0) {
+            return r;
+        }
+        inflated += s->line.len;
+        if (inflated > LIM_INFLATE_BYTES) {
+            return SANJI_E_SIZE;
+        }
+        r = sync__have_take(s, p, span_of(s->line.data, s->line.len));
+        if (r < 0) {
+            return r;
+        }
+    }
+    if (ret->full || ret->lines > 0) {
+        p->their_known = p->their_known || ret->full;
+    }
+    if (ret->has_hd) {
+        p->need_full = p->their_known && memcmp(ret->hd, p->their_sum, HASH_LEN) != 0;
+    }
+    *ret_rest = span_of(body.p + used, body.n - used);
+    *ret_inflated = inflated;
+    return 0;
+}
+
+/* What a child's own streams may bring in a day; what comes through it from below counts at its own
+ * first relay. Beyond it the rest is deferred: nothing is lost, the child offers it again. */
+static int quota_room(struct sync *s, struct peer *p)
+{
+    const struct roster_node *n = roster_node(s->roster, p->id.s);
+    int64_t items = n != NULL && n->quota_items > 0 ? n->quota_items : LIM_QUOTA_ITEMS;
+    int64_t bytes = n != NULL && n->quota_bytes > 0 ? n->quota_bytes : LIM_QUOTA_BYTES;
+    int64_t day = s->tick.now_ms / 86400000;
+    if (p->quota_day != day) {
+        p->quota_day = day;
+        p->quota_items = p->quota_bytes = 0;
+    }
+    return p->is_parent || (p->quota_items < items && p->quota_bytes < bytes) ? 0 : SANJI_E_QUOTA;
+}
+
+static void quota_count(const struct sync *s, struct peer *p, const struct sync_accept *acc)
+{
+    if (node_id_cmp(&acc->stream.by, &p->id) == 0) {
+        p->quota_items += acc->items;
+        p->quota_bytes += (int64_t)s->line.len;
+    }
+}
+
+int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t inflated,
+                       int64_t *ret_stored)
+{
+    *ret_stored = 0;
+    if (rest.n == 0) {
+        return 0;
+    }
+    int r = quota_room(s, p);
+    if (r == 0) {
+        r = sync__tx_begin(s);
+    }
+    if (r < 0) {
+        return r;
+    }
+    int64_t stored = 0, bytes = 0;
+    while (rest.n > 0 && r == 0) {
+        struct sync_accept acc;
+        size_t used;
+        sync__accept_next(s, rest, &used, &acc);
+        inflated += s->line.len;
+        if (acc.err == 0) {
+            stored++;
+            bytes += (int64_t)s->line.len;
+            quota_count(s, p, &acc);
+        } else if (sync_is_store_failure(acc.err)) {
+            r = acc.err;
+        } else if (acc.err != SANJI_E_OLD && acc.err != SANJI_E_UNKNOWN_KEY &&
+                   acc.err != SANJI_E_GAP) {
+            p->st.refused++;
+            sync__alarm(s, acc.err, &p->id, acc.f.member);
+        }
+        if (used == 0 || inflated > LIM_INFLATE_BYTES) {
+            break; /* no boundary to go on from, or enough for one message */
+        }
+        rest = span_of(rest.p + used, rest.n - used);
+    }
+    r = sync__tx_end(s, r);
+    if (r == 0) {
+        *ret_stored = stored;
+        p->st.in_bundles += stored;
+        p->st.in_bytes += bytes;
+    }
+    return r;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Log-in of children (PROTOCOL.md section 11). A token is good on the connection that earned it, so
+ * a stolen one is useless; a ticket ties each session to the one before, so two machines that both
+ * claim to be one node are found at their second log-in. */
+#include "sync/internal.h"
+
+#include "protocol/base/enc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHALLENGE_MS = 30000, SESSIONS_MAX = 16384 };
+
+struct server_session *sync__session_find(struct sync *s, uint64_t conn, struct span token)
+{
+    uint8_t t[32];
+    if (b64u_get((const char *)token.p, token.n, t, sizeof(t)) < 0) {
+        return NULL;
+    }
+    for (size_t i = 0; i < s->n_sess; i++) {
+        struct server_session *x = &s->sess[i];
+        if (x->conn == conn && conn != 0 && mem_equal_ct(x->token, t, sizeof(t)) &&
+            s->tick.mono_ms < x->until) {
+            return x;
+        }
+    }
+    return NULL;
+}
+
+void sync__session_drop(struct sync *s, uint64_t conn)
+{
+    for (size_t i = 0; i < s->n_sess; i++) {
+        if (s->sess[i].conn == conn) {
+            s->sess[i].conn = 0;
+        }
+    }
+    for (size_t i = 0; i < CHALLENGES; i++) {
+        if (s->ch[i].conn == conn) {
+            s->ch[i].used = true;
+        }
+    }
+}
+
+static struct server_session *session_slot(struct sync *s)
+{
+    for (size_t i = 0; i < s->n_sess; i++) {
+        if (s->sess[i].conn == 0 || s->tick.mono_ms >= s->sess[i].until) {
+            return &s->sess[i];
+        }
+    }
+    if (s->n_sess >= SESSIONS_MAX) {
+        return NULL;
+    }
+    struct server_session *v = realloc(s->sess, (s->n_sess + 1) * sizeof(*v));
+    if (v == NULL) {
+        return NULL;
+    }
+    s->sess = v;
+    memset(&v[s->n_sess], 0, sizeof(*v));
+    return &v[s->n_sess++];
+}
+
+/* ---- first request ---- */
+
+static int who_may(const struct sync *s, const char *node, const char *kid)
+{
+    const struct roster_node *n = roster_node(s->roster, node);
+    if (n == NULL) {
+        return SANJI_E_NOT_FOUND;
+    }
+    const struct roster_key *k = roster_key(s->roster, node, kid);
+    if (n->state == NODE_CLOSED) {
+        return SANJI_E_CLOSED;
+    }
+    if (k == NULL) {
+        return SANJI_E_UNKNOWN_KEY;
+    }
+    if (k->ended) {
+        return SANJI_E_REVOKED;
+    }
+    return node_id_cmp(&n->up, &s->self.id) == 0 ? 0 : SANJI_E_MOVED;
+}
+
+static void session_open(struct sync *s, const struct sync_event *ev,
+                         const struct msg_session_open *o)
+{
+    if (o->v != 1) {
+        sync__reply_error(s, ev->req, SANJI_E_VERSION, 0, NULL);
+        return;
+    }
+    if (!roster_knows_g(s->roster, o->g)) {
+        sync__reply_error(s, ev->req, SANJI_E_FEDERATION, 0, NULL);
+        return;
+    }
+    int r = who_may(s, o->node, o->kid);
+    if (r == 0 && strcmp(o->lane, "up") != 0 && strcmp(o->lane, "down") != 0) {
+        r = SANJI_E_SPEC;
+    }
+    if (r < 0) {
+        sync__reply_error(s, ev->req, r, 0, NULL);
+        return;
+    }
+    struct challenge *c = &s->ch[s->next_ch++ % CHALLENGES];
+    memset(c, 0, sizeof(*c));
+    c->conn = ev->conn;
+    c->until = s->tick.mono_ms + CHALLENGE_MS;
+    c->open = *o;
+    (void)snprintf(c->node, sizeof(c->node), "%s", o->node);
+    (void)snprintf(c->kid, sizeof(c->kid), "%s", o->kid);
+    (void)snprintf(c->lane, sizeof(c->lane), "%s", o->lane);
+    (void)snprintf(c->ver, sizeof(c->ver), "%s", o->ver == NULL ? "" : o->ver);
+    c->open.node = c->node;
+    c->open.kid = c->kid;
+    c->open.lane = c->lane;
+    c->open.ver = c->ver;
+    c->ch.node = s->self.id.s;
+    sync__random(s, c->ch.nonce, sizeof(c->ch.nonce));
+    sync__random(s, c->ch.cid, sizeof(c->ch.cid));
+    struct buf body;
+    struct jw w;
+    buf_init(&body, 4096);
+    jw_init(&w, &body);
+    jspec_write(&w, NULL, msg_session_challenge_spec, &c->ch);
+    (void)jw_done(&w);
+    sync__reply(s, ev->req, 200, SANJI_TYPE_JSON, &body);
+}
+
+/* ---- second request ---- */
+
+struct ticket_row { /* stored under child/NODE/LANE */
+    uint8_t inst[16], newest[16], before[16];
+};
+
+static const char *ticket_name(const struct challenge *c, char out[static 48])
+{
+    (void)snprintf(out, 48, "child/%s/%s", c->node, c->lane);
+    return out;
+}
+
+/* The ticket shown must be the newest or the one before it (whose successor may have been lost on
+ * the way); the installation must be the one that logged in last. A parent that was restored and
+ * lost the row believes the child. */
+static int ticket_turn(struct sync *s, const struct challenge *c,
+                       const struct msg_session_proof *pr, uint8_t ret_new[static 16])
+{
+    char key[48];
+    struct ticket_row row;
+    struct buf v;
+    buf_init(&v, 256);
+    memset(&row, 0, sizeof(row));
+    int r = s->st->kv_get(s->st->ctx, ticket_name(c, key), &v);
+    bool known = r == 0 && v.len == sizeof(row);
+    if (known) {
+        memcpy(&row, v.data, sizeof(row));
+    }
+    buf_done(&v);
+    if (r < 0 && r != SANJI_E_NOT_FOUND) {
+        return r;
+    }
+    if (known) {
+        bool newest = pr->has_ticket && mem_equal_ct(pr->ticket, row.newest, 16);
+        bool before = pr->has_ticket && mem_equal_ct(pr->ticket, row.before, 16);
+        bool first = !pr->has_ticket && mem_equal_ct(row.before, (uint8_t[16]){0}, 16);
+        if (!mem_equal_ct(row.inst, c->open.inst, 16) || (!newest && !before && !first)) {
+            return SANJI_E_CLONE;
+        }
+        if (newest) {
+            memcpy(row.before, row.newest, 16);
+        }
+    }
+    memcpy(row.inst, c->open.inst, 16);
+    sync__random(s, row.newest, 16);
+    memcpy(ret_new, row.newest, 16);
+    r = sync__tx_begin(s);
+    if (r == 0) {
+        r = sync__tx_end(s, s->st->kv_put(s->st->ctx, key, span_of(&row, sizeof(row))));
+    }
+    return r;
+}
+
+static struct challenge *challenge_find(struct sync *s, const struct sync_event *ev,
+                                        const uint8_t cid[static 16])
+{
+    for (size_t i = 0; i < CHALLENGES; i++) {
+        struct challenge *c = &s->ch[i];
+        if (c->until > s->tick.mono_ms && !c->used && c->conn == ev->conn &&
+            mem_equal_ct(c->ch.cid, cid, 16)) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static int proof_check(struct sync *s, const struct challenge *c,
+                       const struct msg_session_proof *pr)
+{
+    int r = who_may(s, c->node, c->kid);
+    if (r < 0) {
+        return r;
+    }
+    const struct roster_key *k = roster_key(s->roster, c->node, c->kid);
+    struct buf pre;
+    buf_init(&pre, 4096);
+    r = session_preimage(&c->open, &c->ch, s->self.tls_spki, pr->has_ticket ? pr->ticket : NULL,
+                         &pre);
+    if (r == 0) {
+        r = verify_raw(k->pub, pre.data, pre.len, pr->s);
+    }
+    buf_done(&pre);
+    return r;
+}
+
+static int grant(struct sync *s, const struct sync_event *ev, const struct challenge *c,
+                 const uint8_t ticket[static 16], struct buf *body)
+{
+    struct server_session *x = session_slot(s);
+    if (x == NULL) {
+        return SANJI_E_BUSY;
+    }
+    struct node_id id;
+    int r = node_id_parse(c->node, strlen(c->node), &id);
+    struct peer *p = r == 0 ? sync__peer(s, &id) : NULL;
+    if (p == NULL) {
+        return r < 0 ? r : SANJI_E_NOMEM;
+    }
+    struct msg_session_grant g;
+    memset(&g, 0, sizeof(g));
+    x->conn = ev->conn;
+    x->node = id;
+    x->lane = strcmp(c->lane, "up") == 0 ? LANE_UP : LANE_DOWN;
+    x->until = s->tick.mono_ms + LIM_SESSION_MS;
+    sync__random(s, x->token, sizeof(x->token));
+    memcpy(g.token, x->token, sizeof(g.token));
+    memcpy(g.ticket, ticket, sizeof(g.ticket));
+    g.ttl = LIM_SESSION_MS;
+    g.now = s->tick.now_ms;
+    g.ver = SANJI_VERSION;
+    if (x->lane == LANE_UP) {
+        sync__peer_reset_stated(s, p);
+    } else {
+        sync__peer_reset_their(s, p);
+    }
+    (void)snprintf(p->st.ver, sizeof(p->st.ver), "%s", c->ver);
+    p->st.connected = true;
+    p->st.last_ok_ms = s->tick.now_ms;
+    struct jw w;
+    jw_init(&w, body);
+    jspec_write(&w, NULL, msg_session_grant_spec, &g);
+    return jw_done(&w);
+}
+
+static void session_prove(struct sync *s, const struct sync_event *ev,
+                          const struct msg_session_proof *pr)
+{
+    struct challenge *c = challenge_find(s, ev, pr->cid);
+    if (c == NULL) {
+        sync__reply_error(s, ev->req, SANJI_E_SESSION, 0, NULL);
+        return;
+    }
+    c->used = true;
+    uint8_t ticket[16];
+    struct buf body;
+    buf_init(&body, 4096);
+    int r = proof_check(s, c, pr);
+    if (r == 0) {
+        r = ticket_turn(s, c, pr, ticket);
+    }
+    if (r == SANJI_E_CLONE) {
+        struct node_id id;
+        if (node_id_parse(c->node, strlen(c->node), &id) == 0) {
+            sync__alarm(s, r, &id, c->lane);
+        }
+    }
+    if (r == 0) {
+        r = grant(s, ev, c, ticket, &body);
+    }
+    if (r < 0) {
+        buf_done(&body);
+        sync__reply_error(s, ev->req, r, 0, NULL);
+        return;
+    }
+    sync__reply(s, ev->req, 200, SANJI_TYPE_JSON, &body);
+}
+
+void sync__session_request(struct sync *s, const struct sync_event *ev)
+{
+    struct msg_session_open o;
+    struct msg_session_proof pr;
+    struct fault f = {0};
+    arena_reset(s->arena);
+    if (jspec_read(ev->body.p, ev->body.n, msg_session_proof_spec, &pr, sizeof(pr), s->arena,
+                   NULL) == 0) {
+        session_prove(s, ev, &pr);
+        return;
+    }
+    int r = jspec_read(ev->body.p, ev->body.n, msg_session_open_spec, &o, sizeof(o), s->arena, &f);
+    if (r < 0) {
+        sync__reply_error(s, ev->req, r, 0, &f);
+        return;
+    }
+    session_open(s, ev, &o);
+}

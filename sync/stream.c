@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of streams: every stream held, and those only heard of (row.no == 0), because a
+ * neighbour's statement must be remembered before the stream itself arrives. An index number never
+ * changes while the engine lives, so neighbours are kept as plain arrays over it. */
+#include "sync/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { STREAMS_MAX = 1 << 18 }; /* held and heard of: a hostile neighbour cannot fill the memory */
+
+static uint32_t key_hash(const struct stream_key *k)
+{
+    uint32_t h = 2166136261u;
+    for (const char *p = k->by.s; *p != '\0'; p++) {
+        h = (h ^ (uint8_t)*p) * 16777619u;
+    }
+    for (const char *p = k->aud; *p != '\0'; p++) {
+        h = (h ^ (uint8_t)*p) * 16777619u;
+    }
+    h = (h ^ k->ep) * 16777619u;
+    for (size_t i = 0; i < sizeof(k->en); i++) {
+        h = (h ^ k->en[i]) * 16777619u;
+    }
+    return h;
+}
+
+int sync__key_of(struct stream_key *k, const char *by, const char *aud, int64_t ep,
+                 const uint8_t en[static 8])
+{
+    memset(k, 0, sizeof(*k));
+    size_t n = strlen(by), an = strlen(aud);
+    if (n > LIM_NODE_ID || an > LIM_AUD_BYTES || ep < 1 || ep > LIM_EPOCH) {
+        return SANJI_E_SPEC;
+    }
+    memcpy(k->by.s, by, n);
+    memcpy(k->aud, aud, an);
+    k->ep = (uint32_t)ep;
+    memcpy(k->en, en, sizeof(k->en));
+    return 0;
+}
+
+int sync__stream_find(const struct sync *s, const struct stream_key *k)
+{
+    if (s->index_cap == 0) {
+        return -1;
+    }
+    uint32_t h = key_hash(k);
+    for (size_t i = h & (s->index_cap - 1);; i = (i + 1) & (s->index_cap - 1)) {
+        uint32_t at = s->index[i];
+        if (at == 0) {
+            return -1;
+        }
+        const struct stream *st = &s->streams[at - 1];
+        if (st->hash == h && stream_key_cmp(&st->row.key, k) == 0) {
+            return (int)(at - 1);
+        }
+    }
+}
+
+static int index_grow(struct sync *s)
+{
+    size_t cap = s->index_cap == 0 ? 256 : s->index_cap * 2;
+    uint32_t *v = calloc(cap, sizeof(*v));
+    if (v == NULL) {
+        return SANJI_E_NOMEM;
+    }
+    for (size_t i = 0; i < s->n_streams; i++) {
+        size_t at = s->streams[i].hash & (cap - 1);
+        while (v[at] != 0) {
+            at = (at + 1) & (cap - 1);
+        }
+        v[at] = (uint32_t)i + 1;
+    }
+    free(s->index);
+    s->index = v;
+    s->index_cap = cap;
+    return 0;
+}
+
+int sync__stream_intern(struct sync *s, const struct stream_key *k)
+{
+    int found = sync__stream_find(s, k);
+    if (found >= 0) {
+        return found;
+    }
+    struct audience aud;
+    int r = audience_parse(k->aud, strlen(k->aud), &aud);
+    if (r < 0) {
+        return r;
+    }
+    if (s->n_streams >= STREAMS_MAX) {
+        return SANJI_E_SIZE;
+    }
+    if ((s->n_streams + 1) * 4 > s->index_cap * 3 && (r = index_grow(s)) < 0) {
+        return r;
+    }
+    if (s->n_streams == s->cap_streams) {
+        size_t cap = s->cap_streams == 0 ? 64 : s->cap_streams * 2;
+        struct stream *v = realloc(s->streams, cap * sizeof(*v));
+        if (v == NULL) {
+            return SANJI_E_NOMEM;
+        }
+        s->streams = v;
+        s->cap_streams = cap;
+    }
+    struct stream *st = &s->streams[s->n_streams];
+    memset(st, 0, sizeof(*st));
+    st->row.key = *k;
+    st->aud = aud;
+    st->hash = key_hash(k);
+    size_t at = st->hash & (s->index_cap - 1);
+    while (s->index[at] != 0) {
+        at = (at + 1) & (s->index_cap - 1);
+    }
+    s->index[at] = (uint32_t)++s->n_streams;
+    return (int)(s->n_streams - 1);
+}
+
+static int load_one(const struct sync_stream_row *row, void *arg)
+{
+    struct sync *s = arg;
+    int idx = sync__stream_intern(s, &row->key);
+    if (idx < 0) {
+        return idx;
+    }
+    s->streams[idx].row = *row;
+    return 0;
+}
+
+int sync__streams_load(struct sync *s)
+{
+    /* After a rollback the store may hold less than memory does. */
+    for (size_t i = 0; i < s->n_streams; i++) {
+        struct stream_key k = s->streams[i].row.key;
+        memset(&s->streams[i].row, 0, sizeof(s->streams[i].row));
+        s->streams[i].row.key = k;
+    }
+    return s->st->streams(s->st->ctx, load_one, s);
+}
+
+void sync__streams_clear(struct sync *s)
+{
+    free(s->streams);
+    free(s->index);
+    s->streams = NULL;
+    s->index = NULL;
+    s->n_streams = s->cap_streams = s->index_cap = 0;
+}
+
+int sync__stream_newest(const struct sync *s, const char *by, const char *aud)
+{
+    int best = -1;
+    for (size_t i = 0; i < s->n_streams; i++) {
+        const struct sync_stream_row *r = &s->streams[i].row;
+        if (r->no == 0 || strcmp(r->key.by.s, by) != 0 || strcmp(r->key.aud, aud) != 0) {
+            continue;
+        }
+        if (best < 0 || r->key.ep > s->streams[best].row.key.ep) {
+            best = (int)i;
+        }
+    }
+    return best;
+}
+
+bool sync__entitled(const struct sync *s, size_t idx, const struct peer *p)
+{
+    const struct stream *st = &s->streams[idx];
+    return roster_entitled(s->roster, st->row.key.by.s, &st->aud, p->id.s);
+}
