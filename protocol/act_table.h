@@ -49,4 +49,7 @@ int act__read(struct span text, struct arena *ar, struct act *a, struct fault *f
 /* Base64url of exactly n bytes, out of a JSON string. */
 bool act__get_bytes(struct span v, void *out, size_t n);
 
+/* Is this the signature of the act's text under this key? */
+bool act__verify(struct span text, const struct sign_pub *pub, const uint8_t sig[static SIG_LEN]);
+
 #endif

@@ -187,7 +187,7 @@ int act_sign(struct span text, const struct sign_key *k, struct act_co *ret)
     return err;
 }
 
-static bool verify_text(struct span text, const struct sign_pub *pub, const uint8_t *sig)
+bool act__verify(struct span text, const struct sign_pub *pub, const uint8_t sig[static SIG_LEN])
 {
     struct buf b;
     buf_init(&b, LIM_ITEM_BYTES + sizeof(ACT_PREFIX));
@@ -210,7 +210,7 @@ bool act_signed_by(const struct act *a, const uint8_t pub[static SIGN_PUB_LEN])
         if (k == NULL && sign_pub_new(pub, &k) < 0) {
             return false;
         }
-        ok = verify_text(a->text, k, a->co[i].s);
+        ok = act__verify(a->text, k, a->co[i].s);
     }
     sign_pub_free(k);
     return ok;
