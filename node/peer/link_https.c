@@ -39,7 +39,9 @@ struct lane {
     struct buf body;
     size_t head_bytes;
     bool busy, too_large, no_memory;
-    bool fresh; /* the next request may not use the connection that is there */
+    bool framed;        /* the answer said where it ends */
+    bool head_complete; /* its empty line has come */
+    bool fresh;         /* the next request may not use the connection that is there */
     link_fn fn;
     void *arg;
 };
@@ -102,6 +104,15 @@ static enum link_outcome outcome_of(const struct lane *n, CURLcode code)
         {CURLE_URL_MALFORMAT, LINK_LOCAL},
     };
     /* clang-format on */
+    /* An answer that ends with its connection cannot be told from half an answer, and libcurl takes
+     * even half a head for a whole one. */
+    if (code == CURLE_OK && (!n->head_complete || !n->framed)) {
+        long status = 0;
+        curl_easy_getinfo(n->easy, CURLINFO_RESPONSE_CODE, &status);
+        if (!n->head_complete || (status != 204 && status != 304)) {
+            return LINK_BROKEN;
+        }
+    }
     if (code == CURLE_OPERATION_TIMEDOUT) {
         curl_easy_getinfo(n->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
         return connected > 0 ? LINK_TIMEOUT : LINK_CONNECT;
@@ -255,14 +266,22 @@ static size_t on_body(char *p, size_t size, size_t count, void *arg)
 
 static size_t on_header(char *p, size_t size, size_t count, void *arg)
 {
-    (void)p;
     struct lane *n = arg;
-    n->head_bytes += size * count;
+    size_t len = size * count;
+    if (len > 5 && strncmp(p, "HTTP/", 5) == 0) {
+        n->framed = n->head_complete = false;
+    } else if (len <= 2 && n->head_bytes > 0) {
+        n->head_complete = true;
+    } else if ((len > 15 && strncasecmp(p, "Content-Length:", 15) == 0) ||
+               (len > 18 && strncasecmp(p, "Transfer-Encoding:", 18) == 0)) {
+        n->framed = true;
+    }
+    n->head_bytes += len;
     if (n->head_bytes > HEADERS_MAX) {
         n->too_large = true;
         return CURL_WRITEFUNC_ERROR;
     }
-    return size * count;
+    return len;
 }
 
 static bool set_long(CURL *e, CURLoption o, long v)
@@ -386,7 +405,7 @@ int link_post(struct link *k, unsigned lane, const struct link_call *call)
     buf_done(&n->body);
     buf_init(&n->body, call->max_reply);
     n->head_bytes = 0;
-    n->too_large = n->no_memory = false;
+    n->too_large = n->no_memory = n->framed = n->head_complete = false;
     n->fn = call->fn;
     n->arg = call->arg;
     if (!harden(k, n->easy) || !set_call(n, call) ||
