@@ -27,7 +27,7 @@ struct seal_ctx {
 };
 
 /* rnd: n_to * 32 bytes for the HPKE ephemerals, then 32 for the salt. Plaintext is padded to 1, 4, 16
- * or 48 KiB (4-byte big-endian length first); more is SANJI_E_SIZE. Appends d's JSON text to out. */
+ * or 44 KiB (4-byte big-endian length first); more is SANJI_E_SIZE. Appends d's JSON text to out. */
 int seal_write(const struct seal_ctx *c, const uint8_t cek[static 32], struct span plain,
                const uint8_t *rnd, struct buf *out);
 /* Opens with our seal secret(s): tries the wrap addressed to `me` whose public key matches one of the
