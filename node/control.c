@@ -394,11 +394,13 @@ void control_free(struct control *ct)
     if (ct == NULL) {
         return;
     }
-    while (ct->conns != NULL) {
-        if (ct->conns->started) {
-            flush(ct->conns); /* the last words, as far as the socket takes them */
+    for (struct control_conn *c = ct->conns, *next; c != NULL; c = next) {
+        next = c->next;
+        assert(!c->busy);
+        if (c->started) {
+            flush(c); /* the last words, as far as the socket takes them */
         }
-        conn_free(ct->conns);
+        conn_free(c);
     }
     loop_fd_free(ct->watch);
     if (ct->fd >= 0) {

@@ -55,7 +55,8 @@ struct control_ops {
 /* Replaces a socket file left behind: take the folder's lock first. ops is copied. SANJI_E_IO. */
 int control_new(struct loop *l, const char *dir, const struct control_ops *ops, void *arg,
                 struct control **ret);
-void control_free(struct control *ct); /* removes the socket file */
+/* Removes the socket file; clients still waiting get gone(). Not from within an operation. */
+void control_free(struct control *ct);
 
 void control_set_data(struct control_conn *c, void *data);
 void *control_data(const struct control_conn *c);

@@ -245,6 +245,7 @@ emit(int level, const char *event, unsigned dropped, const char *fmt, va_list ap
         return; /* an event name of 2 KiB is nobody's */
     }
     size_t room = sizeof lg.line - at - 32;
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): every caller has called va_start */
     int r = vsnprintf(lg.line + at, room, fmt, ap);
     size_t n = r < 0 ? 0 : (size_t)r < room ? (size_t)r : room - 1;
     if (dropped > 0) {

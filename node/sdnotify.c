@@ -15,6 +15,7 @@
 
 void sdnotify_send(const char *state)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment */
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     size_t n = path != NULL ? strlen(path) : 0;
@@ -37,6 +38,7 @@ void sdnotify_send(const char *state)
 
 static int64_t env_number(const char *name)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
     const char *s = getenv(name);
     int64_t v = 0;
     return s != NULL && text_i64(s, strlen(s), 0, INT64_MAX, &v) == 0 ? v : -1;

@@ -5,12 +5,12 @@
  * request belongs to its handler until answered: losing the connection only cuts the tie, so work
  * on another thread never looks at freed memory. */
 #include <assert.h>
-#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <openssl/err.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,6 +25,7 @@ enum {
     LINGER_MS = 2000,
     SLOWEST_BYTES_PER_MS = 4, /* what a body or answer is given beyond the fixed time */
     REPLY_HEAD_MAX = 16384,
+    READ_AHEAD = 2 * HTTP_HEAD_BYTES, /* what may wait unread between requests */
 };
 
 struct http_request {
@@ -140,9 +141,9 @@ static void put_date(struct buf *b)
     struct tm tm;
     clock_gettime(CLOCK_REALTIME, &now);
     if (gmtime_r(&now.tv_sec, &tm) != NULL) {
-        buf_printf(b, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", days + 3 * tm.tm_wday,
-                   tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
-                   tm.tm_sec);
+        buf_printf(b, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n",
+                   days + (ptrdiff_t)3 * tm.tm_wday, tm.tm_mday, months + (ptrdiff_t)3 * tm.tm_mon,
+                   tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
     }
 }
 
@@ -326,7 +327,7 @@ static void next_request(struct conn *c)
     c->need = 0;
     c->started = false;
     c->deadline_ms = loop_now_ms() + c->s->cfg.idle_ms;
-    bufferevent_setwatermark(c->bev, EV_READ, 0, 2 * HTTP_HEAD_BYTES);
+    bufferevent_setwatermark(c->bev, EV_READ, 0, READ_AHEAD);
     bufferevent_enable(c->bev, EV_READ);
     process(c); /* pipelined bytes are here already and wake nobody */
 }
@@ -394,7 +395,7 @@ int http__conn_new(struct http_server *s, int fd, const uint8_t addr[static 9], 
     s->conns = c;
     s->stats.conns++;
     bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
-    bufferevent_setwatermark(c->bev, EV_READ, 0, 2 * HTTP_HEAD_BYTES);
+    bufferevent_setwatermark(c->bev, EV_READ, 0, READ_AHEAD);
     bufferevent_enable(c->bev, EV_READ | EV_WRITE);
     return 0;
 }

@@ -247,7 +247,7 @@ static int bind_to(int family, const struct sockaddr_storage *ss, socklen_t n, i
 
 static int open_listener(struct http_server *s)
 {
-    struct sockaddr_storage ss;
+    struct sockaddr_storage ss = {0};
     socklen_t n = 0;
     if (s->cfg.fd > 0) {
         s->fd = s->cfg.fd;

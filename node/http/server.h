@@ -10,6 +10,7 @@
 #include "protocol/base/buf.h"
 
 /* Our HTTP/1.1 server, plain or TLS, on the event loop. Handlers see requests and answers only.
+ * It uses libevent's buffered sockets but not its HTTP reader, see head.c.
  *
  * Every request given to the handler must be answered exactly once with http_reply(), at once or
  * later (a held long-poll, work on another thread). Until then the pointer and everything read from
@@ -67,7 +68,7 @@ void http_server_set_tls(struct http_server *s, struct ssl_ctx_st *tls);
 /* Stops accepting, closes idle connections, lets running requests end for up to `ms`, then cuts the
  * rest and calls done (in a later turn of the loop). The server still must be freed. */
 int http_server_stop(struct http_server *s, int64_t ms, void (*done)(void *arg), void *arg);
-/* At once: every connection is cut; held requests get their on_close. */
+/* At once: every connection is cut; held requests get their on_close. Not from within a handler. */
 void http_server_free(struct http_server *s);
 
 const char *http_method(const struct http_request *rq); /* "GET" also for HEAD */

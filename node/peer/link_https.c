@@ -11,6 +11,7 @@
 #include <curl/curl.h>
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -442,8 +443,9 @@ static void lane_done(struct lane *n)
     if (n->easy != NULL) {
         curl_easy_cleanup(n->easy);
     }
-    while (n->watches != NULL) {
-        watch_free(n->watches);
+    for (struct watch *w = n->watches, *next; w != NULL; w = next) {
+        next = w->next;
+        watch_free(w);
     }
     loop_timer_free(n->timer);
     buf_done(&n->body);
@@ -505,7 +507,7 @@ int link_new(struct loop *l, const struct link_cfg *cfg, struct link **ret)
     k->cfg.timeout_ms = cfg->timeout_ms > 0 ? cfg->timeout_ms : TIMEOUT_MS;
     k->cfg.low_speed_bytes = cfg->low_speed_bytes > 0 ? cfg->low_speed_bytes : LOW_SPEED_BYTES;
     k->cfg.low_speed_s = cfg->low_speed_s > 0 ? cfg->low_speed_s : LOW_SPEED_S;
-    memcpy(k->pin, "sha256//", 8);
+    snprintf(k->pin, sizeof k->pin, "sha256//");
     EVP_EncodeBlock((unsigned char *)k->pin + 8, cfg->pin, 32);
     buf_init(&k->base, URL_MAX);
     buf_init(&k->ca_file, 4096);

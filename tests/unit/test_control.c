@@ -26,7 +26,7 @@ enum { FLOOD = 20 << 20 };
 static struct fixture {
     struct bg bg;
     struct control *ct;
-    int started, gone, drains, inputs;
+    _Atomic int started, gone, drains, inputs;
     size_t in_bytes, max_chunk;
     uint32_t in_sum;
     struct control_conn *last;

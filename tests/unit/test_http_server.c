@@ -24,7 +24,8 @@ static struct fixture {
     int port;
     bool tls;
     struct http_request *held[HOLD_MAX];
-    int held_n, gone_n, freed_n, done_n;
+    int held_n; /* loop thread */
+    _Atomic int gone_n, freed_n, done_n;
 } fx;
 static char dir[] = "/tmp/sanji-http-XXXXXX", key_path[64], cert_path[64];
 static uint8_t pin[TLS_PIN_BYTES];
