@@ -103,20 +103,19 @@ int calendar_workdays_between(const struct calendar *c, int from, int to, bool *
 {
     int n = 0;
     /* Two centuries are enough for any deadline; a clock that is wrong by more must not hang us. */
-    if (to > from && (int64_t)to - from > DAYS_MAX) {
+    if ((int64_t)to - from > DAYS_MAX) {
         to = from + DAYS_MAX;
     }
-    for (int d = from + 1; d <= to; d++) {
-        n += calendar_is_workday(c, d, ret_marked);
+    for (int d = from; d < to;) {
+        n += calendar_is_workday(c, ++d, ret_marked);
     }
     return n;
 }
 
 int calendar_add_workdays(const struct calendar *c, int day, int n, bool *ret_marked)
 {
-    for (int left = n, steps = 0; left > 0 && steps < DAYS_MAX; steps++) {
-        day++;
-        left -= calendar_is_workday(c, day, ret_marked);
+    for (int left = n, steps = 0; left > 0 && steps < DAYS_MAX && day < INT32_MAX; steps++) {
+        left -= calendar_is_workday(c, ++day, ret_marked);
     }
     return day;
 }
