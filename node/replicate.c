@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/replicate.h"
+
+#include "node/http/server.h"
+#include "node/log.h"
+#include "node/loop.h"
+#include "node/peer/link_https.h"
+#include "node/worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { UPKEEP_SOON_MS = 100, UPKEEP_IDLE_MS = 5000, HELD_MAX = 8192 };
+
+struct waiting { /* a child's request that the engine has not answered yet */
+    uint64_t id;
+    struct http_request *rq;
+};
+
+struct replicate {
+    struct loop *loop;
+    struct worker *worker;
+    struct app *app;
+    struct replicate_ops ops;
+    /* loop thread */
+    struct loop_timer *wake, *upkeep;
+    struct link *link;
+    char link_url[512];
+    uint8_t link_pin[HASH_LEN];
+    struct waiting *wait;
+    size_t n_wait, cap_wait;
+    uint64_t next_id;
+    bool upkeep_soon;
+    /* database thread */
+    uint64_t steps;
+};
+
+/* ---- from the database thread to the loop ---- */
+
+struct batch { /* the wishes of one step */
+    struct replicate *r;
+    struct sync_out out;
+    bool has_parent;
+    char url[512];
+    uint8_t pin[HASH_LEN];
+};
+
+static void carry_out(void *arg);
+
+static void hand_over(struct replicate *r, struct sync_out *out)
+{
+    struct batch *b = calloc(1, sizeof(*b));
+    if (b == NULL) {
+        sync_out_done(out);
+        return;
+    }
+    b->r = r;
+    b->out = *out;
+    struct node_id id;
+    struct buf url;
+    buf_init(&url, sizeof(b->url) - 1);
+    bool post = false;
+    for (size_t i = 0; i < out->n; i++) {
+        post = post || out->w[i].type == SW_POST;
+        if (out->w[i].type == SW_ALARM && r->ops.alarm != NULL) {
+            r->ops.alarm(&out->w[i], r->ops.arg);
+        }
+        if (out->w[i].type == SW_CHANGED) {
+            app_changed(r->app);
+        }
+    }
+    if (post && sync_parent(r->app->sync, &id, b->pin, &url) == 0 && url.err == 0) {
+        b->has_parent = true;
+        (void)snprintf(b->url, sizeof(b->url), "%s", buf_str(&url));
+    }
+    buf_done(&url);
+    if (loop_post(r->loop, carry_out, b) < 0) {
+        sync_out_done(&b->out);
+        free(b);
+    }
+}
+
+static void step(struct replicate *r, const struct sync_event *ev)
+{
+    struct sync_tick t;
+    struct sync_out out;
+    memset(&out, 0, sizeof(out));
+    int e = app_tick_make(&t);
+    if (e == 0) {
+        e = sync_step(r->app->sync, &t, ev, &out);
+    }
+    r->steps++;
+    if (e < 0) {
+        log_event(LOG_ERR, "sync.step", "err=%s", err_name(e));
+    }
+    hand_over(r, &out);
+}
+
+void replicate_step(struct replicate *r, enum sync_event_type type)
+{
+    struct sync_event ev;
+    memset(&ev, 0, sizeof(ev));
+    ev.type = type;
+    step(r, &ev);
+}
+
+void replicate_after_app(struct replicate *r)
+{
+    if (app_take_wrote(r->app)) {
+        replicate_step(r, SEV_LOCAL);
+    }
+}
+
+uint64_t replicate_steps(const struct replicate *r)
+{
+    return r->steps;
+}
+
+/* ---- events from the loop to the database thread ---- */
+
+struct event_job {
+    struct replicate *r;
+    struct sync_event ev;
+    char token[64];
+    char path[64];
+    struct buf body; /* ANSWER: a copy; REQUEST: the request's own memory is used */
+};
+
+static void gone_final(void *arg);
+
+static void event_run(void *arg)
+{
+    struct event_job *j = arg;
+    step(j->r, &j->ev);
+    /* Only now is nobody reading the request's body any more: it may be let go. */
+    if (j->ev.type == SEV_GONE && loop_post(j->r->loop, gone_final, j) == 0) {
+        return;
+    }
+    buf_done(&j->body);
+    free(j);
+}
+
+static struct event_job *event_new(struct replicate *r, enum sync_event_type type)
+{
+    struct event_job *j = calloc(1, sizeof(*j));
+    if (j != NULL) {
+        j->r = r;
+        j->ev.type = type;
+        buf_init(&j->body, LIM_MESSAGE_BYTES);
+    }
+    return j;
+}
+
+static int event_post(struct event_job *j)
+{
+    int e = worker_post(j->r->worker, WORK_SYNC, event_run, j);
+    if (e < 0) {
+        buf_done(&j->body);
+        free(j);
+    }
+    return e;
+}
+
+static void on_wake(void *arg)
+{
+    struct event_job *j = event_new(arg, SEV_TICK);
+    if (j != NULL) {
+        (void)event_post(j);
+    }
+}
+
+/* ---- upkeep: statistics, automatic referral events, search index ---- */
+
+static void upkeep_run(void *arg)
+{
+    struct replicate *r = arg;
+    int e = app_tick(r->app, app_mono_ms());
+    if (e < 0) {
+        static struct log_limit lim;
+        log_event_limited(&lim, 60000, LOG_WARNING, "app.tick", "err=%s", err_name(e));
+    }
+    replicate_after_app(r);
+}
+
+static void on_upkeep(void *arg)
+{
+    struct replicate *r = arg;
+    r->upkeep_soon = false;
+    (void)worker_post(r->worker, WORK_IDLE, upkeep_run, r);
+    (void)loop_timer_once(r->upkeep, UPKEEP_IDLE_MS);
+}
+
+/* ---- the parent ---- */
+
+static const char our_type[] = "application/vnd.sanji";
+
+static void on_answer(const struct link_result *res, void *arg)
+{
+    struct event_job *j = arg;
+    j->ev.status = res->status;
+    j->ev.fresh_conn = res->new_connection;
+    j->ev.retry_ms = res->retry_after_ms;
+    j->ev.is_ours = strncmp(res->content_type, our_type, sizeof(our_type) - 1) == 0;
+    if (res->outcome != LINK_OK) {
+        static struct log_limit lim;
+        log_event_limited(&lim, 10000, LOG_NOTICE, "parent.unreachable", "why=%s text=\"%s\"",
+                          link_outcome_name(res->outcome), res->text);
+        j->ev.err = res->outcome == LINK_TOO_LARGE ? SANJI_E_NOT_SANJI : SANJI_E_UNREACHABLE;
+    } else if (buf_put(&j->body, res->body.p, res->body.n) < 0) {
+        j->ev.err = SANJI_E_NOMEM;
+    }
+    j->ev.body = span_of(j->body.data, j->body.len);
+    (void)event_post(j);
+}
+
+static bool link_ready(struct replicate *r, const struct batch *b)
+{
+    if (!b->has_parent) {
+        return false;
+    }
+    if (r->link != NULL && strcmp(r->link_url, b->url) == 0 &&
+        memcmp(r->link_pin, b->pin, HASH_LEN) == 0) {
+        return true;
+    }
+    link_free(r->link);
+    r->link = NULL;
+    struct link_cfg cfg = {.url = b->url, .pin = b->pin};
+    int e = link_new(r->loop, &cfg, &r->link);
+    if (e < 0) {
+        static struct log_limit lim;
+        log_event_limited(&lim, 60000, LOG_ERR, "parent.url", "err=%s", err_name(e));
+        return false;
+    }
+    (void)snprintf(r->link_url, sizeof(r->link_url), "%s", b->url);
+    memcpy(r->link_pin, b->pin, HASH_LEN);
+    return true;
+}
+
+static void do_post(struct replicate *r, const struct batch *b, const struct sync_wish *w)
+{
+    struct event_job *j = event_new(r, SEV_ANSWER);
+    if (j == NULL) {
+        return;
+    }
+    j->ev.lane = w->lane;
+    char auth[64];
+    struct http_header h[3] = {{"Content-Type", w->content_type}};
+    size_t n = 1;
+    if (w->token[0] != '\0') {
+        (void)snprintf(auth, sizeof(auth), "Sanji %s", w->token);
+        h[n++] = (struct http_header){"Authorization", auth};
+    }
+    struct link_call call = {
+        .path = w->path,
+        .headers = h,
+        .header_n = n,
+        .body = w->body.data,
+        .body_len = w->body.len,
+        .max_reply = LIM_MESSAGE_BYTES,
+        .timeout_ms = w->timeout_ms,
+        .hold_ms = LIM_WAIT_MS + 5000,
+        .fn = on_answer,
+        .arg = j,
+    };
+    int e = SANJI_E_UNREACHABLE;
+    if (link_ready(r, b)) {
+        if (link_busy(r->link, w->lane)) {
+            link_cancel(r->link, w->lane); /* the engine gave that request up */
+        }
+        e = link_post(r->link, w->lane, &call);
+    }
+    if (e < 0) {
+        j->ev.err = e;
+        (void)event_post(j);
+    }
+}
+
+/* ---- the children ---- */
+
+static struct http_request *waiting_take(struct replicate *r, uint64_t id)
+{
+    for (size_t i = 0; i < r->n_wait; i++) {
+        if (r->wait[i].id == id) {
+            struct http_request *rq = r->wait[i].rq;
+            r->wait[i] = r->wait[--r->n_wait];
+            return rq;
+        }
+    }
+    return NULL;
+}
+
+static void buf_free(void *arg)
+{
+    free(arg);
+}
+
+static void do_reply(struct replicate *r, struct sync_wish *w)
+{
+    struct http_request *rq = waiting_take(r, w->req);
+    if (rq == NULL) {
+        return;
+    }
+    struct http_header h[] = {{"Content-Type", w->content_type}, {"Cache-Control", "no-store"}};
+    size_t n = 0;
+    char *body = buf_take(&w->body, &n);
+    (void)http_reply_ref(rq, w->status, h, 2, body == NULL ? "" : body, n, buf_free, body);
+}
+
+static void on_gone(struct http_request *rq, void *arg)
+{
+    struct replicate *r = arg;
+    struct event_job *j = event_new(r, SEV_GONE);
+    uint64_t id = 0;
+    for (size_t i = 0; i < r->n_wait; i++) {
+        if (r->wait[i].rq == rq) {
+            id = r->wait[i].id;
+        }
+    }
+    if (id == 0 || j == NULL) {
+        free(j);
+        return;
+    }
+    j->ev.req = id;
+    (void)event_post(j);
+}
+
+static void refuse(struct http_request *rq, int status)
+{
+    struct http_header h[] = {{"Content-Type", "application/vnd.sanji+json"}};
+    const char *body =
+        status == 503 ? "{\"err\":\"busy\",\"retry\":5000}" : "{\"err\":\"bad_method\"}";
+    (void)http_reply(rq, status, h, 1, body, strlen(body));
+}
+
+static void gone_final(void *arg)
+{
+    struct event_job *j = arg;
+    struct http_request *rq = waiting_take(j->r, j->ev.req);
+    if (rq != NULL) {
+        refuse(rq, 503);
+    }
+    buf_done(&j->body);
+    free(j);
+}
+
+void replicate_request(struct http_request *rq, struct replicate *r)
+{
+    if (strcmp(http_method(rq), "POST") != 0) {
+        refuse(rq, 405);
+        return;
+    }
+    if (r->n_wait == r->cap_wait) {
+        size_t cap = r->cap_wait == 0 ? 64 : r->cap_wait * 2;
+        struct waiting *v = cap > HELD_MAX ? NULL : realloc(r->wait, cap * sizeof(*v));
+        if (v == NULL) {
+            refuse(rq, 503);
+            return;
+        }
+        r->wait = v;
+        r->cap_wait = cap;
+    }
+    struct event_job *j = event_new(r, SEV_REQUEST);
+    if (j == NULL) {
+        refuse(rq, 503);
+        return;
+    }
+    uint64_t id = ++r->next_id;
+    r->wait[r->n_wait++] = (struct waiting){id, rq};
+    const char *auth = http_get_header(rq, "Authorization");
+    if (auth != NULL && strncmp(auth, "Sanji ", 6) == 0) {
+        (void)snprintf(j->token, sizeof(j->token), "%s", auth + 6);
+    }
+    (void)snprintf(j->path, sizeof(j->path), "%s", http_path(rq));
+    j->ev.path = j->path;
+    j->ev.token = span_of(j->token, strlen(j->token));
+    j->ev.req = id;
+    j->ev.conn = http_conn_id(rq);
+    j->ev.body = http_body(rq);
+    http_on_close(rq, on_gone, r);
+    if (event_post(j) < 0) {
+        (void)waiting_take(r, id);
+        refuse(rq, 503);
+    }
+}
+
+/* ---- wishes, on the loop ---- */
+
+static void carry_out(void *arg)
+{
+    struct batch *b = arg;
+    struct replicate *r = b->r;
+    int64_t at = 0;
+    for (size_t i = 0; i < b->out.n; i++) {
+        struct sync_wish *w = &b->out.w[i];
+        switch (w->type) {
+        case SW_POST:
+            do_post(r, b, w);
+            break;
+        case SW_REPLY:
+            do_reply(r, w);
+            break;
+        case SW_WAKE:
+            at = w->at;
+            break;
+        case SW_DROP:
+            if (r->link != NULL) {
+                link_cancel(r->link, w->lane);
+                link_disconnect(r->link, w->lane);
+            }
+            break;
+        case SW_CHANGED:
+            if (!r->upkeep_soon) {
+                r->upkeep_soon = true;
+                (void)loop_timer_once(r->upkeep, UPKEEP_SOON_MS);
+            }
+            break;
+        case SW_ALARM:
+            break;
+        }
+    }
+    if (at != 0) {
+        int64_t ms = at - app_mono_ms();
+        (void)loop_timer_once(r->wake, ms < 1 ? 1 : ms);
+    }
+    sync_out_done(&b->out);
+    free(b);
+}
+
+/* ---- life ---- */
+
+int replicate_new(struct loop *l, struct worker *w, struct app *app,
+                  const struct replicate_ops *ops, struct replicate **ret)
+{
+    struct replicate *r = calloc(1, sizeof(*r));
+    if (r == NULL) {
+        return SANJI_E_NOMEM;
+    }
+    r->loop = l;
+    r->worker = w;
+    r->app = app;
+    r->ops = *ops;
+    r->wake = loop_timer_new(l, on_wake, r);
+    r->upkeep = loop_timer_new(l, on_upkeep, r);
+    if (r->wake == NULL || r->upkeep == NULL) {
+        replicate_free(r);
+        return SANJI_E_NOMEM;
+    }
+    (void)loop_timer_once(r->upkeep, UPKEEP_SOON_MS);
+    *ret = r;
+    return 0;
+}
+
+void replicate_free(struct replicate *r)
+{
+    if (r == NULL) {
+        return;
+    }
+    while (r->n_wait > 0) {
+        struct http_request *rq = r->wait[--r->n_wait].rq;
+        refuse(rq, 503);
+    }
+    link_free(r->link);
+    loop_timer_free(r->wake);
+    loop_timer_free(r->upkeep);
+    free(r->wait);
+    free(r);
+}
