@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tables of record kinds, as the node describes them, drive forms, lists and details: nothing in
+// the pages knows a single field by name.
+import { has, t, tt } from "./i18n.js";
+import { isDate, isPeriod } from "./when.js";
+
+// kind.referral.decline.reason, else kind.referral.reason: the steps of a workflow share most labels.
+function keysOf(scope, f, rest) {
+  const own = f.outer ? `${scope.replace(/\.[^.]*$/, "")}.${f.outer}` : scope;
+  const name = `${f.inner || f.name}${rest}`;
+  return [`${own}.${name}`, `${own.replace(/\.[^.]*$/, "")}.${name}`];
+}
+export const fieldLabel = (scope, f) => tt(...keysOf(scope, f, ""));
+export const choiceLabel = (scope, f, c) => tt(...keysOf(scope, f, `.${c}`));
+export const fieldHelp = (scope, f) => {
+  const key = keysOf(scope, f, ".help").find(has);
+  return key ? t(key) : "";
+};
+
+// Some integers on the wire count a small unit. People read and type the large one.
+const digits = { price: 2, budget: 2, size_dm2: 2, lat: 7, lng: 7 };
+const digitsOf = (f) => (f.type === "int" && digits[f.name]) || 0;
+
+function unscale(n, k) {
+  if (!k) return String(n);
+  const s = String(Math.abs(n)).padStart(k + 1, "0");
+  const frac = s.slice(-k).replace(/0+$/, "");
+  return `${n < 0 ? "-" : ""}${s.slice(0, -k)}${frac ? `.${frac}` : ""}`;
+}
+// The integer, or null when the text is no such number. Done on digits: 0.29 * 100 is not 29.
+function scale(s, k) {
+  const m = /^(-?)(\d{1,13})(?:\.(\d*))?$/.exec(s);
+  if (!m || (m[3] || "").length > k || (m[3] !== undefined && !k)) return null;
+  const n = +(m[2] + (m[3] || "").padEnd(k, "0"));
+  return n > 999999999999999 ? null : m[1] ? -n : n;
+}
+
+// An object inside an event (the consent) comes with its own table and is typed like the rest; its
+// members travel as "consent.by" through the form and are put together again by toContent().
+export function spread(fields, tables) {
+  const out = [];
+  fields.forEach((f) => {
+    if (f.type !== "object" || !tables || !tables[f.name]) {
+      out.push(f);
+      return;
+    }
+    tables[f.name].forEach((g) => out.push({ ...g, name: `${f.name}.${g.name}`, inner: g.name, outer: f.name, max: g.max }));
+  });
+  return out;
+}
+const pick = (d, f) => (d ? (f.outer ? (d[f.outer] || {})[f.inner] : d[f.name]) : undefined);
+
+// Bytes, objects and what the node fills by itself are not for typing.
+export const typed = (f) => f.type !== "b64u" && f.type !== "object";
+export const fieldWith = (fields, flag) => fields.find((f) => f[flag]);
+
+export function toForm(fields, d) {
+  const v = {};
+  fields.forEach((f) => {
+    const x = pick(d, f);
+    if (f.type === "bool") v[f.name] = x === true;
+    else if (f.type === "enums") v[f.name] = Array.isArray(x) ? x : [];
+    else if (f.type === "texts") v[f.name] = Array.isArray(x) ? x.join("\n") : "";
+    else if (x === undefined || x === null) v[f.name] = f.type === "enum" && f.required && f.state && !d ? f.choices[0] : "";
+    else if (f.type === "int") v[f.name] = unscale(x, digitsOf(f));
+    else v[f.name] = String(x);
+  });
+  return v;
+}
+
+const points = (s) => Array.from(s).length;
+const lines = (s) => s.split("\n").map((l) => l.trim()).filter(Boolean);
+
+function intFault(f, n) {
+  const k = digitsOf(f);
+  if (n === null) return { key: k ? "check.decimal" : "check.int", vars: { digits: k } };
+  return n < f.min || n > f.max ? { key: "check.range", vars: { min: unscale(f.min, k), max: unscale(f.max, k) } } : null;
+}
+
+// The fault of one value as {key, vars}, or null. The node checks again; this only answers sooner.
+export function fault(f, x) {
+  if (f.type === "bool") return f.required && f.must && !x ? { key: "check.required" } : null;
+  if (f.type === "enums" || f.type === "texts") {
+    const n = f.type === "enums" ? x.length : lines(x).length;
+    if (n === 0) return f.required ? { key: "check.required" } : null;
+    if (n < f.min || n > f.max) return { key: "check.count", vars: f };
+    return f.type === "texts" && lines(x).some((l) => points(l) > 80) ? { key: "check.line" } : null;
+  }
+  const s = x.trim();
+  if (s === "") return f.required && !f.own_area && !f.since ? { key: "check.required" } : null;
+  switch (f.type) {
+    case "int":
+      return intFault(f, scale(s, digitsOf(f)));
+    case "date":
+      return isDate(s) ? null : { key: "check.date" };
+    case "period":
+      return isPeriod(s) ? null : { key: "check.period" };
+    case "area":
+      return /^\d{2,12}$/.test(s) ? null : { key: "check.area" };
+    case "text":
+    case "long":
+      return points(s) < f.min || points(s) > f.max ? { key: "check.length", vars: f } : null;
+    default:
+      return null;
+  }
+}
+
+// What is to be sent of one value; undefined: nothing.
+function content(f, x, before) {
+  switch (f.type) {
+    case "bool":
+      return x || f.required || before !== undefined ? !!x : undefined;
+    case "enums":
+      return x.length ? f.choices.filter((c) => x.indexOf(c) >= 0) : undefined;
+    case "texts":
+      return lines(x).length ? lines(x) : undefined;
+    case "int":
+      return x.trim() === "" ? undefined : scale(x.trim(), digitsOf(f));
+    case "long":
+      return x.trim() === "" ? undefined : x.replace(/\r\n?/g, "\n").trim();
+    default:
+      return x.trim() === "" ? undefined : x.trim();
+  }
+}
+
+export function toContent(fields, values, before) {
+  const d = {};
+  fields.forEach((f) => {
+    const old = pick(before, f);
+    // What a form does not show (bytes, objects) stays as it was.
+    const x = typed(f) ? content(f, values[f.name], old) : old;
+    if (x === undefined) return;
+    if (f.outer) (d[f.outer] = d[f.outer] || {})[f.inner] = x;
+    else d[f.name] = x;
+  });
+  return d;
+}
+
+// A value as text for lists and details.
+export function show(scope, f, x, names) {
+  if (x === undefined || x === null || x === "") return "";
+  if (f.type === "bool") return t(x ? "word.yes" : "word.no");
+  if (f.type === "enum") return choiceLabel(scope, f, x);
+  if (f.type === "enums") return Array.isArray(x) ? x.map((c) => choiceLabel(scope, f, c)).join(t("word.comma")) : String(x);
+  if (f.type === "texts") return Array.isArray(x) ? x.join(t("word.comma")) : String(x);
+  if (f.type === "node") return (names && names[x]) || String(x);
+  if (f.type === "int" && digitsOf(f)) return unscale(x, digitsOf(f));
+  if (typeof x === "object") return JSON.stringify(x);
+  return String(x);
+}
+
+export const recordScope = (kind) => `kind.${kind}`;
+export const eventScope = (ev) => `kind.referral.${ev}`;

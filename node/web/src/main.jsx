@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// The staff pages: who is signed in decides between log-in, a first change of the one-time password,
+// and the pages themselves.
+import { render } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { get, post, setCsrf, whenSignedOut } from "./api.js";
+import { hasOwnChoice, language, setLanguage } from "./i18n.js";
+import { draftsOf } from "./keep.js";
+import { forgetOnce } from "./load.js";
+import { useRoute } from "./route.js";
+import { Problem, Waiting } from "./parts/bits.jsx";
+import { Frame } from "./parts/frame.jsx";
+import { Account, Login, NewPassword } from "./pages/login.jsx";
+import { Help } from "./pages/help.jsx";
+import { More } from "./pages/more.jsx";
+import { Nodes } from "./pages/nodes.jsx";
+import { Records } from "./pages/records.jsx";
+import { Referrals } from "./pages/referrals.jsx";
+import { Stats } from "./pages/stats.jsx";
+import { Status } from "./pages/status.jsx";
+import "./style.css";
+
+const pages = {
+  "": Status,
+  r: Records,
+  referrals: Referrals,
+  stats: Stats,
+  nodes: Nodes,
+  help: Help,
+  account: Account,
+  more: More,
+};
+
+function App() {
+  const [me, setMe] = useState(undefined); // undefined: not known yet, null: signed out
+  const [error, setError] = useState(null);
+  const [lang, setLang] = useState(language());
+  const route = useRoute();
+
+  const enter = (who) => {
+    setCsrf(who && who.csrf);
+    draftsOf(who);
+    forgetOnce();
+    setError(null);
+    if (who && who.lang && !hasOwnChoice()) {
+      setLanguage(who.lang);
+      setLang(language());
+    }
+    setMe(who);
+  };
+  const ask = () => get("/api/me").then(enter, (e) => (e.status === 401 ? enter(null) : setError(e)));
+  useEffect(() => {
+    whenSignedOut(() => enter(null));
+    ask();
+  }, []);
+  const speak = (l) => {
+    setLanguage(l);
+    forgetOnce();
+    setLang(l);
+  };
+  const leave = () => post("/api/logout").then(() => enter(null), () => enter(null));
+
+  if (me === undefined) return <main class="plain">{error ? <Problem error={error} retry={ask} /> : <Waiting />}</main>;
+  if (me === null) return <Login enter={enter} lang={lang} speak={speak} />;
+  if (me.must_change) return <NewPassword me={me} enter={enter} again={ask} leave={leave} lang={lang} speak={speak} />;
+  const Page = pages[route.path[0] || ""] || Status;
+  return (
+    <Frame me={me} route={route} lang={lang} speak={speak} leave={leave}>
+      <Page key={`${lang} ${route.path[0]} ${route.path[0] === "r" ? route.path[1] : ""}`} me={me} route={route} leave={leave} lang={lang} speak={speak} again={ask} />
+    </Frame>
+  );
+}
+
+render(<App />, document.getElementById("app"));

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+// List, detail and form of any record kind; the kind's table says what they look like.
+import { useEffect, useState } from "preact/hooks";
+import { enc, get, post, query } from "../api.js";
+import { has, t, tt } from "../i18n.js";
+import { dropDraft } from "../keep.js";
+import { choiceLabel, fieldLabel, fieldWith, recordScope, show, typed } from "../kinds.js";
+import { useLoad, useOnce } from "../load.js";
+import { Badge, Facts, Icon, Note, Problem, Rows, Title, Waiting, areaText } from "../parts/bits.jsx";
+import { Content, Explain, useNames } from "../parts/detail.jsx";
+import { Form } from "../parts/form.jsx";
+import { amend, go, href } from "../route.js";
+import { stamp } from "../when.js";
+
+const page = 50;
+const kindName = (k) => t(`kind.${k}`);
+
+function StateBadge({ k, state }) {
+  const f = fieldWith(k.fields, "state");
+  if (!state) return null;
+  return <Badge value={state} text={state === "withdrawn" ? t("state.withdrawn") : f ? choiceLabel(recordScope(k.name), f, state) : state} />;
+}
+
+// What the filters say, under the names the API knows.
+function apiFilters(k, params) {
+  const out = { q: params.q, owner: params.owner };
+  k.fields.forEach((f) => {
+    const x = params[f.name];
+    if (!f.filter || !x) return;
+    if (f.state) out.state = x;
+    else if (f.own_area) out.area = x;
+    else out[`f.${f.name}`] = x;
+  });
+  return out;
+}
+
+function Filters({ k, params, total }) {
+  const scope = recordScope(k.name);
+  const names = useNames();
+  const [q, setQ] = useState(params.q || "");
+  const set = (name, x) => amend(["r", k.name], { ...params, [name]: x });
+  useEffect(() => {
+    if (q === (params.q || "")) return undefined;
+    const late = setTimeout(() => set("q", q), 300);
+    return () => clearTimeout(late);
+  }, [q]);
+  const offered = k.fields.filter((f) => f.filter && (f.choices || f.type === "area" || f.type === "bool" || f.type === "int"));
+  const used = offered.filter((f) => params[f.name]).length + (params.owner ? 1 : 0);
+  const [open, setOpen] = useState(used > 0);
+  const clear = () => {
+    setQ("");
+    amend(["r", k.name], {});
+  };
+  return (
+    <form class="card filters stay" role="search" onSubmit={(e) => e.preventDefault()}>
+      <div class="filters-head">
+        <div class="field grow">
+          <label htmlFor="q">{t("list.search", { kind: kindName(k.name) })}</label>
+          <input id="q" type="search" value={q} autoComplete="off" onInput={(e) => setQ(e.currentTarget.value)} />
+        </div>
+        <button type="button" class="button" aria-expanded={open ? "true" : "false"} onClick={() => setOpen(!open)}>
+          {used ? t("list.filters_n", { n: used }) : t("list.filters")}
+        </button>
+      </div>
+      {open && (
+        <div class="fields">
+          {offered.map((f) => (
+            <div class="field" key={f.name}>
+              <label htmlFor={`by-${f.name}`}>{fieldLabel(scope, f)}</label>
+              {f.choices || f.type === "bool" ? (
+                <select id={`by-${f.name}`} value={params[f.name] || ""} onChange={(e) => set(f.name, e.currentTarget.value)}>
+                  <option value="">{t("list.any")}</option>
+                  {(f.choices || ["true", "false"]).map((c) => (
+                    <option key={c} value={c}>
+                      {f.choices ? choiceLabel(scope, f, c) : t(c === "true" ? "word.yes" : "word.no")}
+                    </option>
+                  ))}
+                </select>
+              ) : (
+                <input
+                  id={`by-${f.name}`}
+                  type="text"
+                  inputMode="numeric"
+                  maxLength={12}
+                  value={params[f.name] || ""}
+                  onChange={(e) => set(f.name, e.currentTarget.value.trim())}
+                />
+              )}
+            </div>
+          ))}
+          <div class="field">
+            <label htmlFor="by-owner">{t("word.owner")}</label>
+            <select id="by-owner" value={params.owner || ""} onChange={(e) => set("owner", e.currentTarget.value)}>
+              <option value="">{t("list.any")}</option>
+              {Object.keys(names).map((id) => (
+                <option key={id} value={id}>
+                  {names[id]}
+                </option>
+              ))}
+            </select>
+          </div>
+        </div>
+      )}
+      <p class="filters-foot" role="status">
+        {total === undefined ? "" : t("list.total", { n: total })}
+        {(used > 0 || params.q) && (
+          <button type="button" class="link" onClick={clear}>
+            {t("list.clear")}
+          </button>
+        )}
+      </p>
+    </form>
+  );
+}
+
+function List({ k, params }) {
+  const scope = recordScope(k.name);
+  const names = useNames();
+  const path = `/api/records${query({ kind: k.name, limit: page, ...apiFilters(k, params) })}`;
+  const { data, error, reload, busy } = useLoad(path);
+  const [more, setMore] = useState({ path: "", items: [], next: null, error: null });
+  const own = more.path === path ? more : { path, items: [], next: data ? data.next : null, error: null };
+  const items = data ? data.items.concat(own.items) : [];
+  const next = own.items.length ? own.next : data && data.next;
+  const load = () =>
+    get(`${path}&after=${enc(next)}`).then(
+      (d) => setMore({ path, items: own.items.concat(d.items), next: d.next, error: null }),
+      (e) => setMore({ ...own, error: e }),
+    );
+  const title = fieldWith(k.fields, "title");
+  const cols = k.fields.filter((f) => f.list && !f.title && !f.state && !f.own_area && f.type !== "object" && f.type !== "b64u");
+  const state = fieldWith(k.fields, "state");
+  const area = fieldWith(k.fields, "own_area");
+  const columns = [{ key: "title", label: title ? fieldLabel(scope, title) : t("word.id"), main: true }]
+    .concat(cols.map((f) => ({ key: f.name, label: fieldLabel(scope, f), num: f.type === "int" })))
+    .concat(state ? [{ key: "state_", label: t("word.state") }] : [])
+    .concat(area ? [{ key: "area_", label: t("word.area") }] : [])
+    .concat({ key: "owner_", label: t("word.owner") }, { key: "ts_", label: t("word.updated") });
+  const rows = items.map((it) => {
+    const r = {
+      key: `${it.owner}/${it.id}`,
+      title: <a href={href(["r", k.name, it.owner, it.id])}>{it.title || it.id}</a>,
+      state_: <StateBadge k={k} state={it.state} />,
+      area_: areaText(it.area, it.area_name),
+      owner_: it.mine ? <strong>{it.owner_name || t("word.us")}</strong> : it.owner_name || it.owner,
+      ts_: stamp(it.ts),
+    };
+    cols.forEach((f) => (r[f.name] = show(scope, f, (it.d || {})[f.name], names)));
+    return r;
+  });
+  return (
+    <>
+      <Title text={kindName(k.name)}>
+        {k.owner !== "machine" && (
+          <a class="button primary" href={href(["r", k.name, "new"])}>
+            <Icon name="plus" />
+            <span>{t("action.new")}</span>
+          </a>
+        )}
+      </Title>
+      {has(`kind.${k.name}.help`) && <p class="lead">{t(`kind.${k.name}.help`)}</p>}
+      <Filters k={k} params={params} total={data ? data.total : undefined} />
+      <Problem error={error} retry={reload} />
+      {!data && busy && <Waiting />}
+      {data && items.length === 0 && (
+        <div class="card empty">
+          <p>{t(query(apiFilters(k, params)) ? "list.none_found" : "list.none")}</p>
+        </div>
+      )}
+      {items.length > 0 && <Rows caption={kindName(k.name)} columns={columns} rows={rows} />}
+      <Problem error={own.error} />
+      {next && (
+        <p class="centre">
+          <button type="button" class="button" onClick={load}>
+            {t("list.more")}
+          </button>
+        </p>
+      )}
+    </>
+  );
+}
+
+function Audience({ k, value, onInput }) {
+  if (!k.audiences || k.audiences.length < 2) return null;
+  return (
+    <div class="field">
+      <label htmlFor="audience">{t("word.audience")}</label>
+      <select id="audience" value={value} onChange={(e) => onInput(e.currentTarget.value)}>
+        {k.audiences.map((a) => (
+          <option key={a} value={a}>
+            {t(`audience.${a}`)}
+          </option>
+        ))}
+      </select>
+      <p class="help">{t("audience.help")}</p>
+    </div>
+  );
+}
+
+// Two people changed the same record: both versions side by side, and the person decides.
+function Conflict({ k, mine, theirs, keep, take }) {
+  const scope = recordScope(k.name);
+  const names = useNames();
+  const d = theirs.d || {};
+  const changed = k.fields.filter((f) => typed(f) && JSON.stringify(mine[f.name]) !== JSON.stringify(d[f.name]));
+  return (
+    <section class="note note-warn conflict" role="alert">
+      <h2>{t("conflict.title")}</h2>
+      <p>{t("conflict.lead", { when: stamp(theirs.ts) })}</p>
+      <Rows
+        caption={t("conflict.title")}
+        columns={[
+          { key: "f", label: t("conflict.field"), main: true },
+          { key: "a", label: t("conflict.mine") },
+          { key: "b", label: t("conflict.theirs") },
+        ]}
+        rows={changed.map((f) => ({
+          key: f.name,
+          f: fieldLabel(scope, f),
+          a: show(scope, f, mine[f.name], names),
+          b: show(scope, f, d[f.name], names),
+        }))}
+      />
+      <button type="button" class="button primary" onClick={keep}>
+        {t("conflict.keep")}
+      </button>
+      <button type="button" class="button" onClick={take}>
+        {t("conflict.take")}
+      </button>
+    </section>
+  );
+}
+
+function Edit({ k, record, me }) {
+  const [audience, setAudience] = useState(String((record && record.aud) || k.audience).split(":")[0]);
+  const [base, setBase] = useState(record);
+  const [conflict, setConflict] = useState(null);
+  const back = base ? href(["r", k.name, base.owner, base.id]) : href(["r", k.name]);
+  const draft = base ? `${k.name}.${base.id}` : `${k.name}.new`;
+  const write = (d, seen) =>
+    post(`/api/records/${enc(k.name)}`, { ...(base ? { id: base.id, seen_r: seen } : {}), ...(base ? {} : { audience }), d });
+  const send = async (d) => {
+    setConflict(null);
+    try {
+      return await write(d, base && base.r);
+    } catch (e) {
+      if (e.err === "conflict" && e.body && e.body.current) setConflict({ mine: d, theirs: e.body.current });
+      throw e;
+    }
+  };
+  const done = (reply) => go(["r", k.name, (base && base.owner) || me.node.id, reply.id || base.id], { saved: 1 });
+  const [keepError, setKeepError] = useState(null);
+  const keep = () =>
+    write(conflict.mine, conflict.theirs.r).then(
+      (reply) => {
+        dropDraft(draft);
+        done(reply);
+      },
+      (e) => {
+        if (e.err === "conflict" && e.body && e.body.current) setConflict({ ...conflict, theirs: e.body.current });
+        else setKeepError(e);
+      },
+    );
+  const take = () => {
+    dropDraft(draft);
+    setBase({ ...base, ...conflict.theirs });
+    setConflict(null);
+  };
+  return (
+    <>
+      <Title text={base ? t("form.edit", { title: base.title }) : t("form.new", { kind: kindName(k.name) })} back={back} />
+      {conflict && <Conflict k={k} mine={conflict.mine} theirs={conflict.theirs} keep={keep} take={take} />}
+      <Problem error={keepError} />
+      <section class="card">
+        <Form
+          key={base ? base.r : 0}
+          id="record"
+          scope={recordScope(k.name)}
+          fields={k.fields}
+          initial={base ? base.d : undefined}
+          draft={draft}
+          send={send}
+          done={done}
+          cancel={() => (location.hash = back)}
+        >
+          {!base && <div class="fields"><Audience k={k} value={audience} onInput={setAudience} /></div>}
+        </Form>
+      </section>
+    </>
+  );
+}
+
+function Withdraw({ k, record, reload }) {
+  const [ask, setAsk] = useState(false);
+  const [error, setError] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const act = () => {
+    setBusy(true);
+    post(`/api/records/${enc(k.name)}/${enc(record.id)}/withdraw`, { seen_r: record.r }).then(
+      () => {
+        setBusy(false);
+        setAsk(false);
+        reload();
+      },
+      (e) => {
+        setBusy(false);
+        setError(e);
+      },
+    );
+  };
+  if (!ask) {
+    return (
+      <button type="button" class="button danger" onClick={() => setAsk(true)}>
+        {t("action.withdraw")}
+      </button>
+    );
+  }
+  return (
+    <section class="note note-warn ask" role="group" aria-label={t("action.withdraw")}>
+      <p>{t("withdraw.ask", { title: record.title })}</p>
+      <Problem error={error} />
+      <button type="button" class="button danger" onClick={act} disabled={busy}>
+        {t("withdraw.yes")}
+      </button>
+      <button type="button" class="button" onClick={() => setAsk(false)}>
+        {t("action.cancel")}
+      </button>
+    </section>
+  );
+}
+
+function Detail({ k, record, reload, saved }) {
+  const gone = record.state === "withdrawn";
+  return (
+    <>
+      <Title text={record.title || record.id} back={href(["r", k.name])}>
+        {record.mine && !gone && k.owner !== "machine" && (
+          <a class="button primary" href={href(["r", k.name, record.owner, record.id, "edit"])}>
+            {t("action.edit")}
+          </a>
+        )}
+      </Title>
+      {saved && (
+        <Note tone="good">
+          <p>{t("form.done")}</p>
+        </Note>
+      )}
+      <section class="card">
+        <p class="meta">
+          <StateBadge k={k} state={record.state} />
+          <span>{record.owner_name || record.owner}</span>
+          <span>{areaText(record.area, record.area_name)}</span>
+          <span>{t("word.updated_at", { when: stamp(record.ts) })}</span>
+        </p>
+        <Content scope={recordScope(k.name)} fields={k.fields} d={record.d || {}} />
+        <Facts
+          rows={[
+            [t("word.audience"), tt(`audience.${String(record.aud).split(":")[0]}`, record.aud)],
+            [t("word.id"), <code>{record.id}</code>],
+            [t("word.revision"), record.r],
+          ]}
+        />
+      </section>
+      {record.mine && !gone && k.owner !== "machine" && <Withdraw k={k} record={record} reload={reload} />}
+      {record.explain && <Explain x={record.explain} />}
+    </>
+  );
+}
+
+function One({ k, route, me }) {
+  const [, , owner, id, mode] = route.path;
+  const { data, error, reload } = useLoad(`/api/records/${enc(owner)}/${enc(k.name)}/${enc(id)}`);
+  if (!data) return error ? <><Title text={kindName(k.name)} back={href(["r", k.name])} /><Problem error={error} retry={reload} /></> : <Waiting />;
+  if (mode === "edit" && data.mine) return <Edit k={k} record={data} me={me} />;
+  return <Detail k={k} record={data} reload={reload} saved={route.params.saved} />;
+}
+
+export function Records({ me, route }) {
+  const kinds = useOnce("/api/kinds");
+  if (!kinds) return <Waiting />;
+  const k = kinds.kinds.find((x) => x.name === route.path[1]);
+  if (!k) return <Problem error={{ err: "unknown_kind" }} />;
+  if (route.path[2] === "new") return <Edit key="new" k={k} me={me} />;
+  if (route.path.length >= 4) return <One key={route.key} k={k} route={route} me={me} />;
+  return <List k={k} params={route.params} />;
+}

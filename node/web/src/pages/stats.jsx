@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Figures of a period, per platform and in total. Every figure can be asked where it comes from: a
+// cell names the signed bundles it rests on.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { query } from "../api.js";
+import { t, tt } from "../i18n.js";
+import { useLoad } from "../load.js";
+import { Badge, Facts, Icon, Problem, Rows, Title, Waiting, tierName } from "../parts/bits.jsx";
+import { amend } from "../route.js";
+import { isPeriod, shiftPeriod, stamp, today } from "../when.js";
+
+const indicator = (code) => tt(`stat.${code}`, code);
+
+function Provenance({ cell, close }) {
+  const { data, error, reload } = useLoad(`/api/stats/cell${query({ owner: cell.owner, id: cell.id })}`);
+  const ref = useRef(null);
+  useEffect(() => {
+    if (ref.current) ref.current.focus();
+  }, [cell.id, cell.owner]);
+  const simple = [];
+  const lists = [];
+  Object.keys(data || {}).forEach((k) => {
+    const x = data[k];
+    if (Array.isArray(x)) lists.push([k, x]);
+    else if (x !== null && typeof x === "object") lists.push([k, [x]]);
+    else simple.push([tt(`cell.${k}`, k), k === "ts" || k.endsWith("_ts") ? stamp(x) : <span class="long">{String(x)}</span>]);
+  });
+  return (
+    <section class="card edge edge-calm" tabIndex={-1} ref={ref} aria-label={t("stats.source")}>
+      <div class="title">
+        <h2>{t("stats.source_of", { what: `${cell.name} · ${indicator(cell.code)}` })}</h2>
+        <button type="button" class="button icon-only" aria-label={t("action.close")} onClick={close}>
+          <Icon name="close" />
+        </button>
+      </div>
+      <p class="help">{t("stats.source_help")}</p>
+      <Problem error={error} retry={reload} />
+      {!data && !error && <Waiting />}
+      {data && <Facts rows={simple} />}
+      {lists.map(([k, x]) => (
+        <div key={k}>
+          <h3>{tt(`cell.${k}`, k)}</h3>
+          <ul class="raw">
+            {x.map((e, i) => (
+              <li key={i}>
+                <code>{typeof e === "string" ? e : JSON.stringify(e)}</code>
+              </li>
+            ))}
+          </ul>
+        </div>
+      ))}
+    </section>
+  );
+}
+
+function Period({ period }) {
+  const [text, setText] = useState(period);
+  useEffect(() => setText(period), [period]);
+  const to = (p) => amend(["stats"], { period: p });
+  return (
+    <form
+      class="card filters stay period"
+      onSubmit={(e) => {
+        e.preventDefault();
+        if (isPeriod(text.trim())) to(text.trim());
+      }}
+    >
+      <div class="field">
+        <label htmlFor="period">{t("stats.period")}</label>
+        <div class="period-line">
+          <button type="button" class="button icon-only" aria-label={t("stats.before")} onClick={() => to(shiftPeriod(period, -1))}>
+            <Icon name="back" />
+          </button>
+          <input
+            id="period"
+            type="text"
+            value={text}
+            maxLength={10}
+            autoComplete="off"
+            aria-describedby="period-help"
+            aria-invalid={isPeriod(text.trim()) ? undefined : "true"}
+            onInput={(e) => setText(e.currentTarget.value)}
+          />
+          <button type="button" class="button icon-only" aria-label={t("stats.after")} onClick={() => to(shiftPeriod(period, 1))}>
+            <Icon name="next" />
+          </button>
+          <button type="submit" class="button">
+            {t("action.show")}
+          </button>
+        </div>
+        <p class="help" id="period-help">
+          {t("check.period")}
+        </p>
+      </div>
+    </form>
+  );
+}
+
+export function Stats({ route }) {
+  const period = isPeriod(route.params.period || "") ? route.params.period : today().slice(0, 7);
+  const { data, error, reload } = useLoad(`/api/stats${query({ period })}`);
+  const [cell, setCell] = useState(null);
+  useEffect(() => setCell(null), [period]);
+  const inds = (data && data.indicators) || [];
+  const columns = [{ key: "name", label: t("word.node"), main: true }].concat(
+    inds.map((i) => ({ key: i.code, label: `${indicator(i.code)}${i.unit ? ` (${tt(`unit.${i.unit}`, i.unit)})` : ""}`, num: true })),
+  );
+  const rows = ((data && data.rows) || []).map((r) => {
+    const out = { key: r.node, name: (<><strong>{r.name || r.node}</strong> <span class="dim">{tierName(r.tier)}</span></>) };
+    inds.forEach((i) => {
+      const c = (r.values || {})[i.code];
+      if (!c) return;
+      out[i.code] = c.cell_id ? (
+        <button
+          type="button"
+          class="link figure"
+          aria-label={t("stats.source_of", { what: `${r.name} ${indicator(i.code)} ${c.v}` })}
+          onClick={() => setCell({ owner: r.node, id: c.cell_id, name: r.name, code: i.code })}
+        >
+          {String(c.v)}
+        </button>
+      ) : (
+        String(c.v)
+      );
+    });
+    return out;
+  });
+  const foot = { name: <strong>{t("stats.total")}</strong> };
+  inds.forEach((i) => {
+    const v = ((data && data.totals) || {})[i.code];
+    foot[i.code] = <strong>{v === undefined || v === null ? "–" : String(v)}</strong>;
+  });
+  const odd = (data && data.mismatches) || [];
+  return (
+    <>
+      <Title text={t("nav.stats")}>
+        <button type="button" class="button" onClick={() => window.print()}>
+          {t("action.print")}
+        </button>
+      </Title>
+      <Period period={period} />
+      <Problem error={error} retry={reload} />
+      {!data && !error && <Waiting />}
+      {odd.length > 0 && (
+        <section class="note note-warn" role="status">
+          <p>
+            <strong>{t("stats.mismatch", { n: odd.length })}</strong>
+          </p>
+          <p>{t("stats.mismatch_help")}</p>
+          <ul>
+            {odd.map((m, i) => (
+              <li key={i}>{m.text || (typeof m === "string" ? m : JSON.stringify(m))}</li>
+            ))}
+          </ul>
+        </section>
+      )}
+      {cell && <Provenance cell={cell} close={() => setCell(null)} />}
+      {data && rows.length === 0 && (
+        <div class="card empty">
+          <p>{t("stats.none")}</p>
+        </div>
+      )}
+      {rows.length > 0 && (
+        <>
+          <p class="help">{t("stats.lead", { period, n: rows.length })} <Badge tone="calm" text={t("stats.click")} /></p>
+          <div class="scroll" role="region" tabIndex={0} aria-label={t("nav.stats")}>
+            <Rows caption={`${t("nav.stats")} ${period}`} columns={columns} rows={rows} foot={foot} />
+          </div>
+        </>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+// The first page: is this node well, does it hold what the others hold, and as of when.
+import { useState } from "preact/hooks";
+import { post } from "../api.js";
+import { t, tt } from "../i18n.js";
+import { useLoad } from "../load.js";
+import { Badge, Facts, Note, Problem, Rows, Title, Waiting, areaText, shortId, tierName } from "../parts/bits.jsx";
+import { href } from "../route.js";
+import { ago, bytes, span, stamp } from "../when.js";
+
+const everyMs = 15000;
+const skewMs = 120000; // where a wrong clock begins to confuse people
+
+function linkTone(p) {
+  if (!p.connected) return ["bad", "link.off"];
+  return p.in_step ? ["good", "link.in_step"] : ["warn", "link.behind"];
+}
+
+const Skew = ({ ms }) => (Math.abs(ms || 0) > skewMs ? <Badge tone="warn" text={t("link.skew", { span: span(Math.abs(ms) / 1000) })} /> : null);
+
+function Parent({ parent, top }) {
+  if (!parent) {
+    return (
+      <section class="card">
+        <h2>{t("status.parent")}</h2>
+        <p>{t(top === false ? "status.no_parent_yet" : "status.is_top")}</p>
+      </section>
+    );
+  }
+  const [tone, key] = linkTone(parent);
+  return (
+    <section class={`card edge edge-${tone}`}>
+      <h2>{t("status.parent")}</h2>
+      <p class="big">
+        {parent.name || parent.id} <Badge tone={tone} text={t(key)} />
+      </p>
+      <Facts
+        rows={[
+          [t("status.data_as_of"), parent.last_ok ? `${stamp(parent.last_ok)} (${ago(parent.last_ok)})` : t("span.never")],
+          [t("status.behind"), parent.behind ? t("status.items", { n: parent.behind }) : t("status.nothing_behind")],
+          [t("status.last_err"), parent.last_err ? tt(`err.${parent.last_err}`, String(parent.last_err)) : ""],
+        ]}
+      />
+      <Skew ms={parent.skew_ms} />
+    </section>
+  );
+}
+
+const tiles = [
+  ["listing", ["r", "listing"]],
+  ["need", ["r", "need"]],
+  ["notice", ["r", "notice"]],
+  ["referral_in", ["referrals"], { box: "in" }],
+  ["referral_out", ["referrals"], { box: "out" }],
+];
+
+function Tiles({ counts }) {
+  return (
+    <ul class="tiles">
+      {tiles.map(([k, path, params]) => (
+        <li key={k}>
+          <a href={href(path, params)}>
+            <span class="tile-n">{counts[k] === undefined ? "–" : counts[k]}</span>
+            <span class="tile-t">{t(`count.${k}`)}</span>
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Children({ list }) {
+  if (!list || list.length === 0) return null;
+  const behind = list.filter((c) => !c.connected || !c.in_step).length;
+  return (
+    <section class="card">
+      <h2>{t("status.children", { n: list.length })}</h2>
+      <p class="help">{behind ? t("status.children_behind", { n: behind }) : t("status.children_well")}</p>
+      <Rows
+        caption={t("status.children", { n: list.length })}
+        columns={[
+          { key: "name", label: t("word.node"), main: true },
+          { key: "state", label: t("word.state") },
+          { key: "last", label: t("status.data_as_of") },
+          { key: "behind", label: t("status.behind"), num: true },
+        ]}
+        rows={list.map((c) => {
+          const [tone, key] = linkTone(c);
+          return {
+            key: c.id,
+            name: c.name || c.id,
+            state: (
+              <>
+                <Badge tone={tone} text={t(key)} /> <Skew ms={c.skew_ms} />
+              </>
+            ),
+            last: c.last_ok ? stamp(c.last_ok) : t("span.never"),
+            behind: c.behind || 0,
+          };
+        })}
+      />
+    </section>
+  );
+}
+
+function Streams({ list }) {
+  const [open, setOpen] = useState(false);
+  if (!list || list.length === 0) return null;
+  const title = t("status.streams", { n: list.length });
+  return (
+    <section class="card">
+      <h2>{title}</h2>
+      <p class="help">{t("status.streams_help")}</p>
+      <button type="button" class="button small" aria-expanded={open ? "true" : "false"} onClick={() => setOpen(!open)}>
+        {t(open ? "action.hide" : "action.show")}
+      </button>
+      {open && (
+        <Rows
+          caption={title}
+          columns={[
+            { key: "by", label: t("word.node"), main: true },
+            { key: "aud", label: t("word.audience") },
+            { key: "seq", label: t("stream.seq"), num: true },
+            { key: "ts", label: t("stream.last") },
+            { key: "lag", label: t("stream.lag"), num: true },
+          ]}
+          rows={list.map((s) => ({
+            key: `${s.by} ${s.aud} ${s.ep}`,
+            by: (
+              <>
+                {s.by_name || s.by} {s.frozen && <Badge tone="bad" text={t("stream.frozen")} />}
+              </>
+            ),
+            aud: tt(`audience.${String(s.aud).split(":")[0]}`, s.aud),
+            seq: s.ep > 1 ? `${s.ep}.${s.seq}` : s.seq,
+            ts: stamp(s.last_ts),
+            lag: s.lag || 0,
+          }))}
+        />
+      )}
+    </section>
+  );
+}
+
+function Parked({ list }) {
+  if (!list || list.length === 0) return null;
+  return (
+    <section class="card edge edge-warn">
+      <h2>{t("status.parked", { n: list.length })}</h2>
+      <p class="help">{t("status.parked_help")}</p>
+      <Rows
+        caption={t("status.parked", { n: list.length })}
+        columns={[
+          { key: "by", label: t("word.node"), main: true },
+          { key: "place", label: t("stream.seq"), num: true },
+          { key: "reason", label: t("word.reason") },
+          { key: "since", label: t("word.since") },
+        ]}
+        rows={list.map((p) => ({
+          key: `${p.by} ${p.seq} ${p.idx}`,
+          by: p.by_name || shortId(p.by),
+          place: `${p.seq}/${p.idx}`,
+          reason: tt(`err.${p.reason}`, String(p.reason)),
+          since: stamp(p.since),
+        }))}
+      />
+    </section>
+  );
+}
+
+export function Status() {
+  const { data, error, reload } = useLoad("/api/status", everyMs);
+  const [said, setSaid] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const sync = () => {
+    setBusy(true);
+    setSaid(null);
+    post("/api/sync").then(
+      (r) => {
+        setBusy(false);
+        setSaid({ tone: r.ok === false ? "warn" : "good", text: t(r.ok === false ? "sync.not_now" : "sync.done") });
+        reload();
+      },
+      (e) => {
+        setBusy(false);
+        setSaid({ error: e });
+      },
+    );
+  };
+  const n = (data && data.node) || {};
+  const f = (data && data.federation) || {};
+  return (
+    <>
+      <Title text={t("nav.status")}>
+        <button type="button" class="button primary" onClick={sync} disabled={busy}>
+          {t(busy ? "sync.busy" : "sync.now")}
+        </button>
+      </Title>
+      <Problem error={error} retry={reload} />
+      {said && (said.error ? <Problem error={said.error} /> : <Note tone={said.tone}><p>{said.text}</p></Note>)}
+      {!data && !error && <Waiting />}
+      {data && (
+        <>
+          <p class="asof">{t("status.as_of", { when: stamp(data.as_of) })}</p>
+          {(data.alarms || []).map((a) => (
+            <div class="note note-bad" role="alert" key={`${a.ts} ${a.code}`}>
+              <p>
+                <strong>{a.text || tt(`alarm.${a.code}`, a.code)}</strong>
+              </p>
+              <p>{stamp(a.ts)}</p>
+            </div>
+          ))}
+          <Tiles counts={data.counts || {}} />
+          <div class="columns">
+            <Parent parent={data.parent} top={f.top === undefined ? undefined : f.top === n.id} />
+            <section class="card">
+              <h2>{t("status.node")}</h2>
+              <Facts
+                rows={[
+                  [t("word.name"), n.name],
+                  [t("word.tier"), tierName(n.tier)],
+                  [t("word.area"), `${areaText(n.area, n.area_name)}`],
+                  [t("status.federation"), t("status.nodes_known", { n: f.nodes })],
+                  [t("status.roster"), f.roster_ts ? stamp(f.roster_ts) : ""],
+                  [t("status.uptime"), n.uptime_s === undefined ? "" : span(n.uptime_s)],
+                  [t("status.disk"), bytes(n.disk_free)],
+                  [t("status.version"), n.version],
+                  [t("word.id"), n.id && <code>{n.id}</code>],
+                ]}
+              />
+            </section>
+          </div>
+          <Parked list={data.parked} />
+          <Children list={data.children} />
+          <Streams list={data.streams} />
+        </>
+      )}
+    </>
+  );
+}

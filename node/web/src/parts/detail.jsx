@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The content of a record or an event as label and value, in the order of its kind's table.
+import { t } from "../i18n.js";
+import { fieldLabel, show } from "../kinds.js";
+import { useOnce } from "../load.js";
+import { Facts } from "./bits.jsx";
+
+export function useNames() {
+  const all = useOnce("/api/nodes");
+  const names = {};
+  ((all && all.nodes) || []).forEach((n) => (names[n.id] = n.name));
+  return names;
+}
+
+// Only http and https become links: an address of another sort could run script.
+function value(scope, f, x, names) {
+  const text = show(scope, f, x, names);
+  if (f.type === "text" && /^https?:\/\/[^\s]+$/i.test(text)) {
+    return (
+      <a href={text} rel="noopener noreferrer" target="_blank">
+        {text}
+      </a>
+    );
+  }
+  return f.type === "long" ? <span class="long">{text}</span> : text;
+}
+
+export function Content({ scope, fields, d, skip }) {
+  const names = useNames();
+  const known = {};
+  const rows = [];
+  fields.forEach((f) => {
+    known[f.outer || f.name] = true;
+    const x = f.outer ? (d[f.outer] || {})[f.inner] : d[f.name];
+    if (x === undefined || (skip && skip.indexOf(f.name) >= 0)) return;
+    rows.push([fieldLabel(scope, f), value(scope, f, x, names), f.type === "long" || f.type === "texts"]);
+  });
+  // Members of a newer version of the kind are shown as they came rather than hidden.
+  Object.keys(d).forEach((k) => {
+    if (!known[k]) rows.push([k, typeof d[k] === "object" ? JSON.stringify(d[k]) : String(d[k])]);
+  });
+  return rows.length ? <Facts rows={rows} /> : <p class="help">{t("word.empty")}</p>;
+}
+
+export function Explain({ x }) {
+  return (
+    <section class="card">
+      <h2>{t("explain.title")}</h2>
+      <p class="help">{t("explain.help")}</p>
+      <Facts
+        rows={[
+          [t("explain.signed_by"), x.signed_by && <code>{x.signed_by}</code>],
+          [t("explain.stream"), x.stream && <code>{`${x.stream} #${x.seq}`}</code>],
+          [t("explain.bundle"), x.bundle && <code>{x.bundle}</code>, true],
+          [t("explain.path"), Array.isArray(x.path) ? x.path.join(" → ") : x.path, true],
+          [t("explain.rv"), x.rv && <code>{x.rv}</code>, true],
+        ]}
+      />
+    </section>
+  );
+}

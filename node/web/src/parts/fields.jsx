@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// One input per field type of the kind tables, each with its label, help and fault beside it.
+import { useEffect, useState } from "preact/hooks";
+import { enc, get } from "../api.js";
+import { t } from "../i18n.js";
+import { choiceLabel, fieldHelp, fieldLabel } from "../kinds.js";
+import { useOnce } from "../load.js";
+import { DateInput } from "./date.jsx";
+import { tierName } from "./bits.jsx";
+
+function NodeInput({ id, value, onInput, aria }) {
+  const all = useOnce("/api/nodes");
+  const nodes = (all && all.nodes) || [];
+  return (
+    <select id={id} value={value} {...aria} onChange={(e) => onInput(e.currentTarget.value)}>
+      <option value="">{t("form.choose")}</option>
+      {value && !nodes.some((n) => n.id === value) && <option value={value}>{value}</option>}
+      {nodes.map((n) => (
+        <option key={n.id} value={n.id}>
+          {`${n.name} · ${tierName(n.tier)}`}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+// Levels of the area code: province 2, city 4, county 6, street 9, community 12 digits.
+const cuts = [2, 4, 6, 9, 12];
+
+function AreaInput({ id, value, onInput, aria }) {
+  const [names, setNames] = useState([]);
+  const known = /^\d{2,12}$/.test(value) ? value : "";
+  useEffect(() => {
+    let live = true;
+    const late = setTimeout(() => {
+      const parent = cuts.filter((n) => n <= known.length).map((n) => known.slice(0, n)).pop() || "";
+      get(`/api/areas?parent=${enc(parent)}`).then(
+        (r) => live && setNames(r.areas || []),
+        () => live && setNames([]),
+      );
+    }, 200);
+    return () => {
+      live = false;
+      clearTimeout(late);
+    };
+  }, [known]);
+  return (
+    <div class="pair">
+      <input
+        id={id}
+        type="text"
+        inputMode="numeric"
+        maxLength={12}
+        autoComplete="off"
+        value={value}
+        {...aria}
+        onInput={(e) => onInput(e.currentTarget.value.trim())}
+      />
+      <select
+        aria-label={t("area.below")}
+        value=""
+        disabled={names.length === 0}
+        onChange={(e) => e.currentTarget.value && onInput(e.currentTarget.value)}
+      >
+        <option value="">{t(names.length ? "area.below" : "area.none")}</option>
+        {names.map((a) => (
+          <option key={a.code} value={a.code}>
+            {`${a.name} ${a.code}`}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+const plain = (type, extra) => ({ id, value, onInput, aria, f }) => (
+  <input
+    id={id}
+    type={type}
+    maxLength={f.max > 0 && f.max < 1000 && f.type === "text" ? f.max * 2 : undefined}
+    autoComplete="off"
+    {...extra}
+    value={value}
+    {...aria}
+    onInput={(e) => onInput(e.currentTarget.value)}
+  />
+);
+
+const area = (rows) => ({ id, value, onInput, aria }) => (
+  <textarea id={id} rows={rows} {...aria} value={value} onInput={(e) => onInput(e.currentTarget.value)} />
+);
+
+function Choice({ id, value, onInput, aria, f, scope }) {
+  return (
+    <select id={id} value={value} {...aria} onChange={(e) => onInput(e.currentTarget.value)}>
+      {(!f.required || value === "") && <option value="">{t(f.required ? "form.choose" : "form.open")}</option>}
+      {f.choices.map((c) => (
+        <option key={c} value={c}>
+          {choiceLabel(scope, f, c)}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+const inputs = {
+  text: plain("text"),
+  password: plain("password"),
+  long: area(4),
+  texts: area(3),
+  int: plain("text", { inputMode: "numeric" }),
+  period: plain("text", { placeholder: "2026-11" }),
+  ref: plain("text"),
+  enum: Choice,
+  node: NodeInput,
+  area: AreaInput,
+};
+
+function Ticks({ id, f, scope, value, onInput, described }) {
+  return (
+    <div class="ticks" aria-describedby={described}>
+      {f.choices.map((c) => (
+        <label class="tick" key={c}>
+          <input
+            id={`${id}-${c}`}
+            type="checkbox"
+            checked={value.indexOf(c) >= 0}
+            onChange={(e) => onInput(e.currentTarget.checked ? value.concat(c) : value.filter((x) => x !== c))}
+          />
+          <span>{choiceLabel(scope, f, c)}</span>
+        </label>
+      ))}
+    </div>
+  );
+}
+
+// A server's answer in words wins over our own, it knows more.
+export function Field({ scope, f, id, value, onInput, problem }) {
+  const label = f.label || fieldLabel(scope, f);
+  const help = f.help || fieldHelp(scope, f) || (f.type === "texts" ? t("form.line_each") : "") || (f.own_area ? t("form.own_area") : "");
+  const helpId = help ? `${id}-help` : "";
+  const faultId = problem ? `${id}-fault` : "";
+  const described = `${helpId} ${faultId}`.trim() || undefined;
+  const aria = {
+    "aria-describedby": described,
+    "aria-invalid": problem ? "true" : undefined,
+    "aria-required": f.required ? "true" : undefined,
+  };
+  const marks = (
+    <>
+      {f.required && !f.own_area && !f.since && <span class="must">{t("form.required")}</span>}
+      {f.personal && <span class="private">{t("form.personal")}</span>}
+    </>
+  );
+  const below = (
+    <>
+      {help && (
+        <p class="help" id={helpId}>
+          {help}
+        </p>
+      )}
+      {problem && (
+        <p class="fault" id={faultId}>
+          {problem}
+        </p>
+      )}
+    </>
+  );
+  if (f.type === "bool") {
+    return (
+      <div class="field">
+        <label class="tick" htmlFor={id}>
+          <input id={id} type="checkbox" checked={!!value} {...aria} onChange={(e) => onInput(e.currentTarget.checked)} />
+          <span>
+            {label}
+            {marks}
+          </span>
+        </label>
+        {below}
+      </div>
+    );
+  }
+  if (f.type === "enums") {
+    return (
+      <fieldset class="field field-wide" id={id} tabIndex={-1}>
+        <legend>
+          {label}
+          {marks}
+        </legend>
+        <Ticks id={id} f={f} scope={scope} value={value} onInput={onInput} described={described} />
+        {below}
+      </fieldset>
+    );
+  }
+  const Input = inputs[f.type] || inputs.text;
+  return (
+    <div class={`field ${f.type === "long" || f.type === "texts" ? "field-wide" : ""}`}>
+      <label htmlFor={id}>
+        {label}
+        {marks}
+      </label>
+      {f.type === "date" ? (
+        <DateInput id={id} value={value} onInput={onInput} described={described} invalid={!!problem} required={f.required} />
+      ) : (
+        <Input id={id} value={value} onInput={onInput} aria={aria} f={f} scope={scope} />
+      )}
+      {below}
+    </div>
+  );
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// The form for every kind and every event. What is typed lies in the browser's storage at every
+// keystroke and goes away only after the node has answered with the record's id: a closed page, an
+// ended session or a dead battery loses nothing.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { sentence } from "../api.js";
+import { t } from "../i18n.js";
+import { dropDraft, loadDraft, saveDraft } from "../keep.js";
+import { fault, fieldLabel, toContent, toForm, typed } from "../kinds.js";
+import { clock, stamp } from "../when.js";
+import { Field } from "./fields.jsx";
+import { Note } from "./bits.jsx";
+
+const restore = (fields, initial, draft) => {
+  const values = toForm(fields, initial);
+  if (!draft) return values;
+  // Only what still fits the table comes back: the kind may have changed since.
+  fields.forEach((f) => {
+    const x = draft.values[f.name];
+    if (typeof x === typeof values[f.name] && Array.isArray(x) === Array.isArray(values[f.name])) values[f.name] = x;
+  });
+  return values;
+};
+
+/* fields: of the kind table; visible(f, values) hides some; send(d, values) returns a promise and is
+ * called only with content that passed the checks here. */
+export function Form({ id, scope, fields, initial, draft, visible, send, label, done, cancel, children }) {
+  const own = fields.filter(typed);
+  const kept = useRef(undefined);
+  if (kept.current === undefined) kept.current = draft ? loadDraft(draft) : null;
+  const [values, setValues] = useState(() => restore(own, initial, kept.current));
+  const [restored, setRestored] = useState(kept.current ? kept.current.at : 0);
+  const [saved, setSaved] = useState(null);
+  const [problems, setProblems] = useState({});
+  const [error, setError] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const top = useRef(null);
+  const live = useRef(true);
+  useEffect(() => {
+    live.current = true;
+    return () => {
+      live.current = false;
+    };
+  }, []);
+  const shown = own.filter((f) => !visible || visible(f, values));
+  const list = shown.filter((f) => problems[f.name]);
+
+  const change = (name, x) => {
+    const next = { ...values, [name]: x };
+    setValues(next);
+    if (problems[name]) setProblems({ ...problems, [name]: undefined });
+    if (draft) setSaved(saveDraft(draft, next) ? Date.now() : -1);
+  };
+  const discard = () => {
+    if (draft) dropDraft(draft);
+    setValues(toForm(own, initial));
+    setRestored(0);
+    setSaved(null);
+    setProblems({});
+    setError(null);
+  };
+  const refuse = (bad, e) => {
+    setProblems(bad);
+    setError(e);
+    setTimeout(() => top.current && top.current.focus(), 0);
+  };
+  const submit = async (e) => {
+    e.preventDefault();
+    if (busy) return;
+    const bad = {};
+    shown.forEach((f) => {
+      const x = fault(f, values[f.name]);
+      if (x) bad[f.name] = t(x.key, x.vars);
+    });
+    if (Object.keys(bad).length) {
+      refuse(bad, null);
+      return;
+    }
+    setBusy(true);
+    setError(null);
+    setProblems({});
+    try {
+      const reply = await send(toContent(fields.filter((f) => !typed(f) || shown.indexOf(f) >= 0), values, initial), values);
+      if (draft) dropDraft(draft);
+      if (done) done(reply);
+    } catch (err) {
+      const m = err.member && String(err.member).split(".").pop();
+      if (live.current) refuse(m && shown.some((f) => f.name === m) ? { [m]: sentence(err) } : {}, err);
+    } finally {
+      if (live.current) setBusy(false);
+    }
+  };
+
+  return (
+    <form id={id} class="form" noValidate onSubmit={submit}>
+      {restored > 0 && (
+        <Note>
+          <p>{t("form.restored", { when: stamp(restored) })}</p>
+          <button type="button" class="button small" onClick={discard}>
+            {t("form.discard")}
+          </button>
+        </Note>
+      )}
+      {(list.length > 0 || error) && (
+        <div class="note note-bad" role="alert" tabIndex={-1} ref={top}>
+          <p>{list.length ? t("form.faults", { n: list.length }) : sentence(error)}</p>
+          {list.length > 0 && (
+            <ul>
+              {list.map((f) => (
+                <li key={f.name}>
+                  <button
+                    type="button"
+                    class="link"
+                    onClick={() => {
+                      const el = document.getElementById(`${id}-${f.name}`);
+                      if (el) el.focus();
+                    }}
+                  >
+                    {f.label || fieldLabel(scope, f)}
+                  </button>
+                  <span>{` ${problems[f.name]}`}</span>
+                </li>
+              ))}
+            </ul>
+          )}
+        </div>
+      )}
+      <div class="fields">
+        {shown.map((f) => (
+          <Field
+            key={f.name}
+            scope={scope}
+            f={f}
+            id={`${id}-${f.name}`}
+            value={values[f.name]}
+            problem={problems[f.name]}
+            onInput={(x) => change(f.name, x)}
+          />
+        ))}
+      </div>
+      {children}
+      <div class="form-foot">
+        <button type="submit" class="button primary" disabled={busy}>
+          {busy ? t("word.sending") : label || t("action.save")}
+        </button>
+        {cancel && (
+          <button type="button" class="button" onClick={cancel}>
+            {t("action.cancel")}
+          </button>
+        )}
+        <span class="saved" aria-live="polite">
+          {saved ? (saved < 0 ? t("form.unsaved") : t("form.saved", { when: clock(saved) })) : ""}
+        </span>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// What surrounds every page: navigation at the side on wide screens and at the bottom on phones.
+import { languages, t } from "../i18n.js";
+import { href } from "../route.js";
+import { Icon, areaText, tierName } from "./bits.jsx";
+
+const places = [
+  { key: "status", path: [], phone: true },
+  { key: "listing", path: ["r", "listing"], phone: true },
+  { key: "need", path: ["r", "need"], phone: true },
+  { key: "referrals", path: ["referrals"], phone: true },
+  { key: "notice", path: ["r", "notice"] },
+  { key: "stats", path: ["stats"] },
+  { key: "nodes", path: ["nodes"] },
+  { key: "help", path: ["help"] },
+  { key: "account", path: ["account"] },
+];
+export const morePlaces = places.filter((p) => !p.phone);
+
+const here = (route, path) => path.join("/") === (route.path[0] === "r" ? route.path.slice(0, 2) : route.path.slice(0, 1)).join("/");
+
+function Links({ route, items, className }) {
+  return (
+    <ul class={className}>
+      {items.map((p) => (
+        <li key={p.key}>
+          <a href={href(p.path)} aria-current={here(route, p.path) ? "page" : undefined}>
+            <Icon name={p.key} />
+            <span>{t(`nav.${p.key}`)}</span>
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+export function Languages({ lang, speak }) {
+  return (
+    <div class="languages" role="group" aria-label={t("app.language")}>
+      {languages.map((l) => (
+        <button key={l} type="button" class="link" lang={l} aria-pressed={l === lang ? "true" : "false"} onClick={() => speak(l)}>
+          {t(`app.language.${l}`)}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+export function Brand({ small }) {
+  return (
+    <span class="brand">
+      <svg class="brand-mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
+        <rect width="32" height="32" rx="8" />
+        <path d="M16 9v7M8 23v-4q0-3 3-3h10q3 0 3 3v4M16 16v7" />
+        <circle cx="16" cy="8" r="3.2" />
+        <circle cx="8" cy="23.5" r="2.8" />
+        <circle cx="16" cy="23.5" r="2.8" />
+        <circle cx="24" cy="23.5" r="2.8" />
+      </svg>
+      {!small && <span class="brand-name">{t("app.name")}</span>}
+    </span>
+  );
+}
+
+export function Frame({ me, route, lang, speak, leave, children }) {
+  const node = me.node || {};
+  const phone = places.filter((p) => p.phone).concat({ key: "more", path: ["more"] });
+  return (
+    <div class="frame">
+      <a
+        class="skip"
+        href="#main"
+        onClick={(e) => {
+          e.preventDefault();
+          const h = document.querySelector("main h1");
+          if (h) h.focus();
+        }}
+      >
+        {t("app.skip")}
+      </a>
+      <header class="top">
+        <Brand small />
+        <div class="top-node">
+          <strong>{node.name}</strong>
+          <span>{`${tierName(node.tier)} · ${areaText(node.area, node.area_name)}`}</span>
+        </div>
+        <Languages lang={lang} speak={speak} />
+      </header>
+      <nav class="side" aria-label={t("nav.main")}>
+        <div class="side-head">
+          <Brand />
+          <div class="side-node">
+            <strong>{node.name}</strong>
+            <span>{`${tierName(node.tier)} · ${areaText(node.area, node.area_name)}`}</span>
+          </div>
+        </div>
+        <Links route={route} items={places.filter((p) => p.key !== "account")} className="side-links" />
+        <div class="side-foot">
+          <a href={href(["account"])} aria-current={here(route, ["account"]) ? "page" : undefined}>
+            <Icon name="account" />
+            <span>{me.name || me.login}</span>
+          </a>
+          <Languages lang={lang} speak={speak} />
+          <button type="button" class="link" onClick={leave}>
+            {t("action.logout")}
+          </button>
+        </div>
+      </nav>
+      <main id="main" class="main">
+        {children}
+      </main>
+      <nav class="bottom" aria-label={t("nav.phone")}>
+        <Links route={route} items={phone} className="bottom-links" />
+      </nav>
+    </div>
+  );
+}
