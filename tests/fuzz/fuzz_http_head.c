@@ -33,7 +33,7 @@ static void check_accepted(const struct http_head *h, size_t n)
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
     size_t at = 0, len = 0, slow_at = 0, slow_len = 0;
-    uint8_t *copy = malloc(n + 1); /* an exact size, for the sanitizer */
+    uint8_t *copy = calloc(n + 1, 1); /* of its own, for the sanitizer */
     must(copy != NULL);
     if (n > 0) {
         memcpy(copy, p, n);
