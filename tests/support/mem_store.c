@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Truth in memory: streams, bundles, small values; transactions, crashes and injected failures. */
+#include "tests/support/mem_store.h"
+
+#include "protocol/base/err.h"
+#include "tests/support/mem_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MEM_MAGIC = 0x4d454d53 };
+
+static struct mem_store *of(void *ctx)
+{
+    struct mem_store *m = ctx;
+    assert(m != NULL && m->magic == MEM_MAGIC);
+    return m;
+}
+
+int mem__call(void *ctx, struct mem_store **ret)
+{
+    struct mem_store *m = of(ctx);
+    *ret = m;
+    m->calls++;
+    if (m->fail_at > 0 && --m->fail_at == 0) {
+        m->has_failed = true;
+        return m->fail_err;
+    }
+    return 0;
+}
+
+static void undo(struct mem_store *m)
+{
+    mem__undo_all(m);
+    m->in_tx = false;
+}
+
+static int port_begin(void *ctx)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    if (r < 0) {
+        return r;
+    }
+    if (m->in_tx) {
+        return SANJI_E_BUG;
+    }
+    m->in_tx = true;
+    return 0;
+}
+
+static int port_commit(void *ctx)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    if (!m->in_tx) {
+        return SANJI_E_BUG;
+    }
+    if (r < 0) {
+        undo(m);
+        return r;
+    }
+    mem__undo_forget(m);
+    m->in_tx = false;
+    return 0;
+}
+
+static void port_rollback(void *ctx)
+{
+    undo(of(ctx));
+}
+
+static struct stream_r *stream_of(struct mem_store *m, int64_t no)
+{
+    if (no < 1 || (uint64_t)no > m->tab[TAB_STREAM].n) {
+        return NULL;
+    }
+    return mem__at(m, TAB_STREAM, (size_t)no - 1);
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct sync_stream_row *x = a, *y = b;
+    return stream_key_cmp(&x->key, &y->key);
+}
+
+static int port_streams(void *ctx, int (*fn)(const struct sync_stream_row *row, void *arg),
+                        void *arg)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    size_t n = m->tab[TAB_STREAM].n;
+    struct sync_stream_row *all = calloc(n + 1, sizeof *all);
+    if (all == NULL) {
+        return SANJI_E_NOMEM;
+    }
+    for (size_t i = 0; i < n; i++) {
+        all[i] = ((struct stream_r *)mem__at(m, TAB_STREAM, i))->s;
+    }
+    qsort(all, n, sizeof *all, by_key);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = fn(&all[i], arg);
+    }
+    free(all);
+    return r < 0 ? r : 0;
+}
+
+static int port_stream_add(void *ctx, const struct stream_key *key, int64_t *ret_no)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    for (size_t i = 0; r == 0 && i < m->tab[TAB_STREAM].n; i++) {
+        if (stream_key_cmp(&((struct stream_r *)mem__at(m, TAB_STREAM, i))->s.key, key) == 0) {
+            r = SANJI_E_EXISTS;
+        }
+    }
+    if (r < 0) {
+        return r;
+    }
+    struct stream_r x = {.s = {.no = (int64_t)m->tab[TAB_STREAM].n + 1, .key = *key}};
+    mem__add(m, TAB_STREAM, &x, 0);
+    *ret_no = x.s.no;
+    return 0;
+}
+
+static uint32_t pos_hash(int64_t no, int64_t seq)
+{
+    return (uint32_t)no * 2654435761u ^ (uint32_t)seq * 40503u;
+}
+
+static struct bundle_r *bundle_at(struct mem_store *m, int64_t no, int64_t seq)
+{
+    size_t i = 0;
+    void *p = NULL;
+    while (mem__next(m, TAB_BUNDLE, pos_hash(no, seq), &i, &p)) {
+        struct bundle_r *b = p;
+        if (b->b.no == no && b->b.seq == seq) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+static int port_bundle_put(void *ctx, const struct sync_bundle_row *row)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    if (r < 0) {
+        return r;
+    }
+    struct stream_r *st = stream_of(m, row->no);
+    if (st == NULL) {
+        return SANJI_E_NOT_FOUND;
+    }
+    if (row->seq <= 0 || row->seq > LIM_SEQ) {
+        return SANJI_E_BUG;
+    }
+    if (bundle_at(m, row->no, row->seq) != NULL) {
+        return SANJI_E_EXISTS;
+    }
+    struct bundle_r x = {.b = *row};
+    x.b.frame = mem__bytes(m, row->frame);
+    mem__add(m, TAB_BUNDLE, &x, pos_hash(row->no, row->seq));
+    st = mem__edit(m, TAB_STREAM, (size_t)row->no - 1);
+    if (row->seq > st->s.seq) {
+        if (st->s.seq == 0 || row->seq != st->s.seq + 1) {
+            st->s.first = row->seq;
+        }
+        st->s.seq = row->seq;
+        memcpy(st->s.id, row->id, HASH_LEN);
+    }
+    while (st->s.first > 1 && bundle_at(m, row->no, st->s.first - 1) != NULL) {
+        st->s.first--;
+    }
+    return 0;
+}
+
+static int port_bundle_id(void *ctx, int64_t no, int64_t seq, uint8_t ret_id[static HASH_LEN])
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    if (r < 0) {
+        return r;
+    }
+    struct bundle_r *b = bundle_at(m, no, seq);
+    if (b == NULL) {
+        return SANJI_E_NOT_FOUND;
+    }
+    memcpy(ret_id, b->b.id, HASH_LEN);
+    return 0;
+}
+
+static int port_bundles(void *ctx, int64_t no, int64_t after, size_t max_bytes,
+                        int (*fn)(const struct sync_bundle_row *row, void *arg), void *arg)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    struct stream_r *st = stream_of(m, no);
+    size_t given = 0;
+    for (int64_t seq = after < 0 ? 1 : after + 1; r == 0 && st != NULL && seq <= st->s.seq; seq++) {
+        struct bundle_r *b = bundle_at(m, no, seq);
+        if (b == NULL) {
+            continue;
+        }
+        struct sync_bundle_row row = b->b;
+        if (given > 0 && given + row.frame.n > max_bytes) {
+            break;
+        }
+        given += row.frame.n;
+        r = fn(&row, arg);
+        if (given >= max_bytes) {
+            break;
+        }
+        st = stream_of(m, no);
+    }
+    return r < 0 ? r : 0;
+}
+
+static int port_freeze(void *ctx, int64_t no, const uint8_t held[static HASH_LEN],
+                       struct span other_line)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    if (r < 0) {
+        return r;
+    }
+    if (stream_of(m, no) == NULL) {
+        return SANJI_E_REFERENCE;
+    }
+    ((struct stream_r *)mem__edit(m, TAB_STREAM, (size_t)no - 1))->s.frozen = true;
+    size_t i = 0;
+    void *p = NULL;
+    while (mem__next(m, TAB_FORK, (uint32_t)no, &i, &p)) {
+        if (memcmp(((struct fork_r *)p)->held, held, HASH_LEN) == 0) {
+            return 0;
+        }
+    }
+    struct fork_r x = {.no = no, .other = mem__bytes(m, other_line)};
+    memcpy(x.held, held, HASH_LEN);
+    mem__add(m, TAB_FORK, &x, (uint32_t)no);
+    return 0;
+}
+
+static struct kv_r *kv_at(struct mem_store *m, const char *key, size_t *ret_i)
+{
+    void *p = NULL;
+    *ret_i = 0;
+    while (mem__next(m, TAB_KV, mem__hash2(key, ""), ret_i, &p)) {
+        if (strcmp(((struct kv_r *)p)->key, key) == 0) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+static int port_kv_get(void *ctx, const char *key, struct buf *ret)
+{
+    struct mem_store *m;
+    size_t i;
+    int r = mem__call(ctx, &m);
+    if (r < 0) {
+        return r;
+    }
+    struct kv_r *kv = kv_at(m, key, &i);
+    if (kv == NULL) {
+        return SANJI_E_NOT_FOUND;
+    }
+    return kv->value.n == 0 ? 0 : buf_put(ret, kv->value.p, kv->value.n);
+}
+
+static int port_kv_put(void *ctx, const char *key, struct span value)
+{
+    struct mem_store *m;
+    size_t i;
+    int r = mem__call(ctx, &m);
+    if (r < 0) {
+        return r;
+    }
+    if (key[0] == '\0' || strlen(key) > 200) {
+        return SANJI_E_SPEC;
+    }
+    struct span copy = mem__bytes(m, value);
+    if (kv_at(m, key, &i) != NULL) {
+        ((struct kv_r *)mem__edit(m, TAB_KV, i - 1))->value = copy;
+    } else {
+        struct kv_r x = {.key = mem__text(m, key), .value = copy};
+        mem__add(m, TAB_KV, &x, mem__hash2(key, ""));
+    }
+    return 0;
+}
+
+static int port_kv_del(void *ctx, const char *key)
+{
+    struct mem_store *m;
+    size_t i;
+    int r = mem__call(ctx, &m);
+    if (r == 0 && kv_at(m, key, &i) != NULL) {
+        ((struct row *)mem__edit(m, TAB_KV, i - 1))->is_dead = true;
+    }
+    return r;
+}
+
+static int kv_cmp(const void *a, const void *b)
+{
+    return strcmp(((const struct kv_r *)a)->key, ((const struct kv_r *)b)->key);
+}
+
+static int port_kv_each(void *ctx, const char *prefix,
+                        int (*fn)(const char *key, struct span value, void *arg), void *arg)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    size_t n = 0, all = m->tab[TAB_KV].n;
+    struct kv_r *hit = calloc(all + 1, sizeof *hit);
+    if (hit == NULL) {
+        return SANJI_E_NOMEM;
+    }
+    for (size_t i = 0; i < all; i++) {
+        struct kv_r *kv = mem__at(m, TAB_KV, i);
+        if (!kv->row.is_dead && strncmp(kv->key, prefix, strlen(prefix)) == 0) {
+            hit[n++] = *kv;
+        }
+    }
+    qsort(hit, n, sizeof *hit, kv_cmp);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = fn(hit[i].key, hit[i].value, arg);
+    }
+    free(hit);
+    return r < 0 ? r : 0;
+}
+
+static int port_park(void *ctx, int64_t no, int64_t seq, int idx, int reason, const char *member)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    (void)member;
+    if (r < 0) {
+        return r;
+    }
+    size_t i = 0;
+    void *p = NULL;
+    while (mem__next(m, TAB_PARK, pos_hash(no, seq), &i, &p)) {
+        struct park_r *x = p;
+        if (x->no == no && x->seq == seq && x->idx == idx) {
+            ((struct park_r *)mem__edit(m, TAB_PARK, i - 1))->reason = reason;
+            return 0;
+        }
+    }
+    struct park_r x = {.no = no, .seq = seq, .idx = idx, .reason = reason};
+    mem__add(m, TAB_PARK, &x, pos_hash(no, seq));
+    return 0;
+}
+
+static int port_bundle_applied(void *ctx, int64_t no, int64_t seq)
+{
+    struct mem_store *m;
+    (void)no;
+    (void)seq;
+    return mem__call(ctx, &m);
+}
+
+static int port_roster_changed(void *ctx)
+{
+    struct mem_store *m;
+    return mem__call(ctx, &m);
+}
+
+struct mem_store *mem_store_new(void)
+{
+    /* clang-format off */
+    static const size_t esize[TAB_COUNT] = {
+        [TAB_STREAM] = sizeof(struct stream_r), [TAB_BUNDLE] = sizeof(struct bundle_r),
+        [TAB_FORK] = sizeof(struct fork_r),     [TAB_KV] = sizeof(struct kv_r),
+        [TAB_PARK] = sizeof(struct park_r),     [TAB_FORM] = sizeof(struct form_r),
+        [TAB_EVENT] = sizeof(struct form_r),    [TAB_REF] = sizeof(struct ref_r),
+        [TAB_KEY] = sizeof(struct key_r),
+    };
+    /* clang-format on */
+    struct mem_store *m = calloc(1, sizeof *m);
+    if (m == NULL) {
+        abort();
+    }
+    m->magic = MEM_MAGIC;
+    m->pool = mem__pool_ref(NULL);
+    for (size_t i = 0; i < TAB_COUNT; i++) {
+        m->tab[i].esize = esize[i];
+    }
+    m->port = (struct sync_store){
+        .ctx = m,
+        .begin = port_begin,
+        .commit = port_commit,
+        .rollback = port_rollback,
+        .streams = port_streams,
+        .stream_add = port_stream_add,
+        .bundle_put = port_bundle_put,
+        .bundle_id = port_bundle_id,
+        .bundles = port_bundles,
+        .freeze = port_freeze,
+        .kv_get = port_kv_get,
+        .kv_put = port_kv_put,
+        .kv_del = port_kv_del,
+        .kv_each = port_kv_each,
+        .record_put = mem__record_put,
+        .event_put = mem__event_put,
+        .sealed_put = mem__sealed_put,
+        .park = port_park,
+        .bundle_applied = port_bundle_applied,
+        .roster_changed = port_roster_changed,
+        .live = mem__live,
+    };
+    return m;
+}
+
+static void drop_tables(struct mem_store *m)
+{
+    mem__undo_forget(m);
+    for (size_t i = 0; i < TAB_COUNT; i++) {
+        struct tab *t = &m->tab[i];
+        free(t->rows);
+        free(t->bucket);
+        *t = (struct tab){.esize = t->esize};
+    }
+}
+
+void mem_store_free(struct mem_store *m)
+{
+    if (m == NULL) {
+        return;
+    }
+    drop_tables(m);
+    free(m->undo);
+    mem__pool_unref(m->pool);
+    m->magic = 0;
+    free(m);
+}
+
+const struct sync_store *mem_store_port(struct mem_store *m)
+{
+    return &m->port;
+}
+
+void mem_store_crash(struct mem_store *m)
+{
+    undo(m);
+}
+
+void mem_store_restore(struct mem_store *m, const struct mem_store *snap)
+{
+    assert(!m->in_tx && !snap->in_tx);
+    struct pool *p = mem__pool_ref(snap->pool);
+    drop_tables(m);
+    mem__pool_unref(m->pool);
+    m->pool = p;
+    for (size_t t = 0; t < TAB_COUNT; t++) {
+        for (size_t i = 0; i < snap->tab[t].n; i++) {
+            const struct row *r = mem__at(snap, (enum tab_id)t, i);
+            mem__add(m, (enum tab_id)t, r, r->hash);
+        }
+    }
+}
+
+struct mem_store *mem_store_snapshot(const struct mem_store *m)
+{
+    struct mem_store *s = mem_store_new();
+    mem_store_restore(s, m);
+    return s;
+}
+
+void mem_store_fail_at(struct mem_store *m, int64_t n, int err)
+{
+    m->fail_at = n;
+    m->fail_err = err;
+    m->has_failed = false;
+}
+
+bool mem_store_failed(const struct mem_store *m)
+{
+    return m->has_failed;
+}
+
+int64_t mem_store_calls(const struct mem_store *m)
+{
+    return m->calls;
+}
+
+void mem_store_drop_views(struct mem_store *m)
+{
+    static const enum tab_id views[] = {TAB_FORM, TAB_EVENT, TAB_REF, TAB_PARK};
+    for (size_t i = 0; i < sizeof views / sizeof views[0]; i++) {
+        mem__clear(m, views[i]);
+    }
+}
+
+size_t mem_store_bundles(const struct mem_store *m)
+{
+    return mem__count(m, TAB_BUNDLE);
+}
+
+size_t mem_store_parked(const struct mem_store *m)
+{
+    return mem__count(m, TAB_PARK);
+}
+
+size_t mem_store_forks(const struct mem_store *m)
+{
+    return mem__count(m, TAB_FORK);
+}

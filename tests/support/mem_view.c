@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Views in memory, computed the plain way: the newest form per (by, aud) is kept, everything else
+ * (what is visible, what is live, the state of a thread) is worked out when somebody asks. */
+#include "tests/support/mem_internal.h"
+
+#include "protocol/base/enc.h"
+#include "protocol/base/err.h"
+#include "protocol/jcur.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool beats(const struct form_r *a, const struct form_r *b)
+{
+    if (a->r != b->r) {
+        return a->r > b->r;
+    }
+    if (a->is_wd != b->is_wd) {
+        return !a->is_wd;
+    }
+    if (a->ep != b->ep) {
+        return a->ep > b->ep;
+    }
+    if (a->seq != b->seq) {
+        return a->seq > b->seq;
+    }
+    if (a->idx != b->idx) {
+        return a->idx > b->idx;
+    }
+    return memcmp(a->leaf, b->leaf, HASH_LEN) > 0;
+}
+
+static struct form_r form_of(struct mem_store *m, const struct sync_record *rec)
+{
+    struct form_r f = {.owner = mem__text(m, rec->owner),
+                       .id = mem__text(m, rec->item->id),
+                       .kind = mem__text(m, rec->item->k),
+                       .by = mem__text(m, rec->stream->by.s),
+                       .aud = mem__text(m, rec->stream->aud),
+                       .r = rec->item->r,
+                       .ep = rec->stream->ep,
+                       .seq = rec->seq,
+                       .idx = rec->idx,
+                       .is_wd = rec->item->op == OP_WITHDRAW};
+    memcpy(f.leaf, rec->leaf, HASH_LEN);
+    f.d = mem__bytes(m, f.is_wd ? span_of("", 0) : rec->item->d);
+    return f;
+}
+
+static bool same_lane(const struct form_r *a, const char *by, const char *aud)
+{
+    return strcmp(a->by, by) == 0 && strcmp(a->aud, aud) == 0;
+}
+
+static bool same_name(const struct form_r *a, const char *owner, const char *id)
+{
+    return strcmp(a->owner, owner) == 0 && strcmp(a->id, id) == 0;
+}
+
+static void replace(struct mem_store *m, enum tab_id t, size_t i, const struct form_r *f)
+{
+    struct form_r *old = mem__edit(m, t, i);
+    struct row keep = old->row;
+    *old = *f;
+    old->row = keep;
+}
+
+int mem__record_put(void *ctx, const struct sync_record *rec)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    if (r < 0) {
+        return r;
+    }
+    struct form_r f = form_of(m, rec);
+    uint32_t h = mem__hash2(f.owner, f.id);
+    size_t i = 0;
+    void *p = NULL;
+    while (mem__next(m, TAB_FORM, h, &i, &p)) {
+        struct form_r *old = p;
+        if (same_name(old, f.owner, f.id) && same_lane(old, f.by, f.aud)) {
+            if (beats(&f, old)) {
+                replace(m, TAB_FORM, i - 1, &f);
+            }
+            return 0;
+        }
+    }
+    mem__add(m, TAB_FORM, &f, h);
+    return 0;
+}
+
+int mem__event_put(void *ctx, const struct sync_record *rec)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    if (r < 0) {
+        return r;
+    }
+    struct form_r f = form_of(m, rec);
+    uint32_t h = mem__hash2(f.owner, f.id);
+    size_t i = 0, same = 0;
+    void *p = NULL;
+    while (mem__next(m, TAB_EVENT, h, &i, &p)) {
+        struct form_r *old = p;
+        if (!same_name(old, f.owner, f.id) || old->r != f.r) {
+            continue;
+        }
+        if (memcmp(old->leaf, f.leaf, HASH_LEN) != 0) {
+            return SANJI_E_EXISTS;
+        }
+        if (same_lane(old, f.by, f.aud)) {
+            same = i;
+        }
+    }
+    if (same == 0) {
+        mem__add(m, TAB_EVENT, &f, h);
+    } else if (beats(&f, mem__at(m, TAB_EVENT, same - 1))) {
+        replace(m, TAB_EVENT, same - 1, &f);
+    }
+    return 0;
+}
+
+int mem__sealed_put(void *ctx, const struct sync_sealed *ev)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    if (r < 0) {
+        return r;
+    }
+    uint32_t h = mem__hash2(ev->initiator, ev->id);
+    size_t i = 0;
+    void *p = NULL;
+    bool has_key = ev->cek == NULL;
+    while (!has_key && mem__next(m, TAB_KEY, h, &i, &p)) {
+        struct key_r *k = p;
+        has_key = strcmp(k->init, ev->initiator) == 0 && strcmp(k->id, ev->id) == 0;
+    }
+    if (!has_key) {
+        struct key_r k = {.init = mem__text(m, ev->initiator), .id = mem__text(m, ev->id)};
+        memcpy(k.cek, ev->cek, 32);
+        mem__add(m, TAB_KEY, &k, h);
+    }
+    for (i = 0; mem__next(m, TAB_REF, h, &i, &p);) {
+        struct ref_r *x = p;
+        if (strcmp(x->init, ev->initiator) == 0 && strcmp(x->id, ev->id) == 0 &&
+            x->ev.who == ev->who && x->ev.step == ev->step) {
+            return 0;
+        }
+    }
+    struct span v;
+    struct ref_r x = {.init = mem__text(m, ev->initiator),
+                      .id = mem__text(m, ev->id),
+                      .peer = mem__text(m, ev->peer),
+                      .ts = ev->ts,
+                      .d = mem__bytes(m, ev->d)};
+    x.ev = (struct ref_ev){.who = ev->who, .step = ev->step, .seen = ev->seen, .ev = ev->ev};
+    x.ev.success =
+        ev->ev == RE_OUTCOME && !(jcur_get(ev->d, "result", &v) && span_eqs(v, "\"not\""));
+    mem__add(m, TAB_REF, &x, h);
+    return 0;
+}
+
+static const struct form_r *winner(const struct mem_store *m, const char *owner, const char *id)
+{
+    const struct form_r *best = NULL;
+    size_t i = 0;
+    void *p = NULL;
+    while (mem__next(m, TAB_FORM, mem__hash2(owner, id), &i, &p)) {
+        const struct form_r *f = p;
+        if (same_name(f, owner, id) && (best == NULL || beats(f, best))) {
+            best = f;
+        }
+    }
+    return best;
+}
+
+static void live_of(const struct mem_store *m, const char *by, const char *aud,
+                    struct live_digest *ret)
+{
+    static const enum tab_id tabs[] = {TAB_FORM, TAB_EVENT};
+    *ret = (struct live_digest){0};
+    for (size_t t = 0; t < 2; t++) {
+        for (size_t i = 0; i < m->tab[tabs[t]].n; i++) {
+            const struct form_r *f = mem__at(m, tabs[t], i);
+            if (!f->row.is_dead && !f->is_wd && same_lane(f, by, aud)) {
+                live_add(ret, f->leaf);
+            }
+        }
+    }
+}
+
+int mem__live(void *ctx, const char *by, const char *aud, struct live_digest *ret)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    if (r == 0) {
+        live_of(m, by, aud, ret);
+    }
+    return r;
+}
+
+int mem_store_record(const struct mem_store *m, const char *owner, const char *id,
+                     struct mem_seen *ret)
+{
+    const struct form_r *f = winner(m, owner, id);
+    if (f == NULL) {
+        return SANJI_E_NOT_FOUND;
+    }
+    *ret = (struct mem_seen){.r = f->r, .withdrawn = f->is_wd, .d = f->d};
+    memcpy(ret->leaf, f->leaf, HASH_LEN);
+    strncpy(ret->kind, f->kind, sizeof ret->kind - 1);
+    strncpy(ret->by, f->by, sizeof ret->by - 1);
+    strncpy(ret->aud, f->aud, sizeof ret->aud - 1);
+    return 0;
+}
+
+size_t mem_store_records(const struct mem_store *m)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < m->tab[TAB_FORM].n; i++) {
+        const struct form_r *f = mem__at(m, TAB_FORM, i);
+        n += !f->row.is_dead && !f->is_wd && winner(m, f->owner, f->id) == f;
+    }
+    return n;
+}
+
+size_t mem_store_events(const struct mem_store *m)
+{
+    return mem__count(m, TAB_EVENT);
+}
+
+int mem_store_thread(const struct mem_store *m, const char *init, const char *id,
+                     struct ref_fold *ret)
+{
+    size_t n = 0, i = 0;
+    void *p = NULL;
+    struct ref_ev *all = calloc(m->tab[TAB_REF].n + 1, sizeof *all);
+    if (all == NULL) {
+        return SANJI_E_NOMEM;
+    }
+    while (mem__next(m, TAB_REF, mem__hash2(init, id), &i, &p)) {
+        const struct ref_r *x = p;
+        if (strcmp(x->init, init) == 0 && strcmp(x->id, id) == 0) {
+            all[n++] = x->ev;
+        }
+    }
+    if (n > 0) {
+        ref_fold(all, n, ret);
+    }
+    free(all);
+    return n == 0 ? SANJI_E_NOT_FOUND : 0;
+}
+
+int mem_store_cek(const struct mem_store *m, const char *init, const char *id, uint8_t ret[32])
+{
+    size_t i = 0;
+    void *p = NULL;
+    while (mem__next(m, TAB_KEY, mem__hash2(init, id), &i, &p)) {
+        const struct key_r *k = p;
+        if (strcmp(k->init, init) == 0 && strcmp(k->id, id) == 0) {
+            memcpy(ret, k->cek, 32);
+            return 0;
+        }
+    }
+    return SANJI_E_NOT_FOUND;
+}
+
+/* ---- dump ---- */
+
+struct lines {
+    char **s;
+    size_t n, cap;
+};
+
+static void line_add(struct lines *l, struct buf *b)
+{
+    if (l->n == l->cap) {
+        l->cap = l->cap == 0 ? 64 : l->cap * 2;
+        l->s = realloc(l->s, l->cap * sizeof *l->s);
+        if (l->s == NULL) {
+            abort();
+        }
+    }
+    l->s[l->n++] = buf_take(b, NULL);
+    buf_init(b, 1 << 20);
+}
+
+static int line_cmp(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void hex(struct buf *b, const uint8_t h[HASH_LEN])
+{
+    char s[HASH_LEN * 2];
+    hex_put(h, HASH_LEN, s);
+    buf_put(b, s, sizeof s);
+}
+
+static void dump_forms(const struct mem_store *m, enum tab_id t, struct lines *l, struct buf *b)
+{
+    for (size_t i = 0; i < m->tab[t].n; i++) {
+        const struct form_r *f = mem__at(m, t, i);
+        if (f->row.is_dead || (t == TAB_FORM && (f->is_wd || winner(m, f->owner, f->id) != f))) {
+            continue;
+        }
+        buf_printf(b, "%s %s %s %s %lld %s %s ", t == TAB_FORM ? "rec" : "ev", f->owner, f->kind,
+                   f->id, (long long)f->r, f->by, f->aud);
+        hex(b, f->leaf);
+        line_add(l, b);
+    }
+}
+
+static bool lane_seen(const struct mem_store *m, enum tab_id t, size_t i)
+{
+    const struct form_r *f = mem__at(m, t, i);
+    for (size_t j = i; j > 0; j--) {
+        const struct form_r *g = mem__at(m, t, j - 1);
+        if (!g->row.is_dead && same_lane(g, f->by, f->aud)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void dump_live(const struct mem_store *m, enum tab_id t, struct lines *l, struct buf *b)
+{
+    for (size_t i = 0; i < m->tab[t].n; i++) {
+        const struct form_r *f = mem__at(m, t, i);
+        struct live_digest d;
+        if (f->row.is_dead || lane_seen(m, t, i)) {
+            continue;
+        }
+        live_of(m, f->by, f->aud, &d);
+        if (d.c > 0) {
+            buf_printf(b, "live %s %s %lld ", f->by, f->aud, (long long)d.c);
+            hex(b, d.s);
+            line_add(l, b);
+        }
+    }
+}
+
+static void dump_threads(const struct mem_store *m, struct lines *l, struct buf *b)
+{
+    for (size_t i = 0; i < m->tab[TAB_REF].n; i++) {
+        const struct ref_r *x = mem__at(m, TAB_REF, i);
+        struct ref_fold f;
+        if (!x->row.is_dead && mem_store_thread(m, x->init, x->id, &f) == 0) {
+            buf_printf(b, "ref %s %s %s %s %d %d %d", x->init, x->id, x->peer,
+                       ref_state_name(f.state), f.cancel_pending, f.success, f.ignored);
+            line_add(l, b);
+        }
+    }
+}
+
+void mem_store_dump(const struct mem_store *m, struct buf *out)
+{
+    struct lines l = {0};
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    dump_forms(m, TAB_FORM, &l, &b);
+    dump_forms(m, TAB_EVENT, &l, &b);
+    dump_live(m, TAB_FORM, &l, &b);
+    dump_live(m, TAB_EVENT, &l, &b);
+    dump_threads(m, &l, &b);
+    if (l.n > 0) {
+        qsort(l.s, l.n, sizeof *l.s, line_cmp);
+    }
+    for (size_t i = 0; i < l.n; i++) {
+        /* One line per lane and per thread, however many rows led to it. */
+        if (i == 0 || strcmp(l.s[i], l.s[i - 1]) != 0) {
+            buf_puts(out, l.s[i]);
+            buf_putc(out, '\n');
+        }
+    }
+    for (size_t i = 0; i < l.n; i++) {
+        free(l.s[i]);
+    }
+    free(l.s);
+    buf_done(&b);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_TESTS_WORLD_H
+#define SANJI_TESTS_WORLD_H
+
+#include "sync/enrol.h"
+#include "sync/sync.h"
+#include "tests/support/mem_store.h"
+
+/* A whole federation in one process: every node is an engine on a store in memory, the wires
+ * between them are a queue ordered by virtual time. Nothing in here reads a clock or a real random
+ * source: the same seed gives the same run, byte for byte, and the same trace hash. */
+
+enum { WORLD_MAX = 40, WORLD_ERRS = 64 };
+
+/* What the wires do, in thousandths of messages. */
+struct world_faults {
+    int loss;       /* request or answer never arrives */
+    int dup;        /* the request arrives twice, the second time up to 30 s later */
+    int truncate;   /* the body ends early */
+    int corrupt;    /* 1 to 8 bytes changed (exchange messages only: the session is inside TLS) */
+    int lost_reply; /* the parent has done its work, the answer is lost */
+    int64_t lat_min, lat_max;
+};
+
+struct wnode {
+    char name[16];
+    struct node_id id;
+    int up; /* index of the parent, -1: the top */
+    int64_t lv;
+    bool exists, running, joined, hostile;
+    bool cut;          /* the cable to the parent is out */
+    int64_t clock_off; /* wall clock error */
+    int64_t mono_off;  /* monotonic clocks begin anywhere at each start */
+    uint8_t sign_seed[SIGN_SEED_LEN], seal_seed[1][SEAL_SEED_LEN], tls[HASH_LEN], inst[16];
+    uint8_t g[HASH_LEN];
+    struct mem_store *mem;
+    struct sync *s;
+    uint64_t gen; /* counts starts: what was under way for an earlier one is lost */
+    uint64_t conn[LANE_COUNT], post[LANE_COUNT];
+    bool fresh[LANE_COUNT];
+    int64_t wake_at;
+    int64_t posts, exchanges, sessions, alarms[WORLD_ERRS];
+    int64_t in_bundles; /* bundles' bytes in answers and requests taken */
+    bool crash_armed;   /* a failing store call is a crash, not an error */
+};
+
+struct world;
+/* Sees every POST before it leaves; may change the body. */
+typedef void world_tap(struct world *w, int node, struct sync_wish *wish, void *arg);
+
+struct wev;
+struct wreq;
+struct world {
+    uint64_t rng;
+    int64_t now; /* virtual ms */
+    int64_t wall;
+    struct wnode node[WORLD_MAX];
+    int n;
+    struct world_faults faults;
+    struct sync_tuning tune;
+    bool has_tune;
+    uint8_t g[HASH_LEN], root_seed[SIGN_SEED_LEN];
+    struct wev **heap;
+    size_t n_heap, cap_heap;
+    struct wreq *req;
+    size_t n_req, cap_req;
+    uint64_t next_no, next_req, next_conn, next_post;
+    uint64_t trace; /* hash of everything that happened */
+    bool print;
+    int64_t events, same_time;
+    world_tap *tap;
+    void *tap_arg;
+    struct buf *ask_body; /* an answer that a person waits for, not a node */
+    int ask_status;
+};
+
+void world_init(struct world *w, uint64_t seed);
+void world_done(struct world *w);
+uint64_t world_rand(struct world *w);
+int64_t world_range(struct world *w, int64_t lo, int64_t hi); /* both included */
+bool world_chance(struct world *w, int per_mille);
+void world_bytes(struct world *w, void *out, size_t n);
+void world_note(struct world *w, const char *what, int node, const void *p, size_t n);
+
+/* First node. Index. */
+int world_genesis(struct world *w, const char *name, int64_t lv);
+/* Invite, enrolment in two or three requests, start. Index, or the error. */
+int world_enrol(struct world *w, int up, const char *name, int64_t lv, bool auto_ok);
+int world_find(const struct world *w, const char *name); /* -1 */
+int world_of(const struct world *w, const char *id);     /* by node id, -1 */
+
+void world_start(struct world *w, int i);
+void world_stop(struct world *w, int i);  /* in order */
+void world_crash(struct world *w, int i); /* what was not committed is gone */
+void world_tick(struct world *w, int i, struct sync_tick *ret);
+/* One event into one engine; wishes are carried out. */
+void world_step(struct world *w, int i, const struct sync_event *ev);
+void world_event(struct world *w, int i, enum sync_event_type type);
+
+/* Until virtual time has advanced by ms. */
+void world_run(struct world *w, int64_t ms);
+/* Until cond, at most ms; true when it came. */
+bool world_until(struct world *w, int64_t ms, bool (*cond)(struct world *w, void *arg), void *arg);
+/* Nothing moves for ms, at any node: clocks alone advance. */
+void world_skip(struct world *w, int64_t ms);
+
+/* Writes one item of text `item` at node i and lets the engine know. ret_id may be NULL. */
+int world_write(struct world *w, int i, const char *aud, const char *item, uint8_t *ret_id);
+/* A listing or its withdrawal (title NULL). */
+int world_put(struct world *w, int i, const char *aud, const char *id, int64_t r, const char *title,
+              uint8_t *ret_id);
+/* One step of a referral to another node. cek: the thread's key. */
+int world_referral(struct world *w, int i, int to, const char *id, int64_t step, int64_t seen,
+                   const char *who, const char *ev, const char *d, const uint8_t cek[32]);
+/* An audience's text: "sub:@city" -> "sub:nabc..."; names after @ are nodes of this world; the
+ * nodes of to: are sorted. */
+const char *world_aud(const struct world *w, const char *pattern,
+                      char out[static LIM_AUD_BYTES + 1]);
+/* Independent of the roster: may node p hold what `by` writes to `aud`? From the model's own tree.
+ */
+bool world_may_hold(const struct world *w, int by, const char *aud, int p);
+
+/* world_net.c */
+void world__wishes(struct world *w, int i, struct sync_out *out);
+void world__hang_up(struct world *w, int i); /* everything to and from node i breaks */
+void world__net_done(struct world *w);
+/* Handles the next event if it is due by `until`; false when there is none. */
+bool world__next(struct world *w, int64_t until);
+
+#endif
