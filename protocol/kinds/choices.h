@@ -2,8 +2,8 @@
 #ifndef SANJI_PROTOCOL_KINDS_CHOICES_H
 #define SANJI_PROTOCOL_KINDS_CHOICES_H
 
-/* Choice lists that several kinds share. A known kind refuses unknown words, so a word more is a new
- * major of every kind that has the list. */
+/* Choice lists that several kinds share. A known kind refuses unknown words, so a word more is a
+ * new major of every kind that has the list. */
 #define CH_RESOURCE "venue mentor course equipment space service visit fund"
 /* Whom the work serves or what it is about. */
 #define CH_FIELD                                                                                   \

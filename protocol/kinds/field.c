@@ -17,6 +17,24 @@ int kind__wrong(struct fault *f, const char *member, const char *want)
     return fault_set(f, SANJI_E_SPEC, member, want);
 }
 
+void kind__pick(struct span d, const char *const *names, size_t n, struct span *out)
+{
+    struct jcur c;
+    struct span name;
+    struct span value;
+    memset(out, 0, n * sizeof(*out));
+    if (!jcur_object(&c, d)) {
+        return;
+    }
+    while (jcur_member(&c, &name, &value)) {
+        for (size_t i = 0; i < n; i++) {
+            if (names[i][0] == (char)name.p[0] && span_eqs(name, names[i])) {
+                out[i] = value;
+            }
+        }
+    }
+}
+
 struct span kind__plain(struct span d, const char *name)
 {
     struct span v;
@@ -72,6 +90,13 @@ static struct text_scan scan_text(struct span s, bool multi_line)
     while (i < s.n) {
         uint8_t c = s.p[i];
         t.points++;
+        /* Nearly all there is: printable ASCII, and CJK ideographs of three bytes. */
+        bool ideograph = c >= 0xe4 && c <= 0xe9;
+        if (ideograph || (c > 0x20 && c < 0x7f && c != '\\')) {
+            t.visible = true;
+            i += ideograph ? 3 : 1;
+            continue;
+        }
         if (c == '\\') {
             i += scan_escape(s.p + i, s.n - i, multi_line, &t);
             continue;
@@ -204,15 +229,14 @@ static bool is_ref(struct span s)
     return node_id_valid(p, n) && record_id_valid(slash + 1, s.n - n - 1);
 }
 
-int kind__url(struct span d, struct fault *f)
+int kind__url(struct span value, struct fault *f)
 {
-    struct span v;
     struct span s;
-    if (!jcur_get(d, "url", &v)) {
+    if (value.n == 0) {
         return 0;
     }
-    bool ok = jcur_plain(v, &s) && ((s.n > 7 && memcmp(s.p, "http://", 7) == 0) ||
-                                    (s.n > 8 && memcmp(s.p, "https://", 8) == 0));
+    bool ok = jcur_plain(value, &s) && ((s.n > 7 && memcmp(s.p, "http://", 7) == 0) ||
+                                        (s.n > 8 && memcmp(s.p, "https://", 8) == 0));
     return ok ? 0 : kind__wrong(f, "url", "http:// or https://");
 }
 

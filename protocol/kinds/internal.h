@@ -37,8 +37,10 @@ bool kind__choice(struct span value, const char *choices);
 /* Unquoted content of member `name` of d when it is a string without escapes; empty when absent. */
 struct span kind__plain(struct span d, const char *name);
 bool kind__area(struct span s);
-/* The url member, when there is one, is http or https: pages turn it into a link. */
-int kind__url(struct span d, struct fault *f);
+/* The value of a url member, when there is one, is http or https: pages turn it into a link. */
+int kind__url(struct span value, struct fault *f);
+/* Values of several members of d in one walk; empty when absent. */
+void kind__pick(struct span d, const char *const *names, size_t n, struct span *out);
 int kind__wrong(struct fault *f, const char *member, const char *want);
 
 #endif

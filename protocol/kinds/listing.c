@@ -39,18 +39,21 @@ static const struct kind_field fields[] = {
 };
 /* clang-format on */
 
+/* Listings are most of what is synced: one walk for all members. */
 static int check(struct span d, struct fault *f)
 {
-    struct span v;
+    enum { LAT, LNG, FEE, PRICE, URL, COUNT };
+    static const char *const name[COUNT] = {"lat", "lng", "fee", "price", "url"};
+    struct span v[COUNT];
     int64_t price = 0;
-    if (jcur_get(d, "lat", &v) != jcur_get(d, "lng", &v)) {
-        return kind__wrong(f, jcur_get(d, "lat", &v) ? "lng" : "lat", "lat and lng together");
+    kind__pick(d, name, COUNT, v);
+    if ((v[LAT].n > 0) != (v[LNG].n > 0)) {
+        return kind__wrong(f, v[LAT].n > 0 ? "lng" : "lat", "lat and lng together");
     }
-    if (jcur_get(d, "price", &v) && jcur_int(v, &price) && price > 0 &&
-        span_eqs(kind__plain(d, "fee"), "free")) {
+    if (jcur_int(v[PRICE], &price) && price > 0 && span_eqs(v[FEE], "\"free\"")) {
         return kind__wrong(f, "price", "no price when fee is free");
     }
-    return kind__url(d, f);
+    return kind__url(v[URL], f);
 }
 
 const struct kind kind_listing = {

@@ -33,14 +33,14 @@ static const struct kind_field fields[] = {
 
 static int check(struct span d, struct fault *f)
 {
-    struct span v;
-    bool unmet = span_eqs(kind__plain(d, "state"), "unmet");
-    if (unmet && !jcur_get(d, "reason", &v)) {
+    enum { STATE, REASON, SINCE, DONE, COUNT };
+    static const char *const name[COUNT] = {"state", "reason", "since", "done"};
+    struct span v[COUNT];
+    kind__pick(d, name, COUNT, v);
+    if (span_eqs(v[STATE], "\"unmet\"") && v[REASON].n == 0) {
         return kind__wrong(f, "reason", "a reason when the state is unmet");
     }
-    struct span since = kind__plain(d, "since");
-    struct span done = kind__plain(d, "done");
-    if (since.n > 0 && done.n == since.n && memcmp(done.p, since.p, done.n) < 0) {
+    if (v[SINCE].n > 0 && v[DONE].n == v[SINCE].n && memcmp(v[DONE].p, v[SINCE].p, v[DONE].n) < 0) {
         return kind__wrong(f, "done", "not before since");
     }
     return 0;

@@ -20,7 +20,9 @@ static const struct kind_field fields[] = {
 
 static int check(struct span d, struct fault *f)
 {
-    return kind__url(d, f);
+    struct span v = {0};
+    (void)jcur_get(d, "url", &v);
+    return kind__url(v, f);
 }
 
 const struct kind kind_notice = {

@@ -91,6 +91,79 @@ static void test_rights(void **st)
     }
 }
 
+/* ---- PROTOCOL.md 18.2 ---- */
+
+static char *slurp(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    char *s = calloc(1, 1 << 20);
+    assert_non_null(s);
+    assert_in_range(fread(s, 1, (1 << 20) - 1, f), 1, (1 << 20) - 2);
+    (void)fclose(f);
+    return s;
+}
+
+/* A name in back quotes between p and end. */
+static bool has_name(const char *p, const char *end, const char *name)
+{
+    char quoted[40];
+    (void)snprintf(quoted, sizeof(quoted), "`%s`", name);
+    const char *at = strstr(p, quoted);
+    return at != NULL && at < end;
+}
+
+/* One row: "| `event` | who | `from`, ... | `to` or (stays) |". Returns how many edges it names. */
+static size_t check_row(const char *row, bool *known)
+{
+    char cell[4][400];
+    const char *end = strchr(row, '\n');
+    const char *p = row;
+    for (int i = 0; i < 4; i++) {
+        const char *bar = strchr(p + 1, '|');
+        assert_true(bar != NULL && bar < end);
+        (void)snprintf(cell[i], sizeof(cell[i]), "%.*s", (int)(bar - p - 1), p + 1);
+        p = bar;
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < ref_edges_n; i++) {
+        const struct ref_edge *g = &ref_edges[i];
+        bool stays = strstr(cell[3], "(stays)") != NULL;
+        if (has_name(cell[0], cell[0] + sizeof(cell[0]), ref_event_name(g->ev)) &&
+            strchr(cell[1], g->who == REF_I ? 'I' : 'R') != NULL &&
+            has_name(cell[2], cell[2] + sizeof(cell[2]), ref_state_name(g->from)) &&
+            (stays ? g->to == g->from
+                   : has_name(cell[3], cell[3] + sizeof(cell[3]), ref_state_name(g->to)))) {
+            assert_false(known[i]);
+            known[i] = true;
+            n++;
+        }
+    }
+    size_t named = 0;
+    for (const char *q = cell[2]; (q = strchr(q, '`')) != NULL; q++) {
+        named++;
+    }
+    assert_int_equal(n, named / 2); /* no edge in the text that the table lacks */
+    return n;
+}
+
+static void test_protocol_names_the_edges(void **st)
+{
+    (void)st;
+    char *md = slurp(SANJI_SOURCE_DIR "/protocol/PROTOCOL.md");
+    bool known[256] = {false};
+    size_t n = 0;
+    assert_in_range(ref_edges_n, 1, 256);
+    const char *p = strstr(md, "\n| event | by | from | to |");
+    assert_non_null(p);
+    p = strstr(p, "|---|");
+    for (p = strchr(p, '\n') + 1; *p == '|'; p = strchr(p, '\n') + 1) {
+        n += check_row(p, known);
+    }
+    assert_int_equal(n, ref_edges_n);
+    free(md);
+}
+
 /* ---- named races ---- */
 
 #define I(step, seen, ev)                                                                          \
@@ -407,11 +480,11 @@ static void test_overdue(void **st)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),   cmocka_unit_test(test_exhaustive),
-        cmocka_unit_test(test_rights),  cmocka_unit_test(test_races),
-        cmocka_unit_test(test_limits),  cmocka_unit_test(test_all_orders),
-        cmocka_unit_test(test_worlds),  cmocka_unit_test(test_applied),
-        cmocka_unit_test(test_overdue),
+        cmocka_unit_test(test_names),      cmocka_unit_test(test_protocol_names_the_edges),
+        cmocka_unit_test(test_exhaustive), cmocka_unit_test(test_rights),
+        cmocka_unit_test(test_races),      cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_all_orders), cmocka_unit_test(test_worlds),
+        cmocka_unit_test(test_applied),    cmocka_unit_test(test_overdue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
