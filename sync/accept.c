@@ -46,6 +46,12 @@ int sync__fold(struct sync *s)
         return r;
     }
     s->roster_dirty = false;
+    for (size_t i = 0; changed && i < s->n_peers; i++) {
+        if (s->peers[i]->waiting) { /* stating the whole list makes it offer again what waited */
+            s->peers[i]->waiting = false;
+            sync__peer_reset_stated(s, s->peers[i]);
+        }
+    }
     if (changed) {
         r = sync__peers_refresh(s);
         if (r == 0) {

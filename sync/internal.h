@@ -50,6 +50,7 @@ struct peer {
     uint8_t their_sum[HASH_LEN];  /* digest of what it stated, as accumulated here */
     uint8_t stated_sum[HASH_LEN]; /* digest of what this node stated */
     bool need_full;               /* its digest differed: ask for the whole list */
+    bool waiting; /* a bundle of it waits for a key this roster lacks */
     bool has_held;
     struct held held;
     int64_t quota_day, quota_items, quota_bytes;
