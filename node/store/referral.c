@@ -168,8 +168,8 @@ int store__sealed_put(void *ctx, const struct sync_sealed *ev)
 
 /* ---- content keys ---- */
 
-static int key_begin(struct store *s, struct q *q, enum stmt_id stmt, const char *id,
-                     const char *peer, bool out)
+static int key_begin(struct store *s, struct q *q, enum stmt_id stmt, const char *init,
+                     const char *id)
 {
     if (s->db.in_tx && !s->keys.in_tx && stmt != Q_KEY_GET) {
         int r = db_begin(&s->keys);

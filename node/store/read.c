@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records and events for pages, the API and the command line. Each combination of filters goes to
+ * the statement whose index suits it; a list never sorts or reads what it does not show. */
+#include "node/store/internal.h"
+#include "protocol/base/err.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { DEFAULT_LIMIT = 50, AREA_BYTES = 16 };
+
+void store__rec_read(struct q *q, struct store_rec *ret)
+{
+    *ret = (struct store_rec){
+        .n = q_col_int(q, 0),
+        .owner = q_col_text(q, 1),
+        .id = q_col_text(q, 2),
+        .kind = q_col_text(q, 3),
+        .by = q_col_text(q, 4),
+        .aud = q_col_text(q, 5),
+        .major = q_col_int(q, 6),
+        .r = q_col_int(q, 7),
+        .withdrawn = q_col_int(q, 8) != 0,
+        .title = q_col_text(q, 9),
+        .state = q_col_text(q, 10),
+        .area = q_col_text(q, 11),
+        .since = q_col_text(q, 12),
+        .d = q_col_span(q, 13),
+        .leaf = q_col_span(q, 14).p,
+        .ts = q_col_int(q, 15),
+        .got = q_col_int(q, 16),
+        .ep = q_col_int(q, 17),
+        .no = q_col_int(q, 18),
+        .seq = q_col_int(q, 19),
+        .idx = q_col_int(q, 20),
+        .visible = q_col_int(q, 21) != 0,
+    };
+    if (q->err == 0 && (ret->leaf == NULL || q_col_span(q, 14).n != HASH_LEN)) {
+        q->err = SANJI_E_CORRUPT;
+    }
+}
+
+static int give_all(struct q *q, store_rec_fn fn, void *arg)
+{
+    int r = 0;
+    while (r == 0 && q_row(q)) {
+        struct store_rec rec;
+        store__rec_read(q, &rec);
+        if (q->err == 0) {
+            r = fn(&rec, arg);
+        }
+    }
+    int e = q_end(q);
+    return r < 0 ? r : e;
+}
+
+/* An id without its owner: found by walking over the owners, there is no index by id alone. */
+static int find_owner(struct store *s, const char *id, char ret[static LIM_NODE_ID + 2])
+{
+    struct q q;
+    int n = 0;
+    q_begin(&q, &s->db, Q_REC_GET_ANY);
+    q_text(&q, id);
+    while (q_row(&q)) {
+        n++;
+        q_col_str(&q, 1, ret, LIM_NODE_ID + 2);
+    }
+    int r = q_end(&q);
+    if (r == 0 && n != 1) {
+        r = n == 0 ? SANJI_E_NOT_FOUND : SANJI_E_CONFLICT;
+    }
+    return r;
+}
+
+int store_record_get(struct store *s, const char *owner, const char *kind, const char *id,
+                     store_rec_fn fn, void *arg)
+{
+    char found[LIM_NODE_ID + 2];
+    struct q q;
+    if (owner == NULL) {
+        int r = find_owner(s, id, found);
+        if (r < 0) {
+            return r;
+        }
+        owner = found;
+    }
+    q_begin(&q, &s->db, Q_REC_GET);
+    q_text(&q, owner);
+    q_text(&q, id);
+    int r = SANJI_E_NOT_FOUND;
+    if (q_row(&q)) {
+        struct store_rec rec;
+        store__rec_read(&q, &rec);
+        if (q.err == 0 && (kind == NULL || strcmp(kind, rec.kind) == 0)) {
+            r = fn(&rec, arg);
+        }
+    }
+    int e = q_end(&q);
+    return e < 0 ? e : r < 0 ? r : 0;
+}
+
+/* Area codes are digits: everything that begins with a prefix lies between it and prefix + ':'. */
+static int area_end(const char *area, char out[static AREA_BYTES])
+{
+    int n = snprintf(out, AREA_BYTES, "%s:", area);
+    return n < 0 || n >= AREA_BYTES ? SANJI_E_SPEC : 0;
+}
+
+static enum stmt_id list_stmt(const struct store_filter *f)
+{
+    if (f->owner != NULL) {
+        return Q_REC_LIST_OWNER;
+    }
+    if (f->kind == NULL) {
+        return Q_REC_LIST_ALL;
+    }
+    return f->area != NULL ? Q_REC_LIST_AREA : Q_REC_LIST_KIND;
+}
+
+int store_record_list(struct store *s, const struct store_filter *f, store_rec_fn fn, void *arg)
+{
+    char to[AREA_BYTES];
+    struct q q;
+    if (f->text != NULL && f->text[0] != '\0') {
+        return store__search(s, f, fn, arg);
+    }
+    int r = f->area == NULL ? 0 : area_end(f->area, to);
+    if (r < 0) {
+        return r;
+    }
+    q_begin(&q, &s->db, list_stmt(f));
+    q_text(&q, f->kind);
+    q_text(&q, f->area);
+    q_text(&q, f->owner);
+    q_text(&q, f->state);
+    q_int(&q, f->before_ts);
+    q_int(&q, f->before_n);
+    q_text(&q, f->area == NULL ? NULL : to);
+    q_int(&q, f->limit <= 0 ? DEFAULT_LIMIT : f->limit);
+    q_int(&q, f->offset);
+    return give_all(&q, fn, arg);
+}
+
+static int count_one(const struct store_rec *rec, void *arg)
+{
+    (void)rec;
+    ++*(int64_t *)arg;
+    return 0;
+}
+
+int store_record_count(struct store *s, const struct store_filter *f, int64_t *ret)
+{
+    char to[AREA_BYTES];
+    struct q q;
+    int64_t n = 0;
+    if (f->text != NULL && f->text[0] != '\0') {
+        struct store_filter all = *f;
+        all.limit = INT64_MAX;
+        all.offset = all.before_ts = all.before_n = 0;
+        int r = store__search(s, &all, count_one, &n);
+        if (r == 0) {
+            *ret = n;
+        }
+        return r;
+    }
+    int r = f->area == NULL ? 0 : area_end(f->area, to);
+    if (r < 0) {
+        return r;
+    }
+    q_begin(&q, &s->db, f->kind == NULL || f->owner != NULL ? Q_REC_COUNT_ANY : Q_REC_COUNT_KIND);
+    q_text(&q, f->kind);
+    q_text(&q, f->area);
+    q_text(&q, f->owner);
+    q_text(&q, f->state);
+    q_text(&q, f->area == NULL ? NULL : to);
+    if (q_row(&q)) {
+        n = q_col_int(&q, 0);
+    }
+    r = q_end(&q);
+    if (r == 0) {
+        *ret = n;
+    }
+    return r;
+}
+
+int store_kind_counts(struct store *s, int (*fn)(const char *kind, int64_t n, void *arg), void *arg)
+{
+    struct q q;
+    int r = 0;
+    q_begin(&q, &s->db, Q_REC_KINDS);
+    while (r == 0 && q_row(&q)) {
+        r = fn(q_col_text(&q, 0), q_col_int(&q, 1), arg);
+    }
+    int e = q_end(&q);
+    return r < 0 ? r : e;
+}
+
+int store_explain(struct store *s, const char *owner, const char *id, store_rec_fn fn, void *arg)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_REC_FORMS);
+    q_text(&q, owner);
+    q_text(&q, id);
+    return give_all(&q, fn, arg);
+}
+
+int store_export(struct store *s, store_rec_fn fn, void *arg)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_REC_EXPORT);
+    return give_all(&q, fn, arg);
+}
+
+static void event_read(struct q *q, struct store_event *ret)
+{
+    *ret = (struct store_event){
+        .owner = q_col_text(q, 0),
+        .id = q_col_text(q, 1),
+        .kind = q_col_text(q, 2),
+        .by = q_col_text(q, 3),
+        .aud = q_col_text(q, 4),
+        .major = q_col_int(q, 5),
+        .r = q_col_int(q, 6),
+        .ts = q_col_int(q, 7),
+        .got = q_col_int(q, 8),
+        .ep = q_col_int(q, 9),
+        .no = q_col_int(q, 10),
+        .seq = q_col_int(q, 11),
+        .idx = q_col_int(q, 12),
+        .d = q_col_span(q, 13),
+        .leaf = q_col_span(q, 14).p,
+    };
+    if (q->err == 0 && (ret->leaf == NULL || q_col_span(q, 14).n != HASH_LEN)) {
+        q->err = SANJI_E_CORRUPT;
+    }
+}
+
+int store_event_list(struct store *s, const char *kind, const char *owner, const char *id,
+                     store_event_fn fn, void *arg)
+{
+    struct q q;
+    int r = 0;
+    q_begin(&q, &s->db,
+            owner != NULL && id != NULL ? Q_EV_OF
+            : kind != NULL              ? Q_EV_KIND
+                                        : Q_EV_LIST);
+    q_text(&q, kind);
+    q_text(&q, owner);
+    q_text(&q, id);
+    while (r == 0 && q_row(&q)) {
+        struct store_event ev;
+        event_read(&q, &ev);
+        if (q.err == 0) {
+            r = fn(&ev, arg);
+        }
+    }
+    int e = q_end(&q);
+    return r < 0 ? r : e;
+}
