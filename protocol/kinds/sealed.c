@@ -11,7 +11,7 @@ static const struct kind_field fields[] = {
     F_INT("st", 1, 1, KFF_REQ),
     F_OBJ("to", KFF_REQ),
     F_B64("salt", 32, 32, KFF_REQ),
-    F_B64("ct", 1040, 49168, KFF_REQ),
+    F_B64("ct", 1040, 45072, KFF_REQ),
 };
 /* clang-format on */
 
@@ -26,7 +26,7 @@ static const struct kind_field to_fields[] = {
 static bool padded(struct span v)
 {
     return kind__b64(v, 1040, 1040) || kind__b64(v, 4112, 4112) || kind__b64(v, 16400, 16400) ||
-           kind__b64(v, 49168, 49168);
+           kind__b64(v, 45072, 45072);
 }
 
 static int check(struct span d, struct fault *f)

@@ -382,7 +382,7 @@ static void test_consent(void **st)
 static void test_sealed(void **st)
 {
     (void)st;
-    static const size_t bytes[] = {1040, 4112, 16400, 49168, 1039, 1041, 2000};
+    static const size_t bytes[] = {1040, 4112, 16400, 45072, 1039, 1041, 2000};
     static char d[80000];
     const char *to = "[{\"n\":\"" NODE_A "\",\"key\":\"" B32 "\",\"enc\":\"" B32 "\",\"w\":\"" B32
                      "AAAAAAAAAAAAAAAAAAAAA\"}]";
