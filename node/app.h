@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_NODE_APP_H
+#define SANJI_NODE_APP_H
+
+#include "config/config.h"
+#include "node/store/store.h"
+#include "protocol/kinds/kind.h"
+#include "sync/sync.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One node: its opened data folder and everything that may be done with it. Command line, API and
+ * daemon call these functions; none of them knows HTTP, sockets or languages. One thread.
+ *
+ *   DIR/sanji.conf    settings        DIR/sanji.db  DIR/keys.db    node/store
+ *   DIR/keys/sign.seed seal.seed inst  (0600, raw bytes)   DIR/keys/tls.key tls.crt   DIR/lock
+ *
+ * kv names kept here: self/g self/id self/inst (raw, text, raw), parent/id parent/tls parent/url
+ * parent/url_override (see sync.h). */
+enum { APP_DIR_BYTES = 3072, APP_PATH_BYTES = 4096, APP_JSON_BYTES = 1 << 20 };
+
+struct app {
+    char dir[APP_DIR_BYTES];
+    int lock_fd;
+    struct store *store;
+    struct sync *sync;
+    struct config cfg;
+    uint8_t tls_pin[HASH_LEN];
+    /* private to node/app_*.c */
+    uint8_t sign_seed[SIGN_SEED_LEN];
+    uint8_t seal_seed[1][SEAL_SEED_LEN];
+    bool wrote;          /* own bundles since the last app_take_wrote() */
+    bool views_changed;  /* something arrived or was written: statistics and automatic steps are due */
+    int64_t stats_due;   /* mono ms; 0: not due */
+    int64_t stats_cost;  /* ms the last derivation took: at most a twentieth of the time goes there */
+    int64_t id_ms;       /* last made record id, so that ids sort in the order of making */
+    uint8_t id_rnd[10];
+};
+
+/* ---- ground ---- */
+int app_random(void *p, size_t n); /* getrandom(); 0 or SANJI_E_IO */
+int64_t app_now_ms(void);
+int64_t app_mono_ms(void);
+int app_tick_make(struct sync_tick *t); /* now, mono and fresh random bytes */
+/* What went wrong while opening, for the message. */
+struct app_fault {
+    long holder;             /* SANJI_E_LOCKED: pid, 0 unknown */
+    char path[256];          /* file concerned, may be empty */
+    config_report_fn *report; /* set by the caller: called for each problem of sanji.conf */
+    void *arg;
+};
+/* Takes the lock, reads settings and keys, opens the database, rebuilds views of another version,
+ * starts the engine's memory. SANJI_E_NOT_FOUND (no node here), _LOCKED, _CONFIG, _SCHEMA_NEWER,
+ * _CORRUPT. f may be NULL. */
+int app_open(const char *dir, struct app **ret, struct app_fault *f);
+void app_close(struct app *a); /* NULL is fine */
+/* Reads sanji.conf again. *ret_restart: a changed setting needs a restart. Nothing changes on error. */
+int app_reload_config(struct app *a, struct app_fault *f, bool *ret_restart);
+int app_config_read(const char *dir, struct config *ret, struct app_fault *f);
+int app_path(const char *dir, const char *name, char out[static APP_PATH_BYTES]);
+const char *app_id(const struct app *a);
+const struct roster *app_roster(const struct app *a);
+const struct roster_node *app_self_node(const struct app *a); /* NULL: roster not here yet */
+bool app_is_top(const struct app *a);
+/* Tier names of the command line: province city district street community -> 10..50; 0 unknown. */
+int64_t app_tier_level(const char *name);
+const char *app_tier_name(int64_t lv); /* "" when it has none */
+bool app_area_ok(const char *code);
+
+/* ---- being born ---- */
+struct app_birth {
+    const char *dir, *name, *area, *root_key, *staff, *sync, *url; /* NULL: default */
+    int64_t lv;
+};
+struct app_born {
+    struct node_id id;
+    uint8_t g[HASH_LEN];
+    char root_key[APP_PATH_BYTES];
+};
+/* First node of a federation. SANJI_E_EXISTS: DIR holds a node already; SANJI_E_SPEC with f. Makes
+ * nothing on error. */
+int app_init(const struct app_birth *b, struct app_born *ret, struct fault *f);
+/* Joining: keys and settings in DIR (kept when already there, so that an interrupted join goes on). */
+struct app_join {
+    const struct msg_invite *inv;
+    uint8_t sign_seed[SIGN_SEED_LEN], seal_seed[SEAL_SEED_LEN], inst[16], tls[HASH_LEN];
+};
+int app_join_prepare(const struct app_birth *b, const struct msg_invite *inv, struct app_join *ret,
+                     struct fault *f);
+/* Body of the enrolment request; act: the node act's text in the second step, else empty. digits[7]. */
+int app_join_request(const struct app_join *j, const char *url, struct span act, struct buf *out,
+                     char digits[static 7]);
+/* Is this act ours: own keys, own node id, place and level as invited? */
+int app_join_check_act(const struct app_join *j, struct span act, struct fault *f);
+/* The parent has said `done`: makes the database. */
+int app_join_finish(const char *dir, const struct app_join *j);
+
+/* ---- own records ---- */
+struct app_put;
+/* kind: what the command names; aud NULL: the kind's default, or "fed", "sub", "up". dry: checks only. */
+int app_put_begin(struct app *a, const struct kind *k, const char *aud, bool dry, struct app_put **ret);
+/* One JSON object as people write it; members `id` and `audience` are taken out. The record becomes
+ * durable with app_put_flush(); ret_id is valid then. Identical content makes no new revision. */
+int app_put_line(struct app_put *p, struct span json, char ret_id[static LIM_ID_BYTES + 1], struct fault *f);
+size_t app_put_pending(const struct app_put *p);
+int app_put_flush(struct app_put *p);
+void app_put_free(struct app_put *p);
+/* Pure part of the above: needs no node. Content in the kind's member order is appended to ret_d (may
+ * be NULL); ret_id and ret_aud are empty when not given. */
+int app_put_check(const struct kind *k, struct span json, struct buf *ret_d,
+                  char ret_id[static LIM_ID_BYTES + 1], char ret_aud[static 8], struct fault *f);
+/* One record at once (API). */
+int app_put_one(struct app *a, const struct kind *k, const char *aud, struct span json,
+                char ret_id[static LIM_ID_BYTES + 1], struct fault *f);
+int app_withdraw(struct app *a, const char *id);
+/* "fed", "sub" (of this node), "up" (to the top) -> the full audience. */
+int app_audience(const struct app *a, const char *word, char ret[static LIM_AUD_BYTES + 1]);
+/* Disk space left is below the reserve. */
+bool app_disk_low(const struct app *a);
+
+/* ---- referrals ---- */
+/* New thread to `to`; d is the content of send. */
+int app_referral_send(struct app *a, const char *to, struct span d, char ret_id[static LIM_ID_BYTES + 1],
+                      struct fault *f);
+/* Any later event by this node. d empty: {}. SANJI_E_NOT_FOUND, _STATE, _SPEC. */
+int app_referral_event(struct app *a, const char *id, enum ref_event ev, struct span d, struct fault *f);
+/* Automatic events that are due: delivered, cancel_confirm where nothing was accepted yet. */
+int app_referral_auto(struct app *a);
+struct calendar;
+/* Working days from the workday records visible here. */
+int app_calendar(struct app *a, struct calendar *ret);
+
+/* ---- statistics ---- */
+/* Derives own cells and publishes those that changed. *ret_n (may be NULL): how many. */
+int app_stats_publish(struct app *a, int *ret_n);
+struct app_cell {
+    const char *node, *ind, *period;
+    int64_t v;
+    const struct store_rec *rec;
+};
+/* Report of a period as one JSON object. recount: compare with a recount from what is held here. */
+int app_stats_report(struct app *a, const char *period, bool recount, struct buf *out, bool *ret_wrong);
+/* The same as lines node,name,indicator,value. */
+int app_stats_csv(struct app *a, const char *period, struct buf *out);
+
+/* ---- looking at everything ---- */
+typedef int app_sink(const void *p, size_t n, void *arg);
+/* Lines of export-state. aud NULL: everything; "fed". kind NULL: all. */
+int app_export(struct app *a, const char *aud, const char *kind, app_sink *sink, void *arg);
+/* Stored bundles, each with a newline. by/aud NULL: all; ep 0: all. */
+int app_bundles(struct app *a, const char *by, const char *aud, int64_t ep, app_sink *sink, void *arg);
+struct app_verdict {
+    int64_t bundles, items, wrong;
+    bool views_differ;
+};
+/* what: "bundle" or "views"; where: stream/seq. */
+typedef void app_wrong_fn(const char *what, const char *where, int err, const char *member, void *arg);
+int app_verify(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *arg);
+/* *ret_same: the views were what they are now. */
+int app_rebuild(struct app *a, int64_t *ret_bundles, bool *ret_same);
+/* Everything known about a record as one JSON object. SANJI_E_NOT_FOUND. */
+int app_explain(struct app *a, const char *owner, const char *id, struct buf *out);
+/* Applies parked items again; how many are left. */
+int app_parked_retry(struct app *a, int64_t *ret_tried, int64_t *ret_left);
+/* One JSON object: node, place, heads, counts, peers, parked. */
+int app_status(struct app *a, struct buf *out);
+
+/* ---- the tree ---- */
+int app_node_json(struct app *a, const struct roster_node *n, struct buf *out);
+int app_node_move(struct app *a, const char *node, const char *to, bool hist_all);
+/* kid NULL: every key of it that is in force. */
+int app_node_revoke(struct app *a, const char *node, const char *kid, const char *why);
+int app_set_parent_url(struct app *a, const char *url);
+
+/* ---- working ---- */
+/* After events: call when the engine wished SW_CHANGED or after own writing. */
+void app_changed(struct app *a);
+/* Automatic work that is due; call about once a second and after changes. */
+int app_tick(struct app *a, int64_t mono_ms);
+/* True once after own bundles were written: feed SEV_LOCAL to the engine. */
+bool app_take_wrote(struct app *a);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_NODE_APP_INTERNAL_H
+#define SANJI_NODE_APP_INTERNAL_H
+
+#include "node/app.h"
+
+/* Shared by node/app*.c only. */
+int app__read_file(const char *path, size_t max, struct buf *out);
+int app__write_file(const char *path, const void *p, size_t n, bool secret); /* new files only */
+int app__read_secret(const char *dir, const char *name, void *out, size_t n);
+void app__self(const struct app *a, struct sync_self *ret); /* keys and pin */
+void app__wrote(struct app *a);
+void app__record_id(struct app *a, int64_t now_ms, char out[static 28]);
+/* Item text of an own record. */
+int app__item(const char *id, const struct kind *k, enum item_op op, int64_t r, struct span d,
+              struct buf *out);
+/* Appends one bundle's items to the views; used by rebuild and verify. */
+
+#endif

@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Own records: from the JSON a person or program writes to a signed item. Checking (app_put_check) is
+ * pure, so that a whole file can be judged before the first record of it is stored; storing collects
+ * items until a bundle's worth is there, because one signature and one commit are worth hundreds of
+ * records. A record whose content did not change gets no new revision: running an import twice
+ * changes nothing. */
+#include "node/app_internal.h"
+#include "node/tidy.h"
+#include "protocol/base/enc.h"
+#include "protocol/base/text.h"
+#include "protocol/jcur.h"
+#include "protocol/json_gate.h"
+#include "protocol/jwrite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PUT_AUDS = 3, PUT_TEXT_BYTES = 64 << 20 };
+
+struct pending {
+    size_t off, len; /* in text of its audience */
+    char id[LIM_ID_BYTES + 1];
+};
+struct lane_batch {
+    char aud[LIM_AUD_BYTES + 1];
+    struct buf text;
+    struct pending *v;
+    size_t n;
+    size_t cap;
+};
+struct app_put {
+    struct app *a;
+    const struct kind *k;
+    char aud[8]; /* word */
+    bool dry;
+    struct lane_batch lane[PUT_AUDS];
+    size_t n;
+    struct buf d, item;
+};
+
+void app__record_id(struct app *a, int64_t now_ms, char out[static 28])
+{
+    if (now_ms > a->id_ms || a->id_ms == 0) {
+        a->id_ms = now_ms;
+        (void)app_random(a->id_rnd, sizeof a->id_rnd);
+        a->id_rnd[0] &= 0x7f; /* room to count upwards */
+    } else { /* the same millisecond, or a clock set back: count */
+        for (size_t i = sizeof a->id_rnd; i-- > 0 && ++a->id_rnd[i] == 0;) {
+        }
+    }
+    record_id_make(a->id_ms, a->id_rnd, out);
+}
+
+int app__item(const char *id, const struct kind *k, enum item_op op, int64_t r, struct span d, struct buf *out)
+{
+    struct item it = {.op = op, .r = r, .d = d};
+    snprintf(it.id, sizeof it.id, "%s", id);
+    snprintf(it.k, sizeof it.k, "%s/%d", k->name, k->major);
+    int err = app_random(it.z, sizeof it.z);
+    return err == 0 ? item_write(&it, out) : err;
+}
+
+/* ---- pure ---- */
+
+static bool has_field(const struct kind *k, struct span name)
+{
+    char s[LIM_NAME_BYTES + 1] = {0};
+    if (name.n == 0 || name.n > LIM_NAME_BYTES) {
+        return false;
+    }
+    memcpy(s, name.p, name.n);
+    return kind_field_find(k, s) != NULL;
+}
+
+static int take_plain(struct span json, const char *name, char *out, size_t size, struct fault *f)
+{
+    struct span v, s;
+    if (!jcur_get(json, name, &v)) {
+        return 0;
+    }
+    if (!jcur_plain(v, &s) || s.n == 0 || s.n >= size) {
+        return fault_set(f, SANJI_E_SPEC, name, NULL);
+    }
+    memcpy(out, s.p, s.n);
+    out[s.n] = '\0';
+    return 0;
+}
+
+/* Members in the order of the kind's table, then whatever else there is (refused later by name). */
+static int ordered(const struct kind *k, struct span json, bool own_id, bool own_aud, struct buf *out)
+{
+    struct jcur c;
+    struct span name, value;
+    struct jw w;
+    jw_init(&w, out);
+    jw_obj(&w, NULL);
+    for (size_t i = 0; i < k->n_fields; i++) {
+        if (jcur_get(json, k->fields[i].name, &value)) {
+            jw_raw(&w, k->fields[i].name, value.p, value.n);
+        }
+    }
+    if (!jcur_object(&c, json)) {
+        return SANJI_E_SYNTAX;
+    }
+    while (jcur_member(&c, &name, &value)) {
+        char s[LIM_NAME_BYTES + 1] = {0};
+        if (has_field(k, name) || (!own_id && span_eqs(name, "id")) || (!own_aud && span_eqs(name, "audience"))) {
+            continue;
+        }
+        if (name.n <= LIM_NAME_BYTES) {
+            memcpy(s, name.p, name.n);
+            jw_raw(&w, s, value.p, value.n);
+        }
+    }
+    jw_end_obj(&w);
+    return jw_done(&w);
+}
+
+static bool allowed_word(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = list; *p != '\0';) {
+        size_t w = strcspn(p, " ");
+        if (w == n && memcmp(p, word, n) == 0) {
+            return true;
+        }
+        p += w;
+        p += *p == ' ';
+    }
+    return false;
+}
+
+static int check_members(const struct kind *k, struct span json, struct buf *d, char *ret_id, char *ret_aud,
+                         struct fault *f)
+{
+    bool own_id = kind_field_find(k, "id") != NULL, own_aud = kind_field_find(k, "audience") != NULL;
+    int r = json_gate(json.p, json.n, JSON_PROTOCOL, f);
+    if (r == 0 && !own_id) {
+        r = take_plain(json, "id", ret_id, LIM_ID_BYTES + 1, f);
+        if (r == 0 && ret_id[0] != '\0' && !record_id_valid(ret_id, strlen(ret_id))) {
+            r = fault_set(f, SANJI_E_SPEC, "id", "[A-Za-z0-9][A-Za-z0-9._:-]{0,63}");
+        }
+    }
+    if (r == 0 && !own_aud) {
+        r = take_plain(json, "audience", ret_aud, 8, f);
+        if (r < 0 || (ret_aud[0] != '\0' && (!allowed_word("fed sub up", ret_aud) || !allowed_word(k->audiences, ret_aud)))) {
+            r = fault_set(f, SANJI_E_AUDIENCE, "audience", k->audiences);
+        }
+    }
+    if (r == 0) {
+        r = ordered(k, json, own_id, own_aud, d);
+    }
+    if (r == 0 && d->len > LIM_ITEM_BYTES - 512) {
+        r = fault_set(f, SANJI_E_SIZE, "", "64 KiB");
+    }
+    return r == 0 ? kind_check_content(k, span_of(d->data, d->len), f) : r;
+}
+
+int app_put_check(const struct kind *k, struct span json, struct buf *ret_d, char ret_id[static LIM_ID_BYTES + 1],
+                  char ret_aud[static 8], struct fault *f)
+{
+    struct buf tidy, d;
+    struct fault none = {0};
+    f = f != NULL ? f : &none;
+    ret_id[0] = '\0';
+    ret_aud[0] = '\0';
+    if (json.n > LIM_ITEM_BYTES * 4) {
+        return fault_set(f, SANJI_E_SIZE, "", "64 KiB");
+    }
+    buf_init(&tidy, LIM_ITEM_BYTES * 5);
+    buf_init(&d, LIM_ITEM_BYTES * 5);
+    int r = tidy_json(json, &tidy, f);
+    if (r == 0 && (tidy.len == 0 || tidy.data[0] != '{')) {
+        r = fault_set(f, SANJI_E_SYNTAX, "", "one JSON object per record");
+    }
+    if (r == 0) {
+        r = check_members(k, span_of(tidy.data, tidy.len), &d, ret_id, ret_aud, f);
+    }
+    if (r == 0 && ret_d != NULL) {
+        r = buf_put(ret_d, d.data, d.len);
+    }
+    buf_done(&tidy);
+    buf_done(&d);
+    return r;
+}
+
+/* ---- with a node ---- */
+
+int app_put_begin(struct app *a, const struct kind *k, const char *aud, bool dry, struct app_put **ret)
+{
+    if (k->owner == KO_MACHINE || (k->shape != KS_STATE && k->shape != KS_BOTH)) {
+        return SANJI_E_FORBIDDEN;
+    }
+    if (k->owner == KO_TOP && !app_is_top(a)) {
+        return SANJI_E_AUTHORITY;
+    }
+    const char *word = aud != NULL ? aud : k->audience;
+    if (!allowed_word(k->audiences, word) || strlen(word) > 7) {
+        return SANJI_E_AUDIENCE;
+    }
+    if (!dry && app_disk_low(a)) {
+        return SANJI_E_FULL;
+    }
+    struct app_put *p = calloc(1, sizeof *p);
+    if (p == NULL) {
+        return SANJI_E_NOMEM;
+    }
+    p->a = a;
+    p->k = k;
+    p->dry = dry;
+    snprintf(p->aud, sizeof p->aud, "%s", word);
+    buf_init(&p->d, LIM_ITEM_BYTES * 2);
+    buf_init(&p->item, LIM_ITEM_BYTES * 2);
+    for (size_t i = 0; i < PUT_AUDS; i++) {
+        buf_init(&p->lane[i].text, PUT_TEXT_BYTES);
+    }
+    *ret = p;
+    return 0;
+}
+
+void app_put_free(struct app_put *p)
+{
+    if (p == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < PUT_AUDS; i++) {
+        buf_done(&p->lane[i].text);
+        free(p->lane[i].v);
+    }
+    buf_done(&p->d);
+    buf_done(&p->item);
+    free(p);
+}
+
+size_t app_put_pending(const struct app_put *p)
+{
+    return p->n;
+}
+
+struct old_rec {
+    bool found, withdrawn, other_kind;
+    int64_t r;
+    char aud[LIM_AUD_BYTES + 1];
+    const struct kind *k;
+    struct buf d;
+    char kind[40];
+};
+
+static int on_old(const struct store_rec *rec, void *arg)
+{
+    struct old_rec *o = arg;
+    o->found = true;
+    o->withdrawn = rec->withdrawn;
+    o->r = rec->r;
+    snprintf(o->aud, sizeof o->aud, "%s", rec->aud);
+    snprintf(o->kind, sizeof o->kind, "%s", rec->kind);
+    return buf_put(&o->d, rec->d.p, rec->d.n);
+}
+
+static int find_old(struct app *a, const char *id, struct old_rec *o)
+{
+    memset(o, 0, sizeof *o);
+    buf_init(&o->d, LIM_ITEM_BYTES * 2);
+    int r = store_record_get(a->store, app_id(a), NULL, id, on_old, o);
+    return r == SANJI_E_NOT_FOUND ? 0 : r;
+}
+
+static const struct kind_field *flagged(const struct kind *k, unsigned flag)
+{
+    for (size_t i = 0; i < k->n_fields; i++) {
+        if ((k->fields[i].flags & flag) != 0) {
+            return &k->fields[i];
+        }
+    }
+    return NULL;
+}
+
+/* Fills SINCE (kept from the old form, else today) and AREA (the node's own) where absent. */
+static int fill(struct app_put *p, const struct old_rec *o, int64_t now_ms)
+{
+    struct span d = span_of(p->d.data, p->d.len), v, keep;
+    const struct kind_field *since = flagged(p->k, KFF_SINCE), *area = flagged(p->k, KFF_AREA);
+    const struct roster_node *me = app_self_node(p->a);
+    bool need_since = since != NULL && !jcur_get(d, since->name, &v);
+    bool need_area = area != NULL && me != NULL && me->area[0] != '\0' && !jcur_get(d, area->name, &v);
+    if (!need_since && !need_area) {
+        return 0;
+    }
+    struct jw w;
+    struct buf out;
+    char today[11];
+    buf_init(&out, LIM_ITEM_BYTES * 2);
+    date_write(date_of_ms(now_ms), today);
+    jw_init(&w, &out);
+    jw_obj(&w, NULL);
+    for (size_t i = 0; i < p->k->n_fields; i++) {
+        const struct kind_field *fl = &p->k->fields[i];
+        if (jcur_get(d, fl->name, &v)) {
+            jw_raw(&w, fl->name, v.p, v.n);
+        } else if (fl == since && need_since) {
+            bool kept = o->found && o->d.len > 0 && jcur_get(span_of(o->d.data, o->d.len), fl->name, &keep);
+            if (kept) {
+                jw_raw(&w, fl->name, keep.p, keep.n);
+            } else {
+                jw_str(&w, fl->name, today);
+            }
+        } else if (fl == area && need_area) {
+            jw_str(&w, fl->name, me->area);
+        }
+    }
+    jw_end_obj(&w);
+    int r = jw_done(&w);
+    if (r == 0) {
+        buf_reset(&p->d);
+        r = buf_put(&p->d, out.data, out.len);
+    }
+    buf_done(&out);
+    return r;
+}
+
+static int lane_add(struct app_put *p, const char *aud, const char *id, enum item_op op, int64_t r)
+{
+    struct lane_batch *l = NULL;
+    for (size_t i = 0; i < PUT_AUDS && l == NULL; i++) {
+        if (p->lane[i].aud[0] == '\0' || strcmp(p->lane[i].aud, aud) == 0) {
+            l = &p->lane[i];
+        }
+    }
+    if (l == NULL) {
+        return SANJI_E_AUDIENCE;
+    }
+    if (l->n == l->cap) {
+        size_t cap = l->cap != 0 ? l->cap * 2 : 64;
+        struct pending *v = realloc(l->v, cap * sizeof *v);
+        if (v == NULL) {
+            return SANJI_E_NOMEM;
+        }
+        l->v = v;
+        l->cap = cap;
+    }
+    snprintf(l->aud, sizeof l->aud, "%s", aud);
+    buf_reset(&p->item);
+    int e = app__item(id, p->k, op, r, op == OP_PUT ? span_of(p->d.data, p->d.len) : span_of(NULL, 0), &p->item);
+    if (e == 0 && p->item.len > LIM_ITEM_BYTES) {
+        e = SANJI_E_SIZE;
+    }
+    if (e < 0) {
+        return e;
+    }
+    struct pending *x = &l->v[l->n];
+    x->off = l->text.len;
+    x->len = p->item.len;
+    snprintf(x->id, sizeof x->id, "%s", id);
+    e = buf_put(&l->text, p->item.data, p->item.len);
+    if (e == 0) {
+        l->n++;
+        p->n++;
+    }
+    return e;
+}
+
+static bool is_pending(const struct app_put *p, const char *id)
+{
+    for (size_t i = 0; i < PUT_AUDS; i++) {
+        for (size_t j = 0; j < p->lane[i].n; j++) {
+            if (strcmp(p->lane[i].v[j].id, id) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static int add_checked(struct app_put *p, const char *id, bool given, const char *word, struct fault *f)
+{
+    char aud[LIM_AUD_BYTES + 1];
+    struct old_rec o = {0};
+    int64_t now = app_now_ms();
+    int r = app_audience(p->a, word[0] != '\0' ? word : p->aud, aud);
+    if (r == 0 && given) {
+        r = find_old(p->a, id, &o);
+    }
+    if (r == 0 && o.found && !o.withdrawn && strcmp(o.kind, p->k->name) != 0) {
+        r = fault_set(f, SANJI_E_EXISTS, "id", o.kind);
+    }
+    if (r == 0) {
+        r = fill(p, &o, now);
+    }
+    if (r == 0 && !p->dry) {
+        bool moved = o.found && strcmp(o.aud, aud) != 0;
+        bool same = o.found && !o.withdrawn && !moved && span_eq(span_of(o.d.data, o.d.len), span_of(p->d.data, p->d.len));
+        if (!same) {
+            r = lane_add(p, aud, id, OP_PUT, o.r + 1);
+        }
+        if (r == 0 && moved && !o.withdrawn) { /* P5: put in the new stream, wd in the old one */
+            r = lane_add(p, o.aud, id, OP_WITHDRAW, o.r + 1);
+        }
+    }
+    buf_done(&o.d);
+    return r;
+}
+
+int app_put_line(struct app_put *p, struct span json, char ret_id[static LIM_ID_BYTES + 1], struct fault *f)
+{
+    char word[8], made[28];
+    buf_reset(&p->d);
+    int r = app_put_check(p->k, json, &p->d, ret_id, word, f);
+    if (r < 0) {
+        return r;
+    }
+    bool given = ret_id[0] != '\0';
+    if (!given) {
+        app__record_id(p->a, app_now_ms(), made);
+        memcpy(ret_id, made, strlen(made) + 1);
+    } else if (!p->dry && is_pending(p, ret_id)) {
+        r = app_put_flush(p); /* the second form needs to see the first */
+    }
+    return r == 0 ? add_checked(p, ret_id, given, word, f) : r;
+}
+
+int app_put_flush(struct app_put *p)
+{
+    struct sync_tick t;
+    if (p->n == 0) {
+        return 0;
+    }
+    int r = app_tick_make(&t);
+    if (r == 0) {
+        r = store_begin(p->a->store);
+    }
+    if (r < 0) {
+        return r;
+    }
+    for (size_t i = 0; r == 0 && i < PUT_AUDS && p->lane[i].n > 0; i++) {
+        struct lane_batch *l = &p->lane[i];
+        struct span *items = calloc(l->n, sizeof *items);
+        if (items == NULL) {
+            r = SANJI_E_NOMEM;
+            break;
+        }
+        for (size_t j = 0; j < l->n; j++) {
+            items[j] = span_of(l->text.data + l->v[j].off, l->v[j].len);
+        }
+        r = sync_write(p->a->sync, &t, l->aud, items, l->n, true, NULL);
+        free(items);
+        if (r == 0) {
+            r = app_random(t.rnd, sizeof t.rnd);
+        }
+    }
+    if (r == 0) {
+        r = store_commit(p->a->store);
+    } else {
+        store_rollback(p->a->store);
+    }
+    if (r < 0) {
+        (void)sync_reload(p->a->sync);
+    } else {
+        app__wrote(p->a);
+    }
+    for (size_t i = 0; i < PUT_AUDS; i++) {
+        p->lane[i].n = 0;
+        p->lane[i].aud[0] = '\0';
+        buf_reset(&p->lane[i].text);
+    }
+    p->n = 0;
+    return r;
+}
+
+int app_put_one(struct app *a, const struct kind *k, const char *aud, struct span json,
+                char ret_id[static LIM_ID_BYTES + 1], struct fault *f)
+{
+    struct app_put *p = NULL;
+    int r = app_put_begin(a, k, aud, false, &p);
+    if (r == 0) {
+        r = app_put_line(p, json, ret_id, f);
+    }
+    if (r == 0) {
+        r = app_put_flush(p);
+    }
+    app_put_free(p);
+    return r;
+}
+
+int app_withdraw(struct app *a, const char *id)
+{
+    struct old_rec o;
+    struct sync_tick t;
+    struct buf item;
+    buf_init(&item, LIM_ITEM_BYTES);
+    int r = find_old(a, id, &o);
+    if (r == 0 && !o.found) {
+        r = SANJI_E_NOT_FOUND;
+    }
+    if (r == 0 && !o.withdrawn) {
+        const struct kind *k = kind_find(o.kind);
+        if (k == NULL || k->owner == KO_MACHINE) {
+            r = SANJI_E_FORBIDDEN;
+        } else {
+            r = app__item(id, k, OP_WITHDRAW, o.r + 1, span_of(NULL, 0), &item);
+        }
+        if (r == 0) {
+            r = app_tick_make(&t);
+        }
+        if (r == 0) {
+            struct span it = span_of(item.data, item.len);
+            r = sync_write(a->sync, &t, o.aud, &it, 1, false, NULL);
+        }
+        if (r == 0) {
+            app__wrote(a);
+        }
+    }
+    buf_done(&item);
+    buf_done(&o.d);
+    return r;
+}
