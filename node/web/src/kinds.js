@@ -8,7 +8,9 @@ import { isDate, isPeriod } from "./when.js";
 function keysOf(scope, f, rest) {
   const own = f.outer ? `${scope.replace(/\.[^.]*$/, "")}.${f.outer}` : scope;
   const name = `${f.inner || f.name}${rest}`;
-  return [`${own}.${name}`, `${own.replace(/\.[^.]*$/, "")}.${name}`];
+  const keys = [`${own}.${name}`];
+  if (own.split(".").length > 2) keys.push(`${own.replace(/\.[^.]*$/, "")}.${name}`);
+  return keys;
 }
 export const fieldLabel = (scope, f) => tt(...keysOf(scope, f, ""));
 export const choiceLabel = (scope, f, c) => tt(...keysOf(scope, f, `.${c}`));

@@ -6,7 +6,7 @@ import { has, t, tt } from "../i18n.js";
 import { dropDraft } from "../keep.js";
 import { choiceLabel, fieldLabel, fieldWith, recordScope, show, typed } from "../kinds.js";
 import { useLoad, useOnce } from "../load.js";
-import { Badge, Facts, Icon, Note, Problem, Rows, Title, Waiting, areaText } from "../parts/bits.jsx";
+import { Badge, Facts, Icon, Note, Problem, Rows, Stamp, Title, Waiting, areaText } from "../parts/bits.jsx";
 import { Content, Explain, useNames } from "../parts/detail.jsx";
 import { Form } from "../parts/form.jsx";
 import { amend, go, href } from "../route.js";
@@ -135,7 +135,7 @@ function List({ k, params }) {
     .concat(cols.map((f) => ({ key: f.name, label: fieldLabel(scope, f), num: f.type === "int" })))
     .concat(state ? [{ key: "state_", label: t("word.state") }] : [])
     .concat(area ? [{ key: "area_", label: t("word.area") }] : [])
-    .concat({ key: "owner_", label: t("word.owner") }, { key: "ts_", label: t("word.updated") });
+    .concat({ key: "owner_", label: t("word.owner"), wrap: true }, { key: "ts_", label: t("word.updated"), wrap: true });
   const rows = items.map((it) => {
     const r = {
       key: `${it.owner}/${it.id}`,
@@ -143,7 +143,7 @@ function List({ k, params }) {
       state_: <StateBadge k={k} state={it.state} />,
       area_: areaText(it.area, it.area_name),
       owner_: it.mine ? <strong>{it.owner_name || t("word.us")}</strong> : it.owner_name || it.owner,
-      ts_: stamp(it.ts),
+      ts_: <Stamp ms={it.ts} />,
     };
     cols.forEach((f) => (r[f.name] = show(scope, f, (it.d || {})[f.name], names)));
     return r;
@@ -211,8 +211,8 @@ function Conflict({ k, mine, theirs, keep, take }) {
         caption={t("conflict.title")}
         columns={[
           { key: "f", label: t("conflict.field"), main: true },
-          { key: "a", label: t("conflict.mine") },
-          { key: "b", label: t("conflict.theirs") },
+          { key: "a", label: t("conflict.mine"), wrap: true },
+          { key: "b", label: t("conflict.theirs"), wrap: true },
         ]}
         rows={changed.map((f) => ({
           key: f.name,
@@ -230,6 +230,9 @@ function Conflict({ k, mine, theirs, keep, take }) {
     </section>
   );
 }
+
+// What a form shows at once; the rest is one press away. A kind and a title make a listing.
+const isMain = (f) => f.required || f.title || f.list || f.state || f.type === "long";
 
 function Edit({ k, record, me }) {
   const [audience, setAudience] = useState(String((record && record.aud) || k.audience).split(":")[0]);
@@ -279,6 +282,7 @@ function Edit({ k, record, me }) {
           fields={k.fields}
           initial={base ? base.d : undefined}
           draft={draft}
+          fold={isMain}
           send={send}
           done={done}
           cancel={() => (location.hash = back)}

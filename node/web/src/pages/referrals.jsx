@@ -82,8 +82,8 @@ function List({ params, states }) {
           caption={t(`referral.box.${box}`)}
           columns={[
             { key: "title", label: t("kind.referral.title"), main: true },
-            { key: "peer", label: t(box === "in" ? "referral.from" : "referral.to") },
-            { key: "state", label: t("word.state") },
+            { key: "peer", label: t(box === "in" ? "referral.from" : "referral.to"), wrap: true },
+            { key: "state", label: t("word.state"), wrap: true },
             { key: "urgency", label: t("kind.referral.urgency") },
             { key: "created", label: t("referral.created") },
             { key: "updated", label: t("word.updated") },

@@ -5,6 +5,7 @@ import { post } from "../api.js";
 import { t, tt } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { Badge, Facts, Note, Problem, Rows, Title, Waiting, areaText, shortId, tierName } from "../parts/bits.jsx";
+import { useNames } from "../parts/detail.jsx";
 import { href } from "../route.js";
 import { ago, bytes, span, stamp } from "../when.js";
 
@@ -80,7 +81,7 @@ function Children({ list }) {
         caption={t("status.children", { n: list.length })}
         columns={[
           { key: "name", label: t("word.node"), main: true },
-          { key: "state", label: t("word.state") },
+          { key: "state", label: t("word.state"), wrap: true },
           { key: "last", label: t("status.data_as_of") },
           { key: "behind", label: t("status.behind"), num: true },
         ]}
@@ -143,6 +144,7 @@ function Streams({ list }) {
 }
 
 function Parked({ list }) {
+  const names = useNames();
   if (!list || list.length === 0) return null;
   return (
     <section class="card edge edge-warn">
@@ -153,12 +155,12 @@ function Parked({ list }) {
         columns={[
           { key: "by", label: t("word.node"), main: true },
           { key: "place", label: t("stream.seq"), num: true },
-          { key: "reason", label: t("word.reason") },
+          { key: "reason", label: t("word.reason"), wrap: true },
           { key: "since", label: t("word.since") },
         ]}
         rows={list.map((p) => ({
           key: `${p.by} ${p.seq} ${p.idx}`,
-          by: p.by_name || shortId(p.by),
+          by: p.by_name || names[p.by] || shortId(p.by),
           place: `${p.seq}/${p.idx}`,
           reason: tt(`err.${p.reason}`, String(p.reason)),
           since: stamp(p.since),

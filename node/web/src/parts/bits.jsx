@@ -3,6 +3,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { sentence } from "../api.js";
 import { t, tt } from "../i18n.js";
+import { stamp } from "../when.js";
 
 const paths = {
   status: "M3 12h4l3-7 4 14 3-7h4",
@@ -13,7 +14,7 @@ const paths = {
   stats: "M5 20V11M12 20V4M19 20v-6",
   nodes: "M12 4v5M6 15v-3h12v3M12 9v3M10 4h4M4 15h4v4H4zM16 15h4v4h-4z",
   help: "M9 9a3 3 0 1 1 4 2.8c-.7.3-1 .8-1 1.7M12 17h.01M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z",
-  account: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 20c1-4 4.500-5 8-5s7 1 8 5",
+  account: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 20c1-4 4.5-5 8-5s7 1 8 5",
   more: "M5 12h.01M12 12h.01M19 12h.01",
   calendar: "M4 6h16v14H4zM4 10h16M8 3v4M16 3v4",
   back: "M15 5l-7 7 7 7",
@@ -116,6 +117,18 @@ export function Facts({ rows }) {
   );
 }
 
+const cellClass = (c) => (c.num ? "num" : c.main ? "main" : c.wrap ? "wrap" : undefined);
+
+// Date and time that may stand in two lines, but never break inside.
+export function Stamp({ ms }) {
+  const [day, hour] = stamp(ms).split(" ");
+  return (
+    <span class="stamp">
+      <span>{day}</span> <span>{hour}</span>
+    </span>
+  );
+}
+
 // A table on wide screens, cards on phones (the style sheet turns rows into cards). The roles are
 // spelled out because a table displayed as blocks loses them in some browsers.
 export function Rows({ caption, columns, rows, foot }) {
@@ -135,7 +148,7 @@ export function Rows({ caption, columns, rows, foot }) {
         {rows.map((r) => (
           <tr role="row" key={r.key} class={r.class}>
             {columns.map((c) => (
-              <td key={c.key} role="cell" data-label={c.label} class={`${c.num ? "num" : ""} ${c.main ? "main" : ""}`}>
+              <td key={c.key} role="cell" data-label={c.label} class={cellClass(c)}>
                 <span class="cell">{r[c.key] === undefined || r[c.key] === "" ? "–" : r[c.key]}</span>
               </td>
             ))}
@@ -146,7 +159,7 @@ export function Rows({ caption, columns, rows, foot }) {
         <tfoot role="rowgroup">
           <tr role="row">
             {columns.map((c) => (
-              <td key={c.key} role="cell" data-label={c.label} class={`${c.num ? "num" : ""} ${c.main ? "main" : ""}`}>
+              <td key={c.key} role="cell" data-label={c.label} class={cellClass(c)}>
                 <span class="cell">{foot[c.key] === undefined ? "–" : foot[c.key]}</span>
               </td>
             ))}

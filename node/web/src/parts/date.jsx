@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A date as text, YYYY-MM-DD, with a month to pick from. Browsers' own date inputs write dates in an
 // order that depends on the machine, which people at two desks then read differently.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { t } from "../i18n.js";
 import { dateOf, isDate, today } from "../when.js";
 import { Icon } from "./bits.jsx";
@@ -33,7 +33,7 @@ function weeks(s) {
 function Month({ start, chosen, onPick, onClose }) {
   const [day, setDay] = useState(start);
   const grid = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const b = grid.current && grid.current.querySelector('button[tabindex="0"]');
     if (b) b.focus();
   }, [day]);
@@ -51,7 +51,7 @@ function Month({ start, chosen, onPick, onClose }) {
       onClose();
     } else if (keys[e.key]) {
       e.preventDefault();
-      setDay(keys[e.key](day));
+      setDay(keys[e.key]);
     }
   };
   const names = t("date.weekdays").split(" ");

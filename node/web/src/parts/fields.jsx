@@ -26,6 +26,7 @@ function NodeInput({ id, value, onInput, aria }) {
 
 // Levels of the area code: province 2, city 4, county 6, street 9, community 12 digits.
 const cuts = [2, 4, 6, 9, 12];
+const nameOf = {}; // every name that was seen in a list, so that a code does not stand alone
 
 function AreaInput({ id, value, onInput, aria }) {
   const [names, setNames] = useState([]);
@@ -35,7 +36,10 @@ function AreaInput({ id, value, onInput, aria }) {
     const late = setTimeout(() => {
       const parent = cuts.filter((n) => n <= known.length).map((n) => known.slice(0, n)).pop() || "";
       get(`/api/areas?parent=${enc(parent)}`).then(
-        (r) => live && setNames(r.areas || []),
+        (r) => {
+          (r.areas || []).forEach((a) => (nameOf[a.code] = a.name));
+          if (live) setNames(r.areas || []);
+        },
         () => live && setNames([]),
       );
     }, 200);
@@ -69,6 +73,7 @@ function AreaInput({ id, value, onInput, aria }) {
           </option>
         ))}
       </select>
+      {nameOf[value] && <p class="help">{nameOf[value]}</p>}
     </div>
   );
 }

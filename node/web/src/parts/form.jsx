@@ -2,6 +2,7 @@
 // The form for every kind and every event. What is typed lies in the browser's storage at every
 // keystroke and goes away only after the node has answered with the record's id: a closed page, an
 // ended session or a dead battery loses nothing.
+import { Fragment } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { sentence } from "../api.js";
 import { t } from "../i18n.js";
@@ -22,9 +23,10 @@ const restore = (fields, initial, draft) => {
   return values;
 };
 
-/* fields: of the kind table; visible(f, values) hides some; send(d, values) returns a promise and is
+/* fields: of the kind table; visible(f, values) hides some; fold(f) says which stand outside the
+ * disclosure "more"; send(d, values) returns a promise and is
  * called only with content that passed the checks here. */
-export function Form({ id, scope, fields, initial, draft, visible, send, label, done, cancel, children }) {
+export function Form({ id, scope, fields, initial, draft, visible, fold, send, label, done, cancel, children }) {
   const own = fields.filter(typed);
   const kept = useRef(undefined);
   if (kept.current === undefined) kept.current = draft ? loadDraft(draft) : null;
@@ -44,6 +46,10 @@ export function Form({ id, scope, fields, initial, draft, visible, send, label, 
   }, []);
   const shown = own.filter((f) => !visible || visible(f, values));
   const list = shown.filter((f) => problems[f.name]);
+  const first = fold ? shown.filter(fold) : shown;
+  const rest = fold ? shown.filter((f) => !fold(f)) : [];
+  const [open, setOpen] = useState(false);
+  const unfolded = open || rest.some((f) => problems[f.name]);
 
   const change = (name, x) => {
     const next = { ...values, [name]: x };
@@ -91,6 +97,25 @@ export function Form({ id, scope, fields, initial, draft, visible, send, label, 
     }
   };
 
+  // Members of an inner object (the consent) stand under its name.
+  const field = (f, i, all) => (
+    <Fragment key={f.name}>
+      {f.outer && (i === 0 || all[i - 1].outer !== f.outer) && (
+        <h2 class="group">{fieldLabel(scope, { name: f.outer })}</h2>
+      )}
+      {input(f)}
+    </Fragment>
+  );
+  const input = (f) => (
+    <Field
+      scope={scope}
+      f={f}
+      id={`${id}-${f.name}`}
+      value={values[f.name]}
+      problem={problems[f.name]}
+      onInput={(x) => change(f.name, x)}
+    />
+  );
   return (
     <form id={id} class="form" noValidate onSubmit={submit}>
       {restored > 0 && (
@@ -125,19 +150,15 @@ export function Form({ id, scope, fields, initial, draft, visible, send, label, 
           )}
         </div>
       )}
-      <div class="fields">
-        {shown.map((f) => (
-          <Field
-            key={f.name}
-            scope={scope}
-            f={f}
-            id={`${id}-${f.name}`}
-            value={values[f.name]}
-            problem={problems[f.name]}
-            onInput={(x) => change(f.name, x)}
-          />
-        ))}
-      </div>
+      <div class="fields">{first.map(field)}</div>
+      {rest.length > 0 && (
+        <div class="fold">
+          <button type="button" class="button small" aria-expanded={unfolded ? "true" : "false"} onClick={() => setOpen(!unfolded)}>
+            {t(unfolded ? "form.less" : "form.more", { n: rest.length })}
+          </button>
+          {unfolded && <div class="fields">{rest.map(field)}</div>}
+        </div>
+      )}
       {children}
       <div class="form-foot">
         <button type="submit" class="button primary" disabled={busy}>
