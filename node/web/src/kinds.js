@@ -15,7 +15,9 @@ function keysOf(scope, f, rest) {
 export const fieldLabel = (scope, f) => tt(...keysOf(scope, f, ""));
 export const choiceLabel = (scope, f, c) => tt(...keysOf(scope, f, `.${c}`));
 export const fieldHelp = (scope, f) => {
-  const key = keysOf(scope, f, ".help").find(has);
+  const keys = keysOf(scope, f, ".help");
+  // A member of the consent shares labels with its neighbours, not their help.
+  const key = (f.outer ? keys.slice(0, 1) : keys).find(has);
   return key ? t(key) : "";
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // List, detail and form of any record kind; the kind's table says what they look like.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { enc, get, post, query } from "../api.js";
 import { has, t, tt } from "../i18n.js";
 import { dropDraft } from "../keep.js";
@@ -202,9 +202,13 @@ function Conflict({ k, mine, theirs, keep, take }) {
   const scope = recordScope(k.name);
   const names = useNames();
   const d = theirs.d || {};
+  const ref = useRef(null);
+  useEffect(() => {
+    if (ref.current) ref.current.focus();
+  }, [theirs]);
   const changed = k.fields.filter((f) => typed(f) && JSON.stringify(mine[f.name]) !== JSON.stringify(d[f.name]));
   return (
-    <section class="note note-warn conflict" role="alert">
+    <section class="note note-warn conflict" role="alert" tabIndex={-1} ref={ref}>
       <h2>{t("conflict.title")}</h2>
       <p>{t("conflict.lead", { when: stamp(theirs.ts) })}</p>
       <Rows

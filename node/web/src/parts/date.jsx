@@ -37,6 +37,9 @@ function Month({ start, chosen, onPick, onClose }) {
     const b = grid.current && grid.current.querySelector('button[tabindex="0"]');
     if (b) b.focus();
   }, [day]);
+  useLayoutEffect(() => {
+    if (grid.current) grid.current.scrollIntoView({ block: "center" });
+  }, []);
   const keys = {
     ArrowLeft: (d) => move(d, -1),
     ArrowRight: (d) => move(d, 1),

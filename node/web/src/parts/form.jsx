@@ -90,6 +90,8 @@ export function Form({ id, scope, fields, initial, draft, visible, fold, send, l
       if (draft) dropDraft(draft);
       if (done) done(reply);
     } catch (err) {
+      // The page shows both versions of a conflict itself.
+      if (err.err === "conflict") return;
       const m = err.member && String(err.member).split(".").pop();
       if (live.current) refuse(m && shown.some((f) => f.name === m) ? { [m]: sentence(err) } : {}, err);
     } finally {
