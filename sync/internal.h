@@ -25,6 +25,7 @@ enum { PF_SENDQ = 1, PF_STATEQ = 2, PF_DIVERGED = 4, PF_STALLED = 8 };
 struct peer_stream {
     int32_t their;  /* head it stated */
     int32_t sent;   /* highest seq put into the message under way */
+    int32_t shown;  /* highest seq it sent here: it needs no copy back */
     int32_t stated; /* head this node told it in the present session */
     uint8_t their_id8[8], stated_id8[8];
     uint8_t flags;
@@ -50,7 +51,7 @@ struct peer {
     uint8_t their_sum[HASH_LEN];  /* digest of what it stated, as accumulated here */
     uint8_t stated_sum[HASH_LEN]; /* digest of what this node stated */
     bool need_full;               /* its digest differed: ask for the whole list */
-    bool waiting; /* a bundle of it waits for a key this roster lacks */
+    bool waiting;                 /* a bundle of it waits for a key this roster lacks */
     bool has_held;
     struct held held;
     int64_t quota_day, quota_items, quota_bytes;
@@ -183,6 +184,8 @@ int sync__peers_refresh(struct sync *s);
 void sync__peer_reset_their(struct sync *s, struct peer *p);
 void sync__peer_reset_stated(struct sync *s, struct peer *p);
 void sync__stream_advanced(struct sync *s, size_t idx);
+/* The peer sent this bundle: it holds the stream up to here. */
+void sync__peer_shows(struct sync *s, struct peer *p, const struct stream_key *k, int64_t seq);
 /* Takes one have frame of this peer. */
 int sync__have_take(struct sync *s, struct peer *p, struct span line);
 /* Writes have frames (delta or all) as frames into out; number of lines. */

@@ -111,6 +111,9 @@ int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t 
         size_t used;
         sync__accept_next(s, rest, &used, &acc);
         inflated += s->line.len;
+        if (acc.err == 0 || acc.err == SANJI_E_OLD) {
+            sync__peer_shows(s, p, &acc.stream, acc.seq);
+        }
         if (acc.err == 0) {
             stored++;
             bytes += (int64_t)s->line.len;

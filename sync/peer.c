@@ -21,7 +21,7 @@ static int grow(struct sync *s, struct peer *p)
     p->ps = v;
     for (size_t i = p->n_ps; i < n; i++) {
         memset(&v[i], 0, sizeof(v[i]));
-        v[i].their = v[i].sent = v[i].stated = -1;
+        v[i].their = v[i].sent = v[i].shown = v[i].stated = -1;
     }
     p->n_ps = n;
     return 0;
@@ -45,12 +45,19 @@ static void queue_put(struct peer *p, struct idx_queue *q, size_t idx, uint8_t f
     p->ps[idx].flags |= flag;
 }
 
+/* Up to where the peer needs nothing of a stream, as far as can be known from here. */
+static int64_t has_upto(const struct peer_stream *ps)
+{
+    int64_t n = ps->sent > ps->their ? ps->sent : ps->their;
+    n = ps->shown > n ? ps->shown : n;
+    return n < 0 ? 0 : n;
+}
+
 static bool lacks(const struct sync *s, const struct peer *p, size_t idx)
 {
     const struct stream *st = &s->streams[idx];
     const struct peer_stream *ps = &p->ps[idx];
-    int64_t got = ps->sent > ps->their ? ps->sent : ps->their;
-    return st->row.no != 0 && st->row.seq > (got < 0 ? 0 : got) &&
+    return st->row.no != 0 && st->row.seq > has_upto(ps) &&
            (ps->flags & (PF_DIVERGED | PF_STALLED)) == 0;
 }
 
@@ -191,7 +198,7 @@ int sync_parent(const struct sync *s, struct node_id *ret_id, uint8_t ret_tls[st
 void sync__peer_reset_their(struct sync *s, struct peer *p)
 {
     for (size_t i = 0; i < p->n_ps; i++) {
-        p->ps[i].their = p->ps[i].sent = -1;
+        p->ps[i].their = p->ps[i].sent = p->ps[i].shown = -1;
         p->ps[i].flags &= (uint8_t) ~(PF_DIVERGED | PF_STALLED);
     }
     memset(p->their_sum, 0, sizeof(p->their_sum));
@@ -221,6 +228,14 @@ void sync__stream_advanced(struct sync *s, size_t idx)
         }
         queue_put(p, &p->sendq, idx, PF_SENDQ);
         queue_put(p, &p->stateq, idx, PF_STATEQ);
+    }
+}
+
+void sync__peer_shows(struct sync *s, struct peer *p, const struct stream_key *k, int64_t seq)
+{
+    int idx = sync__stream_find(s, k);
+    if (idx >= 0 && grow(s, p) == 0 && p->ps[idx].shown < seq) {
+        p->ps[idx].shown = (int32_t)seq;
     }
 }
 
@@ -422,8 +437,7 @@ static bool send_turn(struct sending *d, struct peer *p, size_t idx, int *ret)
     struct sync *s = d->s;
     struct peer_stream *ps = &p->ps[idx];
     const struct sync_stream_row *row = &s->streams[idx].row;
-    int64_t from = ps->sent > ps->their ? ps->sent : ps->their;
-    from = from < 0 ? 0 : from;
+    int64_t from = has_upto(ps);
     if (from >= row->seq || d->left <= 0) {
         return false;
     }

@@ -128,14 +128,73 @@ static void session_open(struct sync *s, const struct sync_event *ev,
 
 /* ---- second request ---- */
 
+/* A ticket is number ‖ 4 random bytes ‖ MAC under a key only this node has; to the child it is
+ * opaque. So a parent whose database went back knows a ticket it has forgotten as its own and
+ * newer, and does not take its child for two machines. */
+enum { TICKET_LEN = 16, TICKET_MAC_AT = 8 };
+
+static uint32_t ticket_no(const uint8_t t[static TICKET_LEN])
+{
+    return (uint32_t)t[0] << 24 | (uint32_t)t[1] << 16 | (uint32_t)t[2] << 8 | t[3];
+}
+
+static void ticket_mac(const struct sync *s, const struct challenge *c,
+                       const uint8_t t[static TICKET_LEN], uint8_t ret[static HASH_LEN])
+{
+    struct buf b;
+    buf_init(&b, 256);
+    buf_puts(&b, "SJ1-ticket\n");
+    buf_put_lps(&b, c->node);
+    buf_put_lps(&b, c->lane);
+    buf_put(&b, t, TICKET_MAC_AT);
+    hmac_bytes(s->sign_seed, sizeof(s->sign_seed), b.data, b.len, ret);
+    buf_done(&b);
+}
+
+static void ticket_make(struct sync *s, const struct challenge *c, uint32_t no,
+                        uint8_t ret[static TICKET_LEN])
+{
+    uint8_t mac[HASH_LEN];
+    for (int i = 0; i < 4; i++) {
+        ret[i] = (uint8_t)(no >> (24 - 8 * i));
+    }
+    sync__random(s, ret + 4, 4);
+    ticket_mac(s, c, ret, mac);
+    memcpy(ret + TICKET_MAC_AT, mac, TICKET_LEN - TICKET_MAC_AT);
+}
+
+static bool ticket_is_newer(const struct sync *s, const struct challenge *c,
+                            const uint8_t t[static TICKET_LEN],
+                            const uint8_t than[static TICKET_LEN])
+{
+    uint8_t mac[HASH_LEN];
+    ticket_mac(s, c, t, mac);
+    return ticket_no(t) > ticket_no(than) &&
+           mem_equal_ct(mac, t + TICKET_MAC_AT, TICKET_LEN - TICKET_MAC_AT);
+}
+
 struct ticket_row { /* stored under child/NODE/LANE */
     uint8_t inst[16], newest[16], before[16];
 };
 
-static const char *ticket_name(const struct challenge *c, char out[static 48])
+static const char *ticket_name(const char *node, const char *lane, char out[static 48])
 {
-    (void)snprintf(out, 48, "child/%s/%s", c->node, c->lane);
+    (void)snprintf(out, 48, "child/%s/%s", node, lane);
     return out;
+}
+
+int sync_believe(struct sync *s, const struct node_id *child)
+{
+    char key[48];
+    int r = sync__tx_begin(s);
+    if (r < 0) {
+        return r;
+    }
+    r = s->st->kv_del(s->st->ctx, ticket_name(child->s, "up", key));
+    if (r == 0) {
+        r = s->st->kv_del(s->st->ctx, ticket_name(child->s, "down", key));
+    }
+    return sync__tx_end(s, r);
 }
 
 /* The ticket shown must be the newest or the one before it (whose successor may have been lost on
@@ -149,7 +208,7 @@ static int ticket_turn(struct sync *s, const struct challenge *c,
     struct buf v;
     buf_init(&v, 256);
     memset(&row, 0, sizeof(row));
-    int r = s->st->kv_get(s->st->ctx, ticket_name(c, key), &v);
+    int r = s->st->kv_get(s->st->ctx, ticket_name(c->node, c->lane, key), &v);
     bool known = r == 0 && v.len == sizeof(row);
     if (known) {
         memcpy(&row, v.data, sizeof(row));
@@ -162,15 +221,21 @@ static int ticket_turn(struct sync *s, const struct challenge *c,
         bool newest = pr->has_ticket && mem_equal_ct(pr->ticket, row.newest, 16);
         bool before = pr->has_ticket && mem_equal_ct(pr->ticket, row.before, 16);
         bool first = !pr->has_ticket && mem_equal_ct(row.before, (uint8_t[16]){0}, 16);
-        if (!mem_equal_ct(row.inst, c->open.inst, 16) || (!newest && !before && !first)) {
+        bool went_back = pr->has_ticket && ticket_is_newer(s, c, pr->ticket, row.newest);
+        if (!mem_equal_ct(row.inst, c->open.inst, 16) ||
+            (!newest && !before && !first && !went_back)) {
             return SANJI_E_CLONE;
         }
-        if (newest) {
+        if (went_back) {
+            memcpy(row.newest, pr->ticket, 16);
+            sync__alarm(s, SANJI_E_OLD, &s->self.id, "this node's database went back");
+        }
+        if (newest || went_back) {
             memcpy(row.before, row.newest, 16);
         }
     }
     memcpy(row.inst, c->open.inst, 16);
-    sync__random(s, row.newest, 16);
+    ticket_make(s, c, ticket_no(row.newest) + 1, row.newest);
     memcpy(ret_new, row.newest, 16);
     r = sync__tx_begin(s);
     if (r == 0) {

@@ -109,6 +109,10 @@ void sync_free(struct sync *s);
 int sync_step(struct sync *s, const struct sync_tick *t, const struct sync_event *ev,
               struct sync_out *out);
 
+/* A person has found out why a child was taken for two machines (restored from a backup, or a copy
+ * that is switched off now): whoever logs in next is believed. */
+int sync_believe(struct sync *s, const struct node_id *child);
+
 const struct roster *sync_roster(const struct sync *s);
 const struct sync_self *sync_self_of(const struct sync *s);
 const struct sign_key *sync_key(const struct sync *s);

@@ -310,6 +310,7 @@ int world_genesis(struct world *w, const char *name, int64_t lv)
     a.type = ACT_NODE;
     a.has_g = a.has_sig = a.has_seal = a.has_tls = a.has_inst = a.reg = true;
     memcpy(a.g, w->g, HASH_LEN);
+    memcpy(a.after, w->g, HASH_LEN); /* the root act was the first about the top */
     a.n = n->id;
     a.ts = w->wall;
     a.lv = lv;
