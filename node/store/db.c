@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -139,9 +140,18 @@ static int settle(struct db *db)
     return SANJI_E_BUG;
 }
 
+/* Counting every allocation takes a mutex each time; nobody reads the counts. Must come before the
+ * library is first used, else it refuses and works as before. */
+static void config_once(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int db_open(struct db *db, const char *path, enum db_mode mode)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     *db = (struct db){.mode = mode};
+    pthread_once(&once, config_once);
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE;
     flags |= mode == DB_READER ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     int rc = sqlite3_open_v2(mode == DB_SCRATCH ? "" : path, &db->h, flags, NULL);

@@ -17,6 +17,13 @@ struct lane {
     bool is_dirty;
 };
 
+enum { SLOT_TITLE, SLOT_STATE, SLOT_AREA, SLOT_SINCE, SLOT_COUNT };
+struct field_slots {
+    const struct kind *kind; /* the one last used */
+    const struct kind_field *field[SLOT_COUNT];
+    size_t name_n[SLOT_COUNT];
+};
+
 struct store {
     uint32_t magic;
     enum store_mode mode;
@@ -24,7 +31,8 @@ struct store {
     struct sync_store port;
     struct lane lane;
     int64_t next_n; /* next row number of record: never reused, search rows may outlive a record */
-    struct buf title, state, area, since; /* reused for every record */
+    struct field_slots slots;
+    struct buf text[SLOT_COUNT]; /* reused for every record */
 };
 
 static inline int64_t store__pos(int64_t no, int64_t seq)

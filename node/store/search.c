@@ -244,7 +244,7 @@ static void match_word(struct ask *a, const uint8_t *p, size_t n)
                 match_term(a, p + run, i - run, false);
             }
             if (dense_n > 0) {
-                match_term(a, p + prev, i + len - prev, i + len < n ? false : true);
+                match_term(a, p + prev, i + len - prev, false);
             }
             prev = i;
             dense_n++;

@@ -171,10 +171,9 @@ int store_open(const char *dir, enum store_mode mode, struct store **ret)
     }
     s->magic = STORE_MAGIC;
     s->mode = mode;
-    buf_init(&s->title, LIM_ITEM_BYTES);
-    buf_init(&s->state, LIM_ITEM_BYTES);
-    buf_init(&s->area, LIM_ITEM_BYTES);
-    buf_init(&s->since, LIM_ITEM_BYTES);
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        buf_init(&s->text[i], LIM_ITEM_BYTES);
+    }
     int r = open_main(s, dir == NULL ? "" : dir);
     if (r == 0) {
         r = open_keys(s, dir == NULL ? "" : dir);
@@ -198,10 +197,9 @@ void store_close(struct store *s)
     }
     db_close(&s->keys);
     db_close(&s->db);
-    buf_done(&s->title);
-    buf_done(&s->state);
-    buf_done(&s->area);
-    buf_done(&s->since);
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        buf_done(&s->text[i]);
+    }
     s->magic = 0;
     free(s);
 }

@@ -107,6 +107,17 @@ int store_event_list(struct store *s, const char *kind, const char *owner, const
 /* All visible records sorted by (owner, kind, id): what export-state prints. */
 int store_export(struct store *s, store_rec_fn fn, void *arg);
 
+/* One cell of statistics (kind stat): who counted what for which period. */
+struct store_stat {
+    const char *owner, *by, *ind, *period;
+    int64_t v, r;
+    bool locked;
+    struct span d;
+};
+/* ind, period NULL: all. Sorted by period, indicator, owner. */
+int store_stat_list(struct store *s, const char *ind, const char *period,
+                    int (*fn)(const struct store_stat *c, void *arg), void *arg);
+
 /* ---- search ---- */
 /* Indexes up to max records the index has not seen, in a transaction of its own unless one is open.
  * ret_left (may be NULL): how many are left. store_record_list with text also finds what is not

@@ -5,6 +5,7 @@
 #include "node/store/internal.h"
 #include "protocol/base/err.h"
 #include "protocol/base/text.h"
+#include "protocol/jcur.h"
 
 #include <assert.h>
 #include <string.h>
@@ -142,30 +143,57 @@ static struct span kind_split(const char *k, int64_t *ret_major)
     return span_of(k, n);
 }
 
-static struct span buf_span(const struct buf *b)
+/* The fields of a kind that have a column of their own, found once and not once per record. */
+static const struct kind_field *flagged(const struct kind *k, unsigned flag)
 {
-    return span_of(b->data, b->len);
+    for (size_t i = 0; i < k->n_fields; i++) {
+        if ((k->fields[i].flags & flag) != 0) {
+            return &k->fields[i];
+        }
+    }
+    return NULL;
 }
 
-static int fields_of(struct store *s, const struct sync_record *rec)
+static void slots_for(struct field_slots *fs, const struct kind *k)
 {
-    buf_reset(&s->title);
-    buf_reset(&s->state);
-    buf_reset(&s->area);
-    buf_reset(&s->since);
-    if (rec->kind == NULL || rec->item->op == OP_WITHDRAW) {
+    static const unsigned flag[SLOT_COUNT] = {[SLOT_TITLE] = KFF_TITLE,
+                                              [SLOT_STATE] = KFF_STATE,
+                                              [SLOT_AREA] = KFF_AREA,
+                                              [SLOT_SINCE] = KFF_SINCE};
+    if (fs->kind == k) {
+        return;
+    }
+    fs->kind = k;
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        fs->field[i] = flagged(k, flag[i]);
+        fs->name_n[i] = fs->field[i] == NULL ? 0 : strlen(fs->field[i]->name);
+    }
+}
+
+/* One pass over the content: plain strings are bound where they stand, only others are copied. */
+static int fields_of(struct store *s, const struct sync_record *rec, struct span ret[SLOT_COUNT])
+{
+    struct jcur c;
+    struct span name, value;
+    int r = 0;
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        ret[i] = span_of("", 0);
+    }
+    if (rec->kind == NULL || rec->item->op == OP_WITHDRAW || !jcur_object(&c, rec->item->d)) {
         return 0;
     }
-    struct span d = rec->item->d;
-    int r = kind_title(rec->kind, d, &s->title);
-    if (r == 0) {
-        r = kind_field_text(rec->kind, d, KFF_STATE, &s->state);
-    }
-    if (r == 0) {
-        r = kind_field_text(rec->kind, d, KFF_AREA, &s->area);
-    }
-    if (r == 0) {
-        r = kind_field_text(rec->kind, d, KFF_SINCE, &s->since);
+    struct field_slots *fs = &s->slots;
+    slots_for(fs, rec->kind);
+    while (r == 0 && jcur_member(&c, &name, &value)) {
+        for (size_t i = 0; r == 0 && i < SLOT_COUNT; i++) {
+            if (fs->name_n[i] == 0 || fs->name_n[i] != name.n ||
+                memcmp(fs->field[i]->name, name.p, name.n) != 0 || jcur_plain(value, &ret[i])) {
+                continue;
+            }
+            buf_reset(&s->text[i]);
+            r = kind_value_text(fs->field[i], rec->item->d, &s->text[i]);
+            ret[i] = span_of(s->text[i].data, s->text[i].len);
+        }
     }
     return r;
 }
@@ -173,7 +201,8 @@ static int fields_of(struct store *s, const struct sync_record *rec)
 static int record_insert(struct store *s, const struct sync_record *rec, int vis)
 {
     const struct item *it = rec->item;
-    int r = fields_of(s, rec);
+    struct span col[SLOT_COUNT];
+    int r = fields_of(s, rec, col);
     if (r < 0) {
         return r;
     }
@@ -197,10 +226,10 @@ static int record_insert(struct store *s, const struct sync_record *rec, int vis
     q_int(&q, rec->ts);
     q_int(&q, rec->got);
     q_blob(&q, rec->leaf, HASH_LEN);
-    q_span(&q, buf_span(&s->area));
-    q_span(&q, buf_span(&s->state));
-    q_span(&q, buf_span(&s->since));
-    q_span(&q, buf_span(&s->title));
+    q_span(&q, col[SLOT_AREA]);
+    q_span(&q, col[SLOT_STATE]);
+    q_span(&q, col[SLOT_SINCE]);
+    q_span(&q, col[SLOT_TITLE]);
     q_span(&q, it->op == OP_WITHDRAW ? span_of("", 0) : it->d);
     return q_run(&q);
 }

@@ -52,7 +52,7 @@ int suite_apply(const struct sync_store *st, const struct suite_item *x)
     buf_init(&b, 1 << 20);
     buf_putc(&b, (char)x->leaf_seed);
     if (!x->is_leaf_plain) {
-        buf_printf(&b, "%s %s %lld %d", x->owner, x->id, (long long)x->r, x->op);
+        buf_printf(&b, "%s %s %lld %d", x->owner, x->id, (long long)x->r, (int)x->op);
     }
     leaf_of(span_of(b.data, b.len), leaf);
     buf_done(&b);

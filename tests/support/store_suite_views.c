@@ -95,6 +95,17 @@ static const struct form_case cases[] = {
 };
 /* clang-format on */
 
+static void name_of(char out[static 8], int case_no, int n)
+{
+    out[0] = 'c';
+    out[1] = (char)('0' + case_no % 10);
+    out[2] = '-';
+    out[3] = (char)('0' + n / 100 % 10);
+    out[4] = (char)('0' + n / 10 % 10);
+    out[5] = (char)('0' + n % 10);
+    out[6] = '\0';
+}
+
 static void run_case(struct suite *s, const struct form_case *c, int case_no,
                      const struct stream_key *keys)
 {
@@ -102,7 +113,7 @@ static void run_case(struct suite *s, const struct form_case *c, int case_no,
     int n = 0;
     char want[400], id[32];
     do {
-        snprintf(id, sizeof id, "c%d-%03d", case_no, n++);
+        name_of(id, case_no, n++);
         for (int i = 0; i < FORMS; i++) {
             const struct form *f = &c->f[p[i]];
             struct suite_item it = {.stream = &keys[f->stream],
@@ -123,7 +134,7 @@ static void run_case(struct suite *s, const struct form_case *c, int case_no,
     assert_int_equal(n, 120);
     struct buf b = dump(s);
     for (int i = 0; i < n; i++) {
-        snprintf(id, sizeof id, "c%d-%03d", case_no, i);
+        name_of(id, case_no, i);
         if (c->want < 0) {
             snprintf(want, sizeof want, "rec " SUITE_A " listing/1 %s ", id);
             assert_int_equal(lines_with(&b, want), 0);
