@@ -197,7 +197,15 @@ int store_kind_counts(struct store *s, int (*fn)(const char *kind, int64_t n, vo
 
 int store_explain(struct store *s, const char *owner, const char *id, store_rec_fn fn, void *arg)
 {
+    char found[LIM_NODE_ID + 2];
     struct q q;
+    if (owner == NULL) {
+        int r = find_owner(s, id, found);
+        if (r < 0) {
+            return r;
+        }
+        owner = found;
+    }
     q_begin(&q, &s->db, Q_REC_FORMS);
     q_text(&q, owner);
     q_text(&q, id);

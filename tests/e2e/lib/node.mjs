@@ -6,8 +6,9 @@ import fs from 'node:fs';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-export const SANJI = process.env.SANJI_BIN ?? path.resolve(import.meta.dirname ?? '.', '../../../build/release/sanji');
+export const SANJI = process.env.SANJI_BIN ?? path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../build/release/sanji');
 export const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
 
 const used = new Set();
@@ -91,6 +92,17 @@ export class World {
     if (start) await this.start(name);
     return n;
   }
+  // The tree most tests need: a city, two districts, a street each. start: names that get a daemon.
+  async tree(names = ['city', 'd1', 'd2', 's1', 's2']) {
+    await this.init('city');
+    if (names.includes('d1')) await this.join('d1', 'city', 'district', '370102');
+    if (names.includes('d2')) await this.join('d2', 'city', 'district', '370103');
+    if (names.includes('s1')) await this.join('s1', 'd1', 'street', '370102001');
+    if (names.includes('s2')) await this.join('s2', names.includes('d2') ? 'd2' : 'd1', 'street', '370103001');
+  }
+  seed(name) {
+    return fs.readFileSync(path.join(this.data(name), 'keys/sign.seed'));
+  }
   // verb('city', 'node list', ['--json'])
   verb(name, verb, args = [], opts) {
     return this.ok([...verb.split(' '), '--data', this.data(name), ...args], opts);
@@ -117,7 +129,7 @@ export class World {
     return n;
   }
   id(name) {
-    return /"id":"(n[a-z2-7]{13})"/.exec(this.verb(name, 'status', ['--json']))[1];
+    return /"node":"(n[a-z2-7]{13})"/.exec(this.verb(name, 'status', ['--json']))[1];
   }
   log(name) {
     try { return fs.readFileSync(this.data(name + '.log'), 'utf8'); } catch { return ''; }
