@@ -2,6 +2,7 @@
 /* Has every field and every choice that the pages can show a name in both languages? The tables
  * grow in protocol/kinds, the names in node/text: this is what keeps them together. */
 #include "protocol/kinds/referral.h"
+#include "protocol/stats.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -158,6 +159,16 @@ static void test_workflow(void **state)
     }
 }
 
+static void test_indicators(void **state)
+{
+    (void)state;
+    char key[KEY_MAX];
+    for (size_t i = 0; i < (size_t)STAT_COUNT * TEXTS_N; i++) {
+        (void)snprintf(key, sizeof(key), "stat.%s", stat_indicators[i / TEXTS_N].code);
+        assert_true(has_key(&texts[i % TEXTS_N], key));
+    }
+}
+
 static void test_can_fail(void **state)
 {
     (void)state;
@@ -169,9 +180,8 @@ static void test_can_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_referral),
-        cmocka_unit_test(test_workflow),
+        cmocka_unit_test(test_kinds),    cmocka_unit_test(test_referral),
+        cmocka_unit_test(test_workflow), cmocka_unit_test(test_indicators),
         cmocka_unit_test(test_can_fail),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -3,13 +3,15 @@
 // cell names the signed bundles it rests on.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { query } from "../api.js";
-import { t, tt } from "../i18n.js";
+import { has, t, tt } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { Badge, Facts, Icon, Problem, Rows, Title, Waiting, tierName } from "../parts/bits.jsx";
 import { amend } from "../route.js";
 import { isPeriod, shiftPeriod, stamp, today } from "../when.js";
 
 const indicator = (code) => tt(`stat.${code}`, code);
+// What is counted says its name already; only measures need their unit.
+const heading = (i) => indicator(i.code) + (has(`unit.${i.unit}`) ? ` (${t(`unit.${i.unit}`)})` : "");
 
 function Provenance({ cell, close }) {
   const { data, error, reload } = useLoad(`/api/stats/cell${query({ owner: cell.owner, id: cell.id })}`);
@@ -103,7 +105,7 @@ export function Stats({ route }) {
   useEffect(() => setCell(null), [period]);
   const inds = (data && data.indicators) || [];
   const columns = [{ key: "name", label: t("word.node"), main: true }].concat(
-    inds.map((i) => ({ key: i.code, label: `${indicator(i.code)}${i.unit ? ` (${tt(`unit.${i.unit}`, i.unit)})` : ""}`, num: true })),
+    inds.map((i) => ({ key: i.code, label: heading(i), num: true })),
   );
   const rows = ((data && data.rows) || []).map((r) => {
     const out = { key: r.node, name: (<><strong>{r.name || r.node}</strong> <span class="dim">{tierName(r.tier)}</span></>) };

@@ -117,7 +117,8 @@ export function Facts({ rows }) {
   );
 }
 
-const cellClass = (c) => (c.num ? "num" : c.main ? "main" : c.wrap ? "wrap" : undefined);
+const isBlank = (x) => x === undefined || x === null || x === "";
+const cellClass = (c, x) => `${c.num ? "num" : c.main ? "main" : c.wrap ? "wrap" : ""} ${isBlank(x) ? "blank" : ""}`.trim() || undefined;
 
 // Date and time that may stand in two lines, but never break inside.
 export function Stamp({ ms }) {
@@ -148,8 +149,8 @@ export function Rows({ caption, columns, rows, foot }) {
         {rows.map((r) => (
           <tr role="row" key={r.key} class={r.class}>
             {columns.map((c) => (
-              <td key={c.key} role="cell" data-label={c.label} class={cellClass(c)}>
-                <span class="cell">{r[c.key] === undefined || r[c.key] === "" ? "–" : r[c.key]}</span>
+              <td key={c.key} role="cell" data-label={c.label} class={cellClass(c, r[c.key])}>
+                <span class="cell">{isBlank(r[c.key]) ? "–" : r[c.key]}</span>
               </td>
             ))}
           </tr>
@@ -159,7 +160,7 @@ export function Rows({ caption, columns, rows, foot }) {
         <tfoot role="rowgroup">
           <tr role="row">
             {columns.map((c) => (
-              <td key={c.key} role="cell" data-label={c.label} class={cellClass(c)}>
+              <td key={c.key} role="cell" data-label={c.label} class={cellClass(c, foot[c.key])}>
                 <span class="cell">{foot[c.key] === undefined ? "–" : foot[c.key]}</span>
               </td>
             ))}
