@@ -14,9 +14,9 @@
 
 uint64_t world_rand(struct world *w)
 {
-    uint64_t z = (w->rng += 0x9e3779b97f4a7c15ull);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    uint64_t z = (w->rng += UINT64_C(0x9e3779b97f4a7c15));
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
     return z ^ (z >> 31);
 }
 
@@ -40,13 +40,13 @@ void world_bytes(struct world *w, void *out, size_t n)
 
 void world_note(struct world *w, const char *what, int node, const void *p, size_t n)
 {
-    uint64_t h = w->trace ^ (uint64_t)w->now * 0x9e3779b97f4a7c15ull ^ (uint64_t)(node + 1);
+    uint64_t h = w->trace ^ (uint64_t)w->now * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)(node + 1);
     const uint8_t *b = p;
     for (const char *c = what; *c != '\0'; c++) {
-        h = (h ^ (uint8_t)*c) * 0x100000001b3ull;
+        h = (h ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
     }
     for (size_t i = 0; i < n; i++) {
-        h = (h ^ b[i]) * 0x100000001b3ull;
+        h = (h ^ b[i]) * UINT64_C(0x100000001b3);
     }
     w->trace = h ^ (h >> 29);
     if (w->print) {
@@ -58,11 +58,11 @@ void world_note(struct world *w, const char *what, int node, const void *p, size
 void world_init(struct world *w, uint64_t seed)
 {
     memset(w, 0, sizeof(*w));
-    w->rng = seed * 0xd1342543de82ef95ull + 1;
+    w->rng = seed * UINT64_C(0xd1342543de82ef95) + 1;
     w->wall = 1795000000000 + (int64_t)(seed % 1000) * 1000;
     w->faults.lat_min = 5;
     w->faults.lat_max = 40;
-    w->trace = 0xcbf29ce484222325ull;
+    w->trace = UINT64_C(0xcbf29ce484222325);
 }
 
 void world_done(struct world *w)

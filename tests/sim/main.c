@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim [--trace] [--twice N] [--file LIST] [--seeds FROM COUNT] [SEED...]: whole federations in one
+ * process. Each seed is one run in two phases, faults and healing, and then every promise is
+ * checked. A failing seed is printed with the first promise broken; the same seed repeats it
+ * exactly. */
+#include "protocol/base/text.h"
+#include "tests/sim/sim.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct total {
+    int64_t seeds, failed, count[SC_COUNT];
+};
+
+/* ---- the model's own opinion of the views ---- */
+
+/* The form of (owner, id) that node p must show: the highest revision among the streams it may
+ * hold, put before withdrawal. */
+static const struct sim_write *expected(const struct sim *m, const struct sim_write *one, int p)
+{
+    const struct sim_write *best = NULL;
+    for (size_t k = 0; k < m->n_writes; k++) {
+        const struct sim_write *x = &m->write[k];
+        if (x->owner != one->owner || strcmp(x->id, one->id) != 0 ||
+            !world_may_hold(&m->w, x->owner, x->aud, p)) {
+            continue;
+        }
+        if (best == NULL || x->r > best->r ||
+            (x->r == best->r && best->withdrawn && !x->withdrawn)) {
+            best = x;
+        }
+    }
+    return best;
+}
+
+static int check_views(const struct sim *m, struct world_verdict *v)
+{
+    const struct world *w = &m->w;
+    for (size_t k = 0; k < m->n_writes; k++) {
+        const struct sim_write *x = &m->write[k];
+        for (int p = 0; p < w->n; p++) {
+            struct mem_seen seen;
+            if (!w->node[p].joined || w->node[p].hostile) {
+                continue;
+            }
+            const struct sim_write *want = expected(m, x, p);
+            int r = mem_store_record(w->node[p].mem, w->node[x->owner].id.s, x->id, &seen);
+            bool right = want == NULL
+                             ? r == SANJI_E_NOT_FOUND
+                             : r == 0 && seen.r == want->r && seen.withdrawn == want->withdrawn;
+            if (!right) {
+                (void)snprintf(v->text, sizeof(v->text),
+                               "record %s of %s at %s: revision %lld%s, should be %lld%s (I1, I9)",
+                               x->id, w->node[x->owner].name, w->node[p].name,
+                               r < 0 ? -1 : (long long)seen.r,
+                               r == 0 && seen.withdrawn ? " withdrawn" : "",
+                               want == NULL ? -1 : (long long)want->r,
+                               want != NULL && want->withdrawn ? " withdrawn" : "");
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+static int check(struct sim *m, struct world_verdict *v)
+{
+    struct world *w = &m->w;
+    if (world_check_converged(w, v) < 0 || world_check_truth(w, v) < 0 || check_views(m, v) < 0) {
+        return -1;
+    }
+    for (int i = 0; i < w->n; i++) {
+        if (w->node[i].joined && world_check_rebuild(w, i, v) < 0) {
+            return -1;
+        }
+    }
+    /* One node accepts everything anew, ten nodes' worth of orders are applied by the rebuilds. */
+    int i = (int)world_range(w, 0, w->n - 1);
+    for (int k = 0; k < 9; k++) {
+        if (world_check_rebuild(w, i, v) < 0) {
+            return -1;
+        }
+    }
+    return w->node[i].joined ? world_check_order(w, i, v) : 0;
+}
+
+/* ---- runs ---- */
+
+static int run(uint64_t seed, bool print, struct total *tot, uint64_t *ret_trace,
+               struct world_verdict *v)
+{
+    static struct sim m; /* large */
+    sim_draw(&m, seed);
+    m.w.print = print;
+    sim_faults(&m);
+    if (print) {
+        printf("%12lld healing\n", (long long)m.w.now);
+    }
+    sim_heal(&m);
+    int r = check(&m, v);
+    *ret_trace = m.w.trace;
+    for (int i = 0; i < SC_COUNT; i++) {
+        tot->count[i] += m.count[i];
+    }
+    buf_done(&m.evil);
+    world_done(&m.w);
+    return r;
+}
+
+static void seed_run(uint64_t seed, bool print, bool twice, struct total *tot)
+{
+    struct world_verdict v = {""};
+    uint64_t a = 0, b = 0;
+    int r = run(seed, print, tot, &a, &v);
+    tot->seeds++;
+    if (r == 0 && twice) {
+        r = run(seed, false, tot, &b, &v);
+        if (r == 0 && a != b) {
+            (void)snprintf(v.text, sizeof(v.text), "run twice, two different traces");
+            r = -1;
+        }
+    }
+    if (r < 0 || print) {
+        printf("seed %llu: %s, trace %016llx\n", (unsigned long long)seed, r < 0 ? v.text : "good",
+               (unsigned long long)a);
+        (void)fflush(stdout);
+    }
+    tot->failed += r < 0 ? 1 : 0;
+}
+
+static void report(const struct total *t)
+{
+    static const char *const name[SC_COUNT] = {
+        "writes",    "refused",      "crashes", "stops",  "cuts",    "joins", "joins failed",
+        "referrals", "store errors", "winters", "clocks", "hostile", "events"};
+    printf("sim: %lld seeds, %lld failed;", (long long)t->seeds, (long long)t->failed);
+    for (int i = 0; i < SC_COUNT; i++) {
+        printf(" %s %lld%s", name[i], (long long)t->count[i], i + 1 < SC_COUNT ? "," : "\n");
+    }
+}
+
+static int number(const char *s, int64_t *ret)
+{
+    return s == NULL ? -1 : text_i64(s, strlen(s), 0, INT64_MAX, ret);
+}
+
+/* One seed a line; what stands behind it says what it once found. */
+static int list_run(const char *path, struct total *tot)
+{
+    char line[512];
+    FILE *f = fopen(path, "r");
+    if (f == NULL) {
+        (void)fprintf(stderr, "sim: cannot read %s\n", path);
+        return -1;
+    }
+    while (fgets(line, sizeof(line), f) != NULL) {
+        int64_t seed;
+        line[strcspn(line, " #\n")] = '\0';
+        if (number(line, &seed) == 0) {
+            seed_run((uint64_t)seed, false, true, tot);
+        }
+    }
+    (void)fclose(f);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct total tot = {0};
+    bool print = false;
+    int64_t from = 0, count = 0, twice = 0, seed;
+    for (int i = 1; i < argc; i++) {
+        int r = 0;
+        if (strcmp(argv[i], "--trace") == 0) {
+            print = true;
+        } else if (strcmp(argv[i], "--twice") == 0) {
+            r = number(argv[++i], &twice);
+        } else if (strcmp(argv[i], "--file") == 0 && i + 1 < argc) {
+            r = list_run(argv[++i], &tot);
+        } else if (strcmp(argv[i], "--seeds") == 0 && i + 2 < argc) {
+            r = number(argv[i + 1], &from) < 0 ? -1 : number(argv[i + 2], &count);
+            i += 2;
+        } else if ((r = number(argv[i], &seed)) == 0) {
+            seed_run((uint64_t)seed, print, false, &tot);
+        }
+        if (r < 0) {
+            (void)fprintf(stderr, "sim [--trace] [--twice N] [--file LIST] [--seeds FROM COUNT] "
+                                  "[SEED...]\n");
+            return 2;
+        }
+    }
+    for (int64_t k = 0; k < count; k++) {
+        seed_run((uint64_t)(from + k), print, k < twice, &tot);
+    }
+    report(&tot);
+    return tot.failed > 0 ? 1 : 0;
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What happens in a run. Each seed draws its own mix: some faults are switched off entirely, so
+ * that others can show what they do alone. */
+#include "tests/sim/sim.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool coin(struct sim *m)
+{
+    return world_chance(&m->w, 500);
+}
+
+static int pick(struct sim *m)
+{
+    return (int)world_range(&m->w, 0, m->w.n - 1);
+}
+
+/* ---- the first nodes ---- */
+
+static void draw_faults(struct sim *m)
+{
+    struct world *w = &m->w;
+    struct world_faults *f = &m->faults;
+    f->loss = coin(m) ? (int)world_range(w, 0, 300) : 0;
+    f->dup = coin(m) ? (int)world_range(w, 0, 500) : 0;
+    f->truncate = coin(m) ? (int)world_range(w, 0, 50) : 0;
+    f->corrupt = coin(m) ? (int)world_range(w, 0, 50) : 0;
+    f->lost_reply = coin(m) ? (int)world_range(w, 0, 200) : 0;
+    f->lat_min = 1;
+    f->lat_max = coin(m) ? world_range(w, 5, 5000) : 20;
+    m->crashes = coin(m);
+    m->store_errors = coin(m);
+    m->cuts = coin(m);
+    m->stops = coin(m);
+    m->joins = coin(m);
+    m->clocks = coin(m);
+    m->referrals = coin(m);
+    m->bursts = coin(m);
+    m->winter = world_chance(w, 200);
+    m->hostile = world_chance(w, 250);
+    m->actions = (int)world_range(w, 20, 90);
+}
+
+static int join(struct sim *m, int up)
+{
+    char name[16];
+    struct world *w = &m->w;
+    int64_t lv = w->node[up].lv + 10;
+    if (w->n >= WORLD_MAX - 1 || lv > 40 || w->n >= 14) {
+        return -1;
+    }
+    (void)snprintf(name, sizeof(name), "%c%d", lv == 30 ? 'd' : 's', w->n);
+    int i = world_enrol(w, up, name, lv, coin(m));
+    m->count[i < 0 ? SC_JOIN_FAILED : SC_JOINS]++;
+    return i;
+}
+
+void sim_draw(struct sim *m, uint64_t seed)
+{
+    struct world *w = &m->w;
+    memset(m, 0, sizeof(*m));
+    world_init(w, seed);
+    buf_init(&m->evil, LIM_MESSAGE_BYTES);
+    draw_faults(m);
+    m->bad = -1;
+    (void)world_genesis(w, "city", 20);
+    for (int64_t d = world_range(w, 1, 3); d > 0; d--) {
+        int district = join(m, 0);
+        world_run(w, 3000);
+        for (int64_t s = world_range(w, 0, 3); s > 0; s--) {
+            (void)join(m, district);
+        }
+    }
+    world_run(w, 5000);
+    if (m->hostile && w->n > 1) {
+        m->bad = (int)world_range(w, 1, w->n - 1);
+        w->node[m->bad].hostile = true;
+        w->tap = hostile_tap;
+        w->tap_arg = m;
+    }
+    m->count[SC_JOINS] = 0;
+}
+
+/* ---- what people write ---- */
+
+static void audience_of(struct sim *m, int i, char aud[static LIM_AUD_BYTES + 1])
+{
+    struct world *w = &m->w;
+    const struct wnode *n = &w->node[i];
+    int64_t k = world_range(w, 0, 9);
+    if (k < 5) {
+        (void)snprintf(aud, LIM_AUD_BYTES + 1, "fed");
+    } else if (k < 7) {
+        int x = n->up >= 0 && coin(m) ? n->up : i;
+        (void)snprintf(aud, LIM_AUD_BYTES + 1, "sub:%s", w->node[x].id.s);
+    } else {
+        int x = n->up >= 0 && coin(m) ? n->up : coin(m) ? 0 : i;
+        (void)snprintf(aud, LIM_AUD_BYTES + 1, "up:%s", w->node[x].id.s);
+    }
+}
+
+static void put(struct sim *m, int i, const char *id, const char *aud, int64_t r, bool withdrawn)
+{
+    uint8_t bundle[HASH_LEN];
+    char title[32];
+    if (m->n_writes == SIM_WRITES) {
+        return;
+    }
+    (void)snprintf(title, sizeof(title), "words %lld", (long long)world_range(&m->w, 0, 99999));
+    int e = world_put(&m->w, i, aud, id, r, withdrawn ? NULL : title, bundle);
+    if (e < 0) {
+        m->count[SC_REFUSED]++;
+        return;
+    }
+    struct sim_write *x = &m->write[m->n_writes++];
+    x->owner = i;
+    x->r = r;
+    x->withdrawn = withdrawn;
+    (void)snprintf(x->id, sizeof(x->id), "%s", id);
+    (void)snprintf(x->aud, sizeof(x->aud), "%s", aud);
+    memcpy(x->bundle, bundle, HASH_LEN);
+    m->count[SC_WRITES]++;
+}
+
+/* The newest form of a record this node wrote before; NULL when there is none. */
+static const struct sim_write *earlier(struct sim *m, int i)
+{
+    const struct sim_write *best = NULL;
+    if (m->n_writes == 0) {
+        return NULL;
+    }
+    size_t from = (size_t)world_range(&m->w, 0, (int64_t)m->n_writes - 1);
+    for (size_t k = 0; k < m->n_writes; k++) {
+        const struct sim_write *x = &m->write[(from + k) % m->n_writes];
+        if (x->owner == i) {
+            best = x;
+            break;
+        }
+    }
+    for (size_t k = 0; best != NULL && k < m->n_writes; k++) {
+        const struct sim_write *x = &m->write[k];
+        if (x->owner == i && strcmp(x->id, best->id) == 0 &&
+            (x->r > best->r || (x->r == best->r && !x->withdrawn))) {
+            best = x;
+        }
+    }
+    return best;
+}
+
+static void write_something(struct sim *m, int i)
+{
+    char aud[LIM_AUD_BYTES + 1], id[20], old[LIM_AUD_BYTES + 1];
+    const struct sim_write *x = coin(m) ? earlier(m, i) : NULL;
+    if (x == NULL) {
+        (void)snprintf(id, sizeof(id), "v%d", ++m->next_id);
+        audience_of(m, i, aud);
+        put(m, i, id, aud, 1, false);
+        return;
+    }
+    struct sim_write was = *x;
+    (void)snprintf(id, sizeof(id), "%s", was.id);
+    (void)snprintf(old, sizeof(old), "%s", was.aud);
+    audience_of(m, i, aud);
+    if (coin(m)) {
+        put(m, i, id, old, was.r + 1, false);
+    } else if (strcmp(aud, old) != 0 && coin(m)) { /* moved: put in the new, withdrawn in the old */
+        put(m, i, id, aud, was.r + 1, false);
+        if (m->w.node[i].running) {
+            put(m, i, id, old, was.r + 1, true);
+        }
+    } else {
+        put(m, i, id, old, was.r + 1, true);
+    }
+}
+
+static void refer(struct sim *m, int i)
+{
+    static const char send[] =
+        "{\"subject_kind\":\"org\",\"reason\":\"policy\",\"title\":\"a case\"}";
+    char id[20];
+    uint8_t cek[32];
+    int to = pick(m);
+    if (to == i || !m->w.node[to].joined || !m->w.node[i].running ||
+        roster_node(sync_roster(m->w.node[i].s), m->w.node[to].id.s) == NULL) {
+        return;
+    }
+    (void)snprintf(id, sizeof(id), "t%d", ++m->next_id);
+    world_bytes(&m->w, cek, sizeof(cek));
+    if (world_referral(&m->w, i, to, id, 1, 0, "i", "send", send, cek) == 0) {
+        m->count[SC_REFERRALS]++;
+    }
+}
+
+/* ---- what breaks ---- */
+
+static void winter(struct sim *m)
+{
+    struct world *w = &m->w;
+    int i = pick(m);
+    world_stop(w, i); /* stays off: whoever starts it next does so after the months */
+    world_skip(w, world_range(w, 20, 90) * 86400000);
+    m->count[SC_WINTERS]++;
+    m->winter = false;
+}
+
+static void arm(struct sim *m, bool crash)
+{
+    static const int errs[] = {SANJI_E_IO, SANJI_E_FULL, SANJI_E_BUSY};
+    struct wnode *n = &m->w.node[pick(m)];
+    if (!n->running) {
+        return;
+    }
+    n->crash_armed = crash;
+    mem_store_fail_at(n->mem, world_range(&m->w, 1, crash ? 80 : 30),
+                      errs[world_range(&m->w, 0, 2)]);
+    m->count[crash ? SC_CRASHES : SC_STORE_ERRORS]++;
+}
+
+static void breakage(struct sim *m)
+{
+    struct world *w = &m->w;
+    int i = pick(m);
+    switch (world_range(w, 0, 8)) {
+    case 0:
+    case 1:
+        if (m->cuts) {
+            w->node[i].cut = !w->node[i].cut;
+            m->count[SC_CUTS]++;
+        }
+        break;
+    case 2:
+        if (m->stops && w->node[i].joined) {
+            if (w->node[i].running) {
+                world_stop(w, i);
+            } else {
+                world_start(w, i);
+            }
+            m->count[SC_STOPS]++;
+        }
+        break;
+    case 3:
+        if (m->crashes) {
+            world_crash(w, i);
+            m->count[SC_CRASHES]++;
+        }
+        break;
+    case 4:
+        if (m->crashes) {
+            arm(m, true);
+        }
+        break;
+    case 5:
+        if (m->store_errors) {
+            arm(m, false);
+        }
+        break;
+    case 6:
+        if (m->clocks) {
+            w->node[i].clock_off = world_range(w, -30, 30) * 31557600000 / (coin(m) ? 1 : 100000);
+            m->count[SC_CLOCKS]++;
+        }
+        break;
+    case 7:
+        if (m->joins && w->node[i].joined && i != m->bad) {
+            (void)join(m, i);
+        }
+        break;
+    default:
+        if (m->winter) {
+            winter(m);
+        }
+        break;
+    }
+}
+
+void sim_faults(struct sim *m)
+{
+    struct world *w = &m->w;
+    w->faults = m->faults;
+    for (int k = 0; k < m->actions; k++) {
+        int i = pick(m);
+        world_run(w, world_chance(w, 100) ? world_range(w, 0, 200000) : world_range(w, 0, 8000));
+        if (world_chance(w, 300)) {
+            breakage(m);
+        } else if (m->hostile && world_chance(w, 200)) {
+            hostile_act(m);
+        } else if (w->node[i].joined && i != m->bad) {
+            for (int n = m->bursts && world_chance(w, 100) ? 12 : 1; n > 0; n--) {
+                write_something(m, i);
+            }
+            if (m->referrals && world_chance(w, 150)) {
+                refer(m, i);
+            }
+        }
+        if (world_chance(w, 300)) { /* whoever crashed is started again now and then */
+            int x = pick(m);
+            if (w->node[x].joined) {
+                world_start(w, x);
+            }
+        }
+    }
+}
+
+void sim_heal(struct sim *m)
+{
+    struct world *w = &m->w;
+    struct world_faults none = {.lat_min = 5, .lat_max = 40};
+    w->faults = none;
+    w->tap = NULL;
+    for (int i = 0; i < w->n; i++) {
+        w->node[i].cut = false;
+        w->node[i].crash_armed = false;
+        mem_store_fail_at(w->node[i].mem, 0, 0);
+        if (w->node[i].joined) {
+            world_start(w, i);
+        }
+    }
+    /* The longest back-off is 15 minutes, a session lives 15 minutes, three tiers. */
+    for (int k = 0; k < 60 && (k < 2 || !world_converged(w, NULL)); k++) {
+        world_run(w, 60000);
+    }
+    m->count[SC_EVENTS] = w->events;
+}
