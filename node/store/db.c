@@ -147,11 +147,26 @@ static void config_once(void)
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
+/* SQLite gives its side files the mode of the database: so that one is made first, for this user
+ * only. */
+static int make_private(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return SANJI_E_IO;
+    }
+    close(fd);
+    return 0;
+}
+
 int db_open(struct db *db, const char *path, enum db_mode mode)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     *db = (struct db){.mode = mode};
     pthread_once(&once, config_once);
+    if (mode == DB_WRITER && make_private(path) < 0) {
+        return SANJI_E_IO;
+    }
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE;
     flags |= mode == DB_READER ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     int rc = sqlite3_open_v2(mode == DB_SCRATCH ? "" : path, &db->h, flags, NULL);

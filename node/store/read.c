@@ -106,10 +106,22 @@ static int area_end(const char *area, char out[static AREA_BYTES])
     return n < 0 || n >= AREA_BYTES ? SANJI_E_SPEC : 0;
 }
 
-static enum stmt_id list_stmt(const struct store_filter *f)
+/* Sorting all records of an owner by time is cheap while they are few; an owner of many is met
+ * often enough on the way through the time index. */
+static bool owner_is_big(struct store *s, const char *owner)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_REC_OWNER_BIG);
+    q_text(&q, owner);
+    bool big = q_row(&q);
+    return q_end(&q) == 0 && big;
+}
+
+static enum stmt_id list_stmt(struct store *s, const struct store_filter *f)
 {
     if (f->owner != NULL) {
-        return Q_REC_LIST_OWNER;
+        bool by_time = f->kind != NULL && f->area == NULL && owner_is_big(s, f->owner);
+        return by_time ? Q_REC_LIST_KIND : Q_REC_LIST_OWNER;
     }
     if (f->kind == NULL) {
         return Q_REC_LIST_ALL;
@@ -128,7 +140,7 @@ int store_record_list(struct store *s, const struct store_filter *f, store_rec_f
     if (r < 0) {
         return r;
     }
-    q_begin(&q, &s->db, list_stmt(f));
+    q_begin(&q, &s->db, list_stmt(s, f));
     q_text(&q, f->kind);
     q_text(&q, f->area);
     q_text(&q, f->owner);

@@ -132,7 +132,7 @@ int main(int argc, char **argv)
     printf("%-28s %6.1f us CPU per record\n", "search index", (cpu_us() - t0) / (2 * (double)n));
     ask(s, &(struct store_filter){.kind = "listing"}, "list, newest 50");
     ask(s, &(struct store_filter){.kind = "listing", .area = "110105012"}, "list, one area");
-    ask(s, &(struct store_filter){.owner = "naaaaaaaaaaaaa"}, "list, one owner");
+    ask(s, &(struct store_filter){.owner = "naaaaaaaaaaaaa", .kind = "listing"}, "list, one owner");
     ask(s, &(struct store_filter){.text = "望京"}, "search, two characters");
     ask(s, &(struct store_filter){.text = "会议室000123"}, "search, rare word");
     t0 = cpu_us();

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What only the database has: files, readers, migrations, query plans, lists, search, staff. */
+/* What only the database has: files, readers, migrations, query plans, lists, search. */
 #include "node/store/internal.h"
 #include "node/store/migrate.h"
-#include "node/store/staff.h"
 #include "protocol/base/err.h"
 #include "tests/support/store_suite.h"
 
@@ -13,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -205,6 +205,37 @@ static void test_lists(void **state)
     assert_string_equal(got, "a1 b3 ");
 }
 
+/* More records than one owner is sorted by: another statement, the same list. */
+static void test_big_owner(void **state)
+{
+    struct store *s = ((struct box *)*state)->s;
+    char id[16];
+    assert_int_equal(store_begin(s), 0);
+    for (int i = 0; i < 5100; i++) {
+        snprintf(id, sizeof id, "x%04d", i);
+        assert_int_equal(
+            put(s, SUITE_A, id, i, 1, OP_PUT,
+                i % 2 == 0 ? LISTING("t", "11", "published") : LISTING("t", "11", "paused")),
+            0);
+        if (i >= 5095) {
+            assert_int_equal(put(s, SUITE_B, id, i, 1, OP_PUT, LISTING("t", "12", "published")), 0);
+        }
+    }
+    assert_int_equal(store_commit(s), 0);
+    expect(s, (struct store_filter){.kind = "listing", .owner = SUITE_A, .limit = 3},
+           "x5099 x5098 x5097 ");
+    expect(s, (struct store_filter){.kind = "listing", .owner = SUITE_B, .limit = 3},
+           "x5099 x5098 x5097 ");
+    expect(s,
+           (struct store_filter){
+               .kind = "listing", .owner = SUITE_A, .state = "paused", .limit = 2, .offset = 1},
+           "x5097 x5095 ");
+    expect(s, (struct store_filter){.owner = SUITE_A, .limit = 2, .offset = 5098}, "x0001 x0000 ");
+    int64_t n = 0;
+    assert_int_equal(store_record_count(s, &(struct store_filter){.kind = "listing"}, &n), 0);
+    assert_int_equal(n, 5105);
+}
+
 static void search_all(struct store *s)
 {
     expect(s, (struct store_filter){.text = "望京"}, "a1 ");
@@ -272,6 +303,13 @@ static void test_reader(void **state)
     assert_int_equal(store_commit(b->s), 0);
     expect(r, (struct store_filter){0}, "a ");
     assert_true(put(r, SUITE_A, "b", 1, 1, OP_PUT, LISTING("x", "11", "published")) < 0);
+    /* nobody else may read any of the files */
+    static const char *const files[] = {"sanji.db", "sanji.db-wal", "keys.db", "keys.db-wal"};
+    for (size_t i = 0; i < 4; i++) {
+        struct stat st;
+        assert_int_equal(stat(in_box(b, files[i]), &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+    }
     /* a reader's transaction sees one state */
     assert_int_equal(store_begin(r), 0);
     expect(r, (struct store_filter){0}, "a ");
@@ -420,109 +458,6 @@ static void test_migrations(void **state)
     db_close(&db);
 }
 
-static int see_user(const struct staff_user *u, void *arg)
-{
-    assert_true(u->totp.n == 0 || u->totp.n == 20);
-    strcat(arg, u->login);
-    strcat(arg, u->one_time ? "! " : " ");
-    return 0;
-}
-
-static int see_session(const struct staff_session *x, void *arg)
-{
-    *(int64_t *)arg += x->seen;
-    return 0;
-}
-
-static void test_staff(void **state)
-{
-    struct store *s = ((struct box *)*state)->s;
-    uint8_t secret[20] = {1};
-    char got[200] = "";
-    int64_t n = 0;
-    struct staff_user u = {
-        .login = "li", .name = "Li", .role = "clerk", .pass = "$h", .one_time = true};
-    assert_int_equal(staff_user_add(s, &u), 0);
-    assert_int_equal(staff_user_add(s, &u), SANJI_E_EXISTS);
-    u.role = "king";
-    u.login = "x";
-    assert_int_equal(staff_user_add(s, &u), SANJI_E_SPEC);
-    u.role = "admin";
-    u.login = "an";
-    u.totp = span_of(secret, 20);
-    assert_int_equal(staff_user_set(s, &u), SANJI_E_NOT_FOUND);
-    assert_int_equal(staff_user_add(s, &u), 0);
-    u.one_time = false;
-    assert_int_equal(staff_user_set(s, &u), 0);
-    assert_int_equal(staff_user_list(s, see_user, got), 0);
-    assert_string_equal(got, "an li! ");
-    assert_int_equal(staff_user_get(s, "nobody", see_user, got), SANJI_E_NOT_FOUND);
-    assert_int_equal(staff_totp_use(s, "an", 100), 0);
-    assert_int_equal(staff_totp_use(s, "an", 100), SANJI_E_USED);
-    assert_int_equal(staff_totp_use(s, "an", 99), SANJI_E_USED);
-    assert_int_equal(staff_totp_use(s, "an", 101), 0);
-    assert_int_equal(staff_user_fails(s, "an", 3, 50), 0);
-    struct staff_session x = {.token = {1}, .login = "an", .csrf = "c", .seen = 1, .expires = 10};
-    assert_int_equal(staff_session_add(s, &x), 0);
-    assert_int_equal(staff_session_add(s, &x), SANJI_E_EXISTS);
-    x.token[0] = 2;
-    x.seen = 2;
-    x.expires = 20;
-    assert_int_equal(staff_session_add(s, &x), 0);
-    x.token[0] = 3;
-    x.login = "ghost";
-    assert_int_equal(staff_session_add(s, &x), SANJI_E_REFERENCE);
-    x.token[0] = 1;
-    assert_int_equal(staff_session_seen(s, x.token, 7, 12), 0);
-    assert_int_equal(staff_session_list(s, "an", see_session, &n), 0);
-    assert_int_equal(n, 9);
-    assert_int_equal(staff_session_expire(s, 12), 0);
-    assert_int_equal(staff_session_get(s, x.token, see_session, &n), SANJI_E_NOT_FOUND);
-    x.token[0] = 2;
-    assert_int_equal(staff_session_del_user(s, "an", x.token), 0);
-    assert_int_equal(staff_session_get(s, x.token, see_session, &n), 0);
-    assert_int_equal(staff_user_del(s, "an"), 0);
-    assert_int_equal(staff_session_get(s, x.token, see_session, &n), SANJI_E_NOT_FOUND);
-}
-
-static int see_audit(const struct staff_audit *a, void *arg)
-{
-    strcat(arg, a->target);
-    strcat(arg, " ");
-    return 0;
-}
-
-static void test_audit(void **state)
-{
-    struct store *s = ((struct box *)*state)->s;
-    char got[200] = "";
-    int64_t n = -1;
-    assert_int_equal(staff_audit_verify(s, &n), 0);
-    assert_int_equal(n, 0);
-    static const char *const targets[] = {"a", "b", "c"};
-    for (int i = 0; i < 3; i++) {
-        struct staff_audit a = {.ts = i,
-                                .who = i == 1 ? "li" : "an",
-                                .what = "put",
-                                .target = targets[i],
-                                .result = "ok",
-                                .detail = ""};
-        assert_int_equal(staff_audit_add(s, &a), 0);
-    }
-    assert_int_equal(staff_audit_list(s, NULL, 0, 0, see_audit, got), 0);
-    assert_int_equal(staff_audit_list(s, "an", 3, 9, see_audit, got), 0);
-    assert_string_equal(got, "c b a a ");
-    assert_int_equal(staff_audit_verify(s, &n), 0);
-    assert_int_equal(n, 3);
-    assert_int_equal(db_exec(&s->db, "UPDATE audit SET who='an' WHERE n=2"), 0);
-    assert_int_equal(staff_audit_verify(s, &n), SANJI_E_CORRUPT);
-    assert_int_equal(n, 2);
-    assert_int_equal(db_exec(&s->db, "UPDATE audit SET who='li' WHERE n=2"), 0);
-    assert_int_equal(staff_audit_verify(s, &n), 0);
-    assert_int_equal(db_exec(&s->db, "DELETE FROM audit WHERE n=2"), 0);
-    assert_int_equal(staff_audit_verify(s, &n), SANJI_E_CORRUPT);
-}
-
 static int see_stat(const struct store_stat *c, void *arg)
 {
     char t[80];
@@ -569,14 +504,13 @@ int main(void)
         T(test_hot_statements_do_not_scan),
         T(test_open_refusals),
         T(test_lists),
+        T(test_big_owner),
         T(test_search),
         T(test_reader),
         T(test_bundles),
         T(test_shadow_and_digest),
         T(test_backup),
         T(test_migrations),
-        T(test_staff),
-        T(test_audit),
         T(test_stats),
     };
 #undef T
