@@ -107,8 +107,8 @@ static int lane_use(struct store *s, const char *by, const char *aud)
     if (strlen(by) >= sizeof l.by || strlen(aud) >= sizeof l.aud) {
         return SANJI_E_BUG;
     }
-    strcpy(l.by, by);
-    strcpy(l.aud, aud);
+    memcpy(l.by, by, strlen(by) + 1);
+    memcpy(l.aud, aud, strlen(aud) + 1);
     s->lane = l;
     return 0;
 }
