@@ -85,7 +85,8 @@ export function Login({ enter, lang, speak }) {
   );
 }
 
-const shortest = 10;
+// As PASSWORD_MIN in node/password.h, which decides.
+const shortest = 8;
 
 function Passwords({ done, label, askOld }) {
   const [v, set] = useState({ old: "", first: "", second: "" });
