@@ -422,8 +422,8 @@ static int fill_header(struct bundle_header *hdr, const struct span *items, size
     return root_of(ref, n, a, hdr->root);
 }
 
-int bundle_write(struct bundle_header *hdr, const struct span *items, size_t n,
-                 const struct sign_key *key, struct buf *out, uint8_t ret_id[static HASH_LEN])
+int bundle_make(struct bundle_header *hdr, const struct span *items, size_t n,
+                const struct sign_key *key, struct buf *out)
 {
     uint8_t pre[SIGNED_PREFIX_LEN + LIM_HEADER_BYTES];
     uint8_t sig[SIG_LEN];
@@ -453,12 +453,23 @@ int bundle_write(struct bundle_header *hdr, const struct span *items, size_t n,
         quote(out, items[i]);
     }
     r = buf_puts(out, "]}");
-    if (r == 0) {
-        r = check_written(span_of(out->data + start, out->len - start), key, a, ret_id);
-    }
 out:
     arena_free(a);
     buf_done(&h);
+    return r < 0 ? undo(out, start, r) : 0;
+}
+
+int bundle_write(struct bundle_header *hdr, const struct span *items, size_t n,
+                 const struct sign_key *key, struct buf *out, uint8_t ret_id[static HASH_LEN])
+{
+    size_t start = out->len;
+    int r = bundle_make(hdr, items, n, key, out);
+    struct arena *a = r == 0 ? arena_new((size_t)4 * LIM_BUNDLE_BYTES) : NULL;
+    if (r == 0) {
+        r = a == NULL ? SANJI_E_NOMEM
+                      : check_written(span_of(out->data + start, out->len - start), key, a, ret_id);
+    }
+    arena_free(a);
     return r < 0 ? undo(out, start, r) : 0;
 }
 

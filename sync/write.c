@@ -74,7 +74,6 @@ static int write_one(struct sync *s, enum bundle_type type, const char *aud,
     struct bundle_header h;
     struct bundle b;
     struct sync_accept acc;
-    uint8_t id[HASH_LEN];
     struct buf line, frame;
     buf_init(&line, LIM_BUNDLE_BYTES);
     buf_init(&frame, LIM_BUNDLE_BYTES + 4096);
@@ -85,7 +84,7 @@ static int write_one(struct sync *s, enum bundle_type type, const char *aud,
         r = s->st->live(s->st->ctx, s->self.id.s, aud, &h.live);
     }
     if (r == 0) {
-        r = bundle_write(&h, items, n, s->key, &line, id);
+        r = bundle_make(&h, items, n, s->key, &line);
     }
     if (r == 0) {
         r = frame_pack(s->fc, span_of(line.data, line.len), &frame);
@@ -101,7 +100,7 @@ static int write_one(struct sync *s, enum bundle_type type, const char *aud,
         r = sync__accept_parsed(s, &b, span_of(frame.data, frame.len), &acc);
     }
     if (r == 0 && ret_id != NULL) {
-        memcpy(ret_id, id, HASH_LEN);
+        memcpy(ret_id, b.id, HASH_LEN);
     }
     buf_done(&line);
     buf_done(&frame);
