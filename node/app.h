@@ -174,6 +174,13 @@ int app_node_move(struct app *a, const char *node, const char *to, bool hist_all
 int app_node_revoke(struct app *a, const char *node, const char *kid, const char *why);
 int app_set_parent_url(struct app *a, const char *url);
 
+/* ---- staff ---- */
+/* ret_once: one-time password (password.h), shown once and never stored as such. */
+int app_user_add(struct app *a, const char *login, const char *name, const char *role,
+                 char ret_once[static 20], struct fault *f);
+int app_user_reset(struct app *a, const char *login, char ret_once[static 20]);
+int app_user_disable(struct app *a, const char *login, bool disabled);
+
 /* ---- working ---- */
 /* After events: call when the engine wished SW_CHANGED or after own writing. */
 void app_changed(struct app *a);

@@ -53,7 +53,7 @@ static int on_event(const struct store_thread_event *e, void *arg)
     return 0;
 }
 
-static int plaintext(enum ref_event ev, int64_t seen, int64_t now_ms, struct span d, struct buf *out)
+static int plaintext(enum ref_event ev, bool as_i, int64_t seen, int64_t now_ms, struct span d, struct buf *out)
 {
     char today[11];
     struct jw w;
@@ -61,6 +61,7 @@ static int plaintext(enum ref_event ev, int64_t seen, int64_t now_ms, struct spa
     jw_init(&w, out);
     jw_obj(&w, NULL);
     jw_str(&w, "k", "referral/1");
+    jw_str(&w, "who", as_i ? "i" : "r");
     jw_str(&w, "ev", ref_event_name(ev));
     jw_int(&w, "seen", seen);
     jw_str(&w, "on", today);
@@ -86,7 +87,7 @@ static int write_event(struct app *a, const struct thread *x, enum ref_event ev,
         r = app_tick_make(&t);
     }
     if (r == 0) {
-        r = plaintext(ev, seen, t.now_ms, d, &plain);
+        r = plaintext(ev, x->out, seen, t.now_ms, d, &plain);
     }
     if (r == 0) {
         r = sync_seal_item(a->sync, &t, x->id, step, &to, 1, cek, span_of(plain.data, plain.len), &item);

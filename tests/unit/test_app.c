@@ -24,6 +24,11 @@
 
 static char base[256];
 
+static struct span lit(const char *s)
+{
+    return span_of(s, strlen(s));
+}
+
 static int rm_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
     (void)st;
@@ -431,13 +436,13 @@ static void two_nodes_agree(void **state)
     state_is(city, id, RS_DELIVERED);
     assert_int_equal(app_referral_event(street, id, RE_OPEN, span_of(NULL, 0), &f), SANJI_E_STATE);
     assert_int_equal(app_referral_event(city, id, RE_OPEN, span_of(NULL, 0), &f), 0);
-    assert_int_equal(app_referral_event(city, id, RE_ACCEPT, span_of("{\"desk\":\"一窗\"}", 19), &f), 0);
-    assert_int_equal(app_referral_event(city, id, RE_OUTCOME, span_of("{\"result\":\"maybe\"}", 18), &f), SANJI_E_SPEC);
+    assert_int_equal(app_referral_event(city, id, RE_ACCEPT, lit("{\"desk\":\"一窗\"}"), &f), 0);
+    assert_int_equal(app_referral_event(city, id, RE_OUTCOME, lit("{\"result\":\"maybe\"}"), &f), SANJI_E_SPEC);
     assert_string_equal(f.member, "result");
-    assert_int_equal(app_referral_event(city, id, RE_OUTCOME, span_of("{\"result\":\"success\"}", 20), &f), 0);
+    assert_int_equal(app_referral_event(city, id, RE_OUTCOME, lit("{\"result\":\"success\"}"), &f), 0);
     settle(city, street);
     state_is(street, id, RS_COMPLETED);
-    assert_int_equal(app_referral_event(street, id, RE_CLOSE, span_of("{\"told\":true}", 13), &f), 0);
+    assert_int_equal(app_referral_event(street, id, RE_CLOSE, lit("{\"told\":true}"), &f), 0);
     settle(city, street);
     state_is(city, id, RS_CLOSED);
 

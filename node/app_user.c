@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Staff of a node: made and reset on the command line (whoever may read the data folder is the
+ * administrator), each time with a one-time password that has to be changed at the first log-in. */
+#include "node/app_internal.h"
+#include "node/password.h"
+#include "node/store/staff.h"
+#include "protocol/base/text.h"
+
+#include <string.h>
+
+static bool login_ok(const char *s)
+{
+    size_t n = strlen(s);
+    return n >= 1 && n <= 32 && strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == n;
+}
+
+static void audit(struct app *a, const char *what, const char *login, int err)
+{
+    struct staff_audit row = {.ts = app_now_ms(), .who = "cli", .what = what, .target = login,
+                              .result = err == 0 ? "ok" : err_name(err), .detail = ""};
+    (void)staff_audit_add(a->store, &row);
+}
+
+int app_user_add(struct app *a, const char *login, const char *name, const char *role, char ret_once[static 20],
+                 struct fault *f)
+{
+    char hash[PASSWORD_HASH_BYTES];
+    size_t n = strlen(name);
+    if (!login_ok(login)) {
+        return fault_set(f, SANJI_E_SPEC, "login", "[A-Za-z0-9._-]{1,32}");
+    }
+    if (!utf8_valid(name, n, NULL) || text_has_control(name, n, false) || utf8_len(name, n) > 80) {
+        return fault_set(f, SANJI_E_SPEC, "name", "0 .. 80");
+    }
+    int r = password_one_time(ret_once);
+    if (r == 0) {
+        r = password_hash(ret_once, hash);
+    }
+    if (r == 0) {
+        int64_t now = app_now_ms();
+        struct staff_user u = {.login = login, .name = name, .role = role, .pass = hash, .one_time = true,
+                               .created = now, .changed = now};
+        r = staff_user_add(a->store, &u);
+        audit(a, "user.add", login, r);
+    }
+    return r == SANJI_E_SPEC ? fault_set(f, r, "role", "admin manager clerk reviewer supervisor member") : r;
+}
+
+struct change {
+    struct app *a;
+    const char *pass; /* NULL: keep */
+    int disabled;     /* -1: keep */
+};
+
+static int on_change(const struct staff_user *u, void *arg)
+{
+    const struct change *c = arg;
+    struct staff_user x = *u;
+    if (c->pass != NULL) {
+        x.pass = c->pass;
+        x.one_time = true;
+        x.totp = span_of(NULL, 0); /* a lost telephone is a usual reason for a reset */
+        x.totp_last = 0;
+        x.fails = 0;
+        x.until = 0;
+        x.changed = app_now_ms();
+    }
+    if (c->disabled >= 0) {
+        x.disabled = c->disabled != 0;
+    }
+    return staff_user_set(c->a->store, &x);
+}
+
+static int change(struct app *a, const char *login, struct change *c, const char *what)
+{
+    int r = staff_user_get(a->store, login, on_change, c);
+    if (r >= 0) {
+        r = staff_session_del_user(a->store, login, NULL);
+    }
+    audit(a, what, login, r < 0 ? r : 0);
+    return r < 0 ? r : 0;
+}
+
+int app_user_reset(struct app *a, const char *login, char ret_once[static 20])
+{
+    char hash[PASSWORD_HASH_BYTES];
+    struct change c = {.a = a, .pass = hash, .disabled = -1};
+    int r = password_one_time(ret_once);
+    if (r == 0) {
+        r = password_hash(ret_once, hash);
+    }
+    return r == 0 ? change(a, login, &c, "user.reset") : r;
+}
+
+int app_user_disable(struct app *a, const char *login, bool disabled)
+{
+    struct change c = {.a = a, .disabled = disabled};
+    return change(a, login, &c, disabled ? "user.disable" : "user.enable");
+}

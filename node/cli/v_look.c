@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Verbs that look at everything: export-state, bundles, rebuild, verify, explain, parked, status,
+ * stats. */
+#include "node/cli/verb.h"
+
+#include "protocol/base/enc.h"
+#include "protocol/base/text.h"
+#include "protocol/jcur.h"
+#include "protocol/jwrite.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int sink(const void *p, size_t n, void *arg)
+{
+    return verb_put(arg, p, n);
+}
+
+int v_export(struct verb *v)
+{
+    const char *aud = verb_flag(v, "audience"), *kind = verb_flag(v, "kind");
+    if (aud != NULL && strcmp(aud, "fed") != 0) {
+        struct audience a;
+        if (audience_parse(aud, strlen(aud), &a) < 0) {
+            VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--audience");
+        }
+    }
+    const struct kind *k = kind != NULL ? kind_find(kind) : NULL;
+    if (kind != NULL && k == NULL) {
+        return verb_fail(v, SANJI_E_NOT_FOUND, kind);
+    }
+    int r = app_export(v->app, aud, k != NULL ? k->name : NULL, sink, v);
+    return r < 0 ? verb_fail(v, r, NULL) : EXIT_OK;
+}
+
+/* NODE[/AUDIENCE[/EPOCH]]; audiences hold no slash. */
+int v_bundles(struct verb *v)
+{
+    char by[LIM_NODE_ID + 2] = "", aud[LIM_AUD_BYTES + 1] = "";
+    const char *s = verb_flag(v, "stream");
+    int64_t ep = 0;
+    if (s != NULL) {
+        size_t n = strcspn(s, "/");
+        const char *a = s[n] == '/' ? s + n + 1 : "";
+        size_t an = strcspn(a, "/");
+        const char *e = a[an] == '/' ? a + an + 1 : NULL;
+        if (!node_id_valid(s, n) || an >= sizeof aud || (e != NULL && text_i64(e, strlen(e), 1, LIM_EPOCH, &ep) < 0)) {
+            VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--stream");
+        }
+        memcpy(by, s, n);
+        by[n] = '\0';
+        memcpy(aud, a, an);
+        aud[an] = '\0';
+    }
+    int r = app_bundles(v->app, s != NULL ? by : NULL, aud[0] != '\0' ? aud : NULL, ep, sink, v);
+    return r < 0 ? verb_fail(v, r, NULL) : EXIT_OK;
+}
+
+int v_rebuild(struct verb *v)
+{
+    int64_t n = 0;
+    bool same = false;
+    char no[32];
+    int r = app_rebuild(v->app, &n, &same);
+    if (r < 0) {
+        return verb_fail(v, r, NULL);
+    }
+    snprintf(no, sizeof no, "%lld", (long long)n);
+    if (verb_has(v, "json")) {
+        (void)verb_out(v, "{\"bundles\":%s,\"same\":%s}\n", no, same ? "true" : "false");
+        return same ? EXIT_OK : EXIT_NO;
+    }
+    if (!same) {
+        VERB_SAY(v, EXIT_NO, "rebuild.differs", "n", no);
+    }
+    VERB_TELL(v, "rebuild.same", "n", no);
+    return EXIT_OK;
+}
+
+static void on_wrong(const char *what, const char *where, int err, const char *member, void *arg)
+{
+    struct verb *v = arg;
+    struct buf b;
+    struct jw w;
+    buf_init(&b, 8192);
+    if (verb_has(v, "json")) {
+        jw_init(&w, &b);
+        jw_obj(&w, NULL);
+        jw_str(&w, "what", what);
+        jw_str(&w, "where", where);
+        jw_str(&w, "err", err_name(err));
+        jw_str(&w, "member", member != NULL ? member : "");
+        jw_end_obj(&w);
+        (void)jw_done(&w);
+        (void)verb_text(v, &b);
+    } else {
+        char key[64];
+        snprintf(key, sizeof key, "verify.%s", what);
+        text_put(&b, v->lang, key, "where", where, "member", member != NULL ? member : "", "err", text_error(v->lang, err), NULL);
+        buf_printf(&b, " [%s]", err_name(err));
+        (void)verb_say(v, &b);
+    }
+    buf_done(&b);
+}
+
+int v_verify(struct verb *v)
+{
+    struct app_verdict d;
+    char n[32], items[32], bad[32];
+    int r = app_verify(v->app, &d, on_wrong, v);
+    if (r < 0) {
+        return verb_fail(v, r, NULL);
+    }
+    snprintf(n, sizeof n, "%lld", (long long)d.bundles);
+    snprintf(items, sizeof items, "%lld", (long long)d.items);
+    snprintf(bad, sizeof bad, "%lld", (long long)d.wrong);
+    if (verb_has(v, "json")) {
+        (void)verb_out(v, "{\"bundles\":%s,\"items\":%s,\"wrong\":%s}\n", n, items, bad);
+        return d.wrong == 0 ? EXIT_OK : EXIT_NO;
+    }
+    if (d.wrong > 0) {
+        VERB_SAY(v, EXIT_NO, "verify.bad", "n", n, "wrong", bad);
+    }
+    VERB_TELL(v, "verify.good", "n", n, "items", items);
+    return EXIT_OK;
+}
+
+/* Indents one line of JSON for people; the text is ours, so this only looks at brackets and quotes. */
+static int pretty(struct verb *v, const struct buf *in)
+{
+    struct buf o;
+    int depth = 0, r = 0;
+    bool str = false;
+    buf_init(&o, in->len * 8 + 1024);
+    for (size_t i = 0; i < in->len; i++) {
+        char c = (char)in->data[i];
+        char next = i + 1 < in->len ? (char)in->data[i + 1] : '\0';
+        if (str) {
+            buf_putc(&o, c);
+            if (c == '\\') {
+                buf_putc(&o, next);
+                i++;
+            }
+            str = c != '"';
+            continue;
+        }
+        str = c == '"';
+        depth -= c == '}' || c == ']';
+        bool open = (c == '{' || c == '[') && next != '}' && next != ']';
+        bool close = (c == '}' || c == ']') && i > 0 && in->data[i - 1] != '{' && in->data[i - 1] != '[';
+        if (close) {
+            buf_printf(&o, "\n%*s", depth * 2, "");
+        }
+        buf_putc(&o, c);
+        depth += c == '{' || c == '[';
+        if (open || c == ',') {
+            buf_printf(&o, "\n%*s", depth * 2, "");
+        } else if (c == ':') {
+            buf_putc(&o, ' ');
+        }
+    }
+    r = verb_text(v, &o);
+    buf_done(&o);
+    return r;
+}
+
+static int show_json(struct verb *v, const struct buf *b)
+{
+    int r = verb_has(v, "json") ? verb_text(v, b) : pretty(v, b);
+    return r < 0 ? EXIT_NO : EXIT_OK;
+}
+
+int v_explain(struct verb *v)
+{
+    char owner[LIM_NODE_ID + 2];
+    const char *id;
+    struct buf b;
+    buf_init(&b, APP_JSON_BYTES);
+    verb_split_id(v->arg[0], owner, &id);
+    int r = app_explain(v->app, owner[0] != '\0' ? owner : NULL, id, &b);
+    int code = r < 0 ? verb_fail(v, r, v->arg[0]) : show_json(v, &b);
+    buf_done(&b);
+    return code;
+}
+
+int v_status(struct verb *v)
+{
+    struct buf b;
+    buf_init(&b, APP_JSON_BYTES);
+    int r = app_status(v->app, &b);
+    int code = r < 0 ? verb_fail(v, r, NULL) : show_json(v, &b);
+    buf_done(&b);
+    return code;
+}
+
+/* ---- parked ---- */
+
+static int on_parked(const struct store_parked *p, void *arg)
+{
+    struct verb *v = arg;
+    struct sync_stream_row st;
+    uint8_t id[HASH_LEN];
+    char id64[B64U_LEN(HASH_LEN) + 1] = {0};
+    const struct sync_store *port = store_port(v->app->store);
+    struct buf b;
+    struct jw w;
+    if ((p->discarded && !verb_has(v, "all")) || store_stream_get(v->app->store, p->no, &st) < 0 ||
+        port->bundle_id(port->ctx, p->no, p->seq, id) < 0) {
+        return 0;
+    }
+    b64u_put(id, HASH_LEN, id64);
+    if (!verb_has(v, "json")) {
+        return verb_out(v, "%s\t%d\t%s/%s/%lld\t%s\t%s\t%s\n", id64, p->idx, st.key.by.s, st.key.aud,
+                        (long long)p->seq, err_name(p->reason), p->member, p->discarded ? "discarded" : "");
+    }
+    buf_init(&b, 8192);
+    jw_init(&w, &b);
+    jw_obj(&w, NULL);
+    jw_str(&w, "bundle", id64);
+    jw_int(&w, "index", p->idx);
+    jw_str(&w, "by", st.key.by.s);
+    jw_str(&w, "aud", st.key.aud);
+    jw_int(&w, "seq", p->seq);
+    jw_str(&w, "reason", err_name(p->reason));
+    jw_str(&w, "member", p->member);
+    jw_bool(&w, "discarded", p->discarded);
+    jw_end_obj(&w);
+    int r = jw_done(&w);
+    r = r == 0 ? verb_text(v, &b) : r;
+    buf_done(&b);
+    return r;
+}
+
+int v_parked_list(struct verb *v)
+{
+    int r = store_parked_list(v->app->store, on_parked, v);
+    return r < 0 ? verb_fail(v, r, NULL) : EXIT_OK;
+}
+
+int v_parked_retry(struct verb *v)
+{
+    int64_t tried = 0, left = 0;
+    char a[32], b[32];
+    int r = app_parked_retry(v->app, &tried, &left);
+    if (r < 0) {
+        return verb_fail(v, r, NULL);
+    }
+    snprintf(a, sizeof a, "%lld", (long long)tried);
+    snprintf(b, sizeof b, "%lld", (long long)left);
+    if (verb_has(v, "json")) {
+        (void)verb_out(v, "{\"bundles\":%s,\"left\":%s}\n", a, b);
+    } else {
+        VERB_TELL(v, "parked.retried", "n", a, "left", b);
+    }
+    return EXIT_OK;
+}
+
+struct finding {
+    struct verb *v;
+    int64_t idx, no, seq;
+    uint8_t id[HASH_LEN];
+};
+
+static int on_find(const struct store_parked *p, void *arg)
+{
+    struct finding *f = arg;
+    uint8_t id[HASH_LEN];
+    const struct sync_store *port = store_port(f->v->app->store);
+    if (p->idx == f->idx && port->bundle_id(port->ctx, p->no, p->seq, id) == 0 && memcmp(id, f->id, HASH_LEN) == 0) {
+        f->no = p->no;
+        f->seq = p->seq;
+        return 1;
+    }
+    return 0;
+}
+
+int v_parked_discard(struct verb *v)
+{
+    struct finding f = {.v = v};
+    if (b64u_get(v->arg[0], strlen(v->arg[0]), f.id, HASH_LEN) < 0 ||
+        text_i64(v->arg[1], strlen(v->arg[1]), 0, LIM_ITEMS, &f.idx) < 0) {
+        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", v->def->args);
+    }
+    int r = store_parked_list(v->app->store, on_find, &f);
+    if (r >= 0) {
+        r = f.no == 0 ? SANJI_E_NOT_FOUND : store_parked_discard(v->app->store, f.no, f.seq, (int)f.idx);
+    }
+    return r < 0 ? verb_fail(v, r, v->arg[0]) : EXIT_OK;
+}
+
+/* ---- stats ---- */
+
+static void stats_rows(struct verb *v, struct span rep, const char *member)
+{
+    struct jcur c;
+    struct span list, e, node, ind, val, name;
+    if (!jcur_get(rep, member, &list) || !jcur_array(&c, list)) {
+        return;
+    }
+    bool total = strcmp(member, "total") == 0;
+    while (jcur_element(&c, &e)) {
+        struct buf b;
+        buf_init(&b, 4096);
+        bool ok = jcur_get(e, "ind", &ind) && jcur_plain(ind, &ind) && jcur_get(e, "v", &val);
+        if (ok && !total && jcur_get(e, "node", &node) && jcur_plain(node, &node) && jcur_get(e, "name", &name)) {
+            (void)jcur_text(name, &b);
+            (void)verb_out(v, "%.*s\t%s\t", (int)node.n, (const char *)node.p, buf_str(&b));
+        } else if (ok) {
+            (void)verb_out(v, "%s\t\t", text_get(v->lang, "stats.total"));
+        }
+        if (ok) {
+            (void)verb_out(v, "%.*s\t%.*s\n", (int)ind.n, (const char *)ind.p, (int)val.n, (const char *)val.p);
+        }
+        buf_done(&b);
+    }
+}
+
+static size_t stats_problems(struct verb *v, struct span rep, const char *member, const char *key)
+{
+    struct jcur c;
+    struct span list, e;
+    size_t n = 0;
+    if (!jcur_get(rep, member, &list) || !jcur_array(&c, list)) {
+        return 0;
+    }
+    for (; jcur_element(&c, &e); n++) {
+        struct buf b;
+        buf_init(&b, 8192);
+        buf_put(&b, e.p, e.n);
+        struct buf s;
+        buf_init(&s, 16384);
+        text_put(&s, v->lang, key, "what", buf_str(&b), NULL);
+        (void)verb_text(v, &s);
+        buf_done(&s);
+        buf_done(&b);
+    }
+    return n;
+}
+
+int v_stats(struct verb *v)
+{
+    struct buf b;
+    bool wrong = false, recount = verb_has(v, "recount");
+    struct span rec;
+    buf_init(&b, 256 << 20);
+    /* Own cells first: what was written a moment ago belongs into the report. */
+    int r = app_stats_publish(v->app, NULL);
+    r = r == SANJI_E_FULL ? 0 : r;
+    if (r == 0) {
+        r = verb_has(v, "csv") ? app_stats_csv(v->app, verb_flag(v, "period"), &b)
+                               : app_stats_report(v->app, verb_flag(v, "period"), recount, &b, &wrong);
+    }
+    if (r == SANJI_E_SPEC) {
+        buf_done(&b);
+        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--period");
+    }
+    if (r < 0) {
+        buf_done(&b);
+        return verb_fail(v, r, NULL);
+    }
+    struct span rep = span_of(b.data, b.len);
+    if (verb_has(v, "csv")) {
+        (void)verb_put(v, b.data, b.len);
+    } else if (verb_has(v, "json")) {
+        (void)verb_text(v, &b);
+    } else {
+        stats_rows(v, rep, "cells");
+        stats_rows(v, rep, "total");
+        (void)stats_problems(v, rep, "mismatch", "stats.mismatch");
+        if (jcur_get(rep, "recount", &rec)) {
+            (void)stats_problems(v, rec, "wrong", "stats.wrong");
+        }
+    }
+    buf_done(&b);
+    return wrong ? EXIT_NO : EXIT_OK;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tree: node list, show, move, rotate-key, revoke; set-parent-url. */
+#include "node/cli/verb.h"
+
+#include "protocol/jwrite.h"
+#include "sync/enrol.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const states[] = {"active", "cut", "closed"};
+
+/* Indented by depth, so that the tree can be seen. */
+static int depth_of(const struct roster *ro, const struct roster_node *n)
+{
+    int d = 0;
+    while (!node_id_none(&n->up) && d < LIM_TREE_DEPTH) {
+        n = roster_node(ro, n->up.s);
+        if (n == NULL) {
+            break;
+        }
+        d++;
+    }
+    return d;
+}
+
+static void list_below(struct verb *v, const char *up, int depth)
+{
+    const struct roster *ro = app_roster(v->app);
+    for (size_t i = 0; depth <= LIM_TREE_DEPTH && i < roster_count(ro); i++) {
+        const struct roster_node *n = roster_at(ro, i);
+        if (strcmp(n->up.s, up) != 0) {
+            continue;
+        }
+        (void)verb_out(v, "%*s%s\t%s\t%s\t%s\t%s\n", depth_of(ro, n) * 2, "", n->id.s, app_tier_name(n->lv), n->area,
+                       states[n->state], n->name);
+        list_below(v, n->id.s, depth + 1);
+    }
+}
+
+static int on_enrol(const struct enrol_row *r, void *arg)
+{
+    struct verb *v = arg;
+    if (r->done) {
+        return 0;
+    }
+    if (verb_has(v, "json")) {
+        struct buf b;
+        struct jw w;
+        buf_init(&b, 4096);
+        jw_init(&w, &b);
+        jw_obj(&w, NULL);
+        jw_str(&w, "invited", r->node.s);
+        jw_str(&w, "name", r->name);
+        jw_str(&w, "area", r->area);
+        jw_int(&w, "lv", r->lv);
+        jw_int(&w, "exp", r->exp);
+        jw_bool(&w, "requested", r->requested);
+        jw_bool(&w, "approved", r->approved);
+        jw_str(&w, "digits", r->digits);
+        jw_end_obj(&w);
+        (void)jw_done(&w);
+        (void)verb_text(v, &b);
+        buf_done(&b);
+        return 0;
+    }
+    VERB_TELL(v, r->requested && !r->approved ? "node.waiting" : "node.invited", "node", r->node.s, "name", r->name,
+              "digits", r->digits);
+    return 0;
+}
+
+int v_node_list(struct verb *v)
+{
+    const struct roster *ro = app_roster(v->app);
+    if (!verb_has(v, "json")) {
+        list_below(v, "", 0);
+    }
+    for (size_t i = 0; verb_has(v, "json") && i < roster_count(ro); i++) {
+        struct buf b;
+        buf_init(&b, 65536);
+        int r = app_node_json(v->app, roster_at(ro, i), &b);
+        if (r == 0) {
+            (void)verb_text(v, &b);
+        }
+        buf_done(&b);
+    }
+    int r = enrol_each(v->app->sync, on_enrol, v);
+    return r < 0 ? verb_fail(v, r, NULL) : EXIT_OK;
+}
+
+int v_node_show(struct verb *v)
+{
+    const struct roster_node *n = roster_node(app_roster(v->app), v->arg[0]);
+    struct buf b;
+    if (n == NULL) {
+        return verb_fail(v, SANJI_E_NOT_FOUND, v->arg[0]);
+    }
+    buf_init(&b, 65536);
+    int r = app_node_json(v->app, n, &b);
+    if (r == 0) {
+        (void)verb_text(v, &b);
+    }
+    buf_done(&b);
+    return r < 0 ? verb_fail(v, r, v->arg[0]) : EXIT_OK;
+}
+
+int v_node_move(struct verb *v)
+{
+    const char *hist = verb_flag(v, "history");
+    if (hist != NULL && strcmp(hist, "all") != 0 && strcmp(hist, "now") != 0) {
+        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--history");
+    }
+    int r = app_node_move(v->app, v->arg[0], verb_flag(v, "to"), hist == NULL || strcmp(hist, "all") == 0);
+    if (r < 0) {
+        return verb_fail(v, r, v->arg[0]);
+    }
+    VERB_TELL(v, "node.moved", "node", v->arg[0], "to", verb_flag(v, "to"));
+    return EXIT_OK;
+}
+
+int v_node_revoke(struct verb *v)
+{
+    static const char *const whys[] = {"lost", "stolen", "left", "fork", "other"};
+    const char *why = verb_flag(v, "why") != NULL ? verb_flag(v, "why") : "other";
+    bool ok = false;
+    for (size_t i = 0; i < sizeof whys / sizeof whys[0]; i++) {
+        ok = ok || strcmp(whys[i], why) == 0;
+    }
+    if (!ok) {
+        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--why");
+    }
+    int r = app_node_revoke(v->app, v->arg[0], verb_flag(v, "kid"), why);
+    if (r < 0) {
+        return verb_fail(v, r, v->arg[0]);
+    }
+    VERB_TELL(v, "node.revoked", "node", v->arg[0]);
+    return EXIT_OK;
+}
+
+int v_set_parent_url(struct verb *v)
+{
+    int r = app_set_parent_url(v->app, v->arg[0]);
+    if (r == SANJI_E_SPEC) {
+        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "URL");
+    }
+    if (r < 0) {
+        return verb_fail(v, r, v->arg[0]);
+    }
+    VERB_TELL(v, "parent_url.done", "url", v->arg[0]);
+    return EXIT_OK;
+}
+
+/* A rotation needs the parent's signature beside both keys, and an end of writing with the old key
+ * until it has come. That exchange is not built; saying so is better than a key that signs nothing. */
+int v_node_rotate(struct verb *v)
+{
+    VERB_SAY(v, EXIT_NO, "rotate.unsupported", "node", app_id(v->app));
+    return EXIT_NO;
+}

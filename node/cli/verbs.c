@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of verbs: names, arguments and flags in one place. Help, parsing and the daemon's socket
+ * read it; sentences lie in node/text under verb.NAME and flag.NAME. */
+#include "node/cli/verb.h"
+
+#include <string.h>
+
+/* clang-format off */
+#define B(name)         {name, NULL, FLAG_BOOL}
+#define V(name, value)  {name, value, FLAG_VALUE}
+#define M(name, value)  {name, value, FLAG_MUST}
+#define DATA            M("data", "DIR")
+#define JSON            B("json")
+
+const struct verb_def verb_defs[] = {
+    {"init", "", 0, 0, VERB_LOCAL, 0, v_init, NULL,
+     {DATA, M("name", "NAME"), M("tier", "city|district|street"), M("area", "CODE"), V("root-key", "FILE"),
+      V("staff", "ADDR:PORT"), V("sync", "ADDR:PORT"), V("url", "URL"), JSON}},
+    {"invite", "", 0, 0, VERB_NODE, 0, v_invite, NULL,
+     {DATA, M("name", "NAME"), M("tier", "district|street"), M("area", "CODE"), V("ttl", "7d"), B("auto-approve"),
+      B("qr"), JSON}},
+    {"join", "INVITE", 1, VERB_ARGS - 1, VERB_LOCAL, 0, v_join, NULL,
+     {DATA, V("staff", "ADDR:PORT"), V("sync", "ADDR:PORT"), V("url", "URL"), B("no-wait"), V("wait", "10m"), JSON}},
+    {"approve", "NODE", 1, 1, VERB_NODE, 0, v_approve, NULL, {DATA, JSON}},
+    {"node list", "", 0, 0, VERB_NODE, VERB_READS, v_node_list, NULL, {DATA, JSON}},
+    {"node show", "NODE", 1, 1, VERB_NODE, VERB_READS, v_node_show, NULL, {DATA, JSON}},
+    {"node move", "NODE", 1, 1, VERB_NODE, 0, v_node_move, NULL, {DATA, M("to", "NODE"), V("history", "all|now")}},
+    {"node rotate-key", "", 0, 0, VERB_NODE, 0, v_node_rotate, NULL, {DATA}},
+    {"node revoke", "NODE", 1, 1, VERB_NODE, 0, v_node_revoke, NULL,
+     {DATA, V("why", "lost|stolen|left|fork|other"), V("kid", "KEY")}},
+    {"serve", "", 0, 0, VERB_SERVE, 0, v_serve, NULL, {DATA}},
+    {"status", "", 0, 0, VERB_NODE, VERB_READS, v_status, NULL, {DATA, JSON}},
+    {"doctor", "", 0, 0, VERB_LOCAL, VERB_READS, v_doctor, NULL, {DATA, JSON}},
+    {"sync", "", 0, 0, VERB_NODE, 0, v_sync, NULL, {DATA, V("wait", "2m"), JSON}},
+    {"put", "KIND [FILE|-]", 1, 2, VERB_NODE, VERB_INPUT, v_put, v_put_input,
+     {DATA, B("stream"), V("audience", "fed|sub|up"), B("dry-run"), B("checked"), JSON}},
+    {"get", "[OWNER/]ID", 1, 1, VERB_NODE, VERB_READS, v_get, NULL, {DATA, JSON}},
+    {"list", "KIND", 1, 1, VERB_NODE, VERB_READS, v_list, NULL,
+     {DATA, V("owner", "NODE"), V("area", "CODE"), V("state", "STATE"), V("search", "TEXT"), V("limit", "N"), JSON}},
+    {"withdraw", "ID...", 1, VERB_ARGS - 1, VERB_NODE, 0, v_withdraw, NULL, {DATA, JSON}},
+    {"referral send", "[FILE|-]", 0, 1, VERB_NODE, VERB_INPUT, v_ref_event, v_put_input,
+     {DATA, M("to", "NODE"), V("d", "OBJECT"), JSON}},
+    {"referral open", "ID", 1, 1, VERB_NODE, 0, v_ref_event, NULL, {DATA, V("d", "OBJECT"), JSON}},
+    {"referral ask-info", "ID", 1, 1, VERB_NODE, 0, v_ref_event, NULL, {DATA, V("d", "OBJECT"), JSON}},
+    {"referral give-info", "ID", 1, 1, VERB_NODE, 0, v_ref_event, NULL, {DATA, V("d", "OBJECT"), JSON}},
+    {"referral accept", "ID", 1, 1, VERB_NODE, 0, v_ref_event, NULL, {DATA, V("d", "OBJECT"), JSON}},
+    {"referral decline", "ID", 1, 1, VERB_NODE, 0, v_ref_event, NULL, {DATA, V("d", "OBJECT"), JSON}},
+    {"referral schedule", "ID", 1, 1, VERB_NODE, 0, v_ref_event, NULL, {DATA, V("d", "OBJECT"), JSON}},
+    {"referral reschedule", "ID", 1, 1, VERB_NODE, 0, v_ref_event, NULL, {DATA, V("d", "OBJECT"), JSON}},
+    {"referral no-show", "ID", 1, 1, VERB_NODE, 0, v_ref_event, NULL, {DATA, V("d", "OBJECT"), JSON}},
+    {"referral appt-cancel", "ID", 1, 1, VERB_NODE, 0, v_ref_event, NULL, {DATA, V("d", "OBJECT"), JSON}},
+    {"referral serve", "ID", 1, 1, VERB_NODE, 0, v_ref_event, NULL, {DATA, V("d", "OBJECT"), JSON}},
+    {"referral outcome", "ID", 1, 1, VERB_NODE, 0, v_ref_event, NULL, {DATA, V("d", "OBJECT"), JSON}},
+    {"referral cancel", "ID", 1, 1, VERB_NODE, 0, v_ref_event, NULL, {DATA, V("d", "OBJECT"), JSON}},
+    {"referral confirm-cancel", "ID", 1, 1, VERB_NODE, 0, v_ref_event, NULL, {DATA, V("d", "OBJECT"), JSON}},
+    {"referral close", "ID", 1, 1, VERB_NODE, 0, v_ref_event, NULL, {DATA, V("d", "OBJECT"), JSON}},
+    {"referral void", "ID", 1, 1, VERB_NODE, 0, v_ref_event, NULL, {DATA, V("d", "OBJECT"), JSON}},
+    {"referral list", "", 0, 0, VERB_NODE, VERB_READS, v_ref_list, NULL, {DATA, V("limit", "N"), JSON}},
+    {"referral show", "ID", 1, 1, VERB_NODE, VERB_READS, v_ref_show, NULL, {DATA, JSON}},
+    {"export-state", "", 0, 0, VERB_NODE, VERB_READS, v_export, NULL, {DATA, V("audience", "fed"), V("kind", "KIND")}},
+    {"bundles", "", 0, 0, VERB_NODE, VERB_READS, v_bundles, NULL, {DATA, V("stream", "NODE[/AUDIENCE[/EPOCH]]")}},
+    {"rebuild", "", 0, 0, VERB_NODE, 0, v_rebuild, NULL, {DATA, JSON}},
+    {"verify", "", 0, 0, VERB_NODE, VERB_READS, v_verify, NULL, {DATA, JSON}},
+    {"explain", "[OWNER/]ID", 1, 1, VERB_NODE, VERB_READS, v_explain, NULL, {DATA, JSON}},
+    {"parked list", "", 0, 0, VERB_NODE, VERB_READS, v_parked_list, NULL, {DATA, B("all"), JSON}},
+    {"parked retry", "", 0, 0, VERB_NODE, 0, v_parked_retry, NULL, {DATA, JSON}},
+    {"parked discard", "BUNDLE INDEX", 2, 2, VERB_NODE, 0, v_parked_discard, NULL, {DATA, JSON}},
+    {"stats", "", 0, 0, VERB_NODE, VERB_READS, v_stats, NULL, {DATA, M("period", "P"), B("csv"), B("recount"), JSON}},
+    {"user add", "LOGIN", 1, 1, VERB_NODE, 0, v_user_add, NULL,
+     {DATA, V("name", "NAME"), V("role", "admin|manager|clerk|reviewer|supervisor|member"), JSON}},
+    {"user reset", "LOGIN", 1, 1, VERB_NODE, 0, v_user_reset, NULL, {DATA, JSON}},
+    {"user disable", "LOGIN", 1, 1, VERB_NODE, 0, v_user_disable, NULL, {DATA, B("undo"), JSON}},
+    {"user list", "", 0, 0, VERB_NODE, VERB_READS, v_user_list, NULL, {DATA, JSON}},
+    {"set-parent-url", "URL", 1, 1, VERB_NODE, 0, v_set_parent_url, NULL, {DATA}},
+    {"kinds", "[KIND]", 0, 1, VERB_LOCAL, VERB_READS, v_kinds, NULL, {JSON}},
+    {"config", "[FILE]", 0, 1, VERB_LOCAL, VERB_READS, v_config, NULL, {V("data", "DIR")}},
+};
+/* clang-format on */
+const size_t verb_defs_n = sizeof verb_defs / sizeof verb_defs[0];
+
+const struct verb_def *verb_find(const char *a, const char *b, int *ret_words)
+{
+    size_t an = strlen(a);
+    for (size_t i = 0; i < verb_defs_n; i++) {
+        const char *name = verb_defs[i].name;
+        const char *space = strchr(name, ' ');
+        if (space == NULL ? strcmp(name, a) == 0
+                          : b != NULL && (size_t)(space - name) == an && memcmp(name, a, an) == 0 &&
+                                strcmp(space + 1, b) == 0) {
+            *ret_words = space == NULL ? 1 : 2;
+            return &verb_defs[i];
+        }
+    }
+    return NULL;
+}
