@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small lists the pages read once: kinds, nodes, areas. And what every handler needs. */
+#include "node/api/route.h"
+#include "node/data/area.h"
+#include "protocol/jcur.h"
+#include "protocol/kinds/referral.h"
+
+#include <string.h>
+
+int api_query(const struct api_call *c, const char *name, char *out, size_t max)
+{
+    int r = http_query_get(c->rq->query, name, out, max);
+    if (r == SANJI_E_NOT_FOUND) {
+        out[0] = '\0';
+        return 0;
+    }
+    return r;
+}
+
+const char *api_node_name(const struct api_call *c, const char *id)
+{
+    const struct roster_node *n = roster_node(app_roster(c->app), id);
+    return n == NULL ? "" : n->name;
+}
+
+void api_put_area(struct api_call *c, const char *area)
+{
+    struct buf b;
+    buf_init(&b, 1024);
+    jw_str(&c->w, "area", area);
+    bool named = area[0] != '\0' && area_full_name(area, &b) == 0;
+    jw_str(&c->w, "area_name", named ? buf_str(&b) : "");
+    buf_done(&b);
+}
+
+/* The "fields" of a kind's description, as a member. */
+static int put_fields(struct api_call *c, const char *name, const struct kind *k)
+{
+    struct buf b;
+    struct span fields;
+    buf_init(&b, 1 << 20);
+    int r = kind_describe(k, &b);
+    if (r == 0 && jcur_get(span_of(b.data, b.len), "fields", &fields)) {
+        jw_raw(&c->w, name, fields.p, fields.n);
+    }
+    buf_done(&b);
+    return r;
+}
+
+static void put_edges(struct api_call *c)
+{
+    jw_arr(&c->w, "edges");
+    for (size_t i = 0; i < ref_edges_n; i++) {
+        jw_obj(&c->w, NULL);
+        jw_str(&c->w, "from", ref_state_name(ref_edges[i].from));
+        jw_str(&c->w, "ev", ref_event_name(ref_edges[i].ev));
+        jw_str(&c->w, "who", ref_edges[i].who == REF_I ? "I" : "R");
+        jw_str(&c->w, "to", ref_state_name(ref_edges[i].to));
+        jw_end_obj(&c->w);
+    }
+    jw_end_arr(&c->w);
+}
+
+int h_kinds(struct api_call *c)
+{
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    int r = kind_describe(NULL, &b);
+    jw_obj(&c->w, NULL);
+    if (r == 0) {
+        jw_raw(&c->w, "kinds", b.data, b.len);
+    }
+    buf_done(&b);
+    jw_obj(&c->w, "referral");
+    put_edges(c);
+    jw_obj(&c->w, "events");
+    for (int e = 0; r == 0 && e < RE_COUNT; e++) {
+        if (referral_content[e].name != NULL) {
+            r = put_fields(c, ref_event_name((enum ref_event)e), &referral_content[e]);
+        }
+    }
+    if (r == 0) {
+        r = put_fields(c, "consent", &kind_consent);
+    }
+    jw_end_obj(&c->w);
+    jw_end_obj(&c->w);
+    jw_end_obj(&c->w);
+    return r;
+}
+
+int h_nodes(struct api_call *c)
+{
+    static const char *const states[] = {
+        [NODE_ACTIVE] = "active", [NODE_CUT] = "cut", [NODE_CLOSED] = "closed"};
+    const struct roster *ro = app_roster(c->app);
+    jw_obj(&c->w, NULL);
+    jw_arr(&c->w, "nodes");
+    for (size_t i = 0; i < roster_count(ro); i++) {
+        const struct roster_node *n = roster_at(ro, i);
+        jw_obj(&c->w, NULL);
+        jw_str(&c->w, "id", n->id.s);
+        jw_str(&c->w, "name", n->name);
+        jw_int(&c->w, "lv", n->lv);
+        jw_str(&c->w, "tier", app_tier_name(n->lv));
+        api_put_area(c, n->area);
+        jw_str(&c->w, "up", n->up.s);
+        jw_str(&c->w, "state", states[n->state]);
+        jw_str(&c->w, "url", n->url);
+        jw_end_obj(&c->w);
+    }
+    jw_end_arr(&c->w);
+    jw_end_obj(&c->w);
+    return 0;
+}
+
+static bool on_area(const char *code, const char *name, void *arg)
+{
+    struct api_call *c = arg;
+    jw_obj(&c->w, NULL);
+    jw_str(&c->w, "code", code);
+    jw_str(&c->w, "name", name);
+    jw_end_obj(&c->w);
+    return true;
+}
+
+int h_areas(struct api_call *c)
+{
+    char parent[16];
+    int r = api_query(c, "parent", parent, sizeof parent);
+    if (r < 0 || (parent[0] != '\0' && !app_area_ok(parent))) {
+        return fault_set(&c->f, SANJI_E_SPEC, "parent", "2 .. 12 digits");
+    }
+    jw_obj(&c->w, NULL);
+    jw_arr(&c->w, "areas");
+    (void)area_children(parent, on_area, c);
+    jw_end_arr(&c->w);
+    jw_end_obj(&c->w);
+    return 0;
+}
+
+/* The exchange itself begins after this answer. Nobody to ask at the top: said, not refused. */
+int h_sync(struct api_call *c)
+{
+    c->api->sync_wanted = true;
+    jw_obj(&c->w, NULL);
+    jw_bool(&c->w, "ok", true);
+    jw_end_obj(&c->w);
+    return 0;
+}

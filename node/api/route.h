@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_NODE_API_ROUTE_H
+#define SANJI_NODE_API_ROUTE_H
+
+#include "node/api/api.h"
+#include "node/store/staff.h"
+#include "node/text.h"
+#include "protocol/jspec.h"
+#include "protocol/jwrite.h"
+
+/* Shared by node/api/ and its test only.
+ *
+ * One line of api_routes[] per endpoint says who may call it, how large and of what form its body
+ * is, and whose transaction it runs in; dispatch.c does all of that in one order, so that handlers
+ * hold only the business. */
+
+/* What a role may do. A route names the right it needs; ANYONE needs no log-in, SELF only that. */
+enum api_who {
+    WHO_ANYONE,
+    WHO_LOCAL, /* no log-in, but only from this machine; anybody else sees 404 */
+    WHO_SELF,  /* logged in; also while the one-time password still has to be changed */
+    WHO_READ,  /* records, nodes, figures */
+    WHO_CASES, /* reads referrals: these hold personal data */
+    WHO_WRITE, /* writes records, referral steps, asks for an exchange */
+    WHO_COUNT
+};
+enum api_tx {
+    TX_NONE,  /* reads */
+    TX_APP,   /* the app function called has its own transaction */
+    TX_STAFF, /* staff tables: the dispatcher begins and commits around the handler */
+};
+
+enum { API_PARAMS = 3, API_PARAM_BYTES = 128, API_TOKEN_LEN = 32, API_LOGIN_SLOTS = 512 };
+
+/* A request as far as this directory looks at it: from http_request, or made by a test. NULL:
+ * header absent. */
+struct api_request {
+    const char *method, *path, *query;
+    const char *host, *origin, *fetch_site, *cookie, *csrf, *content_type, *accept_language;
+    const char *peer;
+    bool is_tls;
+    struct span body;
+};
+
+struct api_call;
+typedef int api_handler(struct api_call *c);
+
+struct api_route {
+    const char *method;
+    const char *path; /* ":" stands for one segment, given to the handler decoded */
+    enum api_who who;
+    enum api_tx tx;
+    int64_t body_max;         /* 0: takes no body */
+    const struct jspec *spec; /* form of the body; NULL: none */
+    size_t spec_size;
+    bool any_host; /* answered whatever the Host header says */
+    api_handler *fn;
+};
+extern const struct api_route api_routes[];
+extern const size_t api_routes_n;
+
+/* Forms of bodies (bodies.c is this table's other half in routes.c). */
+struct body_login {
+    const char *login, *password;
+};
+struct body_password {
+    const char *old, *new;
+};
+struct body_record {
+    const char *id, *audience;
+    int64_t seen_r;
+    struct span d;
+};
+struct body_seen {
+    int64_t seen_r;
+};
+struct body_send {
+    const char *to;
+    struct span d;
+};
+struct body_event {
+    struct span d;
+};
+struct body_none {
+    bool unused;
+};
+union api_body {
+    struct body_login login;
+    struct body_password password;
+    struct body_record record;
+    struct body_seen seen;
+    struct body_send send;
+    struct body_event event;
+    struct body_none none;
+};
+
+struct api_person { /* who is logged in; login empty: nobody */
+    char login[STAFF_LOGIN_BYTES + 1];
+    char name[324];
+    char role[16];
+    bool one_time;
+    char csrf[48];
+    uint8_t token[HASH_LEN];
+    int64_t created, seen, expires;
+};
+
+struct api_call {
+    struct api *api;
+    struct app *app;
+    const struct api_request *rq;
+    const struct api_route *route;
+    struct api_reply *rep;
+    enum text_lang lang;
+    char param[API_PARAMS][API_PARAM_BYTES];
+    struct api_person me;
+    union api_body in;
+    struct arena *arena;
+    struct jw w; /* the reply's JSON */
+    struct fault f;
+    const char *code; /* an error code of this interface alone, beside the negative error */
+    int64_t now, mono;
+    char target[LIM_ID_BYTES + 1]; /* for the audit row: an id, never a name */
+    bool raw;                      /* the handler wrote no JSON */
+};
+
+/* One address' attempts to log in within the minute, and one (address, login)'s failures. */
+struct login_slot {
+    uint64_t key;
+    int64_t at;    /* beginning of the minute; last failure */
+    int64_t until; /* not before */
+    int n;
+};
+
+struct api {
+    struct app *app;
+    int64_t started_mono, sweep_mono;
+    bool sync_wanted;
+    struct api_alarm alarm[API_ALARMS]; /* ring */
+    size_t alarm_n;
+    uint8_t salt[16];
+    struct login_slot by_peer[API_LOGIN_SLOTS], by_login[API_LOGIN_SLOTS];
+    /* metrics */
+    uint64_t *requests; /* route by status class 1..5, see metrics.c */
+    uint64_t bugs, refused_host, refused_origin, refused_login;
+    struct store_totals totals;
+    int64_t totals_mono, totals_cost;
+};
+
+/* dispatch.c */
+void api_dispatch(struct api *a, const struct api_request *rq, struct api_reply *rep);
+/* Finds the route; NULL with *ret_status 404, or 405 with the methods there are in allow. */
+const struct api_route *api_route_find(const char *method, const char *path,
+                                       char param[API_PARAMS][API_PARAM_BYTES], int *ret_status,
+                                       char allow[static 32]);
+bool api_role_may(const char *role, enum api_who who);
+void api_header(struct api_reply *rep, const char *name, const char *value);
+/* Headers every answer of this listener carries. */
+size_t api_security_headers(bool is_tls, struct http_header *h, size_t max);
+
+/* guard.c */
+bool api_host_ok(const struct config *cfg, const char *host);
+/* Is this request to a writing route from our own pages, or from no browser at all? */
+bool api_origin_ok(const struct api_request *rq);
+bool api_peer_is_local(const char *peer);
+/* ms to wait before another attempt may be made; 0: go on. Counts the attempt. */
+int64_t api_login_gate(struct api *a, const char *peer, const char *login, int64_t mono);
+void api_login_result(struct api *a, const char *peer, const char *login, int64_t mono, bool ok);
+
+/* Begins an error object in the reply; the caller adds members and closes it. */
+void api_error_begin(struct api_call *c, int err);
+/* records.c: member "explain" */
+int api_put_explain(struct api_call *c, const char *owner, const char *id);
+
+/* session.c */
+/* Fills c->me; leaves it empty when nobody is logged in. */
+int api_session_load(struct api_call *c);
+int api_session_touch(struct api_call *c);
+
+/* metrics.c */
+void api_count(struct api *a, const struct api_route *route, int status);
+
+/* shared by handlers */
+int api_query(const struct api_call *c, const char *name, char *out, size_t max); /* absent: "" */
+const char *api_node_name(const struct api_call *c, const char *id);
+/* area and area_name */
+void api_put_area(struct api_call *c, const char *area);
+
+api_handler h_me, h_login, h_logout, h_password, h_status, h_kinds, h_records, h_record,
+    h_record_put, h_record_withdraw, h_referrals, h_referral, h_referral_send, h_referral_event,
+    h_nodes, h_stats, h_stats_cell, h_areas, h_sync, h_health, h_metrics;
+
+#endif

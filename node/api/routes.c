@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every endpoint of the staff listener, once. tests/unit/test_api.c walks this table: a writing
+ * route without a role, a limit or a form does not pass. */
+#include "node/api/route.h"
+
+enum {
+    BODY_SMALL = 4096,
+    /* A record of 64 KiB in which every character is escaped. */
+    BODY_RECORD = 6 * LIM_ITEM_BYTES + 4096,
+};
+
+/* clang-format off */
+static const struct jspec spec_login[] = {
+    JF_TEXT(struct body_login, login, 1, 64),
+    JF_TEXT(struct body_login, password, 1, 512),
+    JF_END,
+};
+static const struct jspec spec_password[] = {
+    JF_TEXT(struct body_password, old, 1, 512),
+    JF_TEXT(struct body_password, new, 1, 512),
+    JF_END,
+};
+static const struct jspec spec_record[] = {
+    JF_TOKEN_OPT(struct body_record, id, 1, LIM_ID_BYTES),
+    JF_TOKEN_OPT(struct body_record, audience, 2, 7),
+    JF_INT_OPT(struct body_record, seen_r, 0, LIM_SEQ),
+    JF_RAW(struct body_record, d),
+    JF_END,
+};
+static const struct jspec spec_seen[] = {
+    JF_INT(struct body_seen, seen_r, 1, LIM_SEQ),
+    JF_END,
+};
+static const struct jspec spec_send[] = {
+    JF_TOKEN(struct body_send, to, LIM_NODE_ID, LIM_NODE_ID),
+    JF_RAW(struct body_send, d),
+    JF_END,
+};
+static const struct jspec spec_event[] = {
+    JF_RAW_OPT(struct body_event, d),
+    JF_END,
+};
+static const struct jspec spec_none[] = {
+    JF_END,
+};
+
+#define NO_BODY        0, NULL, 0
+#define BODY(max, s)   (max), spec_##s, sizeof(struct body_##s)
+
+const struct api_route api_routes[] = {
+    {"GET",  "/healthz",                     WHO_ANYONE, TX_NONE,  NO_BODY, true, h_health},
+    {"GET",  "/metrics",                     WHO_LOCAL,  TX_NONE,  NO_BODY, false, h_metrics},
+    {"GET",  "/api/me",                      WHO_SELF,   TX_NONE,  NO_BODY, false, h_me},
+    {"POST", "/api/login",                   WHO_ANYONE, TX_STAFF, BODY(BODY_SMALL, login), false, h_login},
+    {"POST", "/api/logout",                  WHO_SELF,   TX_STAFF, BODY(BODY_SMALL, none), false, h_logout},
+    {"POST", "/api/password",                WHO_SELF,   TX_STAFF, BODY(BODY_SMALL, password), false, h_password},
+    {"GET",  "/api/status",                  WHO_READ,   TX_NONE,  NO_BODY, false, h_status},
+    {"GET",  "/api/kinds",                   WHO_READ,   TX_NONE,  NO_BODY, false, h_kinds},
+    {"GET",  "/api/records",                 WHO_READ,   TX_NONE,  NO_BODY, false, h_records},
+    {"GET",  "/api/records/:/:/:",           WHO_READ,   TX_NONE,  NO_BODY, false, h_record},
+    {"POST", "/api/records/:",               WHO_WRITE,  TX_APP,   BODY(BODY_RECORD, record), false, h_record_put},
+    {"POST", "/api/records/:/:/withdraw",    WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, seen), false, h_record_withdraw},
+    {"GET",  "/api/referrals",               WHO_CASES,  TX_NONE,  NO_BODY, false, h_referrals},
+    {"GET",  "/api/referrals/:",             WHO_CASES,  TX_NONE,  NO_BODY, false, h_referral},
+    {"POST", "/api/referrals",               WHO_WRITE,  TX_APP,   BODY(BODY_RECORD, send), false, h_referral_send},
+    {"POST", "/api/referrals/:/:",           WHO_WRITE,  TX_APP,   BODY(BODY_RECORD, event), false, h_referral_event},
+    {"GET",  "/api/nodes",                   WHO_READ,   TX_NONE,  NO_BODY, false, h_nodes},
+    {"GET",  "/api/stats",                   WHO_READ,   TX_NONE,  NO_BODY, false, h_stats},
+    {"GET",  "/api/stats/cell",              WHO_READ,   TX_NONE,  NO_BODY, false, h_stats_cell},
+    {"GET",  "/api/areas",                   WHO_READ,   TX_NONE,  NO_BODY, false, h_areas},
+    {"POST", "/api/sync",                    WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, none), false, h_sync},
+};
+/* clang-format on */
+const size_t api_routes_n = sizeof(api_routes) / sizeof(api_routes[0]);
