@@ -171,6 +171,22 @@ static int not_next(struct sync *s, struct stream *st, const struct bundle *b, e
     return SANJI_E_FORK;
 }
 
+/* Writer and receiver against the audience (P8). What a sender should not have sent is not kept
+ * either: entitlement does not hang on the sender alone. */
+static int audience_check(const struct sync *s, const struct stream *st, const struct bundle *b)
+{
+    if (roster_top(s->roster) == NULL) {
+        return 0; /* genesis: trust only */
+    }
+    int r = roster_may_write(s->roster, b->hdr.by.s, &st->aud);
+    if (r < 0 || st->row.no != 0 || st->aud.type == AUD_TRUST ||
+        roster_entitled(s->roster, b->hdr.by.s, &st->aud, s->self.id.s)) {
+        return r;
+    }
+    /* A node that has just joined learns of itself from the trust streams. */
+    return roster_node(s->roster, s->self.id.s) == NULL ? SANJI_E_UNKNOWN_KEY : SANJI_E_AUDIENCE;
+}
+
 static int may_begin(const struct sync *s, const struct bundle *b)
 {
     /* Epochs grow by one at most: nobody can jump to the end of the number range. */
@@ -254,8 +270,8 @@ int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span fram
     if (r == 0) {
         r = signature(s, b, st->aud.type);
     }
-    if (r == 0 && roster_top(s->roster) != NULL) {
-        r = roster_may_write(s->roster, b->hdr.by.s, &st->aud);
+    if (r == 0) {
+        r = audience_check(s, st, b);
     }
     if (r < 0) {
         return r;

@@ -52,7 +52,8 @@ static int row_read(struct sync *s, const char *node, struct arena *a, struct in
     return r;
 }
 
-static int row_write(struct sync *s, const char *node, const struct invite_row *row)
+/* In the open transaction. */
+static int row_put(struct sync *s, const char *node, const struct invite_row *row)
 {
     char key[32];
     struct buf v;
@@ -62,13 +63,16 @@ static int row_write(struct sync *s, const char *node, const struct invite_row *
     jspec_write(&w, NULL, invite_row_spec, row);
     int r = jw_done(&w);
     if (r == 0) {
-        r = sync__tx_begin(s);
-    }
-    if (r == 0) {
-        r = sync__tx_end(s, s->st->kv_put(s->st->ctx, row_key(node, key), span_of(v.data, v.len)));
+        r = s->st->kv_put(s->st->ctx, row_key(node, key), span_of(v.data, v.len));
     }
     buf_wipe_done(&v);
     return r;
+}
+
+static int row_write(struct sync *s, const char *node, const struct invite_row *row)
+{
+    int r = sync__tx_begin(s);
+    return r < 0 ? r : sync__tx_end(s, row_put(s, node, row));
 }
 
 static void pin_head(const struct sync *s, struct msg_invite *in)
@@ -180,14 +184,18 @@ static int publish(struct sync *s, const struct msg_enrol *e, struct invite_row 
         r = verify_raw(pub, pre.data, pre.len, e->pop);
     }
     if (r == 0) {
-        r = sync__act_publish(s, text, true, &co, 1, false);
+        r = sync__tx_begin(s);
     }
-    if (r == 0 && roster_node(s->roster, e->node) == NULL) {
-        r = SANJI_E_AUTHORITY;
-    }
-    if (r == 0) {
+    if (r == 0) { /* both or neither: an act is published once */
         row->done = true;
-        r = row_write(s, e->node, row);
+        r = sync__act_publish(s, text, true, &co, 1, true);
+        if (r == 0 && roster_node(s->roster, e->node) == NULL) {
+            r = SANJI_E_AUTHORITY;
+        }
+        if (r == 0) {
+            r = row_put(s, e->node, row);
+        }
+        r = sync__tx_end(s, r);
     }
     sign_pub_free(pub);
     buf_done(&pre);
@@ -198,7 +206,11 @@ static int advance(struct sync *s, const struct msg_enrol *e, struct span q, str
                    struct msg_enrol_reply *rep, struct buf *act)
 {
     int r = 0;
-    if (row->q == NULL) {
+    if (!row->done && roster_node(s->roster, e->node) != NULL) {
+        row->done = true; /* this row is older than the roster: it came from a backup */
+        r = row_write(s, e->node, row);
+    }
+    if (r == 0 && row->q == NULL) {
         row->q = (const char *)q.p; /* arena text of enrol_read, NUL-terminated */
         row->approved = row->auto_ok;
         r = row_write(s, e->node, row);

@@ -120,10 +120,17 @@ void hostile_act(struct sim *m)
     struct world *w = &m->w;
     struct bundle_header h;
     char aud[LIM_AUD_BYTES + 1];
-    struct span it[8] = {span_of(good_item, sizeof(good_item) - 1)};
+    char good[sizeof(good_item)];
+    struct span it[8] = {span_of(good, sizeof(good_item) - 1)};
     if (m->bad < 0) {
         return;
     }
+    /* Equal items under one name in two streams are equal to every rule: each gets a salt. */
+    memcpy(good, good_item, sizeof(good));
+    for (char *z = strstr(good, "AAAA"); *z == 'A'; z++) {
+        *z = (char)world_range(w, 'A', 'Z');
+    }
+    *(strstr(good, "\",\"d\"") - 1) = 'A';
     const struct wnode *x = &w->node[m->bad];
     const struct wnode *other = &w->node[world_range(w, 0, w->n - 1)];
     m->count[SC_HOSTILE]++;
@@ -153,7 +160,7 @@ void hostile_act(struct sim *m)
         for (size_t i = 0; i < 7; i++) {
             it[i] = span_of(poison[i], strlen(poison[i]));
         }
-        it[7] = span_of(good_item, sizeof(good_item) - 1);
+        it[7] = span_of(good, sizeof(good_item) - 1);
         frame(m, &h, it, 8);
         break;
     case 6:

@@ -207,8 +207,9 @@ static void winter(struct sim *m)
 static void arm(struct sim *m, bool crash)
 {
     static const int errs[] = {SANJI_E_IO, SANJI_E_FULL, SANJI_E_BUSY};
-    struct wnode *n = &m->w.node[pick(m)];
-    if (!n->running) {
+    int i = pick(m);
+    struct wnode *n = &m->w.node[i];
+    if (!n->running || i == m->bad) { /* the hostile one reads its store by itself */
         return;
     }
     n->crash_armed = crash;
