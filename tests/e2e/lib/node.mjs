@@ -57,6 +57,20 @@ export class World {
     if (r.error) throw r.error;
     return { code: r.status, out: r.stdout, err: r.stderr };
   }
+  // The same without waiting: a promise of {code, out, err}.
+  runAsync(args, { input = '' } = {}) {
+    return new Promise((resolve, reject) => {
+      const c = spawn(SANJI, [...args, '--lang', 'en'], { stdio: ['pipe', 'pipe', 'pipe'] });
+      let out = '';
+      let err = '';
+      c.stdout.on('data', (d) => { out += d; });
+      c.stderr.on('data', (d) => { err += d; });
+      c.stdin.on('error', () => {}); // it may end before it has read everything
+      c.once('error', reject);
+      c.once('close', (code) => resolve({ code, out, err }));
+      c.stdin.end(input);
+    });
+  }
   ok(args, opts) {
     const r = this.run(args, opts);
     if (r.code !== 0) throw new Error(`sanji ${args.join(' ')}: exit ${r.code}\n${r.err}${r.out}`);

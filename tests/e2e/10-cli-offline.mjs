@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// Does the command line keep its contract without a daemon: names, exit codes, both languages?
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+const bin = process.env.SANJI_BIN ?? join(process.cwd(), "build/release/sanji");
+const base = mkdtempSync(join(tmpdir(), "sanji-cli-"));
+const dir = join(base, "city");
+const least = '{"kind":"venue","title":"社区议事厅","capacity":40}';
+
+function run(args, { input = "", env = {} } = {}) {
+  const r = spawnSync(bin, args, {
+    input,
+    encoding: "utf8",
+    env: { PATH: process.env.PATH, LANG: "C", ...env },
+    maxBuffer: 64 << 20,
+    timeout: 60000,
+  });
+  return { code: r.status, out: r.stdout, err: r.stderr };
+}
+const at = (verb, ...rest) => [...verb.split(" "), "--data", dir, ...rest];
+
+before(() => {
+  const r = run(at("init", "--name", "济南市", "--tier", "city", "--area", "370100", "--json"));
+  assert.equal(r.code, 0, r.err);
+  assert.match(JSON.parse(r.out).node, /^n[a-z2-7]{13}$/);
+  assert.match(r.err, /offline/);
+});
+after(() => rmSync(base, { recursive: true, force: true }));
+
+test("init keeps the root key outside, refuses a second time and a key inside", () => {
+  assert.equal(statSync(`${dir}-root.key`).mode & 0o777, 0o600);
+  assert.equal(run(at("init", "--name", "x", "--tier", "city", "--area", "37")).code, 1);
+  const d2 = join(base, "d2");
+  const r = run(["init", "--data", d2, "--name", "x", "--tier", "city", "--area", "37", "--root-key", join(d2, "k")]);
+  assert.notEqual(r.code, 0);
+  assert.ok(!existsSync(d2));
+  assert.equal(run(["init", "--data", d2, "--name", "x", "--tier", "village", "--area", "37"]).code, 2);
+  assert.ok(!existsSync(d2));
+});
+
+test("put prints an id per record in order; the same again changes nothing", () => {
+  const one = run(at("put", "listing"), { input: least });
+  assert.equal(one.code, 0, one.err);
+  assert.match(one.out, /^r[0-9a-z]{26}\n$/);
+  const lines = [1, 2, 3].map((i) => JSON.stringify({ id: `v${i}`, kind: "venue", title: `会议室 ${i}` })).join("\n");
+  assert.deepEqual(run(at("put", "listing", "-"), { input: lines }).out, "v1\nv2\nv3\n");
+  const first = run(at("export-state")).out;
+  const file = join(base, "in.ndjson");
+  writeFileSync(file, `\ufeff${lines}\r\n\r\n`);
+  assert.equal(run(at("put", "listing", file)).out, "v1\nv2\nv3\n");
+  assert.equal(run(at("export-state")).out, first);
+  const pretty = run(at("put", "listing"), { input: JSON.stringify({ id: "v4", kind: "venue", title: "厅" }, null, 2) });
+  assert.equal(pretty.out, "v4\n", pretty.err);
+});
+
+test("put names every wrong line and stores nothing", () => {
+  const before = run(at("export-state")).out;
+  const input = [least, "{", '{"kind":"castle","title":"x"}', least, '{"kind":"venue","title":"x","capacity":1.5}', '{"kind":"venue","titel":"x"}'].join("\n");
+  const r = run(at("put", "listing"), { input });
+  assert.equal(r.code, 1);
+  assert.equal(r.out, "");
+  for (const n of [2, 3, 5, 6]) assert.match(r.err, new RegExp(`line ${n}:`));
+  for (const n of [1, 4]) assert.doesNotMatch(r.err, new RegExp(`line ${n}:`));
+  assert.match(r.err, /titel|title/);
+  assert.match(r.err, /4 of 6/);
+  assert.equal(run(at("export-state")).out, before);
+  assert.match(run([...at("put", "listing"), "--lang", "zh"], { input }).err, /第 3 行/);
+});
+
+test("put --stream stores the good lines", () => {
+  const r = run(at("put", "--stream", "listing"), { input: `${least}\n{"kind":"x"}\n${least}\n` });
+  assert.equal(r.code, 1);
+  assert.equal(r.out.trim().split("\n").length, 2);
+  assert.match(r.err, /line 2:/);
+});
+
+test("put refuses kinds that people do not write", () => {
+  for (const k of ["stat", "act", "sealed", "nonsense"]) {
+    const r = run(at("put", k), { input: "{}" });
+    assert.equal(r.code, 2);
+    assert.match(r.err, /listing/);
+  }
+});
+
+test("get, list, withdraw, explain", () => {
+  assert.equal(JSON.parse(run(at("get", "v1")).out).d.title, "会议室 1");
+  assert.match(run(at("list", "listing")).out, /会议室 2/);
+  assert.equal(run(at("list", "listing", "--limit", "x")).code, 2);
+  const x = JSON.parse(run(at("explain", "v1", "--json")).out);
+  assert.equal(x.forms[0].key, "current");
+  assert.equal(run(at("withdraw", "v3")).code, 0);
+  assert.equal(run(at("withdraw", "nothing")).code, 1);
+  assert.equal(run(at("get", "nothing")).code, 1);
+  assert.doesNotMatch(run(at("export-state")).out, /"v3"/);
+  assert.equal(run(at("put", "need"), { input: '{"id":"v1","kind":"venue","title":"x"}' }).code, 1);
+});
+
+test("bundles are what was signed; verify, rebuild and doctor agree", () => {
+  const all = run(at("bundles")).out.trim().split("\n").map((l) => JSON.parse(l));
+  assert.ok(all.length > 3);
+  for (const b of all) assert.equal(JSON.parse(b.h).n, b.b.length);
+  const id = JSON.parse(all[0].h).by;
+  assert.equal(run(at("bundles", "--stream", `${id}/trust`)).out.trim().split("\n").length, 1);
+  assert.equal(run(at("bundles", "--stream", "nobody")).code, 2);
+  assert.equal(JSON.parse(run(at("verify", "--json")).out).wrong, 0);
+  assert.equal(JSON.parse(run(at("rebuild", "--json")).out).same, true);
+  assert.equal(run(at("doctor")).code, 0);
+  assert.equal(run(at("parked list")).out, "");
+});
+
+test("statistics equal a recount", () => {
+  const day = new Date(Date.now() + 8 * 3600e3).toISOString().slice(0, 7);
+  const r = run(at("stats", "--period", day, "--json", "--recount"));
+  assert.equal(r.code, 0, r.out + r.err);
+  const s = JSON.parse(r.out);
+  assert.deepEqual(s.recount.wrong, []);
+  const live = JSON.parse(JSON.stringify(s.cells.find((c) => c.ind === "listing.live")));
+  const held = run(at("export-state", "--kind", "listing")).out.trim().split("\n").length;
+  assert.equal(live.v, held);
+  assert.ok(live.bundles.length >= 1);
+  assert.match(run(at("stats", "--period", day, "--csv")).out, /^node,name,indicator,value\r\n/);
+  assert.equal(run(at("stats", "--period", "soon")).code, 2);
+});
+
+test("users get a one-time password once", () => {
+  const r = run(at("user add", "li", "--role", "manager", "--json"));
+  assert.equal(r.code, 0, r.err);
+  assert.match(JSON.parse(r.out).one_time_password, /^\w{4}-\w{4}-\w{4}$/);
+  assert.equal(run(at("user add", "li")).code, 1);
+  assert.equal(run(at("user add", "x", "--role", "king")).code, 1);
+  assert.equal(run(at("user reset", "nobody")).code, 1);
+  assert.match(run(at("user list")).out, /^li\tmanager/);
+});
+
+test("misuse is named and answered with 2", () => {
+  for (const [args, what] of [
+    [[], /command/],
+    [["frobnicate"], /frobnicate/],
+    [["put"], /--data/],
+    [at("put"), /KIND/],
+    [at("status", "--colour"), /colour/],
+    [at("status", "--json=1"), /json/],
+    [at("status", "extra"), /extra/],
+    [["status", "--data", dir, "--data", dir], /data/],
+    [["status", "--lang", "fr"], /fr/],
+  ]) {
+    const r = run(args);
+    assert.equal(r.code, 2, args.join(" "));
+    assert.match(r.err, what);
+    assert.equal(r.out, "");
+  }
+});
+
+test("a folder without a node, a settings file with mistakes", () => {
+  assert.equal(run(["status", "--data", base]).code, 1);
+  const conf = join(dir, "sanji.conf");
+  const old = readFileSync(conf, "utf8");
+  writeFileSync(conf, "log_levle = info\nsession_idle = 1s\n");
+  const r = run(at("status"));
+  assert.equal(r.code, 1);
+  assert.match(r.err, /line 1: .*log_levle.*log_level/);
+  assert.match(r.err, /line 2: .*session_idle.*1m/);
+  writeFileSync(conf, old);
+  assert.equal(run(at("status")).code, 0);
+});
+
+test("help is complete in both languages", () => {
+  const all = run(["--help"]).out;
+  const verbs = [...all.matchAll(/^ {2}([a-z-]+(?: [a-z-]+)?) {2,}/gm)].map((m) => m[1]);
+  for (const v of ["init", "invite", "join", "approve", "node list", "node show", "node move", "node rotate-key", "node revoke",
+    "serve", "status", "doctor", "sync", "put", "get", "list", "withdraw", "referral send", "referral open", "referral accept",
+    "referral decline", "referral outcome", "referral cancel", "referral close", "export-state", "bundles", "rebuild", "user add",
+    "user reset", "user list", "set-parent-url", "verify", "parked list", "parked retry", "parked discard", "explain", "stats"]) {
+    assert.ok(verbs.includes(v), v);
+  }
+  for (const v of verbs) {
+    for (const env of [{ LANG: "C" }, { LC_ALL: "zh_CN.UTF-8" }]) {
+      const r = run([...v.split(" "), "--help"], { env });
+      assert.equal(r.code, 0);
+      assert.match(r.out, new RegExp(`^sanji ${v}`));
+      assert.equal(/[\u4e00-\u9fff]/.test(r.out.replace(/社区议事厅/g, "")), "LC_ALL" in env, v);
+    }
+  }
+});
+
+test("the top has nobody to sync with; a missing parent is 75", () => {
+  assert.equal(run(at("sync")).code, 1);
+  const bad = run(["join", "--data", join(base, "j"), "sanji1-xxxx-yyyy"]);
+  assert.equal(bad.code, 1);
+  assert.ok(!existsSync(join(base, "j")));
+  writeFileSync(join(dir, "sanji.conf"), "url = https://127.0.0.1:1\n");
+  const inv = run(at("invite", "--name", "区", "--tier", "district", "--area", "370102"));
+  assert.equal(inv.code, 0, inv.err);
+  assert.match(inv.out, /^sanji1-[\w-]+-[a-z2-7]{8}\n$/);
+  const j = run(["join", "--data", join(base, "j"), inv.out.trim(), "--no-wait"]);
+  assert.equal(j.code, 75, j.err);
+  assert.match(run(at("invite", "--name", "区", "--tier", "street", "--area", "370102", "--qr")).out, /▀|▄|█/);
+});
