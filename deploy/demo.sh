@@ -121,7 +121,7 @@ add() { # add NODE NAME TIER AREA PARENT
             { cat "$work/$n.init" >&2; exit 1; }
     fi
     start "$n"
-    id_of[$n]=$(s "$n" status --json | sed -n 's/.*"id":"\(n[a-z2-7]\{13\}\)".*/\1/p' | head -n 1)
+    id_of[$n]=$(s "$n" status --json | sed -n 's/.*"node":"\(n[a-z2-7]\{13\}\)".*/\1/p' | head -n 1)
     pass_of[$n]=$(s "$n" user add admin --role admin --json | sed -n 's/.*"password":"\([^"]*\)".*/\1/p')
 }
 wait_for() { # wait_for SECONDS CMD...: until it succeeds
