@@ -184,13 +184,13 @@ say "    ${#order[@]} 个节点，$listings 条资源，$needs 条需求，用�
 
 step "解放路街道向大观园街道转介（内容加密，仅双方可读）" "one street refers to a street of the other district (sealed for the two)"
 cat >"$work/ref.json" <<'J'
-{"subject_kind":"org","reason":"capacity","title":"社区合唱团需要排练场地","detail":"每周两次，约二十五人，希望周末下午。"}
+{"subject_kind":"org","reason":"venue","title":"社区合唱团需要排练场地","detail":"每周两次，约二十五人，希望周末下午。"}
 J
 ref=$(s s01 referral send --to "${id_of[z01]}" "$work/ref.json") || fail "未能发出转介" "the referral was not sent"
 ref_state() { s "$1" referral show "$ref" --json 2>/dev/null | grep -q "\"state\":\"$2\""; }
 wait_for 30 ref_state z01 delivered || fail "转介没有送达" "the referral did not arrive"
 s z01 referral open "$ref" >/dev/null || fail "未能打开转介" "it could not be opened"
-s z01 referral accept "$ref" --d '{"contact":"邻里中心前台","planned":"2026-12-05"}' >/dev/null || fail "未能接受转介" "it could not be accepted"
+s z01 referral accept "$ref" --d '{"desk":"邻里中心前台","planned":"2026-12-05"}' >/dev/null || fail "未能接受转介" "it could not be accepted"
 s z01 referral outcome "$ref" --d '{"result":"success","summary":"已安排周六下午活动室"}' >/dev/null || fail "未能登记结果" "no outcome could be entered"
 wait_for 30 ref_state s01 completed || fail "转介结果没有返回" "the outcome did not come back"
 step "转介完成；第二个转介被说明理由后退回" "referral completed; a second one is declined with a reason"
