@@ -203,7 +203,9 @@ int app_export(struct app *a, const char *aud, const char *kind, app_sink *sink,
         r = store_event_list(a->store, NULL, NULL, NULL, on_export_event, &x);
     }
     if (r == 0) {
-        qsort(x.v, x.n, sizeof *x.v, lines_cmp);
+        if (x.n > 0) {
+            qsort(x.v, x.n, sizeof *x.v, lines_cmp);
+        }
         r = store_export(a->store, on_export_rec, &x);
     }
     if (r == 0) {

@@ -55,10 +55,12 @@ static void same_in(const char *key, const char *sentence, void *arg)
         fail_msg("%s is missing in %s", key, text_lang_name(other));
     }
     assert_true(sentence[0] != '\0');
-    /* The short form of help is one line. */
+    if (strncmp(key, "verb.", 5) == 0) {
+        return; /* help shows JSON and fills nothing in */
+    }
     placeholders(sentence, a);
     placeholders(text_get(other, key), b);
-    if (strncmp(key, "verb.", 5) != 0 && strcmp(a, b) != 0) {
+    if (strcmp(a, b) != 0) {
         fail_msg("%s: {%s} against {%s}", key, a, b);
     }
 }
