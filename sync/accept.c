@@ -329,6 +329,11 @@ void sync_accept_frame(struct sync *s, const struct sync_tick *t, struct span fr
     size_t used;
     s->tick = *t;
     s->rnd_n = 0;
+    memset(ret, 0, sizeof(*ret));
+    ret->err = sync__fresh(s);
+    if (ret->err < 0) {
+        return;
+    }
     sync__accept_next(s, frame, &used, ret);
     if (ret->err == 0 && used != frame.n) {
         ret->err = fault_set(&ret->f, SANJI_E_SYNTAX, "frame", "one frame");

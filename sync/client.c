@@ -137,12 +137,17 @@ static int prove(struct sync *s, int lane, struct span body)
     buf_init(&pre, 4096);
     buf_init(&ticket, 64);
     r = s->st->kv_get(s->st->ctx, ticket_key(lane, key), &ticket);
-    pr.has_ticket = r == 0 && ticket.len == sizeof(pr.ticket);
+    if (r == SANJI_E_NOT_FOUND) {
+        r = 0; /* the first log-in of this lane; any other failure must not look like one */
+    }
+    pr.has_ticket = ticket.len == sizeof(pr.ticket);
     if (pr.has_ticket) {
         memcpy(pr.ticket, ticket.data, sizeof(pr.ticket));
     }
     memcpy(pr.cid, l->ch.cid, sizeof(pr.cid));
-    r = session_preimage(&l->open, &l->ch, tls, pr.has_ticket ? pr.ticket : NULL, &pre);
+    if (r == 0) {
+        r = session_preimage(&l->open, &l->ch, tls, pr.has_ticket ? pr.ticket : NULL, &pre);
+    }
     if (r == 0) {
         r = sign_raw(s->key, pre.data, pre.len, pr.s);
     }

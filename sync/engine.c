@@ -83,9 +83,17 @@ void sync__alarm(struct sync *s, int err, const struct node_id *peer, const char
     memcpy(w->text, text, n);
 }
 
+int sync__fresh(struct sync *s)
+{
+    return s->stale ? sync_reload(s) : 0;
+}
+
 int sync__tx_begin(struct sync *s)
 {
-    int r = s->st->begin(s->st->ctx);
+    int r = sync__fresh(s);
+    if (r == 0) {
+        r = s->st->begin(s->st->ctx);
+    }
     if (r == 0) {
         s->in_tx = true;
     }
@@ -181,6 +189,7 @@ int sync_reload(struct sync *s)
     if (fresh == NULL) {
         return SANJI_E_NOMEM;
     }
+    s->stale = true;
     roster_free(s->roster);
     s->roster = fresh;
     int r = sync__streams_load(s);
@@ -196,7 +205,9 @@ int sync_reload(struct sync *s)
         s->sess[i].conn = 0;
     }
     int r2 = sync__peers_refresh(s);
-    return r < 0 ? r : r2;
+    r = r < 0 ? r : r2;
+    s->stale = r < 0;
+    return r;
 }
 
 void sync_tune(struct sync *s, const struct sync_tuning *t)
@@ -243,12 +254,31 @@ static void after_step(struct sync *s)
     }
 }
 
+/* The store could not be read after a rollback. Without its heads a node might begin its own
+ * streams anew, so nothing is done until it can be. */
+static int step_refused(struct sync *s, const struct sync_event *ev, int err)
+{
+    if (ev->type == SEV_REQUEST) {
+        sync__reply_error(s, ev->req, err, 5000, NULL);
+    }
+    struct sync_wish *w = sync__wish(s, SW_WAKE);
+    if (w != NULL) {
+        w->at = s->tick.mono_ms + 1000;
+    }
+    s->out = NULL;
+    return err;
+}
+
 int sync_step(struct sync *s, const struct sync_tick *t, const struct sync_event *ev,
               struct sync_out *out)
 {
     s->tick = *t;
     s->rnd_n = 0;
     s->out = out;
+    int r = sync__fresh(s);
+    if (r < 0) {
+        return step_refused(s, ev, r);
+    }
     switch (ev->type) {
     case SEV_START:
         s->started = true;

@@ -132,6 +132,7 @@ struct sync {
     struct sync_out *out;
     bool changed;
     bool in_tx;
+    bool stale; /* the last reload failed: memory says less than the store, nothing may be done */
     uint8_t rv[8]; /* roster version, valid while rv_ok */
     bool rv_ok;
 };
@@ -141,6 +142,8 @@ void sync__random(struct sync *s, void *out, size_t n);
 struct sync_wish *sync__wish(struct sync *s, enum sync_wish_type type); /* NULL: no memory */
 void sync__alarm(struct sync *s, int err, const struct node_id *peer, const char *text);
 int sync__tx_begin(struct sync *s);
+/* Memory equals the store, or an error. */
+int sync__fresh(struct sync *s);
 /* Commits, or rolls back and reloads when r < 0 or the commit fails; returns the error. */
 int sync__tx_end(struct sync *s, int r);
 

@@ -139,8 +139,12 @@ int sync__peers_refresh(struct sync *s)
     uint8_t tls[HASH_LEN];
     s->rv_ok = false;
     struct peer *old = s->parent;
+    int r = sync_parent(s, &id, tls, NULL);
+    if (r < 0 && r != SANJI_E_NOT_FOUND) {
+        return r; /* the store failed: nothing says that there is another parent, or none */
+    }
     s->parent = NULL;
-    if (sync_parent(s, &id, tls, NULL) == 0) {
+    if (r == 0) {
         s->parent = sync__peer(s, &id);
         if (s->parent == NULL) {
             return SANJI_E_NOMEM;
@@ -173,10 +177,15 @@ int sync_parent(const struct sync *s, struct node_id *ret_id, uint8_t ret_tls[st
         *ret_id = up->id;
         memcpy(ret_tls, key->tls, HASH_LEN);
         r = 0;
-    } else if (s->st->kv_get(s->st->ctx, "parent/id", &v) == 0 &&
-               node_id_parse(buf_str(&v), v.len, ret_id) == 0) {
+    } else {
+        r = s->st->kv_get(s->st->ctx, "parent/id", &v);
+        if (r == 0) {
+            r = node_id_parse(buf_str(&v), v.len, ret_id);
+        }
         buf_reset(&v);
-        r = s->st->kv_get(s->st->ctx, "parent/tls", &v);
+        if (r == 0) {
+            r = s->st->kv_get(s->st->ctx, "parent/tls", &v);
+        }
         if (r == 0 && v.len == HASH_LEN) {
             memcpy(ret_tls, v.data, HASH_LEN);
         }

@@ -115,7 +115,10 @@ int sync_write_type(struct sync *s, const struct sync_tick *t, enum bundle_type 
         s->tick = *t;
         s->rnd_n = 0;
     }
-    int r = check_own(s, aud, items, n);
+    int r = sync__fresh(s);
+    if (r == 0) {
+        r = check_own(s, aud, items, n);
+    }
     if (r == 0 && !in_tx) {
         r = sync__tx_begin(s);
     }

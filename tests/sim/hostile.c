@@ -97,6 +97,25 @@ static void equivocate(struct sim *m, bool replay)
     buf_done(&line);
 }
 
+/* Nonce of the epoch its own engine writes to `fed` in. */
+static const uint8_t *en_of(struct sim *m)
+{
+    static uint8_t en[8];
+    struct world *w = &m->w;
+    struct buf line;
+    struct bundle b;
+    struct arena *a = arena_new(16 << 20);
+    buf_init(&line, LIM_BUNDLE_BYTES + 64);
+    memset(en, 0, sizeof(en));
+    if (world_line(w, m->bad, w->node[m->bad].id.s, "fed", 1, &line) &&
+        bundle_peek(span_of(line.data, line.len), a, &b, NULL) == 0) {
+        memcpy(en, b.hdr.en, sizeof(en));
+    }
+    buf_done(&line);
+    arena_free(a);
+    return en;
+}
+
 static void own_word(struct sim *m)
 {
     char id[20];
@@ -135,7 +154,7 @@ void hostile_act(struct sim *m)
     const struct wnode *other = &w->node[world_range(w, 0, w->n - 1)];
     m->count[SC_HOSTILE]++;
     header(m, &h, x->id.s, "fed");
-    switch (world_range(w, 0, 9)) {
+    switch (world_range(w, 0, 10)) {
     case 0: /* in another's name */
         header(m, &h, other->id.s, "fed");
         frame(m, &h, it, 1);
@@ -174,6 +193,14 @@ void hostile_act(struct sim *m)
     }
     case 8: /* a later epoch out of nowhere */
         h.ep = world_range(w, 2, LIM_EPOCH);
+        frame(m, &h, it, 1);
+        break;
+    case 9: /* the next number, but not the next link */
+        h.seq = 2;
+        frame(m, &h, it, 1);
+        h.seq = world_head(w, m->bad, x->id.s, "fed") + 1;
+        memcpy(h.en, en_of(m), sizeof(h.en));
+        world_bytes(w, h.prev, sizeof(h.prev));
         frame(m, &h, it, 1);
         break;
     default:

@@ -67,6 +67,10 @@ static int check_views(const struct sim *m, struct world_verdict *v)
 static int check(struct sim *m, struct world_verdict *v)
 {
     struct world *w = &m->w;
+    if (w->leak[0] != '\0') {
+        (void)snprintf(v->text, sizeof(v->text), "%s", w->leak);
+        return -1;
+    }
     if (world_check_converged(w, v) < 0 || world_check_truth(w, v) < 0 || check_views(m, v) < 0) {
         return -1;
     }

@@ -63,6 +63,7 @@ void sim_draw(struct sim *m, uint64_t seed)
     world_init(w, seed);
     buf_init(&m->evil, LIM_MESSAGE_BYTES);
     draw_faults(m);
+    w->inspect = true;
     m->bad = -1;
     (void)world_genesis(w, "city", 20);
     for (int64_t d = world_range(w, 1, 3); d > 0; d--) {
@@ -317,8 +318,11 @@ void sim_heal(struct sim *m)
             world_start(w, i);
         }
     }
-    /* The longest back-off is 15 minutes, a session lives 15 minutes, three tiers. */
-    for (int k = 0; k < 60 && (k < 2 || !world_converged(w, NULL)); k++) {
+    for (int i = 0; i < w->n; i++) { /* people notice that the cables are back */
+        world_event(w, i, SEV_NOW);
+    }
+    /* A stream that a neighbour could not take is offered again in its next session: 15 minutes. */
+    for (int k = 0; k < 20 && (k < 2 || !world_converged(w, NULL)); k++) {
         world_run(w, 60000);
     }
     m->count[SC_EVENTS] = w->events;

@@ -68,6 +68,8 @@ void world_init(struct world *w, uint64_t seed)
 void world_done(struct world *w)
 {
     world__net_done(w);
+    frame_ctx_free(w->inspect_fc);
+    arena_free(w->inspect_arena);
     for (int i = 0; i < w->n; i++) {
         sync_free(w->node[i].s);
         mem_store_free(w->node[i].mem);

@@ -72,6 +72,12 @@ struct world {
     void *tap_arg;
     struct buf *ask_body; /* an answer that a person waits for, not a node */
     int ask_status;
+    /* Set: every exchange message is read on its way, and the first bundle or stream named to a
+     * node that may not hold it is remembered here. */
+    bool inspect;
+    char leak[160];
+    struct frame_ctx *inspect_fc;
+    struct arena *inspect_arena;
 };
 
 void world_init(struct world *w, uint64_t seed);
@@ -119,6 +125,9 @@ const char *world_aud(const struct world *w, const char *pattern,
 /* Independent of the roster: may node p hold what `by` writes to `aud`? From the model's own tree.
  */
 bool world_may_hold(const struct world *w, int by, const char *aud, int p);
+
+/* world_say.c: reads one exchange message from one node to another (see inspect). */
+void world__inspect(struct world *w, int from, int to, const struct buf *body);
 
 /* world_net.c */
 void world__wishes(struct world *w, int i, struct sync_out *out);

@@ -144,6 +144,9 @@ static void wish_post(struct world *w, int i, struct sync_wish *x)
     bool exchange = strcmp(x->path, SANJI_PATH_EXCHANGE) == 0;
     n->exchanges += exchange ? 1 : 0;
     n->sessions += exchange ? 0 : 1;
+    if (w->inspect && exchange && n->up >= 0) {
+        world__inspect(w, i, n->up, &x->body);
+    }
     if (n->conn[x->lane] == 0) {
         n->conn[x->lane] = ++w->next_conn;
         n->fresh[x->lane] = true;
@@ -192,6 +195,9 @@ static void wish_reply(struct world *w, int i, struct sync_wish *x)
         w->ask_status = x->status;
         return;
     }
+    if (w->inspect && x->content_type != NULL && strcmp(x->content_type, SANJI_TYPE_FRAMES) == 0) {
+        world__inspect(w, i, q.child, &x->body);
+    }
     if (w->node[q.child].cut || w->node[q.child].gen != q.gen) {
         return;
     }
@@ -208,7 +214,6 @@ static void wish_reply(struct world *w, int i, struct sync_wish *x)
     e->is_ours = x->content_type != NULL;
     copy_body(&e->body, &x->body);
     damage(w, &e->body, x->content_type != NULL && strcmp(x->content_type, SANJI_TYPE_FRAMES) == 0);
-    (void)i;
 }
 
 /* The parent learns that a connection has closed, and that whoever asked on it has gone. */

@@ -2,6 +2,8 @@
 /* What nodes of a simulated federation write, and who may hold it by the simulation's own tree. */
 #include "tests/support/world.h"
 
+#include "protocol/msg.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,4 +180,60 @@ bool world_may_hold(const struct world *w, int by, const char *aud, int p)
         }
     }
     return false;
+}
+
+/* ---- on the wire ---- */
+
+struct wire {
+    struct world *w;
+    int from, to;
+};
+
+static void named(const struct wire *x, const char *by, const char *aud, const char *what)
+{
+    struct world *w = x->w;
+    int b = world_of(w, by);
+    if (b < 0 || w->leak[0] != '\0' || w->node[x->from].hostile || w->node[b].hostile ||
+        world_may_hold(w, b, aud, x->to)) {
+        return;
+    }
+    (void)snprintf(w->leak, sizeof(w->leak), "%s told %s of %s's %s to %.60s",
+                   w->node[x->from].name, w->node[x->to].name, w->node[b].name, what, aud);
+}
+
+static int have_named(const char *by, const char *aud, const struct have_epoch *e, size_t n,
+                      void *arg)
+{
+    (void)e;
+    (void)n;
+    named(arg, by, aud, "stream");
+    return 0;
+}
+
+void world__inspect(struct world *w, int from, int to, const struct buf *body)
+{
+    struct wire x = {w, from, to};
+    struct buf line;
+    size_t used;
+    if (w->inspect_fc == NULL) {
+        w->inspect_fc = frame_ctx_new();
+        w->inspect_arena = arena_new(16 << 20);
+    }
+    buf_init(&line, LIM_BUNDLE_BYTES + 64);
+    for (size_t at = 0; at < body->len; at += used) {
+        struct bundle b;
+        if (frame_unpack(w->inspect_fc, span_of(body->data + at, body->len - at), &line, &used) <
+                0 ||
+            used == 0) {
+            break;
+        }
+        arena_reset(w->inspect_arena);
+        struct span s = span_of(line.data, line.len);
+        if (at > 0 && bundle_peek(s, w->inspect_arena, &b, NULL) == 0) {
+            named(&x, b.hdr.by.s, b.hdr.aud, "bundle");
+        } else if (at > 0) {
+            (void)have_line_read(s, have_named, &x, NULL);
+        }
+    }
+    buf_done(&line);
 }

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes wrong between neighbours: old backups, copied machines, quotas, a child that lies. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/support/story.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct step three_tiers[] = {THREE_TIERS, {0}};
+
+static void restored(const char *who, bool needs_a_person)
+{
+    static const struct step writes[] = {
+        {"s1 writes", PUT, "s1", "fed", "v1", 0},
+        {"s2 writes", PUT, "s2", "up:@city", "v2", 0},
+        {"d1 writes itself", PUT, "d1", "sub:@d1", "v3", 0},
+        {"the city writes too", PUT, "city", "fed", "v3", 0},
+        {"d1 enrols another", ENROL, "d1", "s4", 0, 40},
+        {"d2 writes", PUT, "d2", "fed", "v4", 0},
+        {"all agree", AGREE, 0, 0, 0, 10000},
+        {"sessions are renewed many times", RUN, 0, 0, 0, 4 * 3600000},
+        {0},
+    };
+    static const struct step after[] = {
+        {"all agree", AGREE, 0, 0, 0, 3600000},
+        {"its own came back as well", SEES, "d1", "d1/v3", 0, 0},
+        {"the city's too", SEES, "city", "city/v3", 0, 0},
+        {"and it can write on", PUT, "d1", "sub:@d1", "v5", 0},
+        {"and the city", PUT, "city", "fed", "v5", 0},
+        {"which arrives", AGREE, 0, 0, 0, 60000},
+        {0},
+    };
+    struct teller t;
+    world_init(&t.w, 13);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    int i = world_find(w, who), city = world_find(w, "city");
+    struct mem_store *snap = mem_store_snapshot(w->node[i].mem);
+    story_go(&t, writes);
+    world_crash(w, i);
+    mem_store_restore(w->node[i].mem, snap);
+    world_start(w, i);
+    world_run(w, 60000);
+    /* To its parent a restored node and a copied one look the same: a person decides. */
+    assert_int_equal(w->node[city].alarms[-SANJI_E_CLONE] > 0, needs_a_person);
+    assert_true(w->node[i].alarms[-SANJI_E_OLD] > 0);
+    if (needs_a_person) {
+        assert_int_equal(sync_believe(w->node[city].s, &w->node[i].id), 0);
+    }
+    story_go(&t, after);
+    mem_store_free(snap);
+    world_done(w);
+}
+
+static void old_parent_gets_everything_back(void **state)
+{
+    (void)state;
+    restored("city", false);
+    restored("d1", true);
+}
+
+static void two_machines(void **state)
+{
+    (void)state;
+    static const struct step rest[] = {
+        {"an hour", RUN, 0, 0, 0, 3600000},
+        {"the parent says so", ALARMS, "d1", 0, "two_machines", 1},
+        {0},
+    };
+    struct teller t;
+    world_init(&t.w, 14);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    int s1 = world_find(w, "s1");
+    /* The disk of s1 is copied to a second machine and both run. */
+    struct mem_store *copy = mem_store_snapshot(w->node[s1].mem);
+    world_run(w, 3600000);
+    assert_int_equal(w->node[world_find(w, "d1")].alarms[-SANJI_E_CLONE], 0);
+    int twin = w->n++;
+    w->node[twin] = w->node[s1];
+    struct wnode *n = &w->node[twin];
+    (void)snprintf(n->name, sizeof(n->name), "twin");
+    n->mem = copy;
+    n->s = NULL;
+    n->running = false;
+    n->joined = false;
+    n->conn[0] = n->conn[1] = n->post[0] = n->post[1] = 0;
+    world_start(w, twin);
+    story_go(&t, rest);
+    assert_int_equal(sync_now_state(n->s), 0);
+    world_done(w);
+}
+
+static void one_lost_answer_is_no_clone(void **state)
+{
+    (void)state;
+    struct teller t;
+    world_init(&t.w, 15);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    w->faults.lost_reply = 300;
+    world_run(w, 24 * 3600000);
+    w->faults.lost_reply = 0;
+    for (int i = 0; i < w->n; i++) {
+        assert_int_equal(w->node[i].alarms[-SANJI_E_CLONE], 0);
+    }
+    world_done(w);
+}
+
+static bool d1_quota_used(struct world *w, void *arg)
+{
+    const int64_t *seq = arg;
+    return world_head(w, world_find(w, "d1"), w->node[world_find(w, "s1")].id.s, "fed") >= *seq;
+}
+
+static void quota_defers(void **state)
+{
+    (void)state;
+    struct teller t;
+    world_init(&t.w, 16);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    int d1 = world_find(w, "d1"), s1 = world_find(w, "s1"), s2 = world_find(w, "s2");
+    struct act a;
+    struct sync_tick tick;
+    memset(&a, 0, sizeof(a));
+    a.type = ACT_QUOTA;
+    a.has_g = true;
+    memcpy(a.g, w->g, HASH_LEN);
+    a.by = w->node[d1].id;
+    a.n = w->node[s1].id;
+    memcpy(a.after, roster_node(sync_roster(w->node[d1].s), w->node[s1].id.s)->last, HASH_LEN);
+    a.items = 5;
+    a.bytes = 100000;
+    world_tick(w, d1, &tick);
+    a.ts = tick.now_ms;
+    assert_int_equal(sync_act(w->node[d1].s, &tick, &a, NULL, 0, false), 0);
+    world_event(w, d1, SEV_LOCAL);
+    story_agree(&t, 10000);
+    int64_t day = 86400000 - (w->wall + w->now) % 86400000;
+    world_run(w, day + 1000); /* a new day begins */
+    for (int k = 0; k < 12; k++) {
+        char id[8];
+        (void)snprintf(id, sizeof(id), "q%d", k);
+        assert_int_equal(world_put(w, s1, "fed", id, 1, "x", NULL), 0);
+        world_run(w, 60000);
+    }
+    assert_int_equal(world_head(w, d1, w->node[s1].id.s, "fed"), 5);
+    /* Others are not held up, and the child does not run in circles. */
+    assert_int_equal(world_put(w, s2, "fed", "z", 1, "x", NULL), 0);
+    world_run(w, 5000);
+    assert_int_equal(world_head(w, world_find(w, "s3"), w->node[s2].id.s, "fed"), 1);
+    assert_int_equal(world_put(w, world_find(w, "s3"), "fed", "z", 1, "x", NULL), 0);
+    world_run(w, 5000);
+    assert_int_equal(world_head(w, s1, w->node[world_find(w, "s3")].id.s, "fed"), 1);
+    int64_t posts = w->node[s1].posts, want = 10;
+    world_run(w, 3600000);
+    assert_true(w->node[s1].posts - posts < 250);
+    assert_true(world_until(w, 86400000 + 1000000, d1_quota_used, &want));
+    want = 12;
+    assert_true(world_until(w, 86400000 + 1000000, d1_quota_used, &want));
+    story_agree(&t, 60000);
+    world_done(w);
+}
+
+/* ---- a child with a good key and bad intentions ---- */
+
+struct evil {
+    struct buf frames; /* put into its next upward message */
+    int node;
+    int sent;
+};
+
+static void evil_tap(struct world *w, int node, struct sync_wish *x, void *arg)
+{
+    struct evil *e = arg;
+    if (node == e->node && e->frames.len > 0 && x->lane == LANE_UP &&
+        strcmp(x->path, SANJI_PATH_EXCHANGE) == 0) {
+        assert_int_equal(buf_put(&x->body, e->frames.data, e->frames.len), 0);
+        buf_reset(&e->frames);
+        e->sent++;
+    }
+    (void)w;
+}
+
+static void evil_bundle(struct world *w, struct evil *e, const char *by, const char *aud,
+                        int64_t seq, const uint8_t *prev, uint8_t en, uint8_t *ret_id)
+{
+    struct bundle_header h;
+    struct buf line;
+    uint8_t id[HASH_LEN];
+    struct frame_ctx *fc = frame_ctx_new();
+    static const char item[] = "{\"id\":\"e\",\"k\":\"listing/1\",\"op\":\"put\",\"r\":1,\"z\":"
+                               "\"AAAAAAAAAAAAAAAAAAAAAA\",\"d\":{\"kind\":\"venue\",\"title\":"
+                               "\"evil\"}}";
+    struct span it = span_of(item, sizeof(item) - 1);
+    memset(&h, 0, sizeof(h));
+    h.v = 1;
+    h.t = BUNDLE_DATA;
+    memcpy(h.g, w->g, HASH_LEN);
+    (void)snprintf(h.by.s, sizeof(h.by.s), "%s", by);
+    (void)snprintf(h.aud, sizeof(h.aud), "%s", aud);
+    h.ep = 1;
+    h.en[0] = en;
+    h.seq = seq;
+    if (prev != NULL) {
+        memcpy(h.prev, prev, HASH_LEN);
+    }
+    buf_init(&line, LIM_BUNDLE_BYTES);
+    assert_int_equal(bundle_write(&h, &it, 1, sync_key(w->node[e->node].s), &line, id), 0);
+    assert_int_equal(frame_pack(fc, span_of(line.data, line.len), &e->frames), 0);
+    if (ret_id != NULL) {
+        memcpy(ret_id, id, HASH_LEN);
+    }
+    buf_done(&line);
+    frame_ctx_free(fc);
+}
+
+static void evil_child(void **state)
+{
+    (void)state;
+    struct teller t;
+    struct evil e = {.sent = 0};
+    char aud[LIM_AUD_BYTES + 1];
+    uint8_t zero[HASH_LEN] = {1};
+    world_init(&t.w, 17);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    int d1 = world_find(w, "d1"), s1 = world_find(w, "s1"), s2 = world_find(w, "s2");
+    buf_init(&e.frames, LIM_MESSAGE_BYTES);
+    e.node = s1;
+    w->tap = evil_tap;
+    w->tap_arg = &e;
+    assert_int_equal(world_put(w, s2, "fed", "v", 1, "x", NULL), 0);
+    story_agree(&t, 10000);
+    size_t before = mem_store_bundles(w->node[d1].mem);
+    evil_bundle(w, &e, w->node[s2].id.s, "fed", 2, zero, 1, NULL); /* another's name */
+    evil_bundle(w, &e, w->node[s1].id.s, world_aud(w, "sub:@d2", aud), 1, NULL, 1, NULL);
+    evil_bundle(w, &e, w->node[s1].id.s, world_aud(w, "up:@d2", aud), 1, NULL, 1, NULL);
+    evil_bundle(w, &e, w->node[s1].id.s, "fed", 999999999, zero, 1, NULL); /* far away */
+    assert_int_equal(buf_put(&e.frames, "\x28\xb5\x2f\xfd garbage", 12), 0);
+    world_event(w, s1, SEV_NOW);
+    world_run(w, 5000);
+    assert_int_equal(e.sent, 1);
+    assert_int_equal(mem_store_bundles(w->node[d1].mem), before);
+    assert_true(w->node[d1].alarms[-SANJI_E_AUDIENCE] >= 2);
+    /* Its next good word passes, in the same message as bad ones. */
+    evil_bundle(w, &e, w->node[s1].id.s, world_aud(w, "sub:@d2", aud), 1, NULL, 1, NULL);
+    assert_int_equal(world_put(w, s1, "fed", "good", 1, "x", NULL), 0);
+    world_run(w, 5000);
+    assert_int_equal(e.sent, 2);
+    story_agree(&t, 10000);
+    /* Two histories under one number: proof is kept, the stream stands still, all else goes on. */
+    struct buf line;
+    struct bundle b;
+    struct arena *ar = arena_new(1 << 22);
+    buf_init(&line, LIM_BUNDLE_BYTES + 64);
+    assert_true(world_line(w, s1, w->node[s1].id.s, "fed", 1, &line));
+    assert_int_equal(bundle_parse(span_of(line.data, line.len), ar, &b, NULL), 0);
+    struct bundle_header h = b.hdr;
+    struct buf forged;
+    struct frame_ctx *fc = frame_ctx_new();
+    uint8_t id[HASH_LEN];
+    h.ts++;
+    buf_init(&forged, LIM_BUNDLE_BYTES);
+    assert_int_equal(bundle_write(&h, &b.item[0].text, 1, sync_key(w->node[s1].s), &forged, id), 0);
+    assert_int_equal(frame_pack(fc, span_of(forged.data, forged.len), &e.frames), 0);
+    world_event(w, s1, SEV_NOW);
+    world_run(w, 5000);
+    assert_int_equal(e.sent, 3);
+    assert_int_equal(mem_store_forks(w->node[d1].mem), 1);
+    assert_true(w->node[d1].alarms[-SANJI_E_FORK] >= 1);
+    w->node[s1].hostile = true;
+    int64_t posts = w->node[s1].posts;
+    assert_int_equal(world_put(w, s1, "fed", "good2", 1, "x", NULL), 0);
+    world_run(w, 600000);
+    assert_int_equal(world_head(w, d1, w->node[s1].id.s, "fed"), 1); /* frozen */
+    assert_true(w->node[s1].posts - posts < 60); /* a refused stream is no busy loop */
+    assert_int_equal(world_put(w, s1, world_aud(w, "up:@city", aud), "other", 1, "x", NULL), 0);
+    world_run(w, 5000);
+    assert_int_equal(world_head(w, world_find(w, "city"), w->node[s1].id.s, aud), 1);
+    story_agree(&t, 60000);
+    frame_ctx_free(fc);
+    arena_free(ar);
+    buf_done(&forged);
+    buf_done(&line);
+    buf_done(&e.frames);
+    world_done(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(old_parent_gets_everything_back),
+        cmocka_unit_test(two_machines),
+        cmocka_unit_test(one_lost_answer_is_no_clone),
+        cmocka_unit_test(quota_defers),
+        cmocka_unit_test(evil_child),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
