@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why this file exists: an operator edits the settings by hand, far away from whoever wrote them, so
- * every mistake must be named with its line and with what would be right, and all mistakes at once.
- * The table settings.def is the only place that knows a setting; this file interprets it. A file
- * with one mistake is refused as a whole: half of somebody's wishes is nobody's wish. */
+/* Why this file exists: an operator edits the settings by hand, far away from whoever wrote them,
+ * so every mistake must be named with its line and with what would be right, and all mistakes at
+ * once. The table settings.def is the only place that knows a setting; this file interprets it. A
+ * file with one mistake is refused as a whole: half of somebody's wishes is nobody's wish. */
 #include "config/config.h"
 
 #include "protocol/base/err.h"
@@ -99,7 +99,8 @@ bool config_url_ok(const char *s)
         return false;
     }
     for (; *s != '\0'; s++) {
-        if ((unsigned char)*s <= ' ' || (unsigned char)*s > '~' || *s == '?' || *s == '#' || *s == '\\') {
+        if ((unsigned char)*s <= ' ' || (unsigned char)*s > '~' || *s == '?' || *s == '#' ||
+            *s == '\\') {
             return false;
         }
     }
@@ -406,7 +407,8 @@ static void take_line(struct reading *rd, const char *p, size_t n)
     take_setting(rd, trim(s, (size_t)(eq - s)), value);
 }
 
-int config_parse(const char *text, size_t n, struct config *ret, config_report_fn *report, void *arg)
+int config_parse(const char *text, size_t n, struct config *ret, config_report_fn *report,
+                 void *arg)
 {
     long line_of[sizeof config_settings / sizeof config_settings[0]] = {0};
     struct reading rd = {.line_of = line_of, .report = report, .arg = arg};
@@ -464,7 +466,8 @@ int config_value(const struct config *c, const struct config_setting *s, struct 
 static bool same(const struct config *a, const struct config *b, const struct config_setting *s)
 {
     size_t n = s->type == CONFIG_BOOL ? sizeof(bool) : sizeof(int64_t);
-    if (s->type == CONFIG_TEXT || s->type == CONFIG_ADDR || s->type == CONFIG_URL || s->type == CONFIG_ENUM) {
+    if (s->type == CONFIG_TEXT || s->type == CONFIG_ADDR || s->type == CONFIG_URL ||
+        s->type == CONFIG_ENUM) {
         n = CONFIG_TEXT_BYTES;
     }
     return memcmp((const char *)a + s->off, (const char *)b + s->off, n) == 0;
@@ -474,16 +477,21 @@ int config_print(const struct config *c, bool zh, struct buf *out)
 {
     struct config def;
     config_defaults(&def);
-    buf_puts(out, zh ? "# 三级节点设置。每行“名称 = 值”，# 之后为注释；去掉行首 # 即可改用自己的值。\n"
-                       "# 时长写作 500ms 30s 15m 12h 7d，大小写作 64KiB 1MiB 2GiB。\n"
-                     : "# Settings of a Sanji node. Lines are `name = value`; # begins a comment; remove the # in\n"
-                       "# front of a line to use your own value. Durations: 500ms 30s 15m 12h 7d. Sizes: 64KiB 1MiB 2GiB.\n");
+    buf_puts(out,
+             zh ? "# 三级节点设置。每行“名称 = 值”，# 之后为注释；去掉行首 # 即可改用自己的值。\n"
+                  "# 时长写作 500ms 30s 15m 12h 7d，大小写作 64KiB 1MiB 2GiB。\n"
+                : "# Settings of a Sanji node. Lines are `name = value`; # begins a comment; "
+                  "remove the # in\n"
+                  "# front of a line to use your own value. Durations: 500ms 30s 15m 12h 7d. "
+                  "Sizes: 64KiB 1MiB 2GiB.\n");
     for (size_t i = 0; i < config_settings_n; i++) {
         const struct config_setting *s = &config_settings[i];
         char want[160];
         say_want(s, want);
         buf_printf(out, "\n# %s\n# (%s%s)\n", zh ? s->zh : s->en, want,
-                   s->reloadable ? "" : zh ? "；改后需重启" : "; restart needed");
+                   s->reloadable ? ""
+                   : zh          ? "；改后需重启"
+                                 : "; restart needed");
         buf_printf(out, "%s%s = ", same(c, &def, s) ? "# " : "", s->name);
         config_value(c, s, out);
         buf_putc(out, '\n');

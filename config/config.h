@@ -10,7 +10,8 @@
 
 /* The settings of a node (settings.def): `name = value` lines with # comments, made to be edited by
  * hand. Reading reports every problem, not only the first, each with line, name and what would be
- * right; a file with problems changes nothing. Pure: the caller reads the file and words the report. */
+ * right; a file with problems changes nothing. Pure: the caller reads the file and words the
+ * report. */
 
 enum { CONFIG_TEXT_BYTES = 256, CONFIG_FILE_BYTES = 65536 };
 
@@ -24,7 +25,6 @@ enum config_type {
     CONFIG_URL,
     CONFIG_ENUM
 };
-
 
 /* clang-format off */
 #define CONFIG_MEMBER_INT(n)      int64_t n;
@@ -77,9 +77,10 @@ const char *config_wrong_name(enum config_wrong w);
 typedef void config_report_fn(const struct config_problem *p, void *arg);
 
 void config_defaults(struct config *ret);
-/* Defaults, overlaid by text. 0, or SANJI_E_CONFIG after every problem was reported (ret untouched).
- * report may be NULL. */
-int config_parse(const char *text, size_t n, struct config *ret, config_report_fn *report, void *arg);
+/* Defaults, overlaid by text. 0, or SANJI_E_CONFIG after every problem was reported (ret
+ * untouched). report may be NULL. */
+int config_parse(const char *text, size_t n, struct config *ret, config_report_fn *report,
+                 void *arg);
 /* One value. 0 or SANJI_E_CONFIG; want (may be NULL) receives what would be right. */
 int config_set(struct config *c, const struct config_setting *s, const char *value, char want[160]);
 /* Value as it would be written in the file. */

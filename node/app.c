@@ -154,7 +154,8 @@ int app_config_read(const char *dir, struct config *ret, struct app_fault *f)
         config_defaults(ret);
         r = 0;
     } else if (r == 0) {
-        r = config_parse(buf_str(&b), b.len, ret, f != NULL ? f->report : NULL, f != NULL ? f->arg : NULL);
+        r = config_parse(buf_str(&b), b.len, ret, f != NULL ? f->report : NULL,
+                         f != NULL ? f->arg : NULL);
     }
     if (r < 0 && f != NULL) {
         snprintf(f->path, sizeof f->path, "%.200s", path);
@@ -182,6 +183,7 @@ int app_reload_config(struct app *a, struct app_fault *f, bool *ret_restart)
     }
     config_diff(&a->cfg, &c, on_diff, &d);
     a->cfg = c;
+    a->announced = false;
     *ret_restart = d.restart;
     return 0;
 }
@@ -217,7 +219,7 @@ static int load_keys(struct app *a)
 void app__self(const struct app *a, struct sync_self *ret)
 {
     ret->sign_seed = a->sign_seed;
-    ret->seal_seeds = a->seal_seed;
+    ret->seal_seeds = (const uint8_t(*)[SEAL_SEED_LEN])a->seal_seed;
     ret->n_seal_seeds = 1;
     memcpy(ret->tls_spki, a->tls_pin, HASH_LEN);
 }
@@ -397,13 +399,15 @@ bool app_take_wrote(struct app *a)
 
 int app_tick(struct app *a, int64_t mono_ms)
 {
-    int r = 0;
-    if (a->views_changed) {
+    int r = app_announce(a);
+    if (r == 0 && a->views_changed) {
         a->views_changed = false;
         r = app_referral_auto(a);
-        if (a->stats_due == 0) { /* the first change decides, so that a busy hour cannot put it off */
-            a->stats_due = app_mono_ms() + (a->stats_cost * 20 > a->cfg.stats_delay ? a->stats_cost * 20
-                                                                                    : a->cfg.stats_delay);
+        if (a->stats_due ==
+            0) { /* the first change decides, so that a busy hour cannot put it off */
+            a->stats_due =
+                app_mono_ms() +
+                (a->stats_cost * 20 > a->cfg.stats_delay ? a->stats_cost * 20 : a->cfg.stats_delay);
         }
     }
     if (r == 0 && a->stats_due != 0 && mono_ms >= a->stats_due) {

@@ -31,12 +31,15 @@ struct app {
     /* private to node/app_*.c */
     uint8_t sign_seed[SIGN_SEED_LEN];
     uint8_t seal_seed[1][SEAL_SEED_LEN];
-    bool wrote;          /* own bundles since the last app_take_wrote() */
-    bool views_changed;  /* something arrived or was written: statistics and automatic steps are due */
-    int64_t stats_due;   /* mono ms; 0: not due */
-    int64_t stats_cost;  /* ms the last derivation took: at most a twentieth of the time goes there */
-    int64_t id_ms;       /* last made record id, so that ids sort in the order of making */
+    bool wrote;         /* own bundles since the last app_take_wrote() */
+    bool views_changed; /* something arrived or was written: statistics and automatic steps are due
+                         */
+    int64_t stats_due;  /* mono ms; 0: not due */
+    int64_t
+        stats_cost; /* ms the last derivation took: at most a twentieth of the time goes there */
+    int64_t id_ms;  /* last made record id, so that ids sort in the order of making */
     uint8_t id_rnd[10];
+    bool announced;      /* the address of sanji.conf was said or could not be said */
 };
 
 /* ---- ground ---- */
@@ -46,8 +49,8 @@ int64_t app_mono_ms(void);
 int app_tick_make(struct sync_tick *t); /* now, mono and fresh random bytes */
 /* What went wrong while opening, for the message. */
 struct app_fault {
-    long holder;             /* SANJI_E_LOCKED: pid, 0 unknown */
-    char path[256];          /* file concerned, may be empty */
+    long holder;              /* SANJI_E_LOCKED: pid, 0 unknown */
+    char path[256];           /* file concerned, may be empty */
     config_report_fn *report; /* set by the caller: called for each problem of sanji.conf */
     void *arg;
 };
@@ -56,7 +59,8 @@ struct app_fault {
  * _CORRUPT. f may be NULL. */
 int app_open(const char *dir, struct app **ret, struct app_fault *f);
 void app_close(struct app *a); /* NULL is fine */
-/* Reads sanji.conf again. *ret_restart: a changed setting needs a restart. Nothing changes on error. */
+/* Reads sanji.conf again. *ret_restart: a changed setting needs a restart. Nothing changes on
+ * error. */
 int app_reload_config(struct app *a, struct app_fault *f, bool *ret_restart);
 int app_config_read(const char *dir, struct config *ret, struct app_fault *f);
 int app_path(const char *dir, const char *name, char out[static APP_PATH_BYTES]);
@@ -82,14 +86,16 @@ struct app_born {
 /* First node of a federation. SANJI_E_EXISTS: DIR holds a node already; SANJI_E_SPEC with f. Makes
  * nothing on error. */
 int app_init(const struct app_birth *b, struct app_born *ret, struct fault *f);
-/* Joining: keys and settings in DIR (kept when already there, so that an interrupted join goes on). */
+/* Joining: keys and settings in DIR (kept when already there, so that an interrupted join goes on).
+ */
 struct app_join {
     const struct msg_invite *inv;
     uint8_t sign_seed[SIGN_SEED_LEN], seal_seed[SEAL_SEED_LEN], inst[16], tls[HASH_LEN];
 };
 int app_join_prepare(const struct app_birth *b, const struct msg_invite *inv, struct app_join *ret,
                      struct fault *f);
-/* Body of the enrolment request; act: the node act's text in the second step, else empty. digits[7]. */
+/* Body of the enrolment request; act: the node act's text in the second step, else empty.
+ * digits[7]. */
 int app_join_request(const struct app_join *j, const char *url, struct span act, struct buf *out,
                      char digits[static 7]);
 /* Is this act ours: own keys, own node id, place and level as invited? */
@@ -99,16 +105,19 @@ int app_join_finish(const char *dir, const struct app_join *j);
 
 /* ---- own records ---- */
 struct app_put;
-/* kind: what the command names; aud NULL: the kind's default, or "fed", "sub", "up". dry: checks only. */
-int app_put_begin(struct app *a, const struct kind *k, const char *aud, bool dry, struct app_put **ret);
+/* kind: what the command names; aud NULL: the kind's default, or "fed", "sub", "up". dry: checks
+ * only. */
+int app_put_begin(struct app *a, const struct kind *k, const char *aud, bool dry,
+                  struct app_put **ret);
 /* One JSON object as people write it; members `id` and `audience` are taken out. The record becomes
  * durable with app_put_flush(); ret_id is valid then. Identical content makes no new revision. */
-int app_put_line(struct app_put *p, struct span json, char ret_id[static LIM_ID_BYTES + 1], struct fault *f);
+int app_put_line(struct app_put *p, struct span json, char ret_id[static LIM_ID_BYTES + 1],
+                 struct fault *f);
 size_t app_put_pending(const struct app_put *p);
 int app_put_flush(struct app_put *p);
 void app_put_free(struct app_put *p);
-/* Pure part of the above: needs no node. Content in the kind's member order is appended to ret_d (may
- * be NULL); ret_id and ret_aud are empty when not given. */
+/* Pure part of the above: needs no node. Content in the kind's member order is appended to ret_d
+ * (may be NULL); ret_id and ret_aud are empty when not given. */
 int app_put_check(const struct kind *k, struct span json, struct buf *ret_d,
                   char ret_id[static LIM_ID_BYTES + 1], char ret_aud[static 8], struct fault *f);
 /* One record at once (API). */
@@ -122,10 +131,11 @@ bool app_disk_low(const struct app *a);
 
 /* ---- referrals ---- */
 /* New thread to `to`; d is the content of send. */
-int app_referral_send(struct app *a, const char *to, struct span d, char ret_id[static LIM_ID_BYTES + 1],
-                      struct fault *f);
+int app_referral_send(struct app *a, const char *to, struct span d,
+                      char ret_id[static LIM_ID_BYTES + 1], struct fault *f);
 /* Any later event by this node. d empty: {}. SANJI_E_NOT_FOUND, _STATE, _SPEC. */
-int app_referral_event(struct app *a, const char *id, enum ref_event ev, struct span d, struct fault *f);
+int app_referral_event(struct app *a, const char *id, enum ref_event ev, struct span d,
+                       struct fault *f);
 /* Automatic events that are due: delivered, cancel_confirm where nothing was accepted yet. */
 int app_referral_auto(struct app *a);
 struct calendar;
@@ -141,7 +151,8 @@ struct app_cell {
     const struct store_rec *rec;
 };
 /* Report of a period as one JSON object. recount: compare with a recount from what is held here. */
-int app_stats_report(struct app *a, const char *period, bool recount, struct buf *out, bool *ret_wrong);
+int app_stats_report(struct app *a, const char *period, bool recount, struct buf *out,
+                     bool *ret_wrong);
 /* The same as lines node,name,indicator,value. */
 int app_stats_csv(struct app *a, const char *period, struct buf *out);
 
@@ -150,13 +161,15 @@ typedef int app_sink(const void *p, size_t n, void *arg);
 /* Lines of export-state. aud NULL: everything; "fed". kind NULL: all. */
 int app_export(struct app *a, const char *aud, const char *kind, app_sink *sink, void *arg);
 /* Stored bundles, each with a newline. by/aud NULL: all; ep 0: all. */
-int app_bundles(struct app *a, const char *by, const char *aud, int64_t ep, app_sink *sink, void *arg);
+int app_bundles(struct app *a, const char *by, const char *aud, int64_t ep, app_sink *sink,
+                void *arg);
 struct app_verdict {
     int64_t bundles, items, wrong;
     bool views_differ;
 };
 /* what: "bundle" or "views"; where: stream/seq. */
-typedef void app_wrong_fn(const char *what, const char *where, int err, const char *member, void *arg);
+typedef void app_wrong_fn(const char *what, const char *where, int err, const char *member,
+                          void *arg);
 int app_verify(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *arg);
 /* *ret_same: the views were what they are now. */
 int app_rebuild(struct app *a, int64_t *ret_bundles, bool *ret_same);
@@ -173,6 +186,8 @@ int app_node_move(struct app *a, const char *node, const char *to, bool hist_all
 /* kid NULL: every key of it that is in force. */
 int app_node_revoke(struct app *a, const char *node, const char *kid, const char *why);
 int app_set_parent_url(struct app *a, const char *url);
+/* Says the address of sanji.conf to the roster when it is another one, so that children follow. */
+int app_announce(struct app *a);
 
 /* ---- staff ---- */
 /* ret_once: one-time password (password.h), shown once and never stored as such. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a node comes into being: as the first of a federation (app_init), or invited by a parent
- * (app_join_*). The root key is made here, written once to a file outside the data folder, and never
- * read again by a running node: it belongs into a drawer. A birth that fails half-way takes away what
- * it made; a join keeps its keys, because the parent may already have approved them. */
+ * (app_join_*). The root key is made here, written once to a file outside the data folder, and
+ * never read again by a running node: it belongs into a drawer. A birth that fails half-way takes
+ * away what it made; a join keeps its keys, because the parent may already have approved them. */
 #include "node/app_internal.h"
 #include "node/http/tls.h"
 #include "protocol/base/enc.h"
@@ -17,10 +17,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const made_files[] = {"keys/sign.seed", "keys/seal.seed", "keys/inst", "keys/tls.key",
-                                         "keys/tls.crt",   "sanji.conf",     "sanji.db",  "sanji.db-wal",
-                                         "sanji.db-shm",   "keys.db",        "keys.db-wal", "keys.db-shm",
-                                         "lock"};
+static const char *const made_files[] = {
+    "keys/sign.seed", "keys/seal.seed", "keys/inst",    "keys/tls.key", "keys/tls.crt",
+    "sanji.conf",     "sanji.db",       "sanji.db-wal", "sanji.db-shm", "keys.db",
+    "keys.db-wal",    "keys.db-shm",    "lock"};
 
 static void take_back(const char *dir)
 {
@@ -57,11 +57,14 @@ static int birth_config(const struct app_birth *b, struct config *c, struct faul
 {
     const struct {
         const char *name, *value, *flag;
-    } given[] = {{"staff_listen", b->staff, "staff"}, {"sync_listen", b->sync, "sync"}, {"url", b->url, "url"}};
+    } given[] = {{"staff_listen", b->staff, "staff"},
+                 {"sync_listen", b->sync, "sync"},
+                 {"url", b->url, "url"}};
     char want[160];
     config_defaults(c);
     for (size_t i = 0; i < 3; i++) {
-        if (given[i].value != NULL && config_set(c, config_find(given[i].name), given[i].value, want) < 0) {
+        if (given[i].value != NULL &&
+            config_set(c, config_find(given[i].name), given[i].value, want) < 0) {
             return fault_set(f, SANJI_E_SPEC, given[i].flag, want);
         }
     }
@@ -102,7 +105,8 @@ static void host_of(const char *s, char out[256])
     snprintf(out, 256, "%.*s", (int)(n < 255 ? n : 255), p);
 }
 
-static int make_tls(const char *dir, const char *id, const struct config *c, uint8_t pin[static HASH_LEN])
+static int make_tls(const char *dir, const char *id, const struct config *c,
+                    uint8_t pin[static HASH_LEN])
 {
     char key[APP_PATH_BYTES], crt[APP_PATH_BYTES], host[2][256];
     const char *names[2];
@@ -155,10 +159,12 @@ static bool inside(const char *dir, const char *path)
         return strncmp(path, dir, n) == 0 && path[n] == '/';
     }
     size_t n = strlen(real_dir);
-    return strncmp(real_parent, real_dir, n) == 0 && (real_parent[n] == '/' || real_parent[n] == '\0');
+    return strncmp(real_parent, real_dir, n) == 0 &&
+           (real_parent[n] == '/' || real_parent[n] == '\0');
 }
 
-static int root_key_path(const struct app_birth *b, char out[static APP_PATH_BYTES], struct fault *f)
+static int root_key_path(const struct app_birth *b, char out[static APP_PATH_BYTES],
+                         struct fault *f)
 {
     size_t n = strlen(b->dir);
     while (n > 1 && b->dir[n - 1] == '/') {
@@ -183,8 +189,8 @@ struct birth {
     int64_t ts;
 };
 
-static int body_of(struct act *a, const struct sign_key *k1, const struct sign_key *k2, struct buf *text,
-                   struct buf *body)
+static int body_of(struct act *a, const struct sign_key *k1, const struct sign_key *k2,
+                   struct buf *text, struct buf *body)
 {
     struct act_co co[2];
     size_t n = 0;
@@ -200,7 +206,8 @@ static int body_of(struct act *a, const struct sign_key *k1, const struct sign_k
 }
 
 /* The two acts everything rests on: who the root is, and that this node is the top. */
-static int first_acts(const struct app_birth *b, struct birth *x, struct buf *root_body, struct buf *node_body)
+static int first_acts(const struct app_birth *b, struct birth *x, struct buf *root_body,
+                      struct buf *node_body)
 {
     struct buf text;
     struct act a = {.type = ACT_ROOT, .n = x->self.id, .ts = x->ts, .ver = 1, .k = 1, .n_keys = 1};
@@ -209,9 +216,18 @@ static int first_acts(const struct app_birth *b, struct birth *x, struct buf *ro
     int r = body_of(&a, x->root, NULL, &text, root_body);
     if (r == 0) {
         act_hash(span_of(text.data, text.len), x->self.g);
-        struct act t = {.type = ACT_NODE, .has_g = true, .n = x->self.id, .ts = x->ts, .lv = b->lv,
-                        .name = b->name, .area = b->area, .reg = true, .has_sig = true, .has_seal = true,
-                        .has_tls = true, .has_inst = true};
+        struct act t = {.type = ACT_NODE,
+                        .has_g = true,
+                        .n = x->self.id,
+                        .ts = x->ts,
+                        .lv = b->lv,
+                        .name = b->name,
+                        .area = b->area,
+                        .reg = true,
+                        .has_sig = true,
+                        .has_seal = true,
+                        .has_tls = true,
+                        .has_inst = true};
         memcpy(t.g, x->self.g, HASH_LEN);
         memcpy(t.after, x->self.g, HASH_LEN); /* the root act was the first about the top node */
         memcpy(t.sig, sign_key_pub(x->own), SIGN_PUB_LEN);
@@ -257,7 +273,8 @@ static int make_database(const struct app_birth *b, struct birth *x)
         r = app_tick_make(&t);
     }
     if (r == 0) {
-        r = sync_genesis(y, &t, span_of(root_body.data, root_body.len), span_of(node_body.data, node_body.len));
+        r = sync_genesis(y, &t, span_of(root_body.data, root_body.len),
+                         span_of(node_body.data, node_body.len));
     }
     if (r == 0) { /* last: app_open() takes a folder with self/ for a node */
         r = kv_self(s, &x->self);
@@ -296,12 +313,13 @@ static int make_keys(const struct app_birth *b, struct birth *x)
         r = x->own == NULL || x->root == NULL ? SANJI_E_NOMEM : 0;
     }
     x->self.sign_seed = x->sign_seed;
-    x->self.seal_seeds = x->seal_seed;
+    x->self.seal_seeds = (const uint8_t(*)[SEAL_SEED_LEN])x->seal_seed;
     x->self.n_seal_seeds = 1;
     return r;
 }
 
-static int write_root_key(const char *path, const uint8_t seed[static SIGN_SEED_LEN], const uint8_t *g)
+static int write_root_key(const char *path, const uint8_t seed[static SIGN_SEED_LEN],
+                          const uint8_t *g)
 {
     char line[256], s64[B64U_LEN(SIGN_SEED_LEN) + 1] = {0}, g64[B64U_LEN(HASH_LEN) + 1] = {0};
     b64u_put(seed, SIGN_SEED_LEN, s64);

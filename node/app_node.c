@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statements about nodes that a registrar makes: move, revoke. An act is written only after its
- * author may make it (PROTOCOL.md 9.2), because a void act stays in the stream for ever; the roster is
- * asked afterwards whether it took effect. */
+ * author may make it (PROTOCOL.md 9.2), because a void act stays in the stream for ever; the roster
+ * is asked afterwards whether it took effect. */
 #include "node/app_internal.h"
 
 #include <stdio.h>
@@ -19,7 +19,7 @@ static int act_begin(struct app *a, const char *node, enum act_type type, struct
     if (n == NULL) {
         return SANJI_E_NOT_FOUND;
     }
-    if (me == NULL || !me->reg) {
+    if (me == NULL || (!me->reg && n != me)) {
         return SANJI_E_AUTHORITY;
     }
     memset(ret, 0, sizeof *ret);
@@ -66,8 +66,8 @@ int app_node_move(struct app *a, const char *node, const char *to, bool hist_all
     if (node_id_none(&n->up) || !above_or_self(a, n->up.s) || !above_or_self(a, to)) {
         return SANJI_E_AUTHORITY;
     }
-    if (strcmp(n->up.s, to) == 0 || up->lv >= n->lv || strcmp(node, to) == 0 || up->state != NODE_ACTIVE ||
-        roster_is_ancestor(ro, node, to)) {
+    if (strcmp(n->up.s, to) == 0 || up->lv >= n->lv || strcmp(node, to) == 0 ||
+        up->state != NODE_ACTIVE || roster_is_ancestor(ro, node, to)) {
         return SANJI_E_STATE;
     }
     int r = act_begin(a, node, ACT_MOVE, &x);
@@ -156,6 +156,25 @@ int app_node_revoke(struct app *a, const char *node, const char *kid, const char
     }
     free(h);
     return r == 0 && !any ? SANJI_E_NOT_FOUND : r;
+}
+
+int app_announce(struct app *a)
+{
+    struct act x;
+    const struct roster_node *me = app_self_node(a);
+    if (a->announced || a->cfg.url[0] == '\0' || me == NULL || me->state != NODE_ACTIVE) {
+        return 0;
+    }
+    a->announced = true; /* once: an act that does not take effect is not repeated without end */
+    if (strcmp(me->url, a->cfg.url) == 0) {
+        return 0;
+    }
+    int r = act_begin(a, app_id(a), ACT_INFO, &x);
+    if (r == 0) {
+        x.url = a->cfg.url;
+        r = act_write_own(a, &x);
+    }
+    return r;
 }
 
 int app_set_parent_url(struct app *a, const char *url)

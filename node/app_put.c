@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Own records: from the JSON a person or program writes to a signed item. Checking (app_put_check) is
- * pure, so that a whole file can be judged before the first record of it is stored; storing collects
- * items until a bundle's worth is there, because one signature and one commit are worth hundreds of
- * records. A record whose content did not change gets no new revision: running an import twice
- * changes nothing. */
+/* Own records: from the JSON a person or program writes to a signed item. Checking (app_put_check)
+ * is pure, so that a whole file can be judged before the first record of it is stored; storing
+ * collects items until a bundle's worth is there, because one signature and one commit are worth
+ * hundreds of records. A record whose content did not change gets no new revision: running an
+ * import twice changes nothing. */
 #include "node/app_internal.h"
 #include "node/tidy.h"
 #include "protocol/base/enc.h"
@@ -45,14 +45,15 @@ void app__record_id(struct app *a, int64_t now_ms, char out[static 28])
         a->id_ms = now_ms;
         (void)app_random(a->id_rnd, sizeof a->id_rnd);
         a->id_rnd[0] &= 0x7f; /* room to count upwards */
-    } else { /* the same millisecond, or a clock set back: count */
+    } else {                  /* the same millisecond, or a clock set back: count */
         for (size_t i = sizeof a->id_rnd; i-- > 0 && ++a->id_rnd[i] == 0;) {
         }
     }
     record_id_make(a->id_ms, a->id_rnd, out);
 }
 
-int app__item(const char *id, const struct kind *k, enum item_op op, int64_t r, struct span d, struct buf *out)
+int app__item(const char *id, const struct kind *k, enum item_op op, int64_t r, struct span d,
+              struct buf *out)
 {
     struct item it = {.op = op, .r = r, .d = d};
     snprintf(it.id, sizeof it.id, "%s", id);
@@ -88,7 +89,8 @@ static int take_plain(struct span json, const char *name, char *out, size_t size
 }
 
 /* Members in the order of the kind's table, then whatever else there is (refused later by name). */
-static int ordered(const struct kind *k, struct span json, bool own_id, bool own_aud, struct buf *out)
+static int ordered(const struct kind *k, struct span json, bool own_id, bool own_aud,
+                   struct buf *out)
 {
     struct jcur c;
     struct span name, value;
@@ -105,7 +107,8 @@ static int ordered(const struct kind *k, struct span json, bool own_id, bool own
     }
     while (jcur_member(&c, &name, &value)) {
         char s[LIM_NAME_BYTES + 1] = {0};
-        if (has_field(k, name) || (!own_id && span_eqs(name, "id")) || (!own_aud && span_eqs(name, "audience"))) {
+        if (has_field(k, name) || (!own_id && span_eqs(name, "id")) ||
+            (!own_aud && span_eqs(name, "audience"))) {
             continue;
         }
         if (name.n <= LIM_NAME_BYTES) {
@@ -131,10 +134,11 @@ static bool allowed_word(const char *list, const char *word)
     return false;
 }
 
-static int check_members(const struct kind *k, struct span json, struct buf *d, char *ret_id, char *ret_aud,
-                         struct fault *f)
+static int check_members(const struct kind *k, struct span json, struct buf *d, char *ret_id,
+                         char *ret_aud, struct fault *f)
 {
-    bool own_id = kind_field_find(k, "id") != NULL, own_aud = kind_field_find(k, "audience") != NULL;
+    bool own_id = kind_field_find(k, "id") != NULL,
+         own_aud = kind_field_find(k, "audience") != NULL;
     int r = json_gate(json.p, json.n, JSON_PROTOCOL, f);
     if (r == 0 && !own_id) {
         r = take_plain(json, "id", ret_id, LIM_ID_BYTES + 1, f);
@@ -144,7 +148,8 @@ static int check_members(const struct kind *k, struct span json, struct buf *d, 
     }
     if (r == 0 && !own_aud) {
         r = take_plain(json, "audience", ret_aud, 8, f);
-        if (r < 0 || (ret_aud[0] != '\0' && (!allowed_word("fed sub up", ret_aud) || !allowed_word(k->audiences, ret_aud)))) {
+        if (r < 0 || (ret_aud[0] != '\0' && (!allowed_word("fed sub up", ret_aud) ||
+                                             !allowed_word(k->audiences, ret_aud)))) {
             r = fault_set(f, SANJI_E_AUDIENCE, "audience", k->audiences);
         }
     }
@@ -157,8 +162,8 @@ static int check_members(const struct kind *k, struct span json, struct buf *d, 
     return r == 0 ? kind_check_content(k, span_of(d->data, d->len), f) : r;
 }
 
-int app_put_check(const struct kind *k, struct span json, struct buf *ret_d, char ret_id[static LIM_ID_BYTES + 1],
-                  char ret_aud[static 8], struct fault *f)
+int app_put_check(const struct kind *k, struct span json, struct buf *ret_d,
+                  char ret_id[static LIM_ID_BYTES + 1], char ret_aud[static 8], struct fault *f)
 {
     struct buf tidy, d;
     struct fault none = {0};
@@ -187,7 +192,8 @@ int app_put_check(const struct kind *k, struct span json, struct buf *ret_d, cha
 
 /* ---- with a node ---- */
 
-int app_put_begin(struct app *a, const struct kind *k, const char *aud, bool dry, struct app_put **ret)
+int app_put_begin(struct app *a, const struct kind *k, const char *aud, bool dry,
+                  struct app_put **ret)
 {
     if (k->owner == KO_MACHINE || (k->shape != KS_STATE && k->shape != KS_BOTH)) {
         return SANJI_E_FORBIDDEN;
@@ -283,7 +289,8 @@ static int fill(struct app_put *p, const struct old_rec *o, int64_t now_ms)
     const struct kind_field *since = flagged(p->k, KFF_SINCE), *area = flagged(p->k, KFF_AREA);
     const struct roster_node *me = app_self_node(p->a);
     bool need_since = since != NULL && !jcur_get(d, since->name, &v);
-    bool need_area = area != NULL && me != NULL && me->area[0] != '\0' && !jcur_get(d, area->name, &v);
+    bool need_area =
+        area != NULL && me != NULL && me->area[0] != '\0' && !jcur_get(d, area->name, &v);
     if (!need_since && !need_area) {
         return 0;
     }
@@ -299,7 +306,8 @@ static int fill(struct app_put *p, const struct old_rec *o, int64_t now_ms)
         if (jcur_get(d, fl->name, &v)) {
             jw_raw(&w, fl->name, v.p, v.n);
         } else if (fl == since && need_since) {
-            bool kept = o->found && o->d.len > 0 && jcur_get(span_of(o->d.data, o->d.len), fl->name, &keep);
+            bool kept =
+                o->found && o->d.len > 0 && jcur_get(span_of(o->d.data, o->d.len), fl->name, &keep);
             if (kept) {
                 jw_raw(&w, fl->name, keep.p, keep.n);
             } else {
@@ -341,7 +349,8 @@ static int lane_add(struct app_put *p, const char *aud, const char *id, enum ite
     }
     snprintf(l->aud, sizeof l->aud, "%s", aud);
     buf_reset(&p->item);
-    int e = app__item(id, p->k, op, r, op == OP_PUT ? span_of(p->d.data, p->d.len) : span_of(NULL, 0), &p->item);
+    int e = app__item(id, p->k, op, r,
+                      op == OP_PUT ? span_of(p->d.data, p->d.len) : span_of(NULL, 0), &p->item);
     if (e == 0 && p->item.len > LIM_ITEM_BYTES) {
         e = SANJI_E_SIZE;
     }
@@ -372,7 +381,8 @@ static bool is_pending(const struct app_put *p, const char *id)
     return false;
 }
 
-static int add_checked(struct app_put *p, const char *id, bool given, const char *word, struct fault *f)
+static int add_checked(struct app_put *p, const char *id, bool given, const char *word,
+                       struct fault *f)
 {
     char aud[LIM_AUD_BYTES + 1];
     struct old_rec o = {0};
@@ -389,7 +399,8 @@ static int add_checked(struct app_put *p, const char *id, bool given, const char
     }
     if (r == 0 && !p->dry) {
         bool moved = o.found && strcmp(o.aud, aud) != 0;
-        bool same = o.found && !o.withdrawn && !moved && span_eq(span_of(o.d.data, o.d.len), span_of(p->d.data, p->d.len));
+        bool same = o.found && !o.withdrawn && !moved &&
+                    span_eq(span_of(o.d.data, o.d.len), span_of(p->d.data, p->d.len));
         if (!same) {
             r = lane_add(p, aud, id, OP_PUT, o.r + 1);
         }
@@ -401,7 +412,8 @@ static int add_checked(struct app_put *p, const char *id, bool given, const char
     return r;
 }
 
-int app_put_line(struct app_put *p, struct span json, char ret_id[static LIM_ID_BYTES + 1], struct fault *f)
+int app_put_line(struct app_put *p, struct span json, char ret_id[static LIM_ID_BYTES + 1],
+                 struct fault *f)
 {
     char word[8], made[28];
     buf_reset(&p->d);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing a node's own steps of a referral. The rule table (flow_referral.h) says what is allowed now;
- * content is checked before it is sealed, because nobody can check it afterwards; the consent gate is
- * part of that check. Two steps the daemon takes by itself: it confirms that a referral has arrived,
- * and it confirms a cancellation as long as nobody here has accepted the case. */
+/* Writing a node's own steps of a referral. The rule table (flow_referral.h) says what is allowed
+ * now; content is checked before it is sealed, because nobody can check it afterwards; the consent
+ * gate is part of that check. Two steps the daemon takes by itself: it confirms that a referral has
+ * arrived, and it confirms a cancellation as long as nobody here has accepted the case. */
 #include "node/app_internal.h"
 #include "node/tidy.h"
 #include "protocol/base/text.h"
@@ -53,7 +53,8 @@ static int on_event(const struct store_thread_event *e, void *arg)
     return 0;
 }
 
-static int plaintext(enum ref_event ev, bool as_i, int64_t seen, int64_t now_ms, struct span d, struct buf *out)
+static int plaintext(enum ref_event ev, bool as_i, int64_t seen, int64_t now_ms, struct span d,
+                     struct buf *out)
 {
     char today[11];
     struct jw w;
@@ -70,10 +71,10 @@ static int plaintext(enum ref_event ev, bool as_i, int64_t seen, int64_t now_ms,
     return jw_done(&w);
 }
 
-/* Seals one event and writes it into the pair's stream. The content key goes into the key file within
- * the same effect: the engine opens what it writes and hands the key to the store. */
-static int write_event(struct app *a, const struct thread *x, enum ref_event ev, int64_t step, int64_t seen,
-                       const uint8_t cek[static 32], struct span d)
+/* Seals one event and writes it into the pair's stream. The content key goes into the key file
+ * within the same effect: the engine opens what it writes and hands the key to the store. */
+static int write_event(struct app *a, const struct thread *x, enum ref_event ev, int64_t step,
+                       int64_t seen, const uint8_t cek[static 32], struct span d)
 {
     struct sync_tick t;
     struct buf plain, item;
@@ -90,7 +91,8 @@ static int write_event(struct app *a, const struct thread *x, enum ref_event ev,
         r = plaintext(ev, x->out, seen, t.now_ms, d, &plain);
     }
     if (r == 0) {
-        r = sync_seal_item(a->sync, &t, x->id, step, &to, 1, cek, span_of(plain.data, plain.len), &item);
+        r = sync_seal_item(a->sync, &t, x->id, step, &to, 1, cek, span_of(plain.data, plain.len),
+                           &item);
     }
     if (r == 0) {
         r = app_random(t.rnd, sizeof t.rnd);
@@ -123,8 +125,8 @@ static int content(enum ref_event ev, struct span d, struct buf *out, struct fau
     return r == 0 ? ref_check_content(ev, span_of(out->data, out->len), f) : r;
 }
 
-int app_referral_send(struct app *a, const char *to, struct span d, char ret_id[static LIM_ID_BYTES + 1],
-                      struct fault *f)
+int app_referral_send(struct app *a, const char *to, struct span d,
+                      char ret_id[static LIM_ID_BYTES + 1], struct fault *f)
 {
     struct thread x = {.out = true};
     uint8_t cek[32];
@@ -166,12 +168,14 @@ static int load_thread(struct app *a, const char *id, struct thread *x)
         r = SANJI_E_NOT_FOUND;
     }
     if (r == 0 && x->twice) {
-        r = SANJI_E_CONFLICT; /* two nodes chose one id: the page can name the peer, a bare id cannot */
+        r = SANJI_E_CONFLICT; /* two nodes chose one id: the page can name the peer, a bare id
+                                 cannot */
     }
     return r == 0 ? store_thread_events(a->store, x->n, on_event, x) : r;
 }
 
-static int next_event(struct app *a, const struct thread *x, enum ref_event ev, struct span d, struct fault *f)
+static int next_event(struct app *a, const struct thread *x, enum ref_event ev, struct span d,
+                      struct fault *f)
 {
     enum ref_party me = x->out ? REF_I : REF_R;
     enum ref_state now = x->fold.state, next;
@@ -198,7 +202,8 @@ static int next_event(struct app *a, const struct thread *x, enum ref_event ev, 
     return r;
 }
 
-int app_referral_event(struct app *a, const char *id, enum ref_event ev, struct span d, struct fault *f)
+int app_referral_event(struct app *a, const char *id, enum ref_event ev, struct span d,
+                       struct fault *f)
 {
     struct thread x = {0};
     int r = load_thread(a, id, &x);
@@ -272,7 +277,10 @@ static int act_on(struct app *a, const struct due *x)
     }
     buf_done(&d);
     /* Not allowed (yet), erased, or the sender's key is not known: not this time. */
-    return r == SANJI_E_STATE || r == SANJI_E_NOT_FOUND || r == SANJI_E_UNKNOWN_KEY || r == SANJI_E_AUDIENCE ? 0 : r;
+    return r == SANJI_E_STATE || r == SANJI_E_NOT_FOUND || r == SANJI_E_UNKNOWN_KEY ||
+                   r == SANJI_E_AUDIENCE
+               ? 0
+               : r;
 }
 
 int app_referral_auto(struct app *a)
@@ -291,7 +299,8 @@ int app_referral_auto(struct app *a)
 
 static int on_year(const struct store_rec *rec, void *arg)
 {
-    (void)calendar_add(arg, rec->d, NULL); /* a year that cannot be read counts as one without data */
+    (void)calendar_add(arg, rec->d,
+                       NULL); /* a year that cannot be read counts as one without data */
     return 0;
 }
 

@@ -43,7 +43,8 @@ static int on_cell(const struct store_rec *rec, void *arg)
 {
     struct report *x = arg;
     enum stat_ind ind;
-    if (stat_cell_read(rec->d, x->x, NULL) < 0 || stat_by_code(x->x->ind, strlen(x->x->ind), &ind) < 0) {
+    if (stat_cell_read(rec->d, x->x, NULL) < 0 ||
+        stat_by_code(x->x->ind, strlen(x->x->ind), &ind) < 0) {
         return 0; /* an indicator of a newer version */
     }
     for (size_t m = 0; m < x->n_months; m++) {
@@ -152,7 +153,8 @@ static void put_bundles(struct report *x, size_t from, size_t to)
     jw_end_arr(&x->w);
 }
 
-static void put_cells(struct report *x, int64_t total[static STAT_COUNT], bool has[static STAT_COUNT])
+static void put_cells(struct report *x, int64_t total[static STAT_COUNT],
+                      bool has[static STAT_COUNT])
 {
     jw_arr(&x->w, "cells");
     for (size_t i = 0; i < x->n;) {
@@ -193,10 +195,12 @@ static bool can_read(const struct report *x, const char *node)
     struct audience au;
     const struct roster *ro = app_roster(x->a);
     return roster_node(ro, node) != NULL && app_audience(x->a, "up", aud) == 0 &&
-           audience_parse(aud, strlen(aud), &au) == 0 && roster_entitled(ro, node, &au, app_id(x->a));
+           audience_parse(aud, strlen(aud), &au) == 0 &&
+           roster_entitled(ro, node, &au, app_id(x->a));
 }
 
-static const struct cell_row *row_find(const struct report *x, const char *node, enum stat_ind ind, int month)
+static const struct cell_row *row_find(const struct report *x, const char *node, enum stat_ind ind,
+                                       int month)
 {
     struct cell_row k = {.ind = ind, .month = month};
     snprintf(k.node, sizeof k.node, "%s", node);
@@ -272,8 +276,8 @@ static void on_stream(const struct sync_stream_row *r, void *arg)
     }
 }
 
-/* 0: everything the cell names is held here exactly; 1: more is held (the cell is older than what is
- * here); -1: something is not readable here. */
+/* 0: everything the cell names is held here exactly; 1: more is held (the cell is older than what
+ * is here); -1: something is not readable here. */
 static int coverage(struct report *x, const struct cell_row *c)
 {
     struct span cov, e, v;
@@ -284,8 +288,9 @@ static int coverage(struct report *x, const struct cell_row *c)
     }
     while (jcur_element(&cur, &e)) {
         struct seen_stream s = {.by = c->node, .have = -1};
-        if (!jcur_get(e, "aud", &v) || !jcur_plain(v, &s.aud) || !jcur_get(e, "en", &v) || !jcur_plain(v, &s.en) ||
-            !jcur_get(e, "ep", &v) || !jcur_int(v, &s.ep) || !jcur_get(e, "seq", &v) || !jcur_int(v, &s.seq)) {
+        if (!jcur_get(e, "aud", &v) || !jcur_plain(v, &s.aud) || !jcur_get(e, "en", &v) ||
+            !jcur_plain(v, &s.en) || !jcur_get(e, "ep", &v) || !jcur_int(v, &s.ep) ||
+            !jcur_get(e, "seq", &v) || !jcur_int(v, &s.seq)) {
             return -1; /* private: named by its id alone */
         }
         sync_each_stream(x->a->sync, on_stream, &s);
@@ -355,8 +360,9 @@ static int put_recount(struct report *x)
     jw_obj(&x->w, "recount");
     jw_arr(&x->w, "wrong");
     for (size_t i = 0; r == 0 && i < x->n; i++) {
-        bool new_src = i == 0 || strcmp(x->v[i].node, x->v[i - 1].node) != 0 ||
-                       stat_indicators[x->v[i].ind].source != stat_indicators[x->v[i - 1].ind].source;
+        bool new_src =
+            i == 0 || strcmp(x->v[i].node, x->v[i - 1].node) != 0 ||
+            stat_indicators[x->v[i].ind].source != stat_indicators[x->v[i - 1].ind].source;
         if (new_src) {
             facts_done(&f);
             r = recount_facts(x, &x->v[i], &f);
@@ -373,7 +379,8 @@ static int put_recount(struct report *x)
     return r;
 }
 
-int app_stats_report(struct app *a, const char *period, bool recount, struct buf *out, bool *ret_wrong)
+int app_stats_report(struct app *a, const char *period, bool recount, struct buf *out,
+                     bool *ret_wrong)
 {
     struct report x;
     int64_t total[STAT_COUNT] = {0};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Statistics, derived and published: every number comes from this node's own signed records and from
- * the referrals it takes part in, and names the heads of the streams it rests on. Only cells that
- * changed are written, so a quiet node publishes nothing; and a cell is compared without the heads it
- * names, because publishing moves one of them. */
+/* Statistics, derived and published: every number comes from this node's own signed records and
+ * from the referrals it takes part in, and names the heads of the streams it rests on. Only cells
+ * that changed are written, so a quiet node publishes nothing; and a cell is compared without the
+ * heads it names, because publishing moves one of them. */
 #include "node/app_stats.h"
 
 #include "node/app_internal.h"
@@ -102,7 +102,8 @@ static int on_thread_event(const struct store_thread_event *e, void *arg)
     x->seen = e->seen;
     x->ev = e->ev;
     struct span v, s;
-    x->success = e->ev == RE_OUTCOME && jcur_get(e->d, "result", &v) && jcur_plain(v, &s) && !span_eqs(s, "not");
+    x->success = e->ev == RE_OUTCOME && jcur_get(e->d, "result", &v) && jcur_plain(v, &s) &&
+                 !span_eqs(s, "not");
     t->at[t->n].on = day;
     t->at[t->n].no = e->no;
     memcpy(t->at[t->n].leaf, e->leaf, HASH_LEN);
@@ -129,8 +130,8 @@ static int on_fact_thread(const struct store_thread *th, void *arg)
     ref_fold_applied(t->ev, t->n, &fold, applied);
     for (size_t i = 0; r == 0 && i < t->n; i++) {
         struct stat_fact out[STAT_FACTS_MAX];
-        size_t n = applied[i] ? stat_facts_event(mine ? REF_I : REF_R, &t->ev[i], t->at[i].on, &peer,
-                                                 t->at[i].leaf, out)
+        size_t n = applied[i] ? stat_facts_event(mine ? REF_I : REF_R, &t->ev[i], t->at[i].on,
+                                                 &peer, t->at[i].leaf, out)
                               : 0;
         r = facts_add(f, out, n, t->at[i].no);
     }
@@ -161,7 +162,8 @@ int month_of_day(int day)
 
 void month_write(int month, char out[static 8])
 {
-    snprintf(out, 8, "%04d-%02d", (month / 12) % 10000, month % 12 + 1);
+    unsigned m = (unsigned)(month < 0 ? 0 : month);
+    snprintf(out, 8, "%04u-%02u", m / 12 % 10000, m % 12 + 1);
 }
 
 /* ---- publishing ---- */
@@ -191,7 +193,8 @@ static int fill_cov(struct publish *p, int src)
         struct stat_head *h = &p->cov[src][p->n_cov[src]];
         memset(h, 0, sizeof *h);
         memcpy(h->id, row.id, HASH_LEN);
-        if (audience_parse(row.key.aud, strlen(row.key.aud), &au) == 0 && !audience_is_private(au.type)) {
+        if (audience_parse(row.key.aud, strlen(row.key.aud), &au) == 0 &&
+            !audience_is_private(au.type)) {
             memcpy(p->aud[src][p->n_cov[src]], row.key.aud, sizeof row.key.aud);
             h->aud = p->aud[src][p->n_cov[src]];
             h->ep = row.key.ep;
@@ -237,7 +240,8 @@ static int publish_cell(struct publish *p, enum stat_ind ind, const char *period
     r = stat_cell_write(&p->cell, p->cov[src], p->n_cov[src], &p->d);
     if (r == 0) {
         p->off[p->n] = p->items.len;
-        r = app__item(id, kind_find("stat"), OP_PUT, o.r + 1, span_of(p->d.data, p->d.len), &p->items);
+        r = app__item(id, kind_find("stat"), OP_PUT, o.r + 1, span_of(p->d.data, p->d.len),
+                      &p->items);
         p->len[p->n] = p->items.len - p->off[p->n];
         p->n += r == 0;
     }

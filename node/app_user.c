@@ -11,18 +11,23 @@
 static bool login_ok(const char *s)
 {
     size_t n = strlen(s);
-    return n >= 1 && n <= 32 && strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == n;
+    return n >= 1 && n <= 32 &&
+           strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == n;
 }
 
 static void audit(struct app *a, const char *what, const char *login, int err)
 {
-    struct staff_audit row = {.ts = app_now_ms(), .who = "cli", .what = what, .target = login,
-                              .result = err == 0 ? "ok" : err_name(err), .detail = ""};
+    struct staff_audit row = {.ts = app_now_ms(),
+                              .who = "cli",
+                              .what = what,
+                              .target = login,
+                              .result = err == 0 ? "ok" : err_name(err),
+                              .detail = ""};
     (void)staff_audit_add(a->store, &row);
 }
 
-int app_user_add(struct app *a, const char *login, const char *name, const char *role, char ret_once[static 20],
-                 struct fault *f)
+int app_user_add(struct app *a, const char *login, const char *name, const char *role,
+                 char ret_once[static 20], struct fault *f)
 {
     char hash[PASSWORD_HASH_BYTES];
     size_t n = strlen(name);
@@ -38,12 +43,19 @@ int app_user_add(struct app *a, const char *login, const char *name, const char 
     }
     if (r == 0) {
         int64_t now = app_now_ms();
-        struct staff_user u = {.login = login, .name = name, .role = role, .pass = hash, .one_time = true,
-                               .created = now, .changed = now};
+        struct staff_user u = {.login = login,
+                               .name = name,
+                               .role = role,
+                               .pass = hash,
+                               .one_time = true,
+                               .created = now,
+                               .changed = now};
         r = staff_user_add(a->store, &u);
         audit(a, "user.add", login, r);
     }
-    return r == SANJI_E_SPEC ? fault_set(f, r, "role", "admin manager clerk reviewer supervisor member") : r;
+    return r == SANJI_E_SPEC
+               ? fault_set(f, r, "role", "admin manager clerk reviewer supervisor member")
+               : r;
 }
 
 struct change {

@@ -124,7 +124,8 @@ const char *text_get(enum text_lang l, const char *key)
     return s != NULL ? s->s : key;
 }
 
-void text_each(enum text_lang l, void (*fn)(const char *key, const char *sentence, void *arg), void *arg)
+void text_each(enum text_lang l, void (*fn)(const char *key, const char *sentence, void *arg),
+               void *arg)
 {
     const struct catalogue *c = catalogue(l);
     for (size_t i = 0; i < c->n; i++) {
@@ -148,7 +149,8 @@ void text_put(struct buf *out, enum text_lang l, const char *key, ...)
     size_t n = 0;
     va_list ap;
     va_start(ap, key);
-    for (const char *k = va_arg(ap, const char *); k != NULL && n < PAIRS; k = va_arg(ap, const char *)) {
+    for (const char *k = va_arg(ap, const char *); k != NULL && n < PAIRS;
+         k = va_arg(ap, const char *)) {
         name[n] = k;
         value[n] = va_arg(ap, const char *);
         n++;

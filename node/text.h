@@ -28,6 +28,7 @@ const char *text_error(enum text_lang l, int err);
 /* What, where (member, line) and remedy of a fault, one line without newline. */
 void text_fault(struct buf *out, enum text_lang l, int err, const struct fault *f);
 /* For tests: walks all keys of a language. */
-void text_each(enum text_lang l, void (*fn)(const char *key, const char *sentence, void *arg), void *arg);
+void text_each(enum text_lang l, void (*fn)(const char *key, const char *sentence, void *arg),
+               void *arg);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why this file exists: records come from editors, scripts and spreadsheets, which indent and escape
- * as they like, while signed bytes have one spelling. The text has passed the generic gate before
- * the first byte is looked at here, so this is a copy with small corrections and no second parser:
- * no nesting is tracked but the depth, needed to know the top-level member to blame. */
+/* Why this file exists: records come from editors, scripts and spreadsheets, which indent and
+ * escape as they like, while signed bytes have one spelling. The text has passed the generic gate
+ * before the first byte is looked at here, so this is a copy with small corrections and no second
+ * parser: no nesting is tracked but the depth, needed to know the top-level member to blame. */
 #include "node/tidy.h"
 
 #include "protocol/base/text.h"
@@ -113,7 +113,8 @@ static int take_string(struct tidying *t)
     if (t->depth == 1 && t->name_next) {
         size_t n = t->text.len < sizeof t->member - 1 ? t->text.len : sizeof t->member - 1;
         memset(t->member, 0, sizeof t->member);
-        if (!text_has_control(buf_str(&t->text), n, false) && utf8_valid(buf_str(&t->text), n, NULL)) {
+        if (!text_has_control(buf_str(&t->text), n, false) &&
+            utf8_valid(buf_str(&t->text), n, NULL)) {
             memcpy(t->member, buf_str(&t->text), n);
         }
         t->name_next = false;
@@ -124,7 +125,8 @@ static int take_string(struct tidying *t)
 static int take_number(struct tidying *t, const char **ret_want)
 {
     size_t b = t->i;
-    while (t->i < t->in.n && strchr("+-.0123456789eE", t->in.p[t->i]) != NULL && t->in.p[t->i] != 0) {
+    while (t->i < t->in.n && strchr("+-.0123456789eE", t->in.p[t->i]) != NULL &&
+           t->in.p[t->i] != 0) {
         t->i++;
     }
     const char *p = (const char *)t->in.p + b;

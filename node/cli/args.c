@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Words of the command line -> struct verb, and the help text. getopt_long() keeps global state and
- * words its own messages in English; this one serves the daemon's socket too and names what is wrong
- * in the user's language. Flags may stand anywhere behind the verb; "--" ends them. */
+ * words its own messages in English; this one serves the daemon's socket too and names what is
+ * wrong in the user's language. Flags may stand anywhere behind the verb; "--" ends them. */
 #include "node/cli/verb.h"
 
 #include <assert.h>
@@ -42,7 +42,8 @@ static int misuse(struct verb *v, struct buf *say, const char *key, const char *
 }
 
 /* Global flags, allowed before and behind the verb. 1: taken, 0: not one, negative: wrong. */
-static int take_global(struct verb *v, const char *name, size_t n, const char *value, bool *ret_help)
+static int take_global(struct verb *v, const char *name, size_t n, const char *value,
+                       bool *ret_help)
 {
     if (n == 4 && memcmp(name, "lang", 4) == 0) {
         int l = text_pick_env(value);
@@ -101,8 +102,8 @@ static int check_complete(struct verb *v, struct buf *say)
 }
 
 /* One word that begins with "--" (or -h). */
-static int take_dashed(struct verb *v, const char *w, const char *next, bool *ret_used, struct buf *say,
-                       bool *ret_help)
+static int take_dashed(struct verb *v, const char *w, const char *next, bool *ret_used,
+                       struct buf *say, bool *ret_help)
 {
     const char *name = strcmp(w, "-h") == 0 ? "help" : w + 2;
     size_t n = strcspn(name, "=");
@@ -114,7 +115,8 @@ static int take_dashed(struct verb *v, const char *w, const char *next, bool *re
     }
     if (r > 0) {
         *ret_used = is_lang && eq == NULL;
-        return is_lang && eq == NULL && next == NULL ? misuse(v, say, "usage.needs_value", "lang") : 0;
+        return is_lang && eq == NULL && next == NULL ? misuse(v, say, "usage.needs_value", "lang")
+                                                     : 0;
     }
     return take_flag(v, name, n, eq, next, ret_used, say);
 }
@@ -126,7 +128,7 @@ int verb_parse(struct verb *v, int argc, const char *const *argv, struct buf *sa
     const char *first = NULL;
     /* The language decides the words of every message: look for it before anything else. */
     for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        const char *val = strncmp(argv[i], "--lang=", 7) == 0                       ? argv[i] + 7
+        const char *val = strncmp(argv[i], "--lang=", 7) == 0              ? argv[i] + 7
                           : strcmp(argv[i], "--lang") == 0 && i + 1 < argc ? argv[i + 1]
                                                                            : NULL;
         int l = val != NULL ? text_pick_env(val) : -1;
@@ -219,8 +221,8 @@ static void help_one(enum text_lang l, const struct verb_def *d, struct buf *out
                  f->value != NULL ? f->value : "");
         buf_printf(out, "  %-26s %s\n", head, text_get(l, key));
     }
-    buf_printf(out, "  %-26s %s\n  %-26s %s\n\n%s\n", "--lang zh|en", text_get(l, "flag.lang"), "--help",
-               text_get(l, "flag.help"), text_get(l, "help.exit"));
+    buf_printf(out, "  %-26s %s\n  %-26s %s\n\n%s\n", "--lang zh|en", text_get(l, "flag.lang"),
+               "--help", text_get(l, "flag.help"), text_get(l, "help.exit"));
 }
 
 void verb_help(enum text_lang l, const struct verb_def *d, struct buf *out)

@@ -56,7 +56,8 @@ static void strip_bom(struct put_lines *l)
 static int emit(struct put_lines *l, put_line_fn *fn, void *arg)
 {
     static const char too_long[] = "";
-    struct span s = l->too_long ? span_of(too_long, LINE_MAX + 1) : span_of(l->acc.data, l->acc.len);
+    struct span s =
+        l->too_long ? span_of(too_long, LINE_MAX + 1) : span_of(l->acc.data, l->acc.len);
     int r = fn(s, l->start, arg);
     buf_reset(&l->acc);
     l->too_long = false;

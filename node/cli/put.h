@@ -14,13 +14,14 @@ int verb_dispatch(struct verb *v, int argc, const char *const *argv, int in_fd);
 void verb_config_problem(const struct config_problem *p, void *arg);
 int verb_open_failed(struct verb *v, int r, const struct app_fault *f);
 
-/* Cuts a stream of bytes into JSON records: one object (over any number of lines) or one per line. */
+/* Cuts a stream of bytes into JSON records: one object (over any number of lines) or one per line.
+ */
 struct put_lines {
-    struct buf acc;   /* what is not complete yet */
-    long line;        /* number of the line being gathered, from 1 */
-    long start;       /* line where the present record began */
-    bool first_seen;  /* the first record decided: NDJSON or one object */
-    bool whole;       /* one object over several lines */
+    struct buf acc;  /* what is not complete yet */
+    long line;       /* number of the line being gathered, from 1 */
+    long start;      /* line where the present record began */
+    bool first_seen; /* the first record decided: NDJSON or one object */
+    bool whole;      /* one object over several lines */
     bool too_long;
 };
 typedef int put_line_fn(struct span json, long line, void *arg);

@@ -26,7 +26,9 @@ int qr_terminal(const char *text, struct buf *out)
         buf_puts(out, "\x1b[30;107m");
         for (int x = -QUIET; x < q->width + QUIET; x++) {
             bool up = dark(q, x, y), low = dark(q, x, y + 1);
-            buf_puts(out, up ? (low ? "\xe2\x96\x88" : "\xe2\x96\x80") : low ? "\xe2\x96\x84" : " ");
+            buf_puts(out, up    ? (low ? "\xe2\x96\x88" : "\xe2\x96\x80")
+                          : low ? "\xe2\x96\x84"
+                                : " ");
         }
         buf_puts(out, "\x1b[0m\n");
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The program: decides where a verb runs. A daemon that owns the data folder runs it (its socket is
- * asked first), else this process opens the folder itself, under its lock. The words are checked here
- * in both cases, so that misuse needs no daemon. */
+ * asked first), else this process opens the folder itself, under its lock. The words are checked
+ * here in both cases, so that misuse needs no daemon. */
 #include "node/cli/verb.h"
 
 #include "node/cli/put.h"
@@ -130,7 +130,6 @@ int verb_fail(struct verb *v, int err, const char *what)
 
 /* ---- settings with mistakes ---- */
 
-
 void verb_config_problem(const struct config_problem *p, void *arg)
 {
     struct verb *v = arg;
@@ -158,7 +157,8 @@ int verb_open_failed(struct verb *v, int r, const struct app_fault *f)
         VERB_SAY(v, EXIT_NO, "open.not_found", "dir", v->dir);
         break;
     case SANJI_E_LOCKED:
-        VERB_SAY(v, EXIT_NO, f->holder > 0 ? "open.locked_by" : "open.locked", "dir", v->dir, "pid", pid);
+        VERB_SAY(v, EXIT_NO, f->holder > 0 ? "open.locked_by" : "open.locked", "dir", v->dir, "pid",
+                 pid);
         break;
     case SANJI_E_CONFIG:
         VERB_SAY(v, EXIT_NO, "open.config", "file", f->path);
@@ -230,11 +230,13 @@ static int run_here(struct verb *v, int in_fd)
 }
 
 /* *ret_handled: a daemon took it (or should have). */
-static int run_there(struct verb *v, int argc, const char *const *argv, int in_fd, bool *ret_handled)
+static int run_there(struct verb *v, int argc, const char *const *argv, int in_fd,
+                     bool *ret_handled)
 {
     int code = EXIT_NO;
     (void)local_flush(v->io);
-    int r = control_call(v->dir, argc, argv, text_lang_name(v->lang), in_fd, STDOUT_FILENO, STDERR_FILENO, &code);
+    int r = control_call(v->dir, argc, argv, text_lang_name(v->lang), in_fd, STDOUT_FILENO,
+                         STDERR_FILENO, &code);
     *ret_handled = r != SANJI_E_NOT_FOUND;
     if (r == 0 || r == SANJI_E_NOT_FOUND) {
         return code;
@@ -269,7 +271,8 @@ int cli_main(int argc, char **argv)
     struct buf say;
     bool help = false;
     const char *const *words = (const char *const *)(argv + 1);
-    struct verb v = {.lang = (enum text_lang)text_pick_env(NULL), .io = &io, .out = local_out, .err = local_err};
+    struct verb v = {
+        .lang = (enum text_lang)text_pick_env(NULL), .io = &io, .out = local_out, .err = local_err};
     (void)signal(SIGPIPE, SIG_IGN);
     buf_init(&io.out, 16 << 20);
     buf_init(&say, 1 << 20);

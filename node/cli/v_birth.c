@@ -18,9 +18,13 @@
 
 int v_init(struct verb *v)
 {
-    struct app_birth b = {.dir = v->dir, .name = verb_flag(v, "name"), .area = verb_flag(v, "area"),
-                          .root_key = verb_flag(v, "root-key"), .staff = verb_flag(v, "staff"),
-                          .sync = verb_flag(v, "sync"), .url = verb_flag(v, "url"),
+    struct app_birth b = {.dir = v->dir,
+                          .name = verb_flag(v, "name"),
+                          .area = verb_flag(v, "area"),
+                          .root_key = verb_flag(v, "root-key"),
+                          .staff = verb_flag(v, "staff"),
+                          .sync = verb_flag(v, "sync"),
+                          .url = verb_flag(v, "url"),
                           .lv = app_tier_level(verb_flag(v, "tier"))};
     struct app_born x;
     struct fault f = {0};
@@ -56,7 +60,8 @@ int v_init(struct verb *v)
 
 int v_invite(struct verb *v)
 {
-    const char *ttl = verb_flag(v, "ttl"), *name = verb_flag(v, "name"), *area = verb_flag(v, "area");
+    const char *ttl = verb_flag(v, "ttl"), *name = verb_flag(v, "name"),
+               *area = verb_flag(v, "area");
     const struct roster_node *me = app_self_node(v->app);
     int64_t ms = INT64_C(7) * 86400000, lv = app_tier_level(verb_flag(v, "tier"));
     struct sync_tick t;
@@ -65,7 +70,8 @@ int v_invite(struct verb *v)
     if (lv == 0) {
         VERB_SAY(v, EXIT_USAGE, "usage.tier", "what", verb_flag(v, "tier"));
     }
-    if (ttl != NULL && (text_duration_ms(ttl, &ms) < 0 || ms < 60000 || ms > INT64_C(90) * 86400000)) {
+    if (ttl != NULL &&
+        (text_duration_ms(ttl, &ms) < 0 || ms < 60000 || ms > INT64_C(90) * 86400000)) {
         VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--ttl");
     }
     if (!app_area_ok(area)) {
@@ -79,7 +85,8 @@ int v_invite(struct verb *v)
         return verb_fail(v, SANJI_E_UNKNOWN_KEY, NULL); /* not synced with the parent yet */
     }
     if (lv <= me->lv) {
-        VERB_SAY(v, EXIT_NO, "invite.tier", "tier", verb_flag(v, "tier"), "own", app_tier_name(me->lv));
+        VERB_SAY(v, EXIT_NO, "invite.tier", "tier", verb_flag(v, "tier"), "own",
+                 app_tier_name(me->lv));
     }
     if (v->app->cfg.url[0] == '\0') {
         VERB_SAY(v, EXIT_NO, "invite.no_url");
@@ -87,7 +94,8 @@ int v_invite(struct verb *v)
     buf_init(&line, 16384);
     int r = app_tick_make(&t);
     if (r == 0) {
-        r = enrol_invite(v->app->sync, &t, name, lv, area, v->app->cfg.url, ms, verb_has(v, "auto-approve"), &line, &id);
+        r = enrol_invite(v->app->sync, &t, name, lv, area, v->app->cfg.url, ms,
+                         verb_has(v, "auto-approve"), &line, &id);
     }
     if (r == 0 && verb_has(v, "json")) {
         (void)verb_out(v, "{\"node\":\"%s\",\"invite\":\"%s\"}\n", id.s, buf_str(&line));
@@ -176,7 +184,8 @@ static int read_reply(struct joining *x, const struct link_result *res)
 static void on_reply(const struct link_result *res, void *arg)
 {
     struct joining *x = arg;
-    bool ours = res->outcome == LINK_OK && strncmp(res->content_type, "application/vnd.sanji", 21) == 0;
+    bool ours =
+        res->outcome == LINK_OK && strncmp(res->content_type, "application/vnd.sanji", 21) == 0;
     x->err = 0;
     if (res->outcome == LINK_PIN) {
         x->err = SANJI_E_NOT_SANJI;
@@ -195,8 +204,13 @@ static void on_reply(const struct link_result *res, void *arg)
 static int ask(struct joining *x)
 {
     static const struct http_header type[] = {{"Content-Type", SANJI_TYPE_JSON}};
-    struct link_call c = {.path = SANJI_PATH_ENROL, .headers = type, .header_n = 1, .max_reply = 1 << 20,
-                          .timeout_ms = 30000, .fn = on_reply, .arg = x};
+    struct link_call c = {.path = SANJI_PATH_ENROL,
+                          .headers = type,
+                          .header_n = 1,
+                          .max_reply = 1 << 20,
+                          .timeout_ms = 30000,
+                          .fn = on_reply,
+                          .arg = x};
     buf_reset(&x->body);
     int r = app_join_request(&x->j, x->url, span_of(x->act, strlen(x->act)), &x->body, x->digits);
     if (r == 0) {
@@ -285,7 +299,9 @@ static int join_run(struct joining *x)
 {
     struct verb *v = x->v;
     struct fault f = {0};
-    struct app_birth b = {.dir = v->dir, .staff = verb_flag(v, "staff"), .sync = verb_flag(v, "sync"),
+    struct app_birth b = {.dir = v->dir,
+                          .staff = verb_flag(v, "staff"),
+                          .sync = verb_flag(v, "sync"),
                           .url = verb_flag(v, "url")};
     int64_t wait = 600000;
     const char *w = verb_flag(v, "wait");

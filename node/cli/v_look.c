@@ -44,7 +44,8 @@ int v_bundles(struct verb *v)
         const char *a = s[n] == '/' ? s + n + 1 : "";
         size_t an = strcspn(a, "/");
         const char *e = a[an] == '/' ? a + an + 1 : NULL;
-        if (!node_id_valid(s, n) || an >= sizeof aud || (e != NULL && text_i64(e, strlen(e), 1, LIM_EPOCH, &ep) < 0)) {
+        if (!node_id_valid(s, n) || an >= sizeof aud ||
+            (e != NULL && text_i64(e, strlen(e), 1, LIM_EPOCH, &ep) < 0)) {
             VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--stream");
         }
         memcpy(by, s, n);
@@ -96,7 +97,8 @@ static void on_wrong(const char *what, const char *where, int err, const char *m
     } else {
         char key[64];
         snprintf(key, sizeof key, "verify.%s", what);
-        text_put(&b, v->lang, key, "where", where, "member", member != NULL ? member : "", "err", text_error(v->lang, err), NULL);
+        text_put(&b, v->lang, key, "where", where, "member", member != NULL ? member : "", "err",
+                 text_error(v->lang, err), NULL);
         buf_printf(&b, " [%s]", err_name(err));
         (void)verb_say(v, &b);
     }
@@ -125,7 +127,8 @@ int v_verify(struct verb *v)
     return EXIT_OK;
 }
 
-/* Indents one line of JSON for people; the text is ours, so this only looks at brackets and quotes. */
+/* Indents one line of JSON for people; the text is ours, so this only looks at brackets and quotes.
+ */
 static int pretty(struct verb *v, const struct buf *in)
 {
     struct buf o;
@@ -147,7 +150,8 @@ static int pretty(struct verb *v, const struct buf *in)
         str = c == '"';
         depth -= c == '}' || c == ']';
         bool open = (c == '{' || c == '[') && next != '}' && next != ']';
-        bool close = (c == '}' || c == ']') && i > 0 && in->data[i - 1] != '{' && in->data[i - 1] != '[';
+        bool close =
+            (c == '}' || c == ']') && i > 0 && in->data[i - 1] != '{' && in->data[i - 1] != '[';
         if (close) {
             buf_printf(&o, "\n%*s", depth * 2, "");
         }
@@ -210,8 +214,9 @@ static int on_parked(const struct store_parked *p, void *arg)
     }
     b64u_put(id, HASH_LEN, id64);
     if (!verb_has(v, "json")) {
-        return verb_out(v, "%s\t%d\t%s/%s/%lld\t%s\t%s\t%s\n", id64, p->idx, st.key.by.s, st.key.aud,
-                        (long long)p->seq, err_name(p->reason), p->member, p->discarded ? "discarded" : "");
+        return verb_out(v, "%s\t%d\t%s/%s/%lld\t%s\t%s\t%s\n", id64, p->idx, st.key.by.s,
+                        st.key.aud, (long long)p->seq, err_name(p->reason), p->member,
+                        p->discarded ? "discarded" : "");
     }
     buf_init(&b, 8192);
     jw_init(&w, &b);
@@ -266,7 +271,8 @@ static int on_find(const struct store_parked *p, void *arg)
     struct finding *f = arg;
     uint8_t id[HASH_LEN];
     const struct sync_store *port = store_port(f->v->app->store);
-    if (p->idx == f->idx && port->bundle_id(port->ctx, p->no, p->seq, id) == 0 && memcmp(id, f->id, HASH_LEN) == 0) {
+    if (p->idx == f->idx && port->bundle_id(port->ctx, p->no, p->seq, id) == 0 &&
+        memcmp(id, f->id, HASH_LEN) == 0) {
         f->no = p->no;
         f->seq = p->seq;
         return 1;
@@ -283,7 +289,8 @@ int v_parked_discard(struct verb *v)
     }
     int r = store_parked_list(v->app->store, on_find, &f);
     if (r >= 0) {
-        r = f.no == 0 ? SANJI_E_NOT_FOUND : store_parked_discard(v->app->store, f.no, f.seq, (int)f.idx);
+        r = f.no == 0 ? SANJI_E_NOT_FOUND
+                      : store_parked_discard(v->app->store, f.no, f.seq, (int)f.idx);
     }
     return r < 0 ? verb_fail(v, r, v->arg[0]) : EXIT_OK;
 }
@@ -302,14 +309,16 @@ static void stats_rows(struct verb *v, struct span rep, const char *member)
         struct buf b;
         buf_init(&b, 4096);
         bool ok = jcur_get(e, "ind", &ind) && jcur_plain(ind, &ind) && jcur_get(e, "v", &val);
-        if (ok && !total && jcur_get(e, "node", &node) && jcur_plain(node, &node) && jcur_get(e, "name", &name)) {
+        if (ok && !total && jcur_get(e, "node", &node) && jcur_plain(node, &node) &&
+            jcur_get(e, "name", &name)) {
             (void)jcur_text(name, &b);
             (void)verb_out(v, "%.*s\t%s\t", (int)node.n, (const char *)node.p, buf_str(&b));
         } else if (ok) {
             (void)verb_out(v, "%s\t\t", text_get(v->lang, "stats.total"));
         }
         if (ok) {
-            (void)verb_out(v, "%.*s\t%.*s\n", (int)ind.n, (const char *)ind.p, (int)val.n, (const char *)val.p);
+            (void)verb_out(v, "%.*s\t%.*s\n", (int)ind.n, (const char *)ind.p, (int)val.n,
+                           (const char *)val.p);
         }
         buf_done(&b);
     }
@@ -347,8 +356,9 @@ int v_stats(struct verb *v)
     int r = app_stats_publish(v->app, NULL);
     r = r == SANJI_E_FULL ? 0 : r;
     if (r == 0) {
-        r = verb_has(v, "csv") ? app_stats_csv(v->app, verb_flag(v, "period"), &b)
-                               : app_stats_report(v->app, verb_flag(v, "period"), recount, &b, &wrong);
+        r = verb_has(v, "csv")
+                ? app_stats_csv(v->app, verb_flag(v, "period"), &b)
+                : app_stats_report(v->app, verb_flag(v, "period"), recount, &b, &wrong);
     }
     if (r == SANJI_E_SPEC) {
         buf_done(&b);

@@ -32,8 +32,8 @@ static void list_below(struct verb *v, const char *up, int depth)
         if (strcmp(n->up.s, up) != 0) {
             continue;
         }
-        (void)verb_out(v, "%*s%s\t%s\t%s\t%s\t%s\n", depth_of(ro, n) * 2, "", n->id.s, app_tier_name(n->lv), n->area,
-                       states[n->state], n->name);
+        (void)verb_out(v, "%*s%s\t%s\t%s\t%s\t%s\n", depth_of(ro, n) * 2, "", n->id.s,
+                       app_tier_name(n->lv), n->area, states[n->state], n->name);
         list_below(v, n->id.s, depth + 1);
     }
 }
@@ -64,8 +64,8 @@ static int on_enrol(const struct enrol_row *r, void *arg)
         buf_done(&b);
         return 0;
     }
-    VERB_TELL(v, r->requested && !r->approved ? "node.waiting" : "node.invited", "node", r->node.s, "name", r->name,
-              "digits", r->digits);
+    VERB_TELL(v, r->requested && !r->approved ? "node.waiting" : "node.invited", "node", r->node.s,
+              "name", r->name, "digits", r->digits);
     return 0;
 }
 
@@ -110,7 +110,8 @@ int v_node_move(struct verb *v)
     if (hist != NULL && strcmp(hist, "all") != 0 && strcmp(hist, "now") != 0) {
         VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--history");
     }
-    int r = app_node_move(v->app, v->arg[0], verb_flag(v, "to"), hist == NULL || strcmp(hist, "all") == 0);
+    int r = app_node_move(v->app, v->arg[0], verb_flag(v, "to"),
+                          hist == NULL || strcmp(hist, "all") == 0);
     if (r < 0) {
         return verb_fail(v, r, v->arg[0]);
     }
@@ -151,7 +152,8 @@ int v_set_parent_url(struct verb *v)
 }
 
 /* A rotation needs the parent's signature beside both keys, and an end of writing with the old key
- * until it has come. That exchange is not built; saying so is better than a key that signs nothing. */
+ * until it has come. That exchange is not built; saying so is better than a key that signs nothing.
+ */
 int v_node_rotate(struct verb *v)
 {
     VERB_SAY(v, EXIT_NO, "rotate.unsupported", "node", app_id(v->app));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `put`: the whole input is checked before the first record is stored, and every wrong line is named.
- * Checking is pure and happens in the command's own process; only what depends on the node (an id that
- * is another kind's) is asked of it, in a dry run, when the input names ids at all. */
+/* `put`: the whole input is checked before the first record is stored, and every wrong line is
+ * named. Checking is pure and happens in the command's own process; only what depends on the node
+ * (an id that is another kind's) is asked of it, in a dry run, when the input names ids at all. */
 #include "node/cli/put.h"
 
 #include <errno.h>
@@ -123,7 +123,8 @@ static const struct kind *kind_of(struct verb *v, const char *name)
         struct buf list;
         buf_init(&list, 4096);
         for (size_t i = 0; i < kinds_n; i++) {
-            if (kinds[i]->owner != KO_MACHINE && (kinds[i]->shape == KS_STATE || kinds[i]->shape == KS_BOTH)) {
+            if (kinds[i]->owner != KO_MACHINE &&
+                (kinds[i]->shape == KS_STATE || kinds[i]->shape == KS_BOTH)) {
                 buf_printf(&list, "%s%s", list.len > 0 ? " " : "", kinds[i]->name);
             }
         }
@@ -153,13 +154,15 @@ static int again_with(struct verb *v, int argc, const char *const *argv, const c
     bool help = false;
     buf_init(&say, 65536);
     int code = verb_parse(&x, n, words, &say, &help);
-    code = code == EXIT_OK ? verb_dispatch(&x, n, words, fd) : verb_fail(v, SANJI_E_BUG, buf_str(&say));
+    code = code == EXIT_OK ? verb_dispatch(&x, n, words, fd)
+                           : verb_fail(v, SANJI_E_BUG, buf_str(&say));
     verb_done(&x);
     buf_done(&say);
     return code;
 }
 
-static int put_checked(struct verb *v, int argc, const char *const *argv, const struct kind *k, int fd)
+static int put_checked(struct verb *v, int argc, const char *const *argv, const struct kind *k,
+                       int fd)
 {
     struct checking c = {.v = v, .k = k};
     struct put_lines l;
@@ -176,8 +179,9 @@ static int put_checked(struct verb *v, int argc, const char *const *argv, const 
         VERB_SAY(v, EXIT_NO, "put.refused", "bad", bad, "all", all);
     }
     if (verb_has(v, "dry-run") || c.ids) {
-        int code = verb_has(v, "dry-run") ? (lseek(fd, 0, SEEK_SET) == 0 ? verb_dispatch(v, argc, argv, fd) : EXIT_NO)
-                                          : again_with(v, argc, argv, "--dry-run", fd);
+        int code = verb_has(v, "dry-run")
+                       ? (lseek(fd, 0, SEEK_SET) == 0 ? verb_dispatch(v, argc, argv, fd) : EXIT_NO)
+                       : again_with(v, argc, argv, "--dry-run", fd);
         if (code != EXIT_OK || verb_has(v, "dry-run")) {
             return code;
         }
@@ -188,7 +192,8 @@ static int put_checked(struct verb *v, int argc, const char *const *argv, const 
 int put_client(struct verb *v, int argc, const char *const *argv)
 {
     bool is_put = strcmp(v->def->name, "put") == 0;
-    const char *name = is_put ? (v->n_args > 1 ? v->arg[1] : NULL) : (v->n_args > 0 ? v->arg[0] : NULL);
+    const char *name =
+        is_put ? (v->n_args > 1 ? v->arg[1] : NULL) : (v->n_args > 0 ? v->arg[0] : NULL);
     const struct kind *k = is_put ? kind_of(v, v->arg[0]) : NULL;
     int fd = -1;
     if (is_put && k == NULL) {

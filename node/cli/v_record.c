@@ -79,8 +79,12 @@ int v_list(struct verb *v)
     if (k == NULL) {
         return verb_fail(v, SANJI_E_NOT_FOUND, v->arg[0]);
     }
-    struct store_filter f = {.kind = k->name, .owner = verb_flag(v, "owner"), .area = verb_flag(v, "area"),
-                             .state = verb_flag(v, "state"), .text = verb_flag(v, "search"), .limit = limit};
+    struct store_filter f = {.kind = k->name,
+                             .owner = verb_flag(v, "owner"),
+                             .area = verb_flag(v, "area"),
+                             .state = verb_flag(v, "state"),
+                             .text = verb_flag(v, "search"),
+                             .limit = limit};
     int r = store_record_list(v->app->store, &f, on_rec, v);
     return r < 0 ? verb_fail(v, r, v->arg[0]) : EXIT_OK;
 }
@@ -123,7 +127,9 @@ int v_kinds(struct verb *v)
         }
     }
     buf_done(&b);
-    return r < 0 ? verb_fail(v, r, NULL) : any ? EXIT_OK : verb_fail(v, SANJI_E_NOT_FOUND, v->arg[0]);
+    return r < 0 ? verb_fail(v, r, NULL)
+           : any ? EXIT_OK
+                 : verb_fail(v, SANJI_E_NOT_FOUND, v->arg[0]);
 }
 
 /* ---- referrals ---- */
@@ -132,11 +138,21 @@ static const struct {
     const char *word;
     enum ref_event ev;
 } events[] = {
-    {"send", RE_SEND},         {"open", RE_OPEN},         {"ask-info", RE_ASK_INFO},
-    {"give-info", RE_GIVE_INFO}, {"accept", RE_ACCEPT},   {"decline", RE_DECLINE},
-    {"schedule", RE_SCHEDULE}, {"reschedule", RE_RESCHEDULE}, {"no-show", RE_NO_SHOW},
-    {"appt-cancel", RE_APPT_CANCEL}, {"serve", RE_SERVE}, {"outcome", RE_OUTCOME},
-    {"cancel", RE_CANCEL_REQUEST}, {"confirm-cancel", RE_CANCEL_CONFIRM}, {"close", RE_CLOSE},
+    {"send", RE_SEND},
+    {"open", RE_OPEN},
+    {"ask-info", RE_ASK_INFO},
+    {"give-info", RE_GIVE_INFO},
+    {"accept", RE_ACCEPT},
+    {"decline", RE_DECLINE},
+    {"schedule", RE_SCHEDULE},
+    {"reschedule", RE_RESCHEDULE},
+    {"no-show", RE_NO_SHOW},
+    {"appt-cancel", RE_APPT_CANCEL},
+    {"serve", RE_SERVE},
+    {"outcome", RE_OUTCOME},
+    {"cancel", RE_CANCEL_REQUEST},
+    {"confirm-cancel", RE_CANCEL_CONFIRM},
+    {"close", RE_CLOSE},
     {"void", RE_VOID},
 };
 
@@ -187,8 +203,8 @@ static int on_thread(const struct store_thread *t, void *arg)
     struct jw w;
     int r;
     if (!verb_has(v, "json")) {
-        return verb_out(v, "%s\t%s\t%s\t%s\n", t->id, strcmp(t->init, t->peer) == 0 ? "<" : ">", t->peer,
-                        ref_state_name(t->fold.state));
+        return verb_out(v, "%s\t%s\t%s\t%s\n", t->id, strcmp(t->init, t->peer) == 0 ? "<" : ">",
+                        t->peer, ref_state_name(t->fold.state));
     }
     buf_init(&b, 8192);
     jw_init(&w, &b);

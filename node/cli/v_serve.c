@@ -82,7 +82,8 @@ int v_sync(struct verb *v)
         v->data = x;
         v->drop = free;
         x->until = app_mono_ms() + wait;
-        (void)app_tick(v->app, app_mono_ms() + INT64_C(1000000000)); /* what is due belongs to "the same" */
+        (void)app_tick(v->app,
+                       app_mono_ms() + INT64_C(1000000000)); /* what is due belongs to "the same" */
         serve_ask_now();
         v->wait_ms = 20;
         return VERB_WAIT;
@@ -115,7 +116,8 @@ int v_config(struct verb *v)
             buf_put(&text, chunk, n);
         }
         fclose(fp);
-        r = text.err < 0 ? SANJI_E_SIZE : config_parse(buf_str(&text), text.len, &c, verb_config_problem, v);
+        r = text.err < 0 ? SANJI_E_SIZE
+                         : config_parse(buf_str(&text), text.len, &c, verb_config_problem, v);
         buf_done(&text);
     } else if (dir != NULL) {
         r = app_config_read(dir, &c, &f);
@@ -153,7 +155,8 @@ static bool secret(const char *dir, const char *name)
 {
     char path[APP_PATH_BYTES];
     struct stat st;
-    return app_path(dir, name, path) == 0 && stat(path, &st) == 0 && (st.st_mode & 077) == 0 && st.st_uid == geteuid();
+    return app_path(dir, name, path) == 0 && stat(path, &st) == 0 && (st.st_mode & 077) == 0 &&
+           st.st_uid == geteuid();
 }
 
 int v_doctor(struct verb *v)

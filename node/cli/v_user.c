@@ -22,7 +22,8 @@ int v_user_add(struct verb *v)
     const char *name = verb_flag(v, "name"), *role = verb_flag(v, "role");
     char once[20] = "";
     struct fault f = {0};
-    int r = app_user_add(v->app, v->arg[0], name != NULL ? name : "", role != NULL ? role : "clerk", once, &f);
+    int r = app_user_add(v->app, v->arg[0], name != NULL ? name : "", role != NULL ? role : "clerk",
+                         once, &f);
     return r < 0 ? verb_fail_fault(v, r, &f, v->arg[0]) : say_once(v, once);
 }
 
@@ -49,8 +50,8 @@ static int on_user(const struct staff_user *u, void *arg)
     struct buf b;
     struct jw w;
     if (!verb_has(v, "json")) {
-        return verb_out(v, "%s\t%s\t%s%s%s\n", u->login, u->role, u->name, u->disabled ? "\tdisabled" : "",
-                        u->one_time ? "\tone-time" : "");
+        return verb_out(v, "%s\t%s\t%s%s%s\n", u->login, u->role, u->name,
+                        u->disabled ? "\tdisabled" : "", u->one_time ? "\tone-time" : "");
     }
     buf_init(&b, 4096);
     jw_init(&w, &b);

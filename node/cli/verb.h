@@ -22,13 +22,13 @@ enum { EXIT_OK = 0, EXIT_NO = 1, EXIT_USAGE = 2, EXIT_LATER = 75 };
 enum { VERB_WAIT = -1 };
 
 enum verb_where {
-    VERB_NODE,    /* needs an opened node: in the daemon when one runs, else here */
-    VERB_LOCAL,   /* needs no opened node (init, join, help), always in the command's process */
-    VERB_SERVE,   /* becomes the daemon */
+    VERB_NODE,  /* needs an opened node: in the daemon when one runs, else here */
+    VERB_LOCAL, /* needs no opened node (init, join, help), always in the command's process */
+    VERB_SERVE, /* becomes the daemon */
 };
 enum {
-    VERB_INPUT = 1,   /* takes a file or standard input: input() is called with chunks, then run() */
-    VERB_READS = 2,   /* changes nothing: allowed while the disk is full */
+    VERB_INPUT = 1, /* takes a file or standard input: input() is called with chunks, then run() */
+    VERB_READS = 2, /* changes nothing: allowed while the disk is full */
 };
 
 enum { FLAG_BOOL, FLAG_VALUE, FLAG_MUST /* a value that has to be given */ };
@@ -60,7 +60,7 @@ struct verb {
     const char *flag[16]; /* by position in def->flags; "" for a given FLAG_BOOL, NULL absent */
     int n_args;
     const char *arg[VERB_ARGS];
-    struct app *app;      /* VERB_NODE */
+    struct app *app; /* VERB_NODE */
     bool in_daemon;
     int64_t wait_ms;
     int phase;  /* for verbs that wait */
@@ -89,9 +89,10 @@ static inline bool verb_has(const struct verb *v, const char *name)
 /* Output. All return 0 or an error when nobody listens any more. */
 int verb_out(struct verb *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int verb_put(struct verb *v, const void *p, size_t n);
-int verb_say(struct verb *v, const struct buf *b);              /* b plus a newline to err */
-int verb_text(struct verb *v, const struct buf *b);             /* b plus a newline to out */
-/* "sanji: <what>: <sentence>" to err; returns the exit code that fits the error. what may be NULL. */
+int verb_say(struct verb *v, const struct buf *b);  /* b plus a newline to err */
+int verb_text(struct verb *v, const struct buf *b); /* b plus a newline to out */
+/* "sanji: <what>: <sentence>" to err; returns the exit code that fits the error. what may be NULL.
+ */
 int verb_fail(struct verb *v, int err, const char *what);
 int verb_fail_fault(struct verb *v, int err, const struct fault *f, const char *what);
 /* A sentence of node/text by key, with pairs as text_put, to err / out. Returns code. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of verbs: names, arguments and flags in one place. Help, parsing and the daemon's socket
- * read it; sentences lie in node/text under verb.NAME and flag.NAME. */
+/* The table of verbs: names, arguments and flags in one place. Help, parsing and the daemon's
+ * socket read it; sentences lie in node/text under verb.NAME and flag.NAME. */
 #include "node/cli/verb.h"
 
 #include <string.h>

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "node/app.h"
@@ -61,7 +62,10 @@ static const char *dir(int i, const char *name)
 
 static struct app *born(int i, const char *name)
 {
-    struct app_birth b = {.dir = dir(i, name), .name = "测试市", .area = "370100", .lv = 20,
+    struct app_birth b = {.dir = dir(i, name),
+                          .name = "测试市",
+                          .area = "370100",
+                          .lv = 20,
                           .url = "https://127.0.0.1:9"};
     struct app_born x;
     struct fault f = {0};
@@ -72,7 +76,8 @@ static struct app *born(int i, const char *name)
     return a;
 }
 
-static int put(struct app *a, const char *kind, const char *json, char id[LIM_ID_BYTES + 1], struct fault *f)
+static int put(struct app *a, const char *kind, const char *json, char id[LIM_ID_BYTES + 1],
+               struct fault *f)
 {
     return app_put_one(a, kind_find(kind), NULL, span_of(json, strlen(json)), id, f);
 }
@@ -161,26 +166,41 @@ static void records_are_kept_updated_and_withdrawn(void **state)
     struct fault f = {0};
     struct buf e1, e2;
     struct app *a = born(0, "put");
-    assert_int_equal(put(a, "listing", "{\"kind\":\"venue\",\"title\":\"社区议事厅\",\"capacity\":40}", id, &f), 0);
+    assert_int_equal(
+        put(a, "listing", "{\"kind\":\"venue\",\"title\":\"社区议事厅\",\"capacity\":40}", id, &f),
+        0);
     assert_int_equal(strlen(id), 27);
-    assert_int_equal(put(a, "listing", " { \"capacity\" : 40 , \"id\":\"v1\",\"title\":\"\\u5385\",\n\"kind\":\"venue\"} ", id2, &f), 0);
+    assert_int_equal(
+        put(a, "listing",
+            " { \"capacity\" : 40 , \"id\":\"v1\",\"title\":\"\\u5385\",\n\"kind\":\"venue\"} ",
+            id2, &f),
+        0);
     assert_string_equal(id2, "v1");
     export_of(a, NULL, &e1);
-    assert_non_null(strstr(buf_str(&e1), "\"id\":\"v1\",\"r\":1,\"aud\":\"fed\",\"d\":{\"kind\":\"venue\",\"title\":\"厅\""));
+    assert_non_null(
+        strstr(buf_str(&e1),
+               "\"id\":\"v1\",\"r\":1,\"aud\":\"fed\",\"d\":{\"kind\":\"venue\",\"title\":\"厅\""));
     assert_non_null(strstr(buf_str(&e1), "\"area\":\"370100\""));
     assert_non_null(strstr(buf_str(&e1), "\"since\":\"20"));
     /* The same again: nothing new, in whatever order it is written. */
-    assert_int_equal(put(a, "listing", "{\"id\":\"v1\",\"kind\":\"venue\",\"title\":\"厅\",\"capacity\":40}", id2, &f), 0);
+    assert_int_equal(put(a, "listing",
+                         "{\"id\":\"v1\",\"kind\":\"venue\",\"title\":\"厅\",\"capacity\":40}", id2,
+                         &f),
+                     0);
     export_of(a, NULL, &e2);
     assert_string_equal(buf_str(&e1), buf_str(&e2));
     buf_done(&e2);
-    assert_int_equal(put(a, "listing", "{\"id\":\"v1\",\"kind\":\"venue\",\"title\":\"大厅\"}", id2, &f), 0);
+    assert_int_equal(
+        put(a, "listing", "{\"id\":\"v1\",\"kind\":\"venue\",\"title\":\"大厅\"}", id2, &f), 0);
     export_of(a, "fed", &e2);
     assert_non_null(strstr(buf_str(&e2), "\"id\":\"v1\",\"r\":2"));
     assert_null(strstr(buf_str(&e2), "\"title\":\"厅\""));
     buf_done(&e2);
     /* Another audience: gone from the old one. */
-    assert_int_equal(put(a, "listing", "{\"id\":\"v1\",\"audience\":\"sub\",\"kind\":\"venue\",\"title\":\"大厅\"}", id2, &f), 0);
+    assert_int_equal(
+        put(a, "listing",
+            "{\"id\":\"v1\",\"audience\":\"sub\",\"kind\":\"venue\",\"title\":\"大厅\"}", id2, &f),
+        0);
     export_of(a, "fed", &e2);
     assert_null(strstr(buf_str(&e2), "\"id\":\"v1\""));
     buf_done(&e2);
@@ -190,8 +210,11 @@ static void records_are_kept_updated_and_withdrawn(void **state)
     export_of(a, NULL, &e2);
     assert_null(strstr(buf_str(&e2), "\"id\":\"v1\""));
     buf_done(&e2);
-    assert_int_equal(put(a, "need", "{\"id\":\"v1\",\"kind\":\"venue\",\"title\":\"x\"}", id2, &f), 0);
-    assert_int_equal(put(a, "listing", "{\"id\":\"v1\",\"kind\":\"venue\",\"title\":\"x\"}", id2, &f), SANJI_E_EXISTS);
+    assert_int_equal(put(a, "need", "{\"id\":\"v1\",\"kind\":\"venue\",\"title\":\"x\"}", id2, &f),
+                     0);
+    assert_int_equal(
+        put(a, "listing", "{\"id\":\"v1\",\"kind\":\"venue\",\"title\":\"x\"}", id2, &f),
+        SANJI_E_EXISTS);
     buf_done(&e1);
     sound(a);
     app_close(a);
@@ -213,7 +236,8 @@ static void wrong_input_is_named(void **state)
         {"{\"kind\":\"venue\",\"title\":\"x\",\"colour\":1}", SANJI_E_SPEC, "colour"},
         {"{\"kind\":\"venue\",\"title\":\"x\",\"id\":\"-\"}", SANJI_E_SPEC, "id"},
         {"{\"kind\":\"venue\",\"title\":\"x\",\"id\":7}", SANJI_E_SPEC, "id"},
-        {"{\"kind\":\"venue\",\"title\":\"x\",\"audience\":\"trust\"}", SANJI_E_AUDIENCE, "audience"},
+        {"{\"kind\":\"venue\",\"title\":\"x\",\"audience\":\"trust\"}", SANJI_E_AUDIENCE,
+         "audience"},
         {"{\"kind\":\"venue\",\"title\":\"x\",\"title\":\"y\"}", SANJI_E_SYNTAX, ""},
         {"[1]", SANJI_E_SYNTAX, ""},
         {"", SANJI_E_SYNTAX, ""},
@@ -223,7 +247,8 @@ static void wrong_input_is_named(void **state)
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
         char id[LIM_ID_BYTES + 1], aud[8];
         struct fault f = {0};
-        int r = app_put_check(kind_find("listing"), span_of(t[i].json, strlen(t[i].json)), NULL, id, aud, &f);
+        int r = app_put_check(kind_find("listing"), span_of(t[i].json, strlen(t[i].json)), NULL, id,
+                              aud, &f);
         if (r != t[i].err) {
             fail_msg("%s: %s", t[i].json, err_name(r));
         }
@@ -245,7 +270,8 @@ static void many_records_make_few_bundles(void **state)
     assert_int_equal(app_put_begin(a, kind_find("listing"), NULL, false, &p), 0);
     for (int i = 0; i < N; i++) {
         char json[200];
-        snprintf(json, sizeof json, "{\"kind\":\"venue\",\"title\":\"会议室 %d\",\"capacity\":%d}", i, i);
+        snprintf(json, sizeof json, "{\"kind\":\"venue\",\"title\":\"会议室 %d\",\"capacity\":%d}",
+                 i, i);
         assert_int_equal(app_put_line(p, span_of(json, strlen(json)), id, &f), 0);
         assert_true(strcmp(id, last) > 0); /* ids sort in the order of making */
         memcpy(last, id, sizeof id);
@@ -278,7 +304,7 @@ static void many_records_make_few_bundles(void **state)
 /* ---- two nodes ---- */
 
 struct passing {
-    struct app *to;
+    struct app *from, *to;
     struct sync_tick t;
     int64_t stored;
 };
@@ -290,18 +316,24 @@ static int pass_one(const struct sync_stream_row *st, const struct sync_bundle_r
     struct audience au;
     memset(&acc, 0, sizeof acc);
     assert_int_equal(audience_parse(st->key.aud, strlen(st->key.aud), &au), 0);
+    /* As a sender does: by the newest roster, what the other may hold. */
+    if (roster_node(app_roster(p->from), app_id(p->to)) != NULL &&
+        !roster_entitled(app_roster(p->from), st->key.by.s, &au, app_id(p->to))) {
+        return 0;
+    }
     sync_accept_frame(p->to->sync, &p->t, row->frame, &acc);
     if (acc.err == 0) {
         p->stored++;
     } else if (acc.err != SANJI_E_OLD) {
-        fail_msg("%s/%s/%lld: %s %s", st->key.by.s, st->key.aud, (long long)row->seq, err_name(acc.err), acc.f.member);
+        fail_msg("%s/%s/%lld: %s %s", st->key.by.s, st->key.aud, (long long)row->seq,
+                 err_name(acc.err), acc.f.member);
     }
     return 0;
 }
 
 static int64_t pass(struct app *from, struct app *to)
 {
-    struct passing p = {.to = to};
+    struct passing p = {.from = from, .to = to};
     assert_int_equal(app_tick_make(&p.t), 0);
     assert_int_equal(store_begin(to->store), 0);
     assert_int_equal(store_bundle_walk(from->store, 0, pass_one, &p), 0);
@@ -336,7 +368,8 @@ static int enrol_reply(struct app *parent, struct span body, char *act, size_t s
     if (status != 200 && status != 202) {
         fail_msg("status %d %s", status, buf_str(&reply));
     }
-    assert_int_equal(jspec_read(reply.data, reply.len, msg_enrol_reply_spec, &m, sizeof m, ar, &f), 0);
+    assert_int_equal(jspec_read(reply.data, reply.len, msg_enrol_reply_spec, &m, sizeof m, ar, &f),
+                     0);
     int r = strcmp(m.state, "done") == 0 ? 2 : strcmp(m.state, "act") == 0 ? 1 : 0;
     if (r == 1) {
         snprintf(act, size, "%s", m.act);
@@ -360,7 +393,9 @@ static struct app *child_of(struct app *parent, int i, const char *name)
     buf_init(&line, 8192);
     buf_init(&body, 65536);
     assert_int_equal(app_tick_make(&t), 0);
-    assert_int_equal(enrol_invite(parent->sync, &t, "测试区", 30, "370102", "https://127.0.0.1:9", 60000, true, &line, &nid), 0);
+    assert_int_equal(enrol_invite(parent->sync, &t, "测试区", 30, "370102", "https://127.0.0.1:9",
+                                  60000, true, &line, &nid),
+                     0);
     assert_int_equal(invite_read(buf_str(&line), line.len, ar, &inv, &f), 0);
     struct app_birth b = {.dir = dir(i, name)};
     assert_int_equal(app_join_prepare(&b, &inv, &j, &f), 0);
@@ -385,8 +420,8 @@ static struct app *child_of(struct app *parent, int i, const char *name)
     return a;
 }
 
-static const char *const referral =
-    "{\"subject_kind\":\"org\",\"reason\":\"venue\",\"title\":\"需要场地\",\"detail\":\"周末活动\"}";
+static const char *const referral = "{\"subject_kind\":\"org\",\"reason\":\"venue\",\"title\":"
+                                    "\"需要场地\",\"detail\":\"周末活动\"}";
 
 struct seen_state {
     char state[32];
@@ -415,7 +450,9 @@ static void two_nodes_agree(void **state)
     struct buf e1, e2;
     settle(city, street);
     assert_non_null(app_self_node(street));
-    assert_int_equal(put(street, "listing", "{\"kind\":\"venue\",\"title\":\"议事厅\",\"capacity\":40}", id, &f), 0);
+    assert_int_equal(
+        put(street, "listing", "{\"kind\":\"venue\",\"title\":\"议事厅\",\"capacity\":40}", id, &f),
+        0);
     assert_int_equal(put(city, "need", "{\"kind\":\"venue\",\"title\":\"活动场地\"}", id, &f), 0);
     settle(city, street);
     export_of(city, "fed", &e1);
@@ -426,10 +463,16 @@ static void two_nodes_agree(void **state)
     buf_done(&e2);
 
     /* A person without consent is not sent. */
-    static const char person[] = "{\"subject_kind\":\"person\",\"reason\":\"relief\",\"title\":\"求助\"}";
-    assert_int_equal(app_referral_send(street, app_id(city), span_of(person, strlen(person)), id, &f), SANJI_E_CONSENT);
-    assert_int_equal(app_referral_send(street, app_id(street), span_of(referral, strlen(referral)), id, &f), SANJI_E_REFERENCE);
-    assert_int_equal(app_referral_send(street, app_id(city), span_of(referral, strlen(referral)), id, &f), 0);
+    static const char person[] =
+        "{\"subject_kind\":\"person\",\"reason\":\"relief\",\"title\":\"求助\"}";
+    assert_int_equal(
+        app_referral_send(street, app_id(city), span_of(person, strlen(person)), id, &f),
+        SANJI_E_CONSENT);
+    assert_int_equal(
+        app_referral_send(street, app_id(street), span_of(referral, strlen(referral)), id, &f),
+        SANJI_E_REFERENCE);
+    assert_int_equal(
+        app_referral_send(street, app_id(city), span_of(referral, strlen(referral)), id, &f), 0);
     state_is(street, id, RS_SENT);
     settle(city, street); /* the receiver's daemon confirms by itself */
     state_is(street, id, RS_DELIVERED);
@@ -437,9 +480,11 @@ static void two_nodes_agree(void **state)
     assert_int_equal(app_referral_event(street, id, RE_OPEN, span_of(NULL, 0), &f), SANJI_E_STATE);
     assert_int_equal(app_referral_event(city, id, RE_OPEN, span_of(NULL, 0), &f), 0);
     assert_int_equal(app_referral_event(city, id, RE_ACCEPT, lit("{\"desk\":\"一窗\"}"), &f), 0);
-    assert_int_equal(app_referral_event(city, id, RE_OUTCOME, lit("{\"result\":\"maybe\"}"), &f), SANJI_E_SPEC);
+    assert_int_equal(app_referral_event(city, id, RE_OUTCOME, lit("{\"result\":\"maybe\"}"), &f),
+                     SANJI_E_SPEC);
     assert_string_equal(f.member, "result");
-    assert_int_equal(app_referral_event(city, id, RE_OUTCOME, lit("{\"result\":\"success\"}"), &f), 0);
+    assert_int_equal(app_referral_event(city, id, RE_OUTCOME, lit("{\"result\":\"success\"}"), &f),
+                     0);
     settle(city, street);
     state_is(street, id, RS_COMPLETED);
     assert_int_equal(app_referral_event(street, id, RE_CLOSE, lit("{\"told\":true}"), &f), 0);
@@ -447,10 +492,12 @@ static void two_nodes_agree(void **state)
     state_is(city, id, RS_CLOSED);
 
     /* A cancellation before anybody accepted is confirmed by itself. */
-    assert_int_equal(app_referral_send(city, app_id(street), span_of(referral, strlen(referral)), id, &f), 0);
+    assert_int_equal(
+        app_referral_send(city, app_id(street), span_of(referral, strlen(referral)), id, &f), 0);
     settle(city, street);
     static const char why[] = "{\"reason\":\"mistake\"}";
-    assert_int_equal(app_referral_event(city, id, RE_CANCEL_REQUEST, span_of(why, strlen(why)), &f), 0);
+    assert_int_equal(app_referral_event(city, id, RE_CANCEL_REQUEST, span_of(why, strlen(why)), &f),
+                     0);
     settle(city, street);
     state_is(city, id, RS_CANCELLED);
     state_is(street, id, RS_CANCELLED);
@@ -488,7 +535,10 @@ static void damage_is_found(void **state)
     struct fault f = {0};
     struct app_verdict v;
     struct app *a = born(0, "damage");
-    assert_int_equal(put(a, "listing", "{\"id\":\"v1\",\"kind\":\"venue\",\"title\":\"AAAAAAAAAAAAAAAA\"}", id, &f), 0);
+    assert_int_equal(put(a, "listing",
+                         "{\"id\":\"v1\",\"kind\":\"venue\",\"title\":\"AAAAAAAAAAAAAAAA\"}", id,
+                         &f),
+                     0);
     app_close(a);
     /* The view's copy of the content only: bundles are compressed. */
     snprintf(path, sizeof path, "%s/sanji.db", dirs[0]);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "config/config.h"
@@ -50,9 +51,11 @@ static void values_comments_and_blanks(void **state)
     (void)state;
     struct config c;
     struct seen s;
-    assert_int_equal(parse("\xef\xbb\xbf# one\r\n\r\n  staff_listen=[::1]:80 # here\r\nlog_json = on\n"
-                           "session_idle\t=\t15m\ndisk_reserve = 2GiB\nsync_listen =\nlanguage = zh-CN",
-                           &c, &s), 0);
+    assert_int_equal(
+        parse("\xef\xbb\xbf# one\r\n\r\n  staff_listen=[::1]:80 # here\r\nlog_json = on\n"
+              "session_idle\t=\t15m\ndisk_reserve = 2GiB\nsync_listen =\nlanguage = zh-CN",
+              &c, &s),
+        0);
     assert_string_equal(c.staff_listen, "[::1]:80");
     assert_true(c.log_json);
     assert_int_equal(c.session_idle, 900000);
@@ -77,7 +80,9 @@ static void every_problem_is_reported(void **state)
                            "= 3\n"
                            "url = ftp://x\n"
                            "zzzzzzzzzz = 1\n"
-                           "url\x01 = x\n", &c, &s), SANJI_E_CONFIG);
+                           "url\x01 = x\n",
+                           &c, &s),
+                     SANJI_E_CONFIG);
     assert_memory_equal(&c, &before, sizeof c); /* nothing changed */
     assert_int_equal(s.n, 9);
     assert_int_equal(s.p[0].wrong, CONFIG_UNKNOWN);
@@ -100,12 +105,25 @@ static void every_problem_is_reported(void **state)
 static void addresses_and_urls(void **state)
 {
     (void)state;
-    static const char *const good[] = {"127.0.0.1:0", "[::1]:65535", "*:1", "localhost:80", "a-b.example.cn:443"};
-    static const char *const bad[] = {"", ":80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "1:-1",
-                                      "1.2.3.4:080", "[::1:80", "[]:80", "a b:80", "a:80x", "**:80"};
-    static const char *const gurl[] = {"https://a", "http://a:1/", "https://[::1]:8443", "https://a.cn/x/y"};
-    static const char *const burl[] = {"", "a", "https://", "https://a:", "https://a:99999", "https://u@a",
-                                       "https://a/?q", "https://a/#f", "https://a b", "HTTPS://a", "https://a:1x"};
+    static const char *const good[] = {"127.0.0.1:0", "[::1]:65535", "*:1", "localhost:80",
+                                       "a-b.example.cn:443"};
+    static const char *const bad[] = {
+        "",      ":80",         "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
+        "1:-1",  "1.2.3.4:080", "[::1:80",   "[]:80",      "a b:80",
+        "a:80x", "**:80"};
+    static const char *const gurl[] = {"https://a", "http://a:1/", "https://[::1]:8443",
+                                       "https://a.cn/x/y"};
+    static const char *const burl[] = {"",
+                                       "a",
+                                       "https://",
+                                       "https://a:",
+                                       "https://a:99999",
+                                       "https://u@a",
+                                       "https://a/?q",
+                                       "https://a/#f",
+                                       "https://a b",
+                                       "HTTPS://a",
+                                       "https://a:1x"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         assert_true(config_addr_ok(good[i]));
     }
@@ -126,7 +144,9 @@ static void printed_file_reads_back(void **state)
     struct config c, d;
     struct seen s;
     assert_int_equal(parse("sync_listen = *:8443\nurl = https://a.cn:8443\nstats_delay = 1500ms\n"
-                           "disk_reserve = 0\nlog_json = yes\nstaff_listen =\n", &c, &s), 0);
+                           "disk_reserve = 0\nlog_json = yes\nstaff_listen =\n",
+                           &c, &s),
+                     0);
     for (int zh = 0; zh < 2; zh++) {
         struct buf b;
         buf_init(&b, CONFIG_FILE_BYTES);

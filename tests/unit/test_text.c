@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "config/config.h"
@@ -122,10 +123,11 @@ static void every_verb_and_flag_is_explained(void **state)
 /* Every literal in our sources that looks like a key ("group.word") of a group we own exists. */
 static void check_source(const char *path)
 {
-    static const char *const groups[] = {"approve.", "config.", "control.", "doctor.", "error.",  "fault.", "flag.",
-                                         "help.",    "init.",   "invite.",  "join.",   "node.w",  "node.i", "node.m",
-                                         "node.r",   "open.",   "parent_url.", "parked.", "put.", "rebuild.", "rotate.",
-                                         "serve.ready", "stats.", "sync.done", "sync.top", "usage.", "verify.", "user.once"};
+    static const char *const groups[] = {
+        "approve.",    "config.", "control.",    "doctor.",  "error.", "fault.",   "flag.",
+        "help.",       "init.",   "invite.",     "join.",    "node.w", "node.i",   "node.m",
+        "node.r",      "open.",   "parent_url.", "parked.",  "put.",   "rebuild.", "rotate.",
+        "serve.ready", "stats.",  "sync.done",   "sync.top", "usage.", "verify.",  "user.once"};
     static char src[1 << 20];
     FILE *f = fopen(path, "rb");
     assert_non_null(f);
@@ -219,7 +221,8 @@ static void json_is_tidied(void **state)
         assert_string_equal(buf_str(&b), good[i].out);
         buf_done(&b);
     }
-    static const char *const bad[] = {"{\"x\":{\"y\":1.0}}", "{\"x\":1e3}", "{\"x\":[null]}", "{\"x\":1234567890123456}"};
+    static const char *const bad[] = {"{\"x\":{\"y\":1.0}}", "{\"x\":1e3}", "{\"x\":[null]}",
+                                      "{\"x\":1234567890123456}"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct buf b;
         struct fault f = {0};
@@ -233,9 +236,12 @@ static void json_is_tidied(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_files_hold_the_same),   cmocka_unit_test(every_error_has_a_sentence),
-        cmocka_unit_test(every_verb_and_flag_is_explained), cmocka_unit_test(every_key_in_c_exists),
-        cmocka_unit_test(language_is_chosen),         cmocka_unit_test(values_are_filled_in_safely),
+        cmocka_unit_test(both_files_hold_the_same),
+        cmocka_unit_test(every_error_has_a_sentence),
+        cmocka_unit_test(every_verb_and_flag_is_explained),
+        cmocka_unit_test(every_key_in_c_exists),
+        cmocka_unit_test(language_is_chosen),
+        cmocka_unit_test(values_are_filled_in_safely),
         cmocka_unit_test(json_is_tidied),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

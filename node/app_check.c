@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checking and deriving anew: verify, rebuild, parked items. The check does not trust the database
+ * it looks at: it feeds every stored frame to a second, empty node and lets the receiver's own
+ * rules judge, then compares what that node derived with what stands here. */
+#include "node/app_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- verify ---- */
+
+struct check {
+    struct app *a;
+    struct store *s2;
+    struct sync *y2;
+    struct sync_tick t;
+    struct app_verdict *v;
+    app_wrong_fn *fn;
+    void *arg;
+    int64_t waiting, progress;
+    struct place {
+        int64_t no, seq;
+    } * bad; /* reported already: every pass meets them again */
+    size_t n_bad;
+    int pass;
+    bool last; /* this pass reports what still waits */
+};
+
+static void where_of(const struct sync_stream_row *st, int64_t seq, char out[LIM_AUD_BYTES + 64])
+{
+    snprintf(out, LIM_AUD_BYTES + 64, "%s/%s/%u/%lld", st->key.by.s, st->key.aud,
+             (unsigned)st->key.ep, (long long)seq);
+}
+
+static void wrong(struct check *c, const struct sync_stream_row *st, int64_t seq, int err,
+                  const char *member)
+{
+    char where[LIM_AUD_BYTES + 64];
+    where_of(st, seq, where);
+    c->v->wrong++;
+    if (c->fn != NULL) {
+        c->fn("bundle", where, err, member, c->arg);
+    }
+}
+
+static int refused(struct check *c, const struct sync_stream_row *st,
+                   const struct sync_bundle_row *row, const struct sync_accept *acc)
+{
+    for (size_t i = 0; i < c->n_bad; i++) {
+        if (c->bad[i].no == row->no && c->bad[i].seq == row->seq) {
+            return 0;
+        }
+    }
+    struct place *v = realloc(c->bad, (c->n_bad + 1) * sizeof *v);
+    if (v == NULL) {
+        return SANJI_E_NOMEM;
+    }
+    c->bad = v;
+    c->bad[c->n_bad++] = (struct place){row->no, row->seq};
+    wrong(c, st, row->seq, acc->err, acc->f.member);
+    return 0;
+}
+
+static int on_check(const struct sync_stream_row *st, const struct sync_bundle_row *row, void *arg)
+{
+    struct check *c = arg;
+    struct sync_accept acc;
+    memset(&acc, 0, sizeof acc);
+    c->t.now_ms = row->got;
+    sync_accept_frame(c->y2, &c->t, row->frame, &acc);
+    if (acc.err == SANJI_E_OLD) {
+        return 0; /* taken in an earlier pass */
+    }
+    if (acc.err == SANJI_E_UNKNOWN_KEY || acc.err == SANJI_E_GAP) {
+        c->waiting++;
+        if (c->last) {
+            wrong(c, st, row->seq, acc.err, acc.f.member);
+        }
+        return 0;
+    }
+    if (sync_is_store_failure(acc.err)) {
+        return acc.err;
+    }
+    if (acc.err < 0) {
+        return refused(c, st, row, &acc);
+    }
+    c->progress++;
+    c->v->bundles++;
+    c->v->items += row->items;
+    bool same_place = stream_key_cmp(&acc.stream, &st->key) == 0 && acc.seq == row->seq;
+    uint8_t id[HASH_LEN];
+    if (!same_place) {
+        wrong(c, st, row->seq, SANJI_E_CORRUPT, "stream");
+    } else {
+        /* The stored id must be the one the bytes have. */
+        struct sync_stream_row got;
+        if (store_stream_get(c->a->store, row->no, &got) == 0 &&
+            store_port(c->a->store)
+                    ->bundle_id(store_port(c->a->store)->ctx, row->no, row->seq, id) == 0 &&
+            memcmp(id, row->id, HASH_LEN) != 0) {
+            wrong(c, st, row->seq, SANJI_E_HASH, "id");
+        }
+    }
+    return 0;
+}
+
+/* Heads of both must be the same set: a stored head that its bundles do not reach is damage too. */
+struct head_cmp_arg {
+    struct check *c;
+    int64_t n;
+};
+static void on_head(const struct sync_stream_row *st, void *arg)
+{
+    struct head_cmp_arg *h = arg;
+    h->n += st->seq > 0;
+}
+
+static int check_passes(struct check *c)
+{
+    int r = 0;
+    for (c->pass = 0; r == 0 && c->pass < LIM_TREE_DEPTH * 4; c->pass++) {
+        c->waiting = 0;
+        c->progress = 0;
+        r = store_begin(c->s2);
+        if (r == 0) {
+            r = store_bundle_walk(c->a->store, 0, on_check, c);
+        }
+        if (r == 0) {
+            r = store_commit(c->s2);
+        } else {
+            store_rollback(c->s2);
+        }
+        if (r == 0 && (c->waiting == 0 || c->last)) {
+            break;
+        }
+        c->last = c->progress == 0;
+    }
+    return r;
+}
+
+int app_verify(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *arg)
+{
+    struct check c = {.a = a, .v = ret, .fn = fn, .arg = arg};
+    uint8_t d1[HASH_LEN], d2[HASH_LEN];
+    struct sync_self self = *sync_self_of(a->sync);
+    memset(ret, 0, sizeof *ret);
+    app__self(a, &self);
+    int r = app_tick_make(&c.t);
+    if (r == 0) {
+        r = store_open(a->dir, STORE_SCRATCH, &c.s2);
+    }
+    if (r == 0) {
+        r = sync_new(&self, store_port(c.s2), &c.y2);
+    }
+    if (r == 0) {
+        r = check_passes(&c);
+    }
+    struct head_cmp_arg h1 = {&c, 0}, h2 = {&c, 0};
+    if (r == 0) {
+        sync_each_stream(a->sync, on_head, &h1);
+        sync_each_stream(c.y2, on_head, &h2);
+        r = store_views_digest(a->store, d1);
+    }
+    if (r == 0) {
+        r = store_views_digest(c.s2, d2);
+    }
+    if (r == 0 && (memcmp(d1, d2, HASH_LEN) != 0 || h1.n != h2.n)) {
+        ret->views_differ = true;
+        ret->wrong++;
+        if (fn != NULL) {
+            fn("views", "", SANJI_E_CORRUPT, h1.n != h2.n ? "heads" : "", arg);
+        }
+    }
+    free(c.bad);
+    sync_free(c.y2);
+    store_close(c.s2);
+    return r;
+}
+
+/* ---- rebuild ---- */
+
+struct again {
+    struct app *a;
+    int64_t n;
+};
+
+static int on_again(const struct sync_stream_row *st, const struct sync_bundle_row *row, void *arg)
+{
+    struct again *x = arg;
+    x->n++;
+    return sync_apply_frame(x->a->sync, row, &st->key);
+}
+
+int app_rebuild(struct app *a, int64_t *ret_bundles, bool *ret_same)
+{
+    struct again x = {.a = a};
+    uint8_t d1[HASH_LEN] = {0}, d2[HASH_LEN] = {0};
+    int r = ret_same != NULL ? store_views_digest(a->store, d1) : 0;
+    if (r == 0) {
+        r = store_begin(a->store);
+    }
+    if (r < 0) {
+        return r;
+    }
+    r = store_views_recreate(a->store);
+    if (r == 0) {
+        r = store_bundle_walk(a->store, 0, on_again, &x);
+    }
+    if (r == 0) {
+        r = store_views_done(a->store);
+    }
+    if (r == 0) {
+        r = store_commit(a->store);
+    } else {
+        store_rollback(a->store);
+    }
+    if (r == 0 && ret_same != NULL) {
+        r = store_views_digest(a->store, d2);
+        *ret_same = memcmp(d1, d2, HASH_LEN) == 0;
+    }
+    *ret_bundles = x.n;
+    app_changed(a);
+    return r;
+}
+
+/* ---- parked ---- */
+
+struct park_list {
+    struct {
+        int64_t no, seq;
+    } * v;
+    size_t n, cap;
+};
+
+static int on_parked(const struct store_parked *p, void *arg)
+{
+    struct park_list *l = arg;
+    if (p->discarded || (l->n > 0 && l->v[l->n - 1].no == p->no && l->v[l->n - 1].seq == p->seq)) {
+        return 0;
+    }
+    if (l->n == l->cap) {
+        size_t cap = l->cap != 0 ? l->cap * 2 : 16;
+        void *v = realloc(l->v, cap * sizeof *l->v);
+        if (v == NULL) {
+            return SANJI_E_NOMEM;
+        }
+        l->v = v;
+        l->cap = cap;
+    }
+    l->v[l->n].no = p->no;
+    l->v[l->n].seq = p->seq;
+    l->n++;
+    return 0;
+}
+
+int app_parked_retry(struct app *a, int64_t *ret_tried, int64_t *ret_left)
+{
+    struct park_list l = {0};
+    struct store_totals t = {0};
+    struct again x = {.a = a};
+    int r = store_parked_list(a->store, on_parked, &l);
+    if (r == 0) {
+        r = store_begin(a->store);
+    }
+    if (r == 0) {
+        for (size_t i = 0; r == 0 && i < l.n; i++) {
+            r = store_parked_drop(a->store, l.v[i].no, l.v[i].seq);
+            if (r == 0) {
+                r = store_bundle_get(a->store, l.v[i].no, l.v[i].seq, on_again, &x);
+            }
+        }
+        if (r == 0) {
+            r = store_commit(a->store);
+        } else {
+            store_rollback(a->store);
+        }
+    }
+    if (r == 0) {
+        r = store_totals(a->store, &t);
+    }
+    *ret_tried = (int64_t)l.n;
+    *ret_left = t.parked;
+    free(l.v);
+    app_changed(a);
+    return r;
+}
