@@ -187,9 +187,20 @@ static int audience_check(const struct sync *s, const struct stream *st, const s
     return roster_node(s->roster, s->self.id.s) == NULL ? SANJI_E_UNKNOWN_KEY : SANJI_E_AUDIENCE;
 }
 
+enum { SIBLINGS_MAX = 16 }; /* epochs of one number: each is a restore, or mischief */
+
 static int may_begin(const struct sync *s, const struct bundle *b)
 {
     /* Epochs grow by one at most: nobody can jump to the end of the number range. */
+    size_t siblings = 0;
+    for (size_t i = 0; i < s->n_streams; i++) {
+        const struct sync_stream_row *r = &s->streams[i].row;
+        siblings += r->no != 0 && (int64_t)r->key.ep == b->hdr.ep &&
+                    strcmp(r->key.by.s, b->hdr.by.s) == 0 && strcmp(r->key.aud, b->hdr.aud) == 0;
+    }
+    if (siblings >= SIBLINGS_MAX) {
+        return SANJI_E_SIZE;
+    }
     int newest = sync__stream_newest(s, b->hdr.by.s, b->hdr.aud);
     int64_t known = newest < 0 ? 0 : (int64_t)s->streams[newest].row.key.ep;
     if (b->hdr.ep > known + 1) {
@@ -213,6 +224,7 @@ static int store(struct sync *s, struct stream *st, const struct bundle *b, stru
         if (r < 0) {
             return r;
         }
+        s->n_held++;
         st->row.first = b->hdr.seq;
     }
     *row = (struct sync_bundle_row){
@@ -234,6 +246,33 @@ static int store(struct sync *s, struct stream *st, const struct bundle *b, stru
     return r;
 }
 
+/* 0: the bundle continues the stream, or begins it. */
+static int position(struct sync *s, struct stream *st, const struct bundle *b)
+{
+    if (st->row.frozen) {
+        return SANJI_E_FORK;
+    }
+    struct head have = {.seq = st->row.no == 0 ? 0 : st->row.seq};
+    memcpy(have.id, st->row.id, HASH_LEN);
+    enum head_cmp cmp = bundle_follows(&have, b);
+    switch (cmp) {
+    case HEAD_SAME:
+        return SANJI_E_OLD;
+    case HEAD_GAP:
+        return SANJI_E_GAP;
+    case HEAD_CHAIN:
+        if (have.seq == 0) {
+            return SANJI_E_CHAIN;
+        }
+        return not_next(s, st, b, cmp);
+    case HEAD_OLD:
+        return not_next(s, st, b, cmp);
+    case HEAD_NEXT:
+        break;
+    }
+    return st->row.no == 0 ? may_begin(s, b) : 0;
+}
+
 int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span frame,
                         struct sync_accept *ret)
 {
@@ -243,47 +282,31 @@ int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span fram
     if (b->header_only) {
         return SANJI_E_WITHHELD;
     }
-    int idx = sync__stream_intern(s, &ret->stream);
-    if (idx < 0) {
-        return idx;
+    /* A stream enters the table when its first bundle has passed: made-up names leave no trace. */
+    struct stream fresh = {.row = {.key = ret->stream}};
+    int idx = sync__stream_find(s, &ret->stream);
+    struct stream *st = idx < 0 ? &fresh : &s->streams[idx];
+    int r = audience_parse(ret->stream.aud, strlen(ret->stream.aud), &fresh.aud);
+    if (r == 0) {
+        r = position(s, st, b);
     }
-    struct stream *st = &s->streams[idx];
-    if (st->row.frozen) {
-        return SANJI_E_FORK;
-    }
-    struct head have = {.seq = st->row.no == 0 ? 0 : st->row.seq};
-    memcpy(have.id, st->row.id, HASH_LEN);
-    enum head_cmp cmp = bundle_follows(&have, b);
-    if (cmp == HEAD_SAME) {
-        return SANJI_E_OLD;
-    }
-    if (cmp == HEAD_GAP) {
-        return SANJI_E_GAP;
-    }
-    if (cmp == HEAD_OLD || (cmp == HEAD_CHAIN && st->row.no != 0 && st->row.seq > 0)) {
-        return not_next(s, st, b, cmp);
-    }
-    if (cmp == HEAD_CHAIN) {
-        return SANJI_E_CHAIN;
-    }
-    int r = st->row.no == 0 ? may_begin(s, b) : 0;
     if (r == 0) {
         r = signature(s, b, st->aud.type);
     }
     if (r == 0) {
         r = audience_check(s, st, b);
     }
+    if (r == 0 && idx < 0) {
+        r = idx = sync__stream_intern(s, &ret->stream);
+    }
     if (r < 0) {
         return r;
     }
+    st = &s->streams[idx];
     struct sync_bundle_row row;
-    bool first = st->row.no == 0;
     r = store(s, st, b, frame, &row);
     if (r < 0) {
-        if (first) {
-            st->row.no = 0;
-        }
-        return r;
+        return r; /* of the store: the caller rolls back and reloads */
     }
     if (st->aud.type == AUD_TRUST) {
         r = acts_of(s, b, s->roster);

@@ -104,6 +104,7 @@ struct sync {
 
     struct stream *streams;
     size_t n_streams, cap_streams;
+    size_t n_held; /* of them held, not only heard of */
     uint32_t *index; /* open addressing: position + 1 */
     size_t index_cap;
 

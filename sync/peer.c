@@ -250,6 +250,8 @@ void sync__peer_shows(struct sync *s, struct peer *p, const struct stream_key *k
 
 /* ---- have-lists ---- */
 
+enum { HEARD_MAX = 16384 }; /* streams that neighbours speak of and nobody has sent */
+
 struct have_take {
     struct sync *s;
     struct peer *p;
@@ -260,8 +262,15 @@ static int take_epoch(struct sync *s, struct peer *p, const char *by, const char
 {
     struct stream_key k;
     int r = sync__key_of(&k, by, aud, e->ep, e->en);
-    int idx = r < 0 ? r : sync__stream_intern(s, &k);
-    if (idx < 0) {
+    if (r < 0) {
+        return r;
+    }
+    int idx = sync__stream_find(s, &k);
+    if (idx < 0 && s->n_streams - s->n_held >= HEARD_MAX) {
+        have_digest_add(p->their_sum, by, aud, e);
+        return 0; /* not remembered: it may be made up, and what is real will be sent anyway */
+    }
+    if (idx < 0 && (idx = sync__stream_intern(s, &k)) < 0) {
         return idx;
     }
     if (grow(s, p) < 0) {

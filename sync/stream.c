@@ -125,12 +125,14 @@ static int load_one(const struct sync_stream_row *row, void *arg)
         return idx;
     }
     s->streams[idx].row = *row;
+    s->n_held++;
     return 0;
 }
 
 int sync__streams_load(struct sync *s)
 {
     /* After a rollback the store may hold less than memory does. */
+    s->n_held = 0;
     for (size_t i = 0; i < s->n_streams; i++) {
         struct stream_key k = s->streams[i].row.key;
         memset(&s->streams[i].row, 0, sizeof(s->streams[i].row));
