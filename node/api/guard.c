@@ -16,7 +16,8 @@ enum {
     MINUTE_MS = 60000,
     DELAY_FREE = 3,
     DELAY_MAX_MS = 60000,
-    FORGET_MS = 900000
+    FORGET_MS = 900000,
+    EVERYBODY = 12
 };
 
 /* Name or address in front of the port, lower case, without brackets. */
@@ -127,14 +128,27 @@ bool api_peer_is_local(const char *peer)
 
 /* ---- attempts to log in ---- */
 
+/* Somebody with an IPv6 network has 2^64 addresses of his own: the network counts, not the address.
+ */
+static void network_of(const char *peer, char out[static 48])
+{
+    struct in6_addr a;
+    snprintf(out, 48, "%.47s", peer == NULL ? "" : peer);
+    if (peer != NULL && inet_pton(AF_INET6, peer, &a) == 1 && !IN6_IS_ADDR_V4MAPPED(&a)) {
+        memset(a.s6_addr + 8, 0, 8);
+        (void)inet_ntop(AF_INET6, &a, out, 48);
+    }
+}
+
 /* Keyed with a secret, so that nobody can choose names that push another's slot out. */
 static uint64_t key_of(const struct api *a, const char *peer, const char *login)
 {
     uint8_t h[HASH_LEN];
     char text[512];
+    char net[48];
     uint64_t k = 0;
-    int n = snprintf(text, sizeof text, "%.100s|%.200s", peer == NULL ? "" : peer,
-                     login == NULL ? "" : login);
+    network_of(peer, net);
+    int n = snprintf(text, sizeof text, "%s|%.200s", net, login == NULL ? "" : login);
     hmac_bytes(a->salt, sizeof a->salt, text, (size_t)n, h);
     memcpy(&k, h, sizeof k);
     return k | 1; /* 0: an empty slot */
@@ -157,19 +171,35 @@ static struct login_slot *slot_of(struct login_slot *v, uint64_t key)
     return oldest;
 }
 
+/* One more in this minute, unless `most` have been already. ms to wait, or 0. */
+static int64_t minute(struct login_slot *s, int64_t most, int64_t mono)
+{
+    if (s->n == 0 || mono - s->at >= MINUTE_MS) {
+        s->at = mono;
+        s->n = 0;
+    }
+    if (s->n >= most) {
+        return s->at + MINUTE_MS - mono;
+    }
+    s->n++;
+    return 0;
+}
+
+/* A check costs the database thread tens of milliseconds, so all addresses together have a limit as
+ * well: a flood keeps people from logging in, but not those who are from working. */
 int64_t api_login_gate(struct api *a, const char *peer, const char *login, int64_t mono)
 {
     struct login_slot *p = slot_of(a->by_peer, key_of(a, peer, NULL));
-    struct login_slot *l = slot_of(a->by_login, key_of(a, peer, login));
-    if (p->n == 0 || mono - p->at >= MINUTE_MS) {
-        p->at = mono;
-        p->n = 0;
+    int64_t most = a->app->cfg.login_per_minute;
+    int64_t wait = minute(p, most, mono);
+    if (wait > 0) {
+        return wait;
     }
-    if (p->n >= a->app->cfg.login_per_minute) {
-        return p->at + MINUTE_MS - mono;
+    const struct login_slot *l = slot_of(a->by_login, key_of(a, peer, login));
+    if (l->until > mono) {
+        return l->until - mono;
     }
-    p->n++;
-    return l->until > mono ? l->until - mono : 0;
+    return minute(&a->everybody, most * EVERYBODY, mono);
 }
 
 /* No hard lock: it would let anybody shut a colleague out. Each failure of an address with a login

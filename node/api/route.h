@@ -30,7 +30,13 @@ enum api_tx {
     TX_STAFF, /* staff tables: the dispatcher begins and commits around the handler */
 };
 
-enum { API_PARAMS = 3, API_PARAM_BYTES = 128, API_TOKEN_LEN = 32, API_LOGIN_SLOTS = 512 };
+enum {
+    API_PARAMS = 3,
+    API_PARAM_BYTES = 128,
+    API_TOKEN_LEN = 32,
+    API_LOGIN_SLOTS = 512,
+    API_COUNTED = 3
+};
 
 /* A request as far as this directory looks at it: from http_request, or made by a test. NULL:
  * header absent. */
@@ -138,12 +144,16 @@ struct api {
     struct api_alarm alarm[API_ALARMS]; /* ring */
     size_t alarm_n;
     uint8_t salt[16];
-    struct login_slot by_peer[API_LOGIN_SLOTS], by_login[API_LOGIN_SLOTS];
+    struct login_slot by_peer[API_LOGIN_SLOTS], by_login[API_LOGIN_SLOTS], everybody;
     /* metrics */
     uint64_t *requests; /* route by status class 1..5, see metrics.c */
     uint64_t bugs, refused_host, refused_origin, refused_login;
     struct store_totals totals;
     int64_t totals_mono, totals_cost;
+    struct api_counts {
+        int64_t kind[API_COUNTED], in, out, parked;
+        int64_t mono, cost;
+    } counts; /* of the status page; kept while counting is dear */
 };
 
 /* dispatch.c */

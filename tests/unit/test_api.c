@@ -209,6 +209,7 @@ static void log_in(const char *login)
     char body[256];
     d.cookie[0] = d.csrf[0] = '\0';
     memset(d.api->by_peer, 0, sizeof d.api->by_peer);
+    memset(&d.api->everybody, 0, sizeof d.api->everybody);
     snprintf(body, sizeof body, "{\"login\":\"%s\",\"password\":\"%s\"}", login, right);
     assert_status(ask("POST", "/api/login", body), 200);
     keep_cookie();
@@ -537,6 +538,20 @@ static void log_in_limits(void **state)
     defaults();
     d.rq.peer = "10.0.0.9";
     assert_status(send_request("POST", "/api/login", body), 200);
+    /* An IPv6 network is one address, and all together have a limit too. */
+    d.app->cfg.login_per_minute = 2;
+    memset(&d.api->everybody, 0, sizeof d.api->everybody);
+    assert_int_equal(api_login_gate(d.api, "2001:db8::1", "a", 5), 0);
+    assert_int_equal(api_login_gate(d.api, "2001:db8::2", "b", 5), 0);
+    assert_int_equal(api_login_gate(d.api, "2001:db8:0:0:5::9", "c", 1005), 59000);
+    assert_int_equal(api_login_gate(d.api, "2001:db8:0:1::1", "d", 1005), 0);
+    for (int i = 0; i < 21; i++) {
+        char peer[32];
+        snprintf(peer, sizeof peer, "10.9.0.%d", i);
+        assert_int_equal(api_login_gate(d.api, peer, "e", 1005), 0);
+    }
+    assert_true(api_login_gate(d.api, "10.9.1.1", "e", 1005) > 0);
+    assert_int_equal(api_login_gate(d.api, "10.9.1.2", "e", 70000), 0);
     for (int i = 0; i < API_LOGIN_SLOTS * 4; i++) { /* more strangers than slots: nothing breaks */
         char peer[32];
         snprintf(peer, sizeof peer, "10.1.%d.%d", i / 250, i % 250);
