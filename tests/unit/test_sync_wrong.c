@@ -294,6 +294,166 @@ static void evil_child(void **state)
     world_done(w);
 }
 
+/* ---- enrolment ---- */
+
+struct asked {
+    char state[16], err[24];
+    int status;
+};
+
+static void ask_enrol(struct world *w, int up, const struct msg_enrol *e, const uint8_t secret[16],
+                      const struct sign_key *k, struct asked *ret)
+{
+    struct buf body, reply;
+    struct msg_enrol_reply rep;
+    struct sync_tick t;
+    struct arena *a = arena_new(1 << 20);
+    buf_init(&body, LIM_ITEM_BYTES);
+    buf_init(&reply, LIM_ITEM_BYTES);
+    memset(ret, 0, sizeof(*ret));
+    assert_int_equal(enrol_write(e, secret, k, &body), 0);
+    world_tick(w, up, &t);
+    int r = enrol_handle(w->node[up].s, &t, span_of(body.data, body.len), &reply, &ret->status);
+    (void)snprintf(ret->err, sizeof(ret->err), "%s", err_name(r));
+    if (r == 0) {
+        assert_int_equal(
+            jspec_read(reply.data, reply.len, msg_enrol_reply_spec, &rep, sizeof(rep), a, NULL), 0);
+        (void)snprintf(ret->state, sizeof(ret->state), "%s", rep.state);
+    }
+    buf_done(&body);
+    buf_done(&reply);
+    arena_free(a);
+}
+
+static int row_digits(const struct enrol_row *r, void *arg)
+{
+    if (r->requested && !r->done) {
+        memcpy(arg, r->digits, 7);
+    }
+    return 0;
+}
+
+static void request(struct world *w, const struct msg_invite *in, struct msg_enrol *e,
+                    const struct sign_key *k)
+{
+    uint8_t seed[SEAL_SEED_LEN];
+    memset(e, 0, sizeof(*e));
+    e->v = 1;
+    memcpy(e->g, in->g, HASH_LEN);
+    e->node = in->node;
+    e->ver = "test";
+    memcpy(e->sig, sign_key_pub(k), SIGN_PUB_LEN);
+    world_bytes(w, seed, sizeof(seed));
+    assert_int_equal(seal_pub_of(seed, e->seal), 0);
+    world_bytes(w, e->tls, sizeof(e->tls));
+}
+
+static void an_invite_is_for_one(void **state)
+{
+    (void)state;
+    struct teller t;
+    struct asked got;
+    struct msg_invite in;
+    struct msg_enrol e, other;
+    struct node_id id;
+    struct sync_tick tick;
+    struct buf line;
+    char there[7] = "", here[7] = "x";
+    uint8_t seed[SIGN_SEED_LEN], wrong[16] = {0};
+    world_init(&t.w, 19);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    int d1 = world_find(w, "d1");
+    struct sync *s = w->node[d1].s;
+    struct arena *a = arena_new(1 << 20);
+    buf_init(&line, 8192);
+    world_tick(w, d1, &tick);
+    assert_int_equal(enrol_invite(s, &tick, "s9", 30, "370102", "https://127.0.0.1:1/", 60000,
+                                  false, &line, &id),
+                     SANJI_E_SPEC); /* not below this node */
+    assert_int_equal(enrol_invite(s, &tick, "s9", 40, "370102", "https://127.0.0.1:1/", 60000,
+                                  false, &line, &id),
+                     0);
+    assert_int_equal(invite_read(buf_str(&line), line.len, a, &in, NULL), 0);
+    world_bytes(w, seed, sizeof(seed));
+    struct sign_key *k = sign_key_new(seed);
+    world_bytes(w, seed, sizeof(seed));
+    struct sign_key *k2 = sign_key_new(seed);
+    request(w, &in, &e, k);
+    ask_enrol(w, d1, &e, wrong, k, &got);
+    assert_string_equal(got.err, "bad_signature");
+    assert_int_equal(enrol_approve(s, &tick, id.s), SANJI_E_STATE); /* nobody has asked yet */
+    ask_enrol(w, d1, &e, in.secret, k, &got);
+    assert_string_equal(got.state, "pending");
+    assert_int_equal(got.status, 202);
+    assert_int_equal(enrol_each(s, row_digits, there), 0);
+    enrol_digits(&e, in.secret, here);
+    assert_string_equal(here, there);
+    request(w, &in, &other, k2); /* somebody who saw the invite */
+    ask_enrol(w, d1, &other, in.secret, k2, &got);
+    assert_string_equal(got.err, "already_used");
+    world_run(w, 120000); /* past its end: who asked in time may go on */
+    ask_enrol(w, d1, &e, in.secret, k, &got);
+    assert_string_equal(got.state, "pending");
+    assert_int_equal(enrol_approve(s, &tick, id.s), 0);
+    ask_enrol(w, d1, &e, in.secret, k, &got);
+    assert_string_equal(got.state, "act");
+    e.has_pop = true; /* a signature over something else */
+    ask_enrol(w, d1, &e, in.secret, k, &got);
+    assert_string_equal(got.err, "bad_signature");
+    assert_null(roster_node(sync_roster(s), id.s));
+    buf_reset(&line);
+    assert_int_equal(
+        enrol_invite(s, &tick, "s8", 40, "370102", "https://127.0.0.1:1/", 1000, true, &line, &id),
+        0);
+    assert_int_equal(invite_read(buf_str(&line), line.len, a, &in, NULL), 0);
+    world_run(w, 120000);
+    request(w, &in, &e, k2);
+    ask_enrol(w, d1, &e, in.secret, k2, &got);
+    assert_string_equal(got.err, "expired");
+    sign_key_free(k);
+    sign_key_free(k2);
+    arena_free(a);
+    buf_done(&line);
+    world_done(w);
+}
+
+static void an_unknown_key_waits(void **state)
+{
+    (void)state;
+    struct teller t;
+    struct sync_accept acc;
+    struct sync_tick tick = {.now_ms = 1, .mono_ms = 1};
+    struct buf line, frame;
+    struct sync *s = NULL;
+    world_init(&t.w, 20);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    int s1 = world_find(w, "s1");
+    assert_int_equal(world_put(w, s1, "fed", "v", 1, "x", NULL), 0);
+    buf_init(&line, LIM_BUNDLE_BYTES + 64);
+    buf_init(&frame, LIM_BUNDLE_BYTES + 64);
+    assert_true(world_line(w, s1, w->node[s1].id.s, "fed", 1, &line));
+    struct frame_ctx *fc = frame_ctx_new();
+    assert_int_equal(frame_pack(fc, span_of(line.data, line.len), &frame), 0);
+    /* A node that has heard nothing yet. */
+    struct mem_store *m = mem_store_new();
+    struct sync_self self = {.id = w->node[world_find(w, "d2")].id,
+                             .sign_seed = w->node[0].sign_seed};
+    memcpy(self.g, w->g, HASH_LEN);
+    assert_int_equal(sync_new(&self, mem_store_port(m), &s), 0);
+    sync_accept_frame(s, &tick, span_of(frame.data, frame.len), &acc);
+    assert_int_equal(acc.err, SANJI_E_UNKNOWN_KEY);
+    assert_int_equal(mem_store_bundles(m), 0);
+    assert_int_equal(mem_store_parked(m), 0);
+    sync_free(s);
+    mem_store_free(m);
+    frame_ctx_free(fc);
+    buf_done(&line);
+    buf_done(&frame);
+    world_done(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +462,8 @@ int main(void)
         cmocka_unit_test(one_lost_answer_is_no_clone),
         cmocka_unit_test(quota_defers),
         cmocka_unit_test(evil_child),
+        cmocka_unit_test(an_invite_is_for_one),
+        cmocka_unit_test(an_unknown_key_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
