@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Views: everything here can be computed again from the bundles. Running this text drops and
--- recreates them; a change of it makes an existing database rebuild at its next start.
+-- recreates them; a change of it makes an existing database rebuild at its next start. No CHECK with
+-- IN of three values or more: SQLite builds a temporary table for it at every single insert.
 DROP TABLE IF EXISTS search;
 DROP TABLE IF EXISTS ref_event;
 DROP TABLE IF EXISTS ref_thread;
@@ -25,7 +26,7 @@ CREATE TABLE record (
     owner TEXT    NOT NULL CHECK (length(owner) = 14),
     id    TEXT    NOT NULL CHECK (length(id) BETWEEN 1 AND 64),
     lane  INTEGER NOT NULL, -- lane.no
-    vis   INTEGER NOT NULL CHECK (vis IN (0, 1, 2)), -- 1: the state; 2: the state, withdrawn; 0: superseded by another lane
+    vis   INTEGER NOT NULL CHECK (vis BETWEEN 0 AND 2), -- 1: the state; 2: the state, withdrawn; 0: superseded by another lane
     r     INTEGER NOT NULL, -- revision
     wd    INTEGER NOT NULL CHECK (wd IN (0, 1)), -- withdrawn
     kind  TEXT    NOT NULL, -- name without major
