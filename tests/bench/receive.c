@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one received record costs a relay, from the stored frame to the committed view: the frames of
- * a street's listings go through sync_accept_frame() into the real database. The input is the same
- * in every run (fixed seeds, fixed clock), so that instructions can be counted: insn.sh. Not a test.
+/* What one received record costs a relay, from the stored frame to the committed view: the frames
+ * of a street's listings go through sync_accept_frame() into the real database. The input is the
+ * same in every run (fixed seeds, fixed clock), so that instructions can be counted: insn.sh. Not a
+ * test.
  *
  *   receive [RECORDS [PER_BUNDLE [PER_COMMIT]]]     prints CPU microseconds per record */
 #include "node/store/store.h"
@@ -62,11 +63,10 @@ static const char *const rooms[] = {"多功能厅",   "会议室",     "培训�
                                     "心理咨询室", "儿童活动室", "书画室",   "录播室", "社区客厅"};
 static const char *const orgs[] = {"善治", "益路同行", "仁爱", "春晖", "邻里守望",
                                    "微尘", "同心",     "星火", "晨曦", "温馨家园"};
-static const char *const words[] = {"紧邻公交站和地铁口", "周边可免费停车",
-                                    "周末可预约公益活动", "使用前请提前三天提交申请",
-                                    "可提供茶水和桌签",   "用后请恢复桌椅原位",
-                                    "配有专职管理员",     "适合三十人以内小组活动",
-                                    "夜间九点后不开放",   "节假日需另行协商"};
+static const char *const words[] = {
+    "紧邻公交站和地铁口", "周边可免费停车",     "周末可预约公益活动", "使用前请提前三天提交申请",
+    "可提供茶水和桌签",   "用后请恢复桌椅原位", "配有专职管理员",     "适合三十人以内小组活动",
+    "夜间九点后不开放",   "节假日需另行协商"};
 static const char *const things[] = {"投影仪",   "音响", "白板",   "空调",   "无线网络",
                                      "直播设备", "钢琴", "打印机", "电子屏", "电梯"};
 
@@ -74,12 +74,14 @@ static void content(struct buf *d)
 {
     const char *street = PICK(streets), *org = PICK(orgs);
     buf_reset(d);
-    buf_printf(d, "{\"kind\":\"venue\",\"title\":\"%s%s%s%u号\",\"detail\":\"%s，%s，%s。\"", street,
-               org, PICK(rooms), (unsigned)(rnd() % 40 + 1), PICK(words), PICK(words), PICK(words));
+    buf_printf(d, "{\"kind\":\"venue\",\"title\":\"%s%s%s%u号\",\"detail\":\"%s，%s，%s。\"",
+               street, org, PICK(rooms), (unsigned)(rnd() % 40 + 1), PICK(words), PICK(words),
+               PICK(words));
     buf_printf(d, ",\"org\":\"%s社会工作服务中心\",\"area\":\"370102%03u\"", org,
                (unsigned)(rnd() % 20 + 1));
     buf_printf(d, ",\"address\":\"济南市历下区%s街道%u号%u楼%u室\"", street,
-               (unsigned)(rnd() % 300 + 1), (unsigned)(rnd() % 9 + 1), (unsigned)(rnd() % 20 + 101));
+               (unsigned)(rnd() % 300 + 1), (unsigned)(rnd() % 9 + 1),
+               (unsigned)(rnd() % 20 + 101));
     buf_printf(d, ",\"lat\":%u,\"lng\":%u,\"capacity\":%u,\"size_dm2\":%u,\"fee\":\"paid\"",
                365000000u + (unsigned)(rnd() % 4000000), 1168000000u + (unsigned)(rnd() % 5000000),
                (unsigned)(rnd() % 180 + 10), (unsigned)(rnd() % 40000 + 2000));
@@ -280,11 +282,8 @@ int main(int argc, char **argv)
     write_records(&w, item, n, per);
     double t1 = cpu_us();
     must(store_bundle_walk(w.store, 0, keep, &f), "walk");
-    struct sync_self other = w.self;
-    uint8_t nine[9] = {9};
-    node_id_make(nine, &other.id);
     must(store_open(dir, STORE_WRITE, &st), "open");
-    must(sync_new(&other, store_port(st), &s), "sync");
+    must(sync_new(&w.self, store_port(st), &s), "sync"); /* set back to nothing: gets all anew */
     struct frames trust = f; /* whose keys these are comes first and is not counted */
     trust.n = 1;
     receive_frames(s, st, &trust, 0, 1);
