@@ -301,6 +301,10 @@ static int exchanged(struct sync *s, int lane, struct span body)
     if (r < 0) {
         return r;
     }
+    struct lane *o = &s->lane[1 - lane];
+    if (l->attempt > 0 && o->state == LS_IDLE) {
+        o->retry_at = 0; /* the parent is back: the other lane need not wait out its own pause */
+    }
     l->state = LS_READY;
     l->attempt = 0;
     l->first = false;

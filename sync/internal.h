@@ -55,6 +55,7 @@ struct peer {
     bool has_held;
     struct held held;
     int64_t quota_day, quota_items, quota_bytes;
+    bool quota_told;
     struct sync_peer_status st;
 };
 
@@ -104,7 +105,7 @@ struct sync {
 
     struct stream *streams;
     size_t n_streams, cap_streams;
-    size_t n_held; /* of them held, not only heard of */
+    size_t n_held;   /* of them held, not only heard of */
     uint32_t *index; /* open addressing: position + 1 */
     size_t index_cap;
 

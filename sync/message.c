@@ -69,8 +69,8 @@ int sync__hello_read(struct sync *s, struct peer *p, struct span body, struct ms
 }
 
 /* What a child's own streams may bring in a day; what comes through it from below counts at its own
- * first relay. Beyond it the rest is deferred: nothing is lost, the child offers it again. */
-static int quota_room(struct sync *s, struct peer *p)
+ * first relay. */
+static bool quota_used(struct sync *s, struct peer *p)
 {
     const struct roster_node *n = roster_node(s->roster, p->id.s);
     int64_t items = n != NULL && n->quota_items > 0 ? n->quota_items : LIM_QUOTA_ITEMS;
@@ -79,8 +79,29 @@ static int quota_room(struct sync *s, struct peer *p)
     if (p->quota_day != day) {
         p->quota_day = day;
         p->quota_items = p->quota_bytes = 0;
+        p->quota_told = false;
     }
-    return p->is_parent || (p->quota_items < items && p->quota_bytes < bytes) ? 0 : SANJI_E_QUOTA;
+    return !p->is_parent && (p->quota_items >= items || p->quota_bytes >= bytes);
+}
+
+/* Beyond the quota a child's own records wait, so nothing is lost: the have-list shows what was
+ * left out, and the next session offers it again. Its trust acts and what it relays go on. */
+static bool quota_defers(struct sync *s, struct peer *p, struct span frame, size_t *ret_used)
+{
+    struct bundle b;
+    if (!quota_used(s, p) || frame_unpack(s->fc, frame, &s->line, ret_used) < 0) {
+        return false; /* what is no frame is judged where frames are judged */
+    }
+    arena_reset(s->arena);
+    if (bundle_peek(span_of(s->line.data, s->line.len), s->arena, &b, NULL) < 0 ||
+        node_id_cmp(&b.hdr.by, &p->id) != 0 || strcmp(b.hdr.aud, "trust") == 0) {
+        return false;
+    }
+    if (!p->quota_told) {
+        p->quota_told = true;
+        sync__alarm(s, SANJI_E_QUOTA, &p->id, "day");
+    }
+    return true;
 }
 
 static void quota_count(const struct sync *s, struct peer *p, const struct sync_accept *acc)
@@ -98,17 +119,19 @@ int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t 
     if (rest.n == 0) {
         return 0;
     }
-    int r = quota_room(s, p);
-    if (r == 0) {
-        r = sync__tx_begin(s);
-    }
+    int r = sync__tx_begin(s);
     if (r < 0) {
         return r;
     }
     int64_t stored = 0, bytes = 0;
-    while (rest.n > 0 && r == 0) {
+    while (rest.n > 0 && r == 0 && inflated <= LIM_INFLATE_BYTES) {
         struct sync_accept acc;
         size_t used;
+        if (quota_defers(s, p, rest, &used)) {
+            inflated += s->line.len;
+            rest = span_of(rest.p + used, rest.n - used);
+            continue;
+        }
         sync__accept_next(s, rest, &used, &acc);
         inflated += s->line.len;
         if (acc.err == 0 || acc.err == SANJI_E_OLD) {
@@ -125,8 +148,8 @@ int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t 
             p->st.refused++;
             sync__alarm(s, acc.err, &p->id, acc.f.member);
         }
-        if (used == 0 || inflated > LIM_INFLATE_BYTES) {
-            break; /* no boundary to go on from, or enough for one message */
+        if (used == 0) {
+            break; /* no boundary to go on from */
         }
         rest = span_of(rest.p + used, rest.n - used);
     }

@@ -129,7 +129,7 @@ static void exchange_up(struct sync *s, const struct sync_event *ev, struct peer
     }
     if (r < 0) {
         buf_done(&out);
-        sync__reply_error(s, ev->req, r, r == SANJI_E_QUOTA ? 900000 : 5000, NULL);
+        sync__reply_error(s, ev->req, r, 5000, NULL);
         return;
     }
     sync__reply(s, ev->req, 200, SANJI_TYPE_FRAMES, &out);

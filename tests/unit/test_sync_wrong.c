@@ -159,6 +159,9 @@ static void quota_defers(void **state)
     assert_int_equal(world_put(w, world_find(w, "s3"), "fed", "z", 1, "x", NULL), 0);
     world_run(w, 5000);
     assert_int_equal(world_head(w, s1, w->node[world_find(w, "s3")].id.s, "fed"), 1);
+    char aud[LIM_AUD_BYTES + 1];
+    assert_int_equal(w->node[d1].alarms[-SANJI_E_QUOTA], 1);
+    assert_int_equal(world_head(w, d1, w->node[s1].id.s, world_aud(w, "up:@d1", aud)), 0);
     int64_t posts = w->node[s1].posts, want = 10;
     world_run(w, 3600000);
     assert_true(w->node[s1].posts - posts < 250);
@@ -454,6 +457,68 @@ static void an_unknown_key_waits(void **state)
     world_done(w);
 }
 
+/* ---- a store that cannot be read ---- */
+
+static bool blind;
+static int (*real_streams)(void *, int (*)(const struct sync_stream_row *, void *), void *);
+static int (*real_commit)(void *);
+
+static int blind_streams(void *ctx, int (*fn)(const struct sync_stream_row *, void *), void *arg)
+{
+    return blind ? SANJI_E_IO : real_streams(ctx, fn, arg);
+}
+
+static int blind_commit(void *ctx)
+{
+    return blind ? SANJI_E_IO : real_commit(ctx);
+}
+
+/* A node that lost sight of its heads must not begin its own streams anew. */
+static void a_blind_node_writes_nothing(void **state)
+{
+    (void)state;
+    struct teller t;
+    struct sync *s = NULL;
+    struct sync_tick tick;
+    struct sync_out out = {0};
+    struct sync_event ev = {.type = SEV_START};
+    world_init(&t.w, 21);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    int i = world_find(w, "s1");
+    struct wnode *n = &w->node[i];
+    assert_int_equal(world_put(w, i, "fed", "v", 1, "x", NULL), 0);
+    struct mem_store *m = mem_store_snapshot(n->mem);
+    struct sync_store port = *mem_store_port(m);
+    real_streams = port.streams;
+    real_commit = port.commit;
+    port.streams = blind_streams;
+    port.commit = blind_commit;
+    struct sync_self self = *sync_self_of(n->s);
+    assert_int_equal(sync_new(&self, &port, &s), 0);
+    static const char item[] = "{\"id\":\"x3\",\"k\":\"listing/1\",\"op\":\"put\",\"r\":1,\"z\":"
+                               "\"AAAAAAAAAAAAAAAAAAAAAA\",\"d\":{\"kind\":\"venue\",\"title\":"
+                               "\"y\"}}";
+    struct span it = span_of(item, sizeof(item) - 1);
+    world_tick(w, i, &tick);
+    blind = true;
+    assert_int_equal(sync_write(s, &tick, "fed", &it, 1, false, NULL), SANJI_E_IO);
+    assert_int_equal(sync_write(s, &tick, "fed", &it, 1, false, NULL), SANJI_E_IO);
+    assert_int_equal(sync_step(s, &tick, &ev, &out), SANJI_E_IO);
+    assert_true(out.n > 0 && out.w[out.n - 1].type == SW_WAKE); /* it will look again */
+    blind = false;
+    assert_int_equal(sync_write(s, &tick, "fed", &it, 1, false, NULL), 0);
+    assert_int_equal(sync_step(s, &tick, &ev, &out), 0);
+    struct mem_store *was = n->mem;
+    n->mem = m;
+    assert_int_equal(world_head(w, i, n->id.s, "fed"), 2); /* it went on where it was */
+    n->mem = was;
+    sync_out_done(&out);
+    sync_free(s);
+    mem_store_free(m);
+    world_done(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,6 +529,7 @@ int main(void)
         cmocka_unit_test(evil_child),
         cmocka_unit_test(an_invite_is_for_one),
         cmocka_unit_test(an_unknown_key_waits),
+        cmocka_unit_test(a_blind_node_writes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
