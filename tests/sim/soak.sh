@@ -3,7 +3,7 @@
 # soak.sh BUILD_DIR SECONDS [FROM]: new seeds until the time is over, on every processor. Prints the
 # failing seeds; they belong into regress/seeds.
 set -eu
-sim=$1/tests/sim
+sim=$1/tests/sim/sim
 seconds=$2
 from=${3:-$(date +%s)000}
 procs=$(nproc)
