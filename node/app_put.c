@@ -12,6 +12,7 @@
 #include "protocol/json_gate.h"
 #include "protocol/jwrite.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,14 +65,19 @@ int app__item(const char *id, const struct kind *k, enum item_op op, int64_t r, 
 
 /* ---- pure ---- */
 
-static bool has_field(const struct kind *k, struct span name)
+enum { PUT_FIELDS = 64 }; /* more than any kind has */
+
+/* Index of the field, n_fields when the kind has none of that name. Members mostly come in the
+ * order of the table: the search begins where the last one ended. */
+static size_t field_index(const struct kind *k, struct span name, size_t from)
 {
-    char s[LIM_NAME_BYTES + 1] = {0};
-    if (name.n == 0 || name.n > LIM_NAME_BYTES) {
-        return false;
+    for (size_t i = 0; i < k->n_fields; i++) {
+        size_t at = from + i < k->n_fields ? from + i : from + i - k->n_fields;
+        if (span_eqs(name, k->fields[at].name)) {
+            return at;
+        }
     }
-    memcpy(s, name.p, name.n);
-    return kind_field_find(k, s) != NULL;
+    return k->n_fields;
 }
 
 static int take_plain(struct span json, const char *name, char *out, size_t size, struct fault *f)
@@ -92,28 +98,39 @@ static int take_plain(struct span json, const char *name, char *out, size_t size
 static int ordered(const struct kind *k, struct span json, bool own_id, bool own_aud,
                    struct buf *out)
 {
+    struct span value[PUT_FIELDS] = {0}, name, v;
     struct jcur c;
-    struct span name, value;
     struct jw w;
-    jw_init(&w, out);
-    jw_obj(&w, NULL);
-    for (size_t i = 0; i < k->n_fields; i++) {
-        if (jcur_get(json, k->fields[i].name, &value)) {
-            jw_raw(&w, k->fields[i].name, value.p, value.n);
-        }
-    }
+    size_t at = 0, unknown = 0;
+    assert(k->n_fields <= PUT_FIELDS);
     if (!jcur_object(&c, json)) {
         return SANJI_E_SYNTAX;
     }
-    while (jcur_member(&c, &name, &value)) {
+    while (jcur_member(&c, &name, &v)) {
+        size_t i = field_index(k, name, at);
+        if (i < k->n_fields) {
+            value[i] = v;
+            at = i + 1 < k->n_fields ? i + 1 : 0;
+        } else {
+            unknown++;
+        }
+    }
+    jw_init(&w, out);
+    jw_obj(&w, NULL);
+    for (size_t i = 0; i < k->n_fields; i++) {
+        if (value[i].n > 0) {
+            jw_raw(&w, k->fields[i].name, value[i].p, value[i].n);
+        }
+    }
+    for (bool ok = unknown > 0 && jcur_object(&c, json); ok && jcur_member(&c, &name, &v);) {
         char s[LIM_NAME_BYTES + 1] = {0};
-        if (has_field(k, name) || (!own_id && span_eqs(name, "id")) ||
+        if (field_index(k, name, 0) < k->n_fields || (!own_id && span_eqs(name, "id")) ||
             (!own_aud && span_eqs(name, "audience"))) {
             continue;
         }
         if (name.n <= LIM_NAME_BYTES) {
             memcpy(s, name.p, name.n);
-            jw_raw(&w, s, value.p, value.n);
+            jw_raw(&w, s, v.p, v.n);
         }
     }
     jw_end_obj(&w);

@@ -101,24 +101,37 @@ struct tidying {
     struct buf *out;
 };
 
+/* The name to blame, should something behind it be wrong. */
+static void remember_name(struct tidying *t, const uint8_t *p, size_t n)
+{
+    if (t->depth != 1 || !t->name_next) {
+        return;
+    }
+    n = n < sizeof t->member - 1 ? n : sizeof t->member - 1;
+    memcpy(t->member, p, n);
+    t->member[n] = '\0';
+    t->name_next = false;
+}
+
 static int take_string(struct tidying *t)
 {
+    const uint8_t *p = t->in.p + t->i;
+    const uint8_t *q = memchr(p + 1, '"', t->in.n - t->i - 1);
+    if (q != NULL && memchr(p, '\\', (size_t)(q - p)) == NULL) {
+        /* Without escapes there is nothing to respell: the gate has refused raw controls. */
+        size_t n = (size_t)(q - p) + 1;
+        remember_name(t, p + 1, n - 2);
+        t->i += n;
+        return buf_put(t->out, p, n);
+    }
     size_t end = string_end(t->in, t->i);
     buf_reset(&t->text);
-    int r = tidy_string(span_of(t->in.p + t->i, end - t->i), &t->text);
+    int r = tidy_string(span_of(p, end - t->i), &t->text);
     t->i = end;
     if (r < 0) {
         return r;
     }
-    if (t->depth == 1 && t->name_next) {
-        size_t n = t->text.len < sizeof t->member - 1 ? t->text.len : sizeof t->member - 1;
-        memset(t->member, 0, sizeof t->member);
-        if (!text_has_control(buf_str(&t->text), n, false) &&
-            utf8_valid(buf_str(&t->text), n, NULL)) {
-            memcpy(t->member, buf_str(&t->text), n);
-        }
-        t->name_next = false;
-    }
+    remember_name(t, (const uint8_t *)buf_str(&t->text), t->text.len);
     return json_quote(t->out, buf_str(&t->text), t->text.len);
 }
 
@@ -207,6 +220,10 @@ int tidy_json(struct span in, struct buf *out, struct fault *f)
     }
     buf_done(&t.text);
     if (r < 0) {
+        size_t n = strlen(t.member);
+        if (text_has_control(t.member, n, false) || !utf8_valid(t.member, n, NULL)) {
+            t.member[0] = '\0'; /* goes to a terminal or a page */
+        }
         fault_set(f, r, t.member, want);
         if (f != NULL) {
             f->off = (long)t.i;
