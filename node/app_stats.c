@@ -229,7 +229,7 @@ static int publish_cell(struct publish *p, enum stat_ind ind, const char *period
     if (r < 0) {
         return r;
     }
-    snprintf(id, sizeof id, "s:%s:%s", period, stat_indicators[ind].code);
+    snprintf(id, sizeof id, "%s:%s", stat_indicators[ind].code, period);
     r = store_record_get(p->a->store, app_id(p->a), "stat", id, on_old_cell, &o);
     r = r == SANJI_E_NOT_FOUND ? 0 : r;
     if (r < 0 || (o.found ? p->old.locked || stat_cell_eq(&p->cell, &p->old) : p->cell.v == 0) ||

@@ -32,6 +32,7 @@ struct replicate {
     size_t n_wait, cap_wait;
     uint64_t next_id;
     bool upkeep_soon;
+    struct event_job *flying[LANE_COUNT]; /* POST under way: the link forgets it when cancelled */
     /* database thread */
     uint64_t steps;
 };
@@ -195,9 +196,27 @@ static void on_upkeep(void *arg)
 
 static const char our_type[] = "application/vnd.sanji";
 
+/* Ends what the lane has under way. `tell`: the engine still waits for an answer to it. */
+static void lane_end(struct replicate *r, enum sync_lane lane, bool tell)
+{
+    struct event_job *j = r->flying[lane];
+    r->flying[lane] = NULL;
+    if (r->link != NULL) {
+        link_cancel(r->link, lane);
+    }
+    if (j != NULL && tell) {
+        j->ev.err = SANJI_E_UNREACHABLE;
+        (void)event_post(j);
+    } else if (j != NULL) {
+        buf_done(&j->body);
+        free(j);
+    }
+}
+
 static void on_answer(const struct link_result *res, void *arg)
 {
     struct event_job *j = arg;
+    j->r->flying[j->ev.lane] = NULL;
     j->ev.status = res->status;
     j->ev.fresh_conn = res->new_connection;
     j->ev.retry_ms = res->retry_after_ms;
@@ -214,7 +233,7 @@ static void on_answer(const struct link_result *res, void *arg)
     (void)event_post(j);
 }
 
-static bool link_ready(struct replicate *r, const struct batch *b)
+static bool link_ready(struct replicate *r, const struct batch *b, enum sync_lane lane)
 {
     if (!b->has_parent) {
         return false;
@@ -222,6 +241,9 @@ static bool link_ready(struct replicate *r, const struct batch *b)
     if (r->link != NULL && strcmp(r->link_url, b->url) == 0 &&
         memcmp(r->link_pin, b->pin, HASH_LEN) == 0) {
         return true;
+    }
+    for (int i = 0; i < LANE_COUNT; i++) { /* another address: the other lane has to hear of it */
+        lane_end(r, (enum sync_lane)i, i != (int)lane);
     }
     link_free(r->link);
     r->link = NULL;
@@ -264,15 +286,15 @@ static void do_post(struct replicate *r, const struct batch *b, const struct syn
         .arg = j,
     };
     int e = SANJI_E_UNREACHABLE;
-    if (link_ready(r, b)) {
-        if (link_busy(r->link, w->lane)) {
-            link_cancel(r->link, w->lane); /* the engine gave that request up */
-        }
+    if (link_ready(r, b, w->lane)) {
+        lane_end(r, w->lane, false); /* the engine gave that request up */
         e = link_post(r->link, w->lane, &call);
     }
     if (e < 0) {
         j->ev.err = e;
         (void)event_post(j);
+    } else {
+        r->flying[w->lane] = j;
     }
 }
 
@@ -404,8 +426,8 @@ static void carry_out(void *arg)
             at = w->at;
             break;
         case SW_DROP:
+            lane_end(r, w->lane, false);
             if (r->link != NULL) {
-                link_cancel(r->link, w->lane);
                 link_disconnect(r->link, w->lane);
             }
             break;
@@ -459,6 +481,9 @@ void replicate_free(struct replicate *r)
     while (r->n_wait > 0) {
         struct http_request *rq = r->wait[--r->n_wait].rq;
         refuse(rq, 503);
+    }
+    for (int i = 0; i < LANE_COUNT; i++) {
+        lane_end(r, (enum sync_lane)i, false);
     }
     link_free(r->link);
     loop_timer_free(r->wake);

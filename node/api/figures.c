@@ -67,7 +67,7 @@ static void put_value(struct api_call *c, struct span cell, const char *period)
     jw_obj(&c->w, ind);
     jw_int(&c->w, "v", number(cell, "v"));
     if (is_month(period)) {
-        snprintf(id, sizeof id, "s:%.7s:%s", period, ind);
+        snprintf(id, sizeof id, "%s:%.7s", ind, period);
         jw_str(&c->w, "cell_id", id);
     }
     jw_int(&c->w, "n", elements(cell, "bundles"));
