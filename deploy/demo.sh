@@ -121,7 +121,7 @@ add() { # add NODE NAME TIER AREA PARENT
             { cat "$work/$n.init" >&2; exit 1; }
     fi
     start "$n"
-    id_of[$n]=$(s "$n" status --json | sed -n 's/.*"node":"\(n[a-z2-7]\{13\}\)".*/\1/p' | head -n 1)
+    id_of[$n]=$(s "$n" status --json | grep -o '"node":"n[a-z2-7]*"' | head -n 1 | cut -d '"' -f 4)
     pass_of[$n]=$(s "$n" user add admin --role admin --json | sed -n 's/.*"password":"\([^"]*\)".*/\1/p')
 }
 wait_for() { # wait_for SECONDS CMD...: until it succeeds
@@ -202,7 +202,7 @@ wait_for 30 ref_state s02 declined || fail "退回没有返回" "the answer did 
 
 # ---- figures and proof ----
 period=$(date -u -d '+8 hours' +%Y-%m)
-stat_is() { s "$1" stats --period "$period" --csv 2>/dev/null | grep -q "^total,.*,$2,$3\$"; }
+stat_is() { s "$1" stats --period "$period" 2>/dev/null | grep -q "^total[[:space:]]*$2[[:space:]]*$3\$"; }
 step "统计逐级汇总（$period）" "statistics add up tier by tier ($period)"
 wait_for 60 stat_is city listing.live "$listings" || fail "全市资源数不是 $listings" "the city's listings are not $listings"
 wait_for 60 stat_is city ref.completed 1 || fail "全市完成转介数不是 1" "the city's completed referrals are not 1"
