@@ -132,7 +132,10 @@ static int give_input(struct call *c)
     }
     c->want = false;
     control__put_head(c->chunk, n > 0 ? CONTROL_STDIN : CONTROL_STDIN_END, (size_t)n);
-    return send_full(c->fd, c->chunk, CONTROL_HEAD + (size_t)n);
+    /* When this fails the daemon has ended the command meanwhile (input is asked for ahead): its
+     * last words are still there to be read, and if there are none, reading finds that out. */
+    (void)send_full(c->fd, c->chunk, CONTROL_HEAD + (size_t)n);
+    return 0;
 }
 
 /* One frame from the daemon; 1 when it was the exit code. */

@@ -37,7 +37,9 @@ struct command {
     struct loop_timer *again;
     struct verb v;
     struct arena *words;
-    struct buf chunk;
+    struct buf chunk;              /* input the database thread is working on */
+    struct buf ahead;              /* loop thread: the piece behind it, fetched meanwhile */
+    bool working, has_ahead, over; /* loop thread; over: takes no more input */
     pthread_mutex_t lock;
     pthread_cond_t room;
     int refs;
@@ -58,6 +60,7 @@ static void unref(struct command *c)
     verb_done(&c->v);
     arena_free(c->words);
     buf_done(&c->chunk);
+    buf_done(&c->ahead);
     buf_done(&c->q[STREAM_OUT]);
     buf_done(&c->q[STREAM_ERR]);
     pthread_cond_destroy(&c->room);
@@ -228,11 +231,16 @@ static void run_job(void *arg)
     unref(c);
 }
 
-static void want_posted(void *arg)
+/* ---- input: one piece is being worked on, the next one is on its way ---- */
+
+static void input_next(struct command *c);
+
+static void input_done(void *arg)
 {
     struct command *c = arg;
+    c->working = false;
     if (c->conn != NULL) {
-        (void)control_want_input(c->conn);
+        input_next(c);
     }
     unref(c);
 }
@@ -245,8 +253,31 @@ static void input_job(void *arg)
     if (code != EXIT_OK) {
         finish(c, code);
         unref(c);
-    } else if (loop_post(c->sc->loop, want_posted, c) < 0) {
+    } else if (loop_post(c->sc->loop, input_done, c) < 0) {
         unref(c);
+    }
+}
+
+/* Gives the piece that has come to the database thread, if that is free, and asks for another. */
+static void input_next(struct command *c)
+{
+    if (c->working || !c->has_ahead || c->over) {
+        return;
+    }
+    struct buf full = c->ahead;
+    c->ahead = c->chunk;
+    c->chunk = full;
+    buf_reset(&c->ahead);
+    c->has_ahead = false;
+    c->working = true;
+    c->over = c->chunk.len == 0; /* the end: now the verb itself */
+    ref(c);
+    if (worker_post(c->sc->worker, WORK_STAFF, c->over ? run_job : input_job, c) < 0) {
+        c->over = true;
+        finish(c, EXIT_NO);
+        unref(c);
+    } else if (!c->over) {
+        (void)control_want_input(c->conn);
     }
 }
 
@@ -256,17 +287,17 @@ static void on_input(struct control_conn *conn, struct span chunk, void *arg)
 {
     (void)arg;
     struct command *c = control_data(conn);
-    if (c == NULL) {
+    if (c == NULL || c->over || c->has_ahead) {
         return;
     }
-    buf_reset(&c->chunk);
-    ref(c);
-    worker_fn fn = chunk.n == 0 ? run_job : input_job;
-    if (buf_put(&c->chunk, chunk.p, chunk.n) < 0 ||
-        worker_post(c->sc->worker, WORK_STAFF, fn, c) < 0) {
+    buf_reset(&c->ahead);
+    c->has_ahead = true;
+    if (buf_put(&c->ahead, chunk.p, chunk.n) < 0) {
+        c->over = true;
         finish(c, EXIT_NO);
-        unref(c);
+        return;
     }
+    input_next(c);
 }
 
 static int copy_words(struct command *c, int argc, const char *const *argv, const char ***ret)
@@ -297,6 +328,7 @@ static struct command *command_new(struct serve_control *sc, struct control_conn
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->room, NULL);
     buf_init(&c->chunk, CONTROL_CHUNK + 16);
+    buf_init(&c->ahead, CONTROL_CHUNK + 16);
     buf_init(&c->q[STREAM_OUT], (size_t)64 << 20);
     buf_init(&c->q[STREAM_ERR], (size_t)64 << 20);
     c->words = arena_new((size_t)CONTROL_ARGV_BYTES * 4);
