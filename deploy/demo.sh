@@ -202,7 +202,7 @@ wait_for 30 ref_state s02 declined || fail "退回没有返回" "the answer did 
 
 # ---- figures and proof ----
 period=$(date -u -d '+8 hours' +%Y-%m)
-stat_is() { s "$1" stats --period "$period" 2>/dev/null | grep -q "^total[[:space:]]*$2[[:space:]]*$3\$"; }
+stat_is() { s "$1" stats --period "$period" --json 2>/dev/null | grep -c "{\"ind\":\"$2\",\"unit\":\"[a-z]*\",\"v\":$3}" >/dev/null; }
 step "统计逐级汇总（$period）" "statistics add up tier by tier ($period)"
 wait_for 60 stat_is city listing.live "$listings" || fail "全市资源数不是 $listings" "the city's listings are not $listings"
 wait_for 60 stat_is city ref.completed 1 || fail "全市完成转介数不是 1" "the city's completed referrals are not 1"
