@@ -344,15 +344,16 @@ export class Child {
     return { ...b, aud, taken: () => { h.seq = b.header.seq; h.prev = b64u(b.id); } };
   }
   // Sends lines up; the parent's answer, with its head of every stream of ours by audience.
-  async send(lines, opts) {
+  async send(lines, opts, again = false) {
     if (!this.up.token) {
       const o = await this.up.open();
       if (o.status !== 200) return o;
     }
-    const full = !this.stated;
-    const r = await this.up.exchange({ need_full: true }, lines.map((l) => (Buffer.isBuffer(l) ? l : frame(l.line ?? l))), opts);
-    this.stated = this.stated || (full && r.status === 200);
-    return r;
+    const frames = lines.map((l) => (Buffer.isBuffer(l) ? l : frame(l.line ?? l)));
+    const r = await this.up.exchange({ need_full: true }, frames, opts);
+    if (r.status !== 401 || again) return r;
+    this.up.token = null; // the parent closed an idle connection: a new one needs a new session
+    return this.send(lines, opts, true);
   }
   close() {
     this.up.close();
