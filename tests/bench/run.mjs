@@ -37,6 +37,11 @@ function out(round, work, o) {
   if (process.env.BENCH_OUT) fs.appendFileSync(process.env.BENCH_OUT, text + '\n');
 }
 
+const CASE = {
+  subject_kind: 'person', reason: 'ability', title: '就业指导', detail: '希望了解社区就业岗位和技能培训。', name: '测试',
+  contact: '13800000000', consent: { by: 'self', how: 'written', on: '2026-11-22', text_version: '1', scope: ['name', 'contact'], purpose: '转介就业服务' },
+};
+
 // ---- small steps ----
 const held = async (w, name, id, r = 1) => {
   const a = await ask(w.data(name), ['get', id]);
@@ -105,7 +110,6 @@ async function w1(w, round) {
   const file = w.data('w1.ndjson');
   writeRecords(file, N, 1);
   const bytes = fs.statSync(file).size / N;
-  const marker = `bench-end-${round}`;
   fs.appendFileSync(file, line(N, 1)); // one more: its id is the last one printed
   const m = new Meter(pids(w, ...ALL)).start(), t0 = now();
   const put = await putFile(w, 'street', file);
@@ -115,7 +119,7 @@ async function w1(w, round) {
   const c0 = ALL.reduce((x, n) => x + cpu(w.nodes.get(n).proc.pid), 0);
   await settle(pids(w, ...ALL));
   const later = ALL.reduce((x, n) => x + cpu(w.nodes.get(n).proc.pid), 0) - c0;
-  out(round, 'W1', { n: N, record_bytes: bytes, local_s: put.at - t0, city_s: tc - t0, street2_s: t2 - t0, rec_s: N / (t2 - t0), ...costs(r, N, 3), cpu_us_later: later / N * 1e6, held: await count(w, 'street2'), disk_MB: dirMB(w.data('city')), marker });
+  out(round, 'W1', { n: N, record_bytes: bytes, local_s: put.at - t0, city_s: tc - t0, street2_s: t2 - t0, rec_s: N / (t2 - t0), ...costs(r, N, 3), cpu_us_later: later / N * 1e6, held: await count(w, 'street2'), disk_MB: dirMB(w.data('city')) });
   return put.ids;
 }
 async function w1single(w, round) {
@@ -180,7 +184,7 @@ async function w2busy(w, round) {
         let text = '';
         c.stdout.on('data', (d) => { text += d; });
         c.once('close', (code) => go({ code, text }));
-        c.stdin.end(JSON.stringify({ person: { name: '测试', phone: '13800000000' }, need: '就业指导', consent: { by: 'self', on: '2026-11-22', scope: 'referral' } }));
+        c.stdin.end(JSON.stringify(CASE));
       });
       const id = a.text.trim().split(/\s+/)[0];
       if (a.code !== 0 || id === '') { busy.refused = true; return; }
@@ -261,7 +265,7 @@ async function w4(w, round) {
 }
 function idOf(w, k) {
   const r = spawnSync(SANJI, ['status', '--data', k.dir, '--json'], { encoding: 'utf8' });
-  return /"id":"(n[a-z2-7]{13})"/.exec(r.stdout)[1];
+  return JSON.parse(r.stdout).node;
 }
 async function rest(w, round) {
   const p = pids(w, ...ALL);
