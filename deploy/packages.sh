@@ -4,7 +4,7 @@
 
 PKG_BUILD="cmake ninja-build pkg-config gcc libc6-dev libcurl4-openssl-dev libsqlite3-dev libcjson-dev libssl-dev libevent-dev libzstd-dev zlib1g-dev libqrencode-dev"
 PKG_WEB="nodejs npm"
-PKG_TEST="clang libclang-rt-14-dev libcmocka-dev openssl sqlite3 valgrind procps"
+PKG_TEST="clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev openssl sqlite3 valgrind procps"
 PKG_BROWSER="chromium fonts-wqy-microhei"
 
 pkg_have() {
