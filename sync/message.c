@@ -143,6 +143,8 @@ int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t 
             quota_count(s, p, &acc);
         } else if (sync_is_store_failure(acc.err)) {
             r = acc.err;
+        } else if (acc.err == SANJI_E_UNKNOWN_KEY) {
+            p->waiting = true; /* asked for again when the roster grows, perhaps in this message */
         } else if (acc.err != SANJI_E_OLD && acc.err != SANJI_E_UNKNOWN_KEY &&
                    acc.err != SANJI_E_GAP) {
             p->st.refused++;

@@ -172,6 +172,20 @@ test('the parent\'s address changes: announced by the roster, and by hand when i
   await until('arrived over the address set by hand', 30000, () => w.tryVerb('d1', 'get', [b]).code === 0);
 });
 
+test('after a restart the parent tells a new child everything, in whatever order', async () => {
+  const dirs = [];
+  for (let i = 0; i < 3; i++) {
+    await w.stop('d1');
+    await w.start('d1');
+    dirs.push(fresh());
+    assert.equal(join(dirs[i], invite()).code, 0);
+  }
+  for (const dir of dirs) {
+    const r = w.run(['sync', '--data', dir, '--wait', '8s']);
+    assert.equal(r.code, 0, r.err);
+  }
+});
+
 test('a clock wrong by years: joins, syncs, and the records arrive both ways', { skip: noClock }, async () => {
   for (const [name, shift] of [['past', '-9y'], ['future', '+9y']]) {
     const env = clock(shift);
