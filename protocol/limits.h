@@ -28,7 +28,7 @@ enum {
     LIM_SEQ = 1000000000,
     LIM_HAVE_PER_LINE = 256,        /* streams in one have line */
     LIM_NODES = 4096,               /* nodes of one federation */
-    LIM_ACTS = 65536,               /* trust acts of one federation */
+    LIM_ACTS = 8192,                /* trust acts looked at from one node's trust stream */
     LIM_CO_SIGNATURES = 16,
     LIM_ROOT_KEYS = 16,
     LIM_WAIT_MS = 25000,            /* long-poll */

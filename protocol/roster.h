@@ -48,7 +48,7 @@ void roster_free(struct roster *r);
 /* Adds one act as found in the trust stream of `by` at (ep, en, seq, idx). Copies everything it
  * needs; the same position twice is a no-op. 0: kept (valid or waiting, of this federation or of one
  * that may join it); SANJI_E_SPEC when it can never be valid there (another author's act),
- * SANJI_E_SIZE beyond LIM_ACTS. `en` tells sibling epochs apart: heads listed by a cut name it. */
+ * SANJI_E_SIZE beyond LIM_ACTS of one author. `en` tells sibling epochs apart: heads listed by a cut name it. */
 int roster_add(struct roster *r, const struct act *a, const struct node_id *by, int64_t ep,
                const uint8_t en[static 8], int64_t seq, int idx);
 /* Folds everything held; call after a batch of adds. *ret_changed tells whether anything differs. */

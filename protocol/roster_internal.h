@@ -58,6 +58,7 @@ struct rformer { /* a parent before a move */
 struct rsubj {
     struct node_id id;
     uint32_t hash, hash_next;
+    uint32_t said; /* acts held from its trust stream */
     /* per pass */
     bool exists;
     bool linked; /* its path ends at the top of the federation in force */

@@ -834,6 +834,46 @@ static void test_entitlement(void **state)
     check_entitlement(true);
 }
 
+/* A street that talks without end is heard up to its share; everybody else as before. */
+static void test_share_of_acts(void **state)
+{
+    (void)state;
+    struct hist h;
+    hist_init(&h);
+    hist_basic(&h);
+    struct roster *r = hist_fold(&h, NULL);
+    struct act a = t_info("s1", "x");
+    struct node_id by = tnode("s1"), other = tnode("s2");
+    uint8_t en[8] = {9};
+    bool changed;
+    memcpy(a.g, h.g, HASH_LEN);
+    a.has_g = true;
+    a.by = by;
+    for (int i = 0; i <= LIM_ACTS; i++) {
+        char name[16];
+        struct buf text;
+        struct arena *ar = arena_new(1 << 16);
+        struct act back;
+        snprintf(name, sizeof name, "x%d", i);
+        a.name = name;
+        buf_init(&text, LIM_ITEM_BYTES);
+        assert_int_equal(act_write(&a, &text), 0);
+        assert_int_equal(act_parse(span_of(text.data, text.len), ar, &back, NULL), 0);
+        int want = i < LIM_ACTS ? 0 : SANJI_E_SIZE;
+        assert_int_equal(roster_add(r, &back, &by, 1, en, i + 1, 0), want);
+        buf_done(&text);
+        arena_free(ar);
+    }
+    a = t_info("s2", "still heard");
+    a.by = other;
+    const struct hact *ok = hist_say(&h, &a, "s2", false, "s2");
+    assert_int_equal(roster_add(r, &ok->a, &other, 1, ok->en, ok->seq, ok->idx), 0);
+    assert_int_equal(roster_fold(r, &changed), 0);
+    assert_string_equal(get(r, "s2")->name, "still heard");
+    roster_free(r);
+    hist_done(&h);
+}
+
 static void test_entitlement_to_many(void **state)
 {
     (void)state;
@@ -1028,6 +1068,7 @@ int main(void)
         cmocka_unit_test(test_root_versions),
         cmocka_unit_test(test_any_order),
         cmocka_unit_test(test_entitlement),
+        cmocka_unit_test(test_share_of_acts),
         cmocka_unit_test(test_entitlement_to_many),
         cmocka_unit_test(test_succession),
         cmocka_unit_test(test_succession_refused),
