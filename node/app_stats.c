@@ -179,6 +179,7 @@ struct publish {
     size_t off[STAT_COUNT * STATS_MONTHS], len[STAT_COUNT * STATS_MONTHS];
     size_t n;
     struct stat_fact *scratch;
+    int oldest; /* first month of which a cell was published: what it counted may be gone since */
 };
 
 static int fill_cov(struct publish *p, int src)
@@ -248,11 +249,23 @@ static int publish_cell(struct publish *p, enum stat_ind ind, const char *period
     return r;
 }
 
+static int on_published(const struct store_rec *rec, void *arg)
+{
+    struct publish *p = arg;
+    int64_t y = 0, m = 0;
+    if (stat_cell_read(rec->d, &p->old, NULL) == 0 && strlen(p->old.period) == 7 &&
+        text_i64(p->old.period, 4, 0, 9999, &y) == 0 &&
+        text_i64(p->old.period + 5, 2, 1, 12, &m) == 0 && (int)(y * 12 + m - 1) < p->oldest) {
+        p->oldest = (int)(y * 12 + m - 1);
+    }
+    return 0;
+}
+
 static int publish_indicator(struct publish *p, enum stat_ind ind, int this_month)
 {
     const struct facts *f = &p->f[stat_indicators[ind].source];
     size_t n = 0;
-    int first = this_month;
+    int first = p->oldest;
     for (size_t i = 0; i < f->n; i++) {
         if (f->v[i].ind == ind) {
             int m = month_of_day(f->v[i].day);
@@ -294,9 +307,12 @@ static int publish_write(struct publish *p)
 static int publish_all(struct publish *p)
 {
     static const char *const kind_of[] = {[STAT_SRC_LISTING] = "listing", [STAT_SRC_NEED] = "need"};
+    const struct store_filter own = {
+        .kind = "stat", .owner = app_id(p->a), .limit = INT64_C(1) << 40};
     int this_month = month_of_day(date_of_ms(app_now_ms()));
     size_t most = 1;
-    int r = 0;
+    p->oldest = this_month;
+    int r = store_record_list(p->a->store, &own, on_published, p);
     for (int s = STAT_SRC_LISTING; r == 0 && s <= STAT_SRC_NEED; s++) {
         r = facts_of_records(p->a, app_id(p->a), kind_of[s], &p->f[s]);
     }
