@@ -5,7 +5,6 @@
 
 #include "node/app_internal.h"
 #include "node/dirlock.h"
-#include "node/http/tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -203,27 +202,6 @@ static int kv_fixed(const struct sync_store *st, const char *key, void *out, siz
     return r;
 }
 
-static int load_keys(struct app *a)
-{
-    char crt[APP_PATH_BYTES];
-    int r = app__read_secret(a->dir, "keys/sign.seed", a->sign_seed, SIGN_SEED_LEN);
-    if (r == 0) {
-        r = app__read_secret(a->dir, "keys/seal.seed", a->seal_seed[0], SEAL_SEED_LEN);
-    }
-    if (r == 0) {
-        r = app_path(a->dir, "keys/tls.crt", crt);
-    }
-    return r == 0 ? tls_pin_of_file(crt, a->tls_pin) : r;
-}
-
-void app__self(const struct app *a, struct sync_self *ret)
-{
-    ret->sign_seed = a->sign_seed;
-    ret->seal_seeds = (const uint8_t(*)[SEAL_SEED_LEN])a->seal_seed;
-    ret->n_seal_seeds = 1;
-    memcpy(ret->tls_spki, a->tls_pin, HASH_LEN);
-}
-
 static int load_engine(struct app *a)
 {
     struct sync_self self = {0};
@@ -263,12 +241,21 @@ int app_open(const char *dir, struct app **ret, struct app_fault *f)
         r = app_config_read(dir, &a->cfg, f);
     }
     if (r == 0) {
-        r = load_keys(a);
+        r = app__keys_load(a);
     }
     if (r == 0) {
         r = store_open(dir, STORE_WRITE, &a->store);
     }
     if (r == 0) {
+        r = load_engine(a);
+    }
+    bool again = false;
+    if (r == 0) {
+        r = app__keys_resume(a, &again);
+    }
+    if (r == 0 && again) {
+        sync_free(a->sync);
+        a->sync = NULL;
         r = load_engine(a);
     }
     if (r == 0 && store_views_stale(a->store)) {
@@ -294,6 +281,8 @@ void app_close(struct app *a)
     dirlock_drop(a->lock_fd);
     mem_wipe(a->sign_seed, sizeof a->sign_seed);
     mem_wipe(a->seal_seed, sizeof a->seal_seed);
+    mem_wipe(a->next_sign, sizeof a->next_sign);
+    mem_wipe(a->next_seal, sizeof a->next_seal);
     free(a);
 }
 
@@ -397,9 +386,37 @@ bool app_take_wrote(struct app *a)
     return w;
 }
 
+enum {
+    SEARCH_QUIET_MS = 1000, /* a bulk load is not slowed by its own search index */
+    SEARCH_WAIT_MS = 60000, /* but a node that never rests is searched, too */
+    SEARCH_PIECE = 2000,    /* records at a time: others get their turn in between */
+};
+
+/* The index may be behind: what it has not seen is found by reading it. Returns as app_tick(). */
+static int search_tick(struct app *a, int64_t mono_ms, bool changed)
+{
+    if (changed) {
+        int64_t now = app_mono_ms();
+        a->search_since = a->search_since != 0 ? a->search_since : now;
+        a->search_due = now + SEARCH_QUIET_MS < a->search_since + SEARCH_WAIT_MS
+                            ? now + SEARCH_QUIET_MS
+                            : a->search_since + SEARCH_WAIT_MS;
+    }
+    if (a->search_due == 0 || mono_ms < a->search_due) {
+        return a->search_due == 0 ? 0 : (int)(a->search_due - mono_ms);
+    }
+    int64_t left = 0;
+    int r = store_search_flush(a->store, SEARCH_PIECE, &left);
+    if (r == 0 && left == 0) {
+        a->search_due = a->search_since = 0;
+    }
+    return r == 0 && left > 0 ? 1 : r;
+}
+
 int app_tick(struct app *a, int64_t mono_ms)
 {
     int r = app_announce(a);
+    bool changed = a->views_changed;
     if (r == 0 && a->views_changed) {
         a->views_changed = false;
         r = app_referral_auto(a);
@@ -420,5 +437,5 @@ int app_tick(struct app *a, int64_t mono_ms)
             a->views_changed = false; /* own cells are no reason to count again */
         }
     }
-    return r;
+    return r == 0 ? search_tick(a, mono_ms, changed) : r;
 }

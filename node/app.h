@@ -19,7 +19,7 @@
  *
  * kv names kept here: self/g self/id self/inst (raw, text, raw), parent/id parent/tls parent/url
  * parent/url_override (see sync.h). */
-enum { APP_DIR_BYTES = 3072, APP_PATH_BYTES = 4096, APP_JSON_BYTES = 1 << 20 };
+enum { APP_DIR_BYTES = 3072, APP_PATH_BYTES = 4096, APP_JSON_BYTES = 1 << 20, APP_SEAL_SEEDS = 64 };
 
 struct app {
     char dir[APP_DIR_BYTES];
@@ -30,16 +30,20 @@ struct app {
     uint8_t tls_pin[HASH_LEN];
     /* private to node/app_*.c */
     uint8_t sign_seed[SIGN_SEED_LEN];
-    uint8_t seal_seed[1][SEAL_SEED_LEN];
+    uint8_t seal_seed[APP_SEAL_SEEDS][SEAL_SEED_LEN]; /* newest last */
+    size_t n_seal;
+    bool has_next, rotating; /* seeds lie in keys/next; they write already */
+    uint8_t next_sign[SIGN_SEED_LEN], next_seal[SEAL_SEED_LEN];
     bool wrote;         /* own bundles since the last app_take_wrote() */
     bool views_changed; /* something arrived or was written: statistics and automatic steps are due
                          */
     int64_t stats_due;  /* mono ms; 0: not due */
     int64_t
         stats_cost; /* ms the last derivation took: at most a twentieth of the time goes there */
-    int64_t id_ms;  /* last made record id, so that ids sort in the order of making */
+    int64_t search_due, search_since; /* mono ms; 0: the index has seen everything */
+    int64_t id_ms; /* last made record id, so that ids sort in the order of making */
     uint8_t id_rnd[10];
-    bool announced;      /* the address of sanji.conf was said or could not be said */
+    bool announced; /* the address of sanji.conf was said or could not be said */
 };
 
 /* ---- ground ---- */
@@ -189,6 +193,14 @@ int app_set_parent_url(struct app *a, const char *url);
 /* Says the address of sanji.conf to the roster when it is another one, so that children follow. */
 int app_announce(struct app *a);
 
+/* ---- own keys ---- */
+/* New signing and sealing keys (the TLS key, which children know the node by, stays). At the top
+ * `root` is the text of its root key file. 0: begun, or going on already; it ends when the roster
+ * shows the new key, see app_rotation(). */
+int app_rotate(struct app *a, struct span root, struct fault *f);
+/* 0: none under way. SANJI_E_PENDING; else the parent's last refusal (it is asked again). */
+int app_rotation(const struct app *a);
+
 /* ---- staff ---- */
 /* ret_once: one-time password (password.h), shown once and never stored as such. */
 int app_user_add(struct app *a, const char *login, const char *name, const char *role,
@@ -199,7 +211,8 @@ int app_user_disable(struct app *a, const char *login, bool disabled);
 /* ---- working ---- */
 /* After events: call when the engine wished SW_CHANGED or after own writing. */
 void app_changed(struct app *a);
-/* Automatic work that is due; call about once a second and after changes. */
+/* Automatic work that is due; call after changes and every few seconds. > 0: call again after so
+ * many milliseconds. */
 int app_tick(struct app *a, int64_t mono_ms);
 /* True once after own bundles were written: feed SEV_LOCAL to the engine. */
 bool app_take_wrote(struct app *a);

@@ -34,6 +34,7 @@ struct replicate {
     bool upkeep_soon;
     struct event_job *flying[LANE_COUNT]; /* POST under way: the link forgets it when cancelled */
     /* database thread */
+    _Atomic int64_t upkeep_in; /* read by the loop */
     uint64_t steps;
 };
 
@@ -173,11 +174,22 @@ static void on_wake(void *arg)
 
 /* ---- upkeep: statistics, automatic referral events, search index ---- */
 
+static void upkeep_again(void *arg)
+{
+    struct replicate *r = arg;
+    if (!r->upkeep_soon) {
+        (void)loop_timer_once(r->upkeep, r->upkeep_in);
+    }
+}
+
 static void upkeep_run(void *arg)
 {
     struct replicate *r = arg;
     int e = app_tick(r->app, app_mono_ms());
-    if (e < 0) {
+    if (e > 0) {
+        r->upkeep_in = e < UPKEEP_IDLE_MS ? e : UPKEEP_IDLE_MS;
+        (void)loop_post(r->loop, upkeep_again, r);
+    } else if (e < 0) {
         static struct log_limit lim;
         log_event_limited(&lim, 60000, LOG_WARNING, "app.tick", "err=%s", err_name(e));
     }

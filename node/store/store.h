@@ -120,8 +120,8 @@ int store_stat_list(struct store *s, const char *ind, const char *period,
 
 /* ---- search ---- */
 /* Indexes up to max records the index has not seen, in a transaction of its own unless one is open.
- * ret_left (may be NULL): how many are left. store_record_list with text also finds what is not
- * indexed yet; call this when idle. */
+ * ret_left (may be NULL): how many are left, counted up to 1000. store_record_list with text also
+ * finds what is not indexed yet; call this when idle. */
 int store_search_flush(struct store *s, int64_t max, int64_t *ret_left);
 
 /* ---- bundles ---- */
