@@ -86,8 +86,8 @@ static int on_check(const struct sync_stream_row *st, const struct sync_bundle_r
         return refused(c, st, row, &acc);
     }
     c->progress++;
-    c->v->bundles++;
-    c->v->items += row->items;
+    c->v->bundles += 1 + acc.before;
+    c->v->items += row->items + acc.before_items;
     bool same_place = stream_key_cmp(&acc.stream, &st->key) == 0 && acc.seq == row->seq;
     uint8_t id[HASH_LEN];
     if (!same_place) {

@@ -8,6 +8,11 @@
 int app__read_file(const char *path, size_t max, struct buf *out);
 int app__write_file(const char *path, const void *p, size_t n, bool secret); /* new files only */
 int app__read_secret(const char *dir, const char *name, void *out, size_t n);
+int app__keys_load(struct app *a);
+/* After the engine was loaded: a rotation that was interrupted. *ret_again: load it with other
+ * keys. */
+int app__keys_resume(struct app *a, bool *ret_again);
+int app__keys_tick(struct app *a); /* files take their places once the roster has the new key */
 void app__self(const struct app *a, struct sync_self *ret); /* keys and pin */
 void app__wrote(struct app *a);
 void app__record_id(struct app *a, int64_t now_ms, char out[static 28]);

@@ -55,6 +55,28 @@ static int act_write_own(struct app *a, struct act *x)
     return r;
 }
 
+/* An act has room for so many heads; a later cut adds to the one before. */
+enum { HEADS_EACH = 400, HEADS_ALL = 65536 };
+
+/* Trust heads of those who are above the node now and will not be: what they have said about it
+ * and what is below it stands, up to here. */
+static int former_heads(const struct app *a, const struct roster_node *n, const char *to,
+                        struct act_head *v, size_t *ret_n)
+{
+    const struct roster *ro = app_roster(a);
+    const struct roster_node *up = roster_node(ro, n->up.s);
+    int r = 0;
+    *ret_n = 0;
+    for (int i = 0; r == 0 && up != NULL && i <= LIM_TREE_DEPTH; i++) {
+        if (strcmp(up->id.s, to) == 0 || roster_is_ancestor(ro, up->id.s, to)) {
+            break;
+        }
+        r = sync_heads_of(a->sync, up->id.s, true, v, HEADS_EACH, ret_n);
+        up = node_id_none(&up->up) ? NULL : roster_node(ro, up->up.s);
+    }
+    return r;
+}
+
 int app_node_move(struct app *a, const char *node, const char *to, bool hist_all)
 {
     struct act x;
@@ -70,47 +92,21 @@ int app_node_move(struct app *a, const char *node, const char *to, bool hist_all
         up->state != NODE_ACTIVE || roster_is_ancestor(ro, node, to)) {
         return SANJI_E_STATE;
     }
-    int r = act_begin(a, node, ACT_MOVE, &x);
+    struct act_head *v = calloc(HEADS_EACH, sizeof *v);
+    size_t n_heads = 0;
+    int r = v == NULL ? SANJI_E_NOMEM : former_heads(a, n, to, v, &n_heads);
+    if (r == 0) {
+        r = act_begin(a, node, ACT_MOVE, &x);
+    }
     if (r == 0) {
         x.up = up->id;
         x.hist_all = hist_all;
+        x.heads = v;
+        x.n_heads = n_heads;
         r = act_write_own(a, &x);
     }
+    free(v);
     return r;
-}
-
-/* Final heads of a node's streams as held here: what it signed until now stays valid. */
-struct heads {
-    const char *by;
-    struct act_head v[256];
-    size_t n;
-    char aud[256][LIM_AUD_BYTES + 1];
-    bool full;
-};
-
-static void on_stream(const struct sync_stream_row *r, void *arg)
-{
-    struct heads *h = arg;
-    struct audience au;
-    if (strcmp(r->key.by.s, h->by) != 0 || r->seq == 0) {
-        return;
-    }
-    if (h->n == sizeof h->v / sizeof h->v[0]) {
-        h->full = true;
-        return;
-    }
-    struct act_head *x = &h->v[h->n];
-    memset(x, 0, sizeof *x);
-    memcpy(x->id, r->id, HASH_LEN);
-    if (audience_parse(r->key.aud, strlen(r->key.aud), &au) == 0 && !audience_is_private(au.type)) {
-        memcpy(h->aud[h->n], r->key.aud, sizeof r->key.aud);
-        x->aud = h->aud[h->n];
-        x->ep = r->key.ep;
-        x->seq = r->seq;
-        memcpy(x->en, r->key.en, sizeof x->en);
-        x->has_en = true;
-    }
-    h->n++;
 }
 
 static bool key_in_force(const struct roster_key *k)
@@ -118,44 +114,60 @@ static bool key_in_force(const struct roster_key *k)
     return !k->cut && !k->ended;
 }
 
+static int cut_key(struct app *a, const char *node, const struct key_id *kid, const char *why,
+                   struct act_head *v)
+{
+    int r = 0;
+    size_t at = 0, n = 0;
+    do {
+        struct act x;
+        n = 0; /* read again: writing an act may move what the heads point to */
+        r = sync_heads_of(a->sync, node, false, v, HEADS_ALL, &n);
+        size_t k = n - at < HEADS_EACH ? n - at : HEADS_EACH;
+        if (r == 0) {
+            r = act_begin(a, node, ACT_CUT, &x); /* `after` moves with every act */
+        }
+        if (r == 0) {
+            x.kid = *kid;
+            x.heads = v + at;
+            x.n_heads = k;
+            x.why = why;
+            r = act_write_own(a, &x);
+        }
+        at += k;
+    } while (r == 0 && at < n);
+    return r;
+}
+
 int app_node_revoke(struct app *a, const char *node, const char *kid, const char *why)
 {
-    struct act x;
     const struct roster_node *n = roster_node(app_roster(a), node);
+    struct key_id todo[16];
+    size_t n_todo = 0;
     if (n == NULL) {
         return SANJI_E_NOT_FOUND;
     }
     if (!roster_is_ancestor(app_roster(a), app_id(a), node)) {
         return SANJI_E_AUTHORITY; /* the top's own key: the root cuts it */
     }
-    struct heads *h = calloc(1, sizeof *h);
-    if (h == NULL) {
-        return SANJI_E_NOMEM;
-    }
-    h->by = node;
-    sync_each_stream(a->sync, on_stream, h);
-    int r = h->full ? SANJI_E_SIZE : 0;
-    bool any = false;
-    struct key_id todo[16];
-    size_t n_todo = 0;
     for (size_t i = 0; i < n->n_keys && n_todo < 16; i++) {
         if (key_in_force(&n->keys[i]) && (kid == NULL || strcmp(kid, n->keys[i].kid.s) == 0)) {
             todo[n_todo++] = n->keys[i].kid;
         }
     }
-    for (size_t i = 0; r == 0 && i < n_todo; i++) {
-        r = act_begin(a, node, ACT_CUT, &x); /* `after` moves with every act */
-        if (r == 0) {
-            x.kid = todo[i];
-            x.heads = h->v;
-            x.n_heads = h->n;
-            x.why = why;
-            r = act_write_own(a, &x);
-            any = any || r == 0;
-        }
+    if (n_todo == 0) {
+        return SANJI_E_NOT_FOUND;
     }
-    free(h);
-    return r == 0 && !any ? SANJI_E_NOT_FOUND : r;
+    struct act_head *v = calloc(HEADS_ALL, sizeof *v);
+    if (v == NULL) {
+        return SANJI_E_NOMEM;
+    }
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n_todo; i++) {
+        r = cut_key(a, node, &todo[i], why, v);
+    }
+    free(v);
+    return r;
 }
 
 int app_announce(struct app *a)

@@ -13,6 +13,7 @@
 #define SANJI_PATH_SESSION  "/sanji/1/session"
 #define SANJI_PATH_EXCHANGE "/sanji/1/exchange"
 #define SANJI_PATH_ENROL    "/sanji/1/enrol"
+#define SANJI_PATH_KEY      "/sanji/1/key"
 #define SANJI_TYPE_JSON     "application/vnd.sanji+json"
 #define SANJI_TYPE_FRAMES   "application/vnd.sanji.frames"
 

@@ -13,9 +13,11 @@ enum { ANSWER_MS = 120000, HOLD_SLACK_MS = 20000, RENEW_EARLY_MS = 60000 };
 
 static const char *const lane_name[LANE_COUNT] = {"up", "down"};
 
-static const char *ticket_key(int lane, char out[static 32])
+/* By parent: after a move and back, each knows the ticket it gave. */
+static const char *ticket_key(const struct sync *s, int lane, char out[static 48])
 {
-    (void)snprintf(out, 32, "ticket/%s", lane_name[lane]);
+    (void)snprintf(out, 48, "ticket/%s/%s", s->parent == NULL ? "" : s->parent->id.s,
+                   lane_name[lane]);
     return out;
 }
 
@@ -26,6 +28,7 @@ void sync__client_reset(struct sync *s)
             continue;
         }
         s->lane[i].state = LS_IDLE;
+        s->lane[i].keying = false;
         s->lane[i].retry_at = 0;
         struct sync_wish *w = sync__wish(s, SW_DROP);
         if (w != NULL) {
@@ -48,6 +51,7 @@ static void fail(struct sync *s, int lane, int err, int64_t retry_ms)
     uint32_t rnd;
     sync__random(s, &rnd, sizeof(rnd));
     l->state = LS_IDLE;
+    l->keying = false;
     l->token[0] = '\0';
     int64_t wait = sync__backoff(l->attempt, s->tune.backoff_min_ms, s->tune.backoff_max_ms, rnd);
     l->attempt++;
@@ -94,7 +98,9 @@ static void open_session(struct sync *s, int lane)
     o->v = 1;
     memcpy(o->g, s->self.g, HASH_LEN);
     (void)snprintf(l->open_text[0], sizeof(l->open_text[0]), "%s", s->self.id.s);
-    (void)snprintf(l->open_text[1], sizeof(l->open_text[1]), "%s", s->kid.s);
+    const struct key_id *kid;
+    (void)sync__login_key(s, &kid);
+    (void)snprintf(l->open_text[1], sizeof(l->open_text[1]), "%s", kid->s);
     o->node = l->open_text[0];
     o->kid = l->open_text[1];
     o->lane = lane_name[lane];
@@ -118,7 +124,7 @@ static int prove(struct sync *s, int lane, struct span body)
     struct msg_session_proof pr;
     struct node_id id;
     uint8_t tls[HASH_LEN];
-    char key[32];
+    char key[48];
     struct buf pre, ticket;
     memset(&pr, 0, sizeof(pr));
     arena_reset(s->arena);
@@ -136,7 +142,7 @@ static int prove(struct sync *s, int lane, struct span body)
     }
     buf_init(&pre, 4096);
     buf_init(&ticket, 64);
-    r = s->st->kv_get(s->st->ctx, ticket_key(lane, key), &ticket);
+    r = s->st->kv_get(s->st->ctx, ticket_key(s, lane, key), &ticket);
     if (r == SANJI_E_NOT_FOUND) {
         r = 0; /* the first log-in of this lane; any other failure must not look like one */
     }
@@ -149,7 +155,10 @@ static int prove(struct sync *s, int lane, struct span body)
         r = session_preimage(&l->open, &l->ch, tls, pr.has_ticket ? pr.ticket : NULL, &pre);
     }
     if (r == 0) {
-        r = sign_raw(s->key, pre.data, pre.len, pr.s);
+        const struct key_id *kid;
+        const struct sign_key *k = sync__login_key(s, &kid);
+        r = strcmp(kid->s, l->open_text[1]) != 0 ? SANJI_E_SESSION /* it changed meanwhile */
+                                                 : sign_raw(k, pre.data, pre.len, pr.s);
     }
     struct sync_wish *w = r == 0 ? post(s, lane, SANJI_PATH_SESSION, 30000) : NULL;
     if (w != NULL) {
@@ -168,7 +177,7 @@ static int granted(struct sync *s, int lane, struct span body)
 {
     struct lane *l = &s->lane[lane];
     struct msg_session_grant g;
-    char key[32];
+    char key[48];
     arena_reset(s->arena);
     int r = jspec_read(body.p, body.n, msg_session_grant_spec, &g, sizeof(g), s->arena, NULL);
     if (r < 0) {
@@ -176,7 +185,7 @@ static int granted(struct sync *s, int lane, struct span body)
     }
     r = sync__tx_begin(s);
     if (r == 0) {
-        r = sync__tx_end(s, s->st->kv_put(s->st->ctx, ticket_key(lane, key),
+        r = sync__tx_end(s, s->st->kv_put(s->st->ctx, ticket_key(s, lane, key),
                                           span_of(g.ticket, sizeof(g.ticket))));
     }
     if (r < 0) {
@@ -275,6 +284,26 @@ static int ask_down(struct sync *s)
     return r;
 }
 
+/* A new key of this node, for the parent to say. */
+static int ask_key(struct sync *s)
+{
+    struct lane *l = &s->lane[LANE_UP];
+    struct buf body;
+    buf_init(&body, LIM_MESSAGE_BYTES);
+    int r = sync__rekey_body(s, &body);
+    struct sync_wish *w = r == 0 ? post(s, LANE_UP, SANJI_PATH_KEY, ANSWER_MS) : NULL;
+    if (w != NULL) {
+        r = buf_put(&w->body, body.data, body.len);
+        l->state = LS_BUSY;
+        l->waiting = false;
+        l->keying = true;
+    } else {
+        sync__rekey_answer(s, r < 0 ? r : SANJI_E_NOMEM);
+    }
+    buf_done(&body);
+    return sync_is_store_failure(r) ? r : 0;
+}
+
 static void now_check(struct sync *s, const struct msg_hello *h)
 {
     if (!s->now_wanted || !s->now_asked || !h->has_hd) {
@@ -342,6 +371,21 @@ static void refused(struct sync *s, int lane, const struct sync_event *ev)
         err = err_by_name(e.err);
     }
     struct lane *l = &s->lane[lane];
+    bool keying = l->keying;
+    l->keying = false;
+    if (keying && err != SANJI_E_SESSION) {
+        sync__rekey_answer(s, err);
+        l->state = LS_READY; /* the exchange goes on: what it brings may be what is missing */
+        return;
+    }
+    if (s->old_key != NULL && sync__rekey_open(s) &&
+        (s->login_new ? err == SANJI_E_UNKNOWN_KEY : err == SANJI_E_REVOKED) && l->attempt == 0) {
+        s->login_new = !s->login_new; /* the parent has said it, or has lost it again */
+        l->state = LS_IDLE;
+        l->attempt = 1;
+        l->retry_at = 0;
+        return;
+    }
     if (err == SANJI_E_SESSION && l->state == LS_BUSY && l->attempt == 0) {
         l->state = LS_IDLE; /* the parent forgot us, or the connection was renewed: log in again */
         l->attempt = 1;
@@ -383,6 +427,12 @@ void sync__client_answer(struct sync *s, const struct sync_event *ev)
         r = granted(s, lane, ev->body);
         break;
     case LS_BUSY:
+        if (l->keying) {
+            l->keying = false;
+            l->state = LS_READY;
+            sync__rekey_answer(s, 0);
+            break;
+        }
         r = exchanged(s, lane, ev->body);
         break;
     case LS_IDLE:
@@ -413,6 +463,8 @@ void sync__client_run(struct sync *s)
             open_session(s, i);
         } else if (l->state == LS_READY && i == LANE_DOWN) {
             r = ask_down(s);
+        } else if (l->state == LS_READY && sync__rekey_due(s)) {
+            r = ask_key(s);
         } else if (l->state == LS_READY &&
                    (l->first || s->parent->need_full || (s->now_wanted && !s->now_asked) ||
                     sync__has_to_send(s, s->parent))) {
@@ -427,6 +479,10 @@ void sync__client_run(struct sync *s)
 int64_t sync__client_wake(const struct sync *s)
 {
     int64_t at = s->now_wanted ? s->now_deadline : 0;
+    if (s->parent != NULL && sync__rekey_open(s) && s->rekey_at != 0 &&
+        (at == 0 || s->rekey_at < at)) {
+        at = s->rekey_at;
+    }
     for (int i = 0; s->parent != NULL && i < LANE_COUNT; i++) {
         const struct lane *l = &s->lane[i];
         int64_t t = 0;

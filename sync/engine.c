@@ -133,6 +133,14 @@ int sync_new(const struct sync_self *self, const struct sync_store *store, struc
     int r = SANJI_E_NOMEM;
     s->seal_seeds = calloc(self->n_seal_seeds + 1, sizeof(*s->seal_seeds));
     s->key = sign_key_new(s->sign_seed);
+    if (self->old_sign_seed != NULL) {
+        s->old_key = sign_key_new(self->old_sign_seed);
+        s->self.old_sign_seed = NULL;
+        if (s->old_key == NULL) {
+            goto out;
+        }
+        key_id_of(sign_key_pub(s->old_key), &s->old_kid);
+    }
     s->fc = frame_ctx_new();
     s->arena = arena_new(ARENA_MAX);
     s->roster = roster_new(self->g);
@@ -172,6 +180,8 @@ void sync_free(struct sync *s)
     arena_free(s->arena);
     frame_ctx_free(s->fc);
     sign_key_free(s->key);
+    sign_key_free(s->old_key);
+    sync__proof_free(s);
     if (s->seal_seeds != NULL) {
         mem_wipe(s->seal_seeds, (s->self.n_seal_seeds + 1) * sizeof(*s->seal_seeds));
     }
@@ -190,6 +200,7 @@ int sync_reload(struct sync *s)
         return SANJI_E_NOMEM;
     }
     s->stale = true;
+    sync__proof_clear(s);
     roster_free(s->roster);
     s->roster = fresh;
     int r = sync__streams_load(s);

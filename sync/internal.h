@@ -52,11 +52,19 @@ struct peer {
     uint8_t stated_sum[HASH_LEN]; /* digest of what this node stated */
     bool need_full;               /* its digest differed: ask for the whole list */
     bool waiting;                 /* a bundle of it waits for a key this roster lacks */
+    bool rest_waited;             /* the last message left the rest out for the sake of letters */
     bool has_held;
     struct held held;
     int64_t quota_day, quota_items, quota_bytes;
     bool quota_told;
     struct sync_peer_status st;
+};
+
+struct chain { /* bundles that wait for proof, see proof.c */
+    struct stream_key key;
+    struct buf frames;
+    int64_t seq; /* of the last */
+    uint8_t id[HASH_LEN];
 };
 
 enum lane_state { LS_IDLE, LS_OPENING, LS_PROVING, LS_READY, LS_BUSY };
@@ -71,6 +79,7 @@ struct lane {
     char parent_text[LIM_NODE_ID + 2];
     bool first;   /* first exchange of the session: ask for / state the whole list */
     bool waiting; /* the request under way may be held by the parent */
+    bool keying;  /* the request under way asks for a new key's act */
     int64_t renew_at;
     bool exhausted; /* answer said there is no more */
 };
@@ -98,6 +107,15 @@ struct sync {
     uint8_t (*seal_seeds)[SEAL_SEED_LEN];
     struct sign_key *key;
     struct key_id kid;
+    /* A rotation under way: `key` writes already, this one logs in until the roster has the act. */
+    struct sign_key *old_key;
+    struct key_id old_kid;
+    bool login_new; /* the parent knows the new key */
+    int rekey_err;  /* its last refusal, 0 none */
+    int64_t rekey_at;
+    struct chain *chains;
+    size_t n_chains, chain_bytes;
+    bool proven; /* what is accepted now has been proved by what follows it */
     const struct sync_store *st;
     struct roster *roster;
     bool roster_dirty; /* acts added since the last fold */
@@ -170,6 +188,23 @@ void sync__accept_next(struct sync *s, struct span in, size_t *ret_used, struct 
  * transaction. */
 int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span frame,
                         struct sync_accept *ret);
+
+/* proof.c: a private bundle under an ended key, at or beyond the head (head, head_id). */
+int sync__proof_wait(struct sync *s, const struct bundle *b, struct span frame, int64_t head,
+                     const uint8_t head_id[static HASH_LEN], struct sync_accept *ret);
+void sync__proof_clear(struct sync *s);
+void sync__proof_free(struct sync *s);
+
+/* rekey.c */
+/* The top's own new key, introduced by the bundle itself (PROTOCOL.md 10.1). */
+int sync__rekey_introduced(struct sync *s, const struct bundle *b);
+/* Is there something to tell the parent? The body of the request. */
+bool sync__rekey_due(struct sync *s);
+int sync__rekey_body(struct sync *s, struct buf *out);
+void sync__rekey_answer(struct sync *s, int err); /* 0: it has said so */
+bool sync__rekey_open(const struct sync *s); /* this node writes with a key its roster lacks */
+void sync__rekey_request(struct sync *s, const struct sync_event *ev);
+const struct sign_key *sync__login_key(const struct sync *s, const struct key_id **ret_kid);
 
 /* apply.c */
 int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,

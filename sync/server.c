@@ -186,6 +186,8 @@ void sync__server_request(struct sync *s, const struct sync_event *ev)
         sync__session_request(s, ev);
     } else if (strcmp(ev->path, SANJI_PATH_EXCHANGE) == 0) {
         exchange(s, ev);
+    } else if (strcmp(ev->path, SANJI_PATH_KEY) == 0) {
+        sync__rekey_request(s, ev);
     } else if (strcmp(ev->path, SANJI_PATH_ENROL) == 0) {
         struct buf out;
         int status = 200;

@@ -21,6 +21,7 @@ struct sync_self {
     const uint8_t *sign_seed;                   /* 32 bytes, copied */
     const uint8_t (*seal_seeds)[SEAL_SEED_LEN]; /* newest last, copied */
     size_t n_seal_seeds;
+    const uint8_t *old_sign_seed; /* a rotation is under way: the key before; else NULL */
     uint8_t tls_spki[HASH_LEN]; /* own server key: part of the session signature */
 };
 
@@ -142,12 +143,32 @@ int sync_seal_item(struct sync *s, const struct sync_tick *t, const char *id, in
 /* After a rollback by the caller: memory equals the store again. */
 int sync_reload(struct sync *s);
 
+/* ---- a new key (PROTOCOL.md 13.1) ---- */
+struct sync_new_key {
+    const uint8_t *sign_seed, *seal_seed; /* 32 bytes each, copied */
+    const uint8_t *tls;                   /* what the act says of the server key */
+    const struct sign_key *const *root;   /* the top alone: its quorum */
+    size_t n_root;
+};
+/* Ends writing with the present key and begins with the new one, in one transaction: the statement
+ * for the parent is stored under the kv name "rekey/body" and brought to it by the exchange; until
+ * the roster shows the new key the old one logs in. The top says it by itself. */
+int sync_rekey(struct sync *s, const struct sync_tick *t, const struct sync_new_key *k);
+/* 0: none under way, or the roster has the key this node writes with. SANJI_E_PENDING: the parent
+ * has not answered yet. Else its last refusal (asked again from time to time). */
+int sync_rekey_state(const struct sync *s);
+/* Heads of what `by` has written, as held here; trust streams alone, with `by`, when asked. Pointers
+ * are valid until the engine changes. SANJI_E_SIZE beyond max. */
+int sync_heads_of(const struct sync *s, const char *by, bool trust_only, struct act_head *v,
+                  size_t max, size_t *io_n);
+
 /* ---- receiving from elsewhere than an exchange (ferry, rebuild, tests) ---- */
 struct sync_accept {
     int err; /* 0 stored; SANJI_E_OLD held already; SANJI_E_UNKNOWN_KEY, _GAP: wait; else refused */
     struct fault f;
     struct stream_key stream;
     int64_t seq, items;
+    int64_t before, before_items; /* stored together with it: what waited for it as its proof */
 };
 /* One frame, in the caller's transaction (rolled back by the caller when err is a failure of the
  * store; then sync_reload). */

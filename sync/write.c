@@ -175,6 +175,9 @@ int sync__act_publish(struct sync *s, struct span text, bool sign, const struct 
     struct buf body, item;
     size_t n = 0;
     int r = n_co + (sign ? 1 : 0) > LIM_CO_SIGNATURES ? SANJI_E_SIZE : 0;
+    if (sign && sync__rekey_open(s)) {
+        r = SANJI_E_BUSY; /* an act under a key nobody knows yet would be void */
+    }
     buf_init(&body, LIM_ITEM_BYTES);
     buf_init(&item, LIM_ITEM_BYTES);
     if (r == 0 && sign) {
