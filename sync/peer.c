@@ -469,14 +469,21 @@ static bool send_turn(struct sending *d, struct peer *p, size_t idx, int *ret)
     return *ret >= 0 && d->n > before && d->last < row->seq && d->left > 0;
 }
 
-static int send_pass(struct sending *d, struct peer *p, bool trust)
+enum rank { RANK_TRUST, RANK_LETTER, RANK_REST };
+
+static enum rank rank_of(enum aud_type aud)
+{
+    return aud == AUD_TRUST ? RANK_TRUST : aud == AUD_TO ? RANK_LETTER : RANK_REST;
+}
+
+static int send_pass(struct sending *d, struct peer *p, enum rank rank)
 {
     int r = 0;
     for (bool more = true; more && r >= 0 && d->left > 0;) {
         more = false;
         for (size_t i = 0; i < p->sendq.n && r >= 0 && d->left > 0; i++) {
             size_t idx = p->sendq.v[i];
-            if ((d->s->streams[idx].aud.type == AUD_TRUST) != trust || !lacks(d->s, p, idx) ||
+            if (rank_of(d->s->streams[idx].aud.type) != rank || !lacks(d->s, p, idx) ||
                 !sync__entitled(d->s, idx, p)) {
                 continue;
             }
@@ -484,6 +491,20 @@ static int send_pass(struct sending *d, struct peer *p, bool trust)
         }
     }
     return r;
+}
+
+/* A referral must not wait at every hop until a megabyte of records beside it has been applied: its
+ * message carries nothing else. The one behind it does, so that letters hold nobody up for long. */
+static int send_passes(struct sending *d, struct peer *p)
+{
+    int r = send_pass(d, p, RANK_TRUST);
+    int64_t n = d->n;
+    if (r >= 0) {
+        r = send_pass(d, p, RANK_LETTER);
+    }
+    bool leave_rest = d->n > n && !p->rest_waited;
+    p->rest_waited = leave_rest;
+    return r < 0 || leave_rest ? r : send_pass(d, p, RANK_REST);
 }
 
 int sync__send_some(struct sync *s, struct peer *p, int64_t max, struct buf *out, bool *ret_more,
@@ -496,10 +517,7 @@ int sync__send_some(struct sync *s, struct peer *p, int64_t max, struct buf *out
     if (!p->their_known || grow(s, p) < 0 || d.left <= 0) {
         return 0;
     }
-    int r = send_pass(&d, p, true);
-    if (r >= 0) {
-        r = send_pass(&d, p, false);
-    }
+    int r = send_passes(&d, p);
     size_t kept = 0; /* keep only what still lacks something: idle streams leave the queue */
     for (size_t i = 0; i < p->sendq.n; i++) {
         size_t idx = p->sendq.v[i];
