@@ -135,10 +135,8 @@ export class World {
     n.exited = new Promise((r) => n.proc.once('exit', (code, sig) => r({ code, sig })));
     n.ended = null;
     n.exited.then((e) => { n.ended = e; });
-    await until(`${name} serves`, 15000, () => {
-      if (n.ended) throw new Error('daemon ended: ' + this.log(name).slice(-2000));
-      return fs.existsSync(path.join(n.dir, 'control.sock')) && this.tryVerb(name, 'status').code === 0;
-    });
+    await until(`${name} serves`, 15000, () => n.ended || (fs.existsSync(path.join(n.dir, 'control.sock')) && this.tryVerb(name, 'status').code === 0));
+    if (n.ended) throw new Error('daemon ended: ' + this.log(name).slice(-2000));
     n.id ??= this.id(name);
     return n;
   }
