@@ -70,7 +70,7 @@ static int sealed_referral(struct applying *ap, const struct item *it, const str
     struct audience to;
     char on[11] = "";
     int day;
-    struct sync_sealed ev = {.no = ap->row->no, .seq = ap->row->seq, .idx = idx};
+    struct sync_sealed ev = {.no = ap->row->no, .ep = ap->key->ep, .seq = ap->row->seq, .idx = idx};
     if (!span_eqs(in->kind, "referral/1")) {
         return SANJI_E_VERSION;
     }

@@ -48,7 +48,7 @@ struct sync_record {
 
 /* One referral event this node could open. */
 struct sync_sealed {
-    int64_t no, seq;
+    int64_t no, ep, seq;
     int idx;
     const char *by, *id;   /* writer, thread */
     const char *initiator; /* a thread is named by (initiator, id): nobody can enter another's */
@@ -89,10 +89,16 @@ struct sync_store {
 
     /* --- views --- */
     /* put / wd of a KS_STATE kind, by the rule of PROTOCOL.md section 5 (highest r; at equal r put
-     * beats withdraw, then the later (ep, seq, idx)); keeps the live digest of (by, aud). */
+     * beats withdraw, then the later (ep, seq, idx), the greater leaf, audience, writer); keeps the
+     * live digest of (by, aud). */
     int (*record_put)(void *ctx, const struct sync_record *rec);
-    /* ev items: named (owner, id, r). SANJI_E_EXISTS when another leaf holds the name. */
+    /* ev items: named (owner, id, r). Of several leaves with one name the one with the lowest (ep,
+     * seq, idx) counts, then the smallest; the store parks the others at their lowest places as
+     * SANJI_E_EXISTS (a reason given by park() goes before it) and takes that back when they count
+     * after all. All of them are live. */
     int (*event_put)(void *ctx, const struct sync_record *rec);
+    /* By the same rule one event counts for each (thread, party, step); a thread is between its
+     * initiator and whom the initiator's first event went to. */
     int (*sealed_put)(void *ctx, const struct sync_sealed *ev);
     int (*park)(void *ctx, int64_t no, int64_t seq, int idx, int reason, const char *member);
     /* Called once after the items of one bundle: search index, statistics, anything per bundle. */

@@ -54,10 +54,15 @@ int store__load_counters(struct store *s);
 
 /* view.c */
 int store__record_put(void *ctx, const struct sync_record *rec);
-int store__event_put(void *ctx, const struct sync_record *rec);
+/* Makes (by, aud) the lane at hand. */
+int store__lane_use(struct store *s, const char *by, const char *aud);
+/* "listing/1" -> name and major; the item has passed the grammar. */
+struct span store__kind_split(const char *k, int64_t *ret_major);
 int store__live(void *ctx, const char *by, const char *aud, struct live_digest *ret);
 int store__lane_flush(struct store *s);
 void store__lane_forget(struct store *s);
+/* event.c */
+int store__event_put(void *ctx, const struct sync_record *rec);
 /* referral.c */
 int store__sealed_put(void *ctx, const struct sync_sealed *ev);
 /* sync_port.c */

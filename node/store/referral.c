@@ -79,7 +79,20 @@ static int64_t since_of(const struct fold_in *in, enum ref_state now)
     return in->n == 0 ? 0 : in->ts[low];
 }
 
-static int thread_fold(struct store *s, int64_t thread)
+/* The other party: whom the initiator's first event went to. Others who write into a thread they
+ * have heard of are not heard. */
+static int thread_peer(struct store *s, int64_t thread, char ret[static LIM_NODE_ID + 2])
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_REF_PEER);
+    q_int(&q, thread);
+    if (q_row(&q)) {
+        q_col_str(&q, 0, ret, LIM_NODE_ID + 2);
+    }
+    return q_end(&q);
+}
+
+static int thread_fold(struct store *s, int64_t thread, const char *peer)
 {
     struct fold_in in = {0};
     struct ref_fold f = {0};
@@ -97,6 +110,7 @@ static int thread_fold(struct store *s, int64_t thread)
         q_int(&q, in.n == 0 ? 0 : in.ts[0]);
         q_int(&q, in.n == 0 ? 0 : in.ts[in.n - 1]);
         q_int(&q, since_of(&in, f.state));
+        q_text(&q, peer);
         r = q_run(&q);
     }
     free(in.ev);
@@ -140,7 +154,9 @@ static int event_add(struct store *s, int64_t thread, const struct sync_sealed *
     q_int(&q, ev->seen);
     q_int(&q, ev->ev);
     q_text(&q, ev->by);
+    q_text(&q, ev->peer);
     q_text(&q, ev->on == NULL ? "" : ev->on);
+    q_int(&q, ev->ep);
     q_int(&q, ev->no);
     q_int(&q, ev->seq);
     q_int(&q, ev->idx);
@@ -151,19 +167,42 @@ static int event_add(struct store *s, int64_t thread, const struct sync_sealed *
     return q_run(&q);
 }
 
+/* Which of several events of one party and step counts: the one at the lowest place. who < 0: all.
+ */
+static int thread_choose(struct store *s, int64_t thread, const char *peer, int who, int64_t step)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_REF_EV_VIS);
+    q_int(&q, thread);
+    q_text(&q, peer);
+    q_int(&q, who);
+    q_int(&q, step);
+    return q_run(&q);
+}
+
 int store__sealed_put(void *ctx, const struct sync_sealed *ev)
 {
     struct store *s = ctx;
     assert(s != NULL && s->magic == STORE_MAGIC);
     int64_t thread = 0;
+    char was[LIM_NODE_ID + 2] = "", now[LIM_NODE_ID + 2] = "";
     int r = thread_find(s, ev, &thread);
+    if (r == 0) {
+        r = thread_peer(s, thread, was);
+    }
     if (r == 0 && ev->cek != NULL) {
         r = store_thread_key_put(s, ev->initiator, ev->id, ev->cek);
     }
     if (r == 0) {
         r = event_add(s, thread, ev);
     }
-    return r < 0 ? r : thread_fold(s, thread);
+    if (r == 0) {
+        r = thread_peer(s, thread, now);
+    }
+    if (r == 0) {
+        r = thread_choose(s, thread, now, strcmp(was, now) == 0 ? (int)ev->who : -1, ev->step);
+    }
+    return r < 0 ? r : thread_fold(s, thread, now);
 }
 
 /* ---- content keys ---- */

@@ -17,8 +17,7 @@ struct form {
     uint8_t leaf[HASH_LEN];
 };
 
-/* > 0: a is the state. The leaf decides what the protocol leaves open: equal positions in two
- * audiences or sibling epochs. */
+/* > 0: a is the state. Equal places are possible: two audiences, sibling epochs. */
 static int form_cmp(const struct form *a, const struct form *b)
 {
     const int64_t x[] = {a->r, b->wd, a->ep, a->seq, a->idx};
@@ -87,7 +86,7 @@ static int lane_add(struct store *s, const char *by, const char *aud, struct lan
     return q_end(&q);
 }
 
-static int lane_use(struct store *s, const char *by, const char *aud)
+int store__lane_use(struct store *s, const char *by, const char *aud)
 {
     if (s->lane.no != 0 && strcmp(s->lane.by, by) == 0 && strcmp(s->lane.aud, aud) == 0) {
         return 0;
@@ -131,8 +130,7 @@ int store__live(void *ctx, const char *by, const char *aud, struct live_digest *
 
 /* ---- records ---- */
 
-/* "listing/1" -> name and major; the item has passed the grammar. */
-static struct span kind_split(const char *k, int64_t *ret_major)
+struct span store__kind_split(const char *k, int64_t *ret_major)
 {
     const char *slash = strchr(k, '/');
     size_t n = slash == NULL ? strlen(k) : (size_t)(slash - k);
@@ -207,7 +205,7 @@ static int record_insert(struct store *s, const struct sync_record *rec, int vis
         return r;
     }
     int64_t major = 0;
-    struct span kind = kind_split(it->k, &major);
+    struct span kind = store__kind_split(it->k, &major);
     struct q q;
     q_begin(&q, &s->db, Q_REC_ADD);
     q_int(&q, s->next_n++);
@@ -297,6 +295,30 @@ static int held_find(struct store *s, const struct sync_record *rec, struct held
     return q_end(&q);
 }
 
+static int lane_name(struct store *s, int64_t no, char by[static LIM_NODE_ID + 2],
+                     char aud[static LIM_AUD_BYTES + 1])
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_LANE_NAME);
+    q_int(&q, no);
+    if (q_row(&q)) {
+        q_col_str(&q, 0, by, LIM_NODE_ID + 2);
+        q_col_str(&q, 1, aud, LIM_AUD_BYTES + 1);
+    }
+    return q_end(&q);
+}
+
+/* The same bytes at the same place in two lanes: the greater audience is shown, then the greater
+ * writer, so that the order of arrival does not show. */
+static int lane_beats(struct store *s, int64_t other, bool *ret)
+{
+    char by[LIM_NODE_ID + 2] = "", aud[LIM_AUD_BYTES + 1] = "";
+    int r = lane_name(s, other, by, aud);
+    int c = strcmp(s->lane.aud, aud);
+    *ret = c != 0 ? c > 0 : strcmp(s->lane.by, by) > 0;
+    return r;
+}
+
 static void live_replace(struct store *s, const struct held *h, const struct sync_record *rec)
 {
     if (h->has_same && h->same.wd == 0) {
@@ -320,7 +342,7 @@ int store__record_put(void *ctx, const struct sync_record *rec)
                      .seq = rec->seq,
                      .idx = rec->idx};
     memcpy(f.leaf, rec->leaf, HASH_LEN);
-    int r = lane_use(s, rec->stream->by.s, rec->stream->aud);
+    int r = store__lane_use(s, rec->stream->by.s, rec->stream->aud);
     if (r == 0) {
         r = held_find(s, rec, &h);
     }
@@ -337,7 +359,11 @@ int store__record_put(void *ctx, const struct sync_record *rec)
         }
         r = record_delete(s, h.same.n);
     }
-    bool wins = !h.has_other || form_cmp(&f, &h.other) > 0;
+    int c = h.has_other ? form_cmp(&f, &h.other) : 1;
+    bool wins = c > 0;
+    if (r == 0 && c == 0) {
+        r = lane_beats(s, h.other.lane, &wins);
+    }
     if (r == 0 && wins && h.has_other) {
         r = record_hide(s, h.other.n);
     }
@@ -346,78 +372,6 @@ int store__record_put(void *ctx, const struct sync_record *rec)
     }
     if (r == 0) {
         live_replace(s, &h, rec);
-    }
-    return r;
-}
-
-/* ---- events ---- */
-
-static int event_insert(struct store *s, const struct sync_record *rec)
-{
-    const struct item *it = rec->item;
-    int64_t major = 0;
-    struct span kind = kind_split(it->k, &major);
-    struct q q;
-    q_begin(&q, &s->db, Q_EV_ADD);
-    q_text(&q, rec->owner);
-    q_text(&q, it->id);
-    q_int(&q, it->r);
-    q_int(&q, s->lane.no);
-    q_span(&q, kind);
-    q_int(&q, major);
-    q_int(&q, rec->stream->ep);
-    q_int(&q, rec->no);
-    q_int(&q, rec->seq);
-    q_int(&q, rec->idx);
-    q_int(&q, rec->ts);
-    q_int(&q, rec->got);
-    q_blob(&q, rec->leaf, HASH_LEN);
-    q_span(&q, it->d);
-    return q_run(&q);
-}
-
-int store__event_put(void *ctx, const struct sync_record *rec)
-{
-    struct store *s = ctx;
-    assert(s != NULL && s->magic == STORE_MAGIC);
-    struct form f = {.ep = rec->stream->ep, .seq = rec->seq, .idx = rec->idx}, h = {0};
-    bool has_same = false, is_taken = false;
-    memcpy(f.leaf, rec->leaf, HASH_LEN);
-    int r = lane_use(s, rec->stream->by.s, rec->stream->aud);
-    if (r < 0) {
-        return r;
-    }
-    struct q q;
-    q_begin(&q, &s->db, Q_EV_NAMED);
-    q_text(&q, rec->owner);
-    q_text(&q, rec->item->id);
-    q_int(&q, rec->item->r);
-    while (q_row(&q)) {
-        struct form g = {.n = q_col_int(&q, 0),
-                         .ep = q_col_int(&q, 2),
-                         .seq = q_col_int(&q, 3),
-                         .idx = q_col_int(&q, 4)};
-        q_col_fixed(&q, 5, g.leaf, HASH_LEN);
-        is_taken = is_taken || memcmp(g.leaf, f.leaf, HASH_LEN) != 0;
-        if (q_col_int(&q, 1) == s->lane.no) {
-            has_same = true;
-            h = g;
-        }
-    }
-    r = q_end(&q);
-    if (r < 0) {
-        return r;
-    }
-    if (is_taken) {
-        return SANJI_E_EXISTS;
-    }
-    if (has_same) {
-        return form_cmp(&f, &h) > 0 ? move_position(s, Q_EV_POS, h.n, rec) : 0;
-    }
-    r = event_insert(s, rec);
-    if (r == 0) {
-        live_add(&s->lane.live, rec->leaf);
-        s->lane.is_dirty = true;
     }
     return r;
 }

@@ -62,7 +62,7 @@ struct park_r {
 struct form_r {
     struct row row;
     const char *owner, *id, *kind, *by, *aud;
-    int64_t r, ep, seq;
+    int64_t r, no, ep, seq;
     int idx;
     bool is_wd;
     uint8_t leaf[HASH_LEN];
@@ -70,9 +70,11 @@ struct form_r {
 };
 struct ref_r {
     struct row row;
-    const char *init, *id, *peer;
+    const char *init, *id, *peer, *by;
     struct ref_ev ev;
-    int64_t ts;
+    int64_t ts, ep, seq;
+    int idx;
+    uint8_t leaf[HASH_LEN];
     struct span d;
 };
 struct key_r {
@@ -122,6 +124,9 @@ const char *mem__text(struct mem_store *m, const char *s);
 int mem__record_put(void *ctx, const struct sync_record *rec);
 int mem__event_put(void *ctx, const struct sync_record *rec);
 int mem__sealed_put(void *ctx, const struct sync_sealed *ev);
+/* Events whose name another text holds, and which are not parked for a reason of their own. */
+size_t mem__events_lost(const struct mem_store *m);
+bool mem__is_parked(const struct mem_store *m, int64_t no, int64_t seq, int idx);
 int mem__live(void *ctx, const char *by, const char *aud, struct live_digest *ret);
 
 #endif

@@ -330,6 +330,19 @@ static int port_kv_each(void *ctx, const char *prefix,
     return r < 0 ? r : 0;
 }
 
+bool mem__is_parked(const struct mem_store *m, int64_t no, int64_t seq, int idx)
+{
+    size_t i = 0;
+    void *p = NULL;
+    while (mem__next(m, TAB_PARK, pos_hash(no, seq), &i, &p)) {
+        const struct park_r *x = p;
+        if (x->no == no && x->seq == seq && x->idx == idx) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int port_park(void *ctx, int64_t no, int64_t seq, int idx, int reason, const char *member)
 {
     struct mem_store *m;
@@ -499,7 +512,7 @@ size_t mem_store_bundles(const struct mem_store *m)
 
 size_t mem_store_parked(const struct mem_store *m)
 {
-    return mem__count(m, TAB_PARK);
+    return mem__count(m, TAB_PARK) + mem__events_lost(m);
 }
 
 size_t mem_store_forks(const struct mem_store *m)

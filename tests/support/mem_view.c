@@ -28,7 +28,27 @@ static bool beats(const struct form_r *a, const struct form_r *b)
     if (a->idx != b->idx) {
         return a->idx > b->idx;
     }
-    return memcmp(a->leaf, b->leaf, HASH_LEN) > 0;
+    int c = memcmp(a->leaf, b->leaf, HASH_LEN);
+    c = c != 0 ? c : strcmp(a->aud, b->aud);
+    return (c != 0 ? c : strcmp(a->by, b->by)) > 0;
+}
+
+static int order(const int64_t *x, const int64_t *y, size_t n, const uint8_t *leaf_x,
+                 const uint8_t *leaf_y)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (x[i] != y[i]) {
+            return x[i] > y[i] ? 1 : -1;
+        }
+    }
+    return memcmp(leaf_x, leaf_y, HASH_LEN);
+}
+
+/* Events: the lowest place counts. */
+static bool stands_before(const struct form_r *a, const struct form_r *b)
+{
+    const int64_t x[] = {a->ep, a->seq, a->idx}, y[] = {b->ep, b->seq, b->idx};
+    return order(x, y, 3, a->leaf, b->leaf) < 0;
 }
 
 static struct form_r form_of(struct mem_store *m, const struct sync_record *rec)
@@ -39,6 +59,7 @@ static struct form_r form_of(struct mem_store *m, const struct sync_record *rec)
                        .by = mem__text(m, rec->stream->by.s),
                        .aud = mem__text(m, rec->stream->aud),
                        .r = rec->item->r,
+                       .no = rec->no,
                        .ep = rec->stream->ep,
                        .seq = rec->seq,
                        .idx = rec->idx,
@@ -99,26 +120,45 @@ int mem__event_put(void *ctx, const struct sync_record *rec)
     }
     struct form_r f = form_of(m, rec);
     uint32_t h = mem__hash2(f.owner, f.id);
-    size_t i = 0, same = 0;
+    size_t i = 0;
     void *p = NULL;
     while (mem__next(m, TAB_EVENT, h, &i, &p)) {
         struct form_r *old = p;
-        if (!same_name(old, f.owner, f.id) || old->r != f.r) {
-            continue;
-        }
-        if (memcmp(old->leaf, f.leaf, HASH_LEN) != 0) {
-            return SANJI_E_EXISTS;
-        }
-        if (same_lane(old, f.by, f.aud)) {
-            same = i;
+        if (same_name(old, f.owner, f.id) && old->r == f.r && same_lane(old, f.by, f.aud) &&
+            memcmp(old->leaf, f.leaf, HASH_LEN) == 0) {
+            if (stands_before(&f, old)) {
+                replace(m, TAB_EVENT, i - 1, &f);
+            }
+            return 0;
         }
     }
-    if (same == 0) {
-        mem__add(m, TAB_EVENT, &f, h);
-    } else if (beats(&f, mem__at(m, TAB_EVENT, same - 1))) {
-        replace(m, TAB_EVENT, same - 1, &f);
-    }
+    mem__add(m, TAB_EVENT, &f, h);
     return 0;
+}
+
+/* Does this text hold its name? */
+static bool event_counts(const struct mem_store *m, const struct form_r *f)
+{
+    const struct form_r *best = f;
+    size_t i = 0;
+    void *p = NULL;
+    while (mem__next(m, TAB_EVENT, mem__hash2(f->owner, f->id), &i, &p)) {
+        const struct form_r *x = p;
+        if (same_name(x, f->owner, f->id) && x->r == f->r && stands_before(x, best)) {
+            best = x;
+        }
+    }
+    return memcmp(best->leaf, f->leaf, HASH_LEN) == 0;
+}
+
+size_t mem__events_lost(const struct mem_store *m)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < m->tab[TAB_EVENT].n; i++) {
+        const struct form_r *f = mem__at(m, TAB_EVENT, i);
+        n += !f->row.is_dead && !event_counts(m, f) && !mem__is_parked(m, f->no, f->seq, f->idx);
+    }
+    return n;
 }
 
 int mem__sealed_put(void *ctx, const struct sync_sealed *ev)
@@ -141,19 +181,17 @@ int mem__sealed_put(void *ctx, const struct sync_sealed *ev)
         memcpy(k.cek, ev->cek, 32);
         mem__add(m, TAB_KEY, &k, h);
     }
-    for (i = 0; mem__next(m, TAB_REF, h, &i, &p);) {
-        struct ref_r *x = p;
-        if (strcmp(x->init, ev->initiator) == 0 && strcmp(x->id, ev->id) == 0 &&
-            x->ev.who == ev->who && x->ev.step == ev->step) {
-            return 0;
-        }
-    }
     struct span v;
     struct ref_r x = {.init = mem__text(m, ev->initiator),
                       .id = mem__text(m, ev->id),
                       .peer = mem__text(m, ev->peer),
+                      .by = mem__text(m, ev->by),
                       .ts = ev->ts,
+                      .ep = ev->ep,
+                      .seq = ev->seq,
+                      .idx = ev->idx,
                       .d = mem__bytes(m, ev->d)};
+    memcpy(x.leaf, ev->leaf, HASH_LEN);
     x.ev = (struct ref_ev){.who = ev->who, .step = ev->step, .seen = ev->seen, .ev = ev->ev};
     x.ev.success =
         ev->ev == RE_OUTCOME && !(jcur_get(ev->d, "result", &v) && span_eqs(v, "\"not\""));
@@ -227,28 +265,65 @@ size_t mem_store_records(const struct mem_store *m)
 
 size_t mem_store_events(const struct mem_store *m)
 {
-    return mem__count(m, TAB_EVENT);
+    size_t n = 0;
+    for (size_t i = 0; i < m->tab[TAB_EVENT].n; i++) {
+        const struct form_r *f = mem__at(m, TAB_EVENT, i);
+        n += !f->row.is_dead && event_counts(m, f);
+    }
+    return n;
+}
+
+static int ref_cmp(const void *a, const void *b)
+{
+    const struct ref_r *f = *(const struct ref_r *const *)a, *g = *(const struct ref_r *const *)b;
+    const int64_t x[] = {f->ev.who, f->ev.step, f->ep, f->seq, f->idx};
+    const int64_t y[] = {g->ev.who, g->ev.step, g->ep, g->seq, g->idx};
+    int c = order(x, y, 5, f->leaf, g->leaf);
+    return c != 0 ? c : strcmp(f->by, g->by);
+}
+
+/* The events of a thread that count; the first row names the other party. */
+static size_t thread_events(const struct mem_store *m, const char *init, const char *id,
+                            const struct ref_r ***ret)
+{
+    size_t n = 0, k = 0, i = 0;
+    void *p = NULL;
+    const struct ref_r **v = calloc(m->tab[TAB_REF].n + 1, sizeof(const struct ref_r *));
+    while (v != NULL && mem__next(m, TAB_REF, mem__hash2(init, id), &i, &p)) {
+        const struct ref_r *x = p;
+        if (strcmp(x->init, init) == 0 && strcmp(x->id, id) == 0) {
+            v[n++] = x;
+        }
+    }
+    if (n > 1) {
+        qsort(v, n, sizeof *v, ref_cmp);
+    }
+    for (i = 0; i < n; i++) {
+        bool is_party = strcmp(v[i]->peer, v[0]->peer) == 0;
+        bool is_taken =
+            k > 0 && v[k - 1]->ev.who == v[i]->ev.who && v[k - 1]->ev.step == v[i]->ev.step;
+        if (is_party && !is_taken) {
+            v[k++] = v[i];
+        }
+    }
+    *ret = v;
+    return k;
 }
 
 int mem_store_thread(const struct mem_store *m, const char *init, const char *id,
                      struct ref_fold *ret)
 {
-    size_t n = 0, i = 0;
-    void *p = NULL;
-    struct ref_ev *all = calloc(m->tab[TAB_REF].n + 1, sizeof *all);
-    if (all == NULL) {
-        return SANJI_E_NOMEM;
+    const struct ref_r **v;
+    size_t n = thread_events(m, init, id, &v);
+    struct ref_ev *all = calloc(n + 1, sizeof *all);
+    for (size_t i = 0; all != NULL && i < n; i++) {
+        all[i] = v[i]->ev;
     }
-    while (mem__next(m, TAB_REF, mem__hash2(init, id), &i, &p)) {
-        const struct ref_r *x = p;
-        if (strcmp(x->init, init) == 0 && strcmp(x->id, id) == 0) {
-            all[n++] = x->ev;
-        }
-    }
-    if (n > 0) {
+    if (all != NULL && n > 0) {
         ref_fold(all, n, ret);
     }
     free(all);
+    free(v);
     return n == 0 ? SANJI_E_NOT_FOUND : 0;
 }
 
@@ -302,7 +377,9 @@ static void dump_forms(const struct mem_store *m, enum tab_id t, struct lines *l
 {
     for (size_t i = 0; i < m->tab[t].n; i++) {
         const struct form_r *f = mem__at(m, t, i);
-        if (f->row.is_dead || (t == TAB_FORM && (f->is_wd || winner(m, f->owner, f->id) != f))) {
+        bool is_shown = t == TAB_FORM ? !f->is_wd && winner(m, f->owner, f->id) == f
+                                      : !f->row.is_dead && event_counts(m, f);
+        if (f->row.is_dead || !is_shown) {
             continue;
         }
         buf_printf(b, "%s %s %s %s %lld %s %s ", t == TAB_FORM ? "rec" : "ev", f->owner, f->kind,
@@ -346,10 +423,13 @@ static void dump_threads(const struct mem_store *m, struct lines *l, struct buf 
     for (size_t i = 0; i < m->tab[TAB_REF].n; i++) {
         const struct ref_r *x = mem__at(m, TAB_REF, i);
         struct ref_fold f;
+        const struct ref_r **v;
         if (!x->row.is_dead && mem_store_thread(m, x->init, x->id, &f) == 0) {
-            buf_printf(b, "ref %s %s %s %s %d %d %d", x->init, x->id, x->peer,
-                       ref_state_name(f.state), f.cancel_pending, f.success, f.ignored);
+            const char *peer = thread_events(m, x->init, x->id, &v) == 0 ? "" : v[0]->peer;
+            buf_printf(b, "ref %s %s %s %s %d %d %d", x->init, x->id, peer, ref_state_name(f.state),
+                       f.cancel_pending, f.success, f.ignored);
             line_add(l, b);
+            free(v);
         }
     }
 }

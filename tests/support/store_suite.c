@@ -382,6 +382,8 @@ int store_suite_run(const char *name, void (*open)(struct suite *s))
         T(suite_test_restated),
         T(suite_test_steward),
         T(suite_test_events),
+        T(suite_test_event_names),
+        T(suite_test_record_tie),
         T(suite_test_sealed),
         T(suite_test_random),
         T(suite_test_rebuild),

@@ -48,6 +48,8 @@ void suite_test_withdraw_and_move(void **state);
 void suite_test_restated(void **state);
 void suite_test_steward(void **state);
 void suite_test_events(void **state);
+void suite_test_event_names(void **state);
+void suite_test_record_tie(void **state);
 void suite_test_sealed(void **state);
 void suite_test_random(void **state);
 void suite_test_rebuild(void **state);

@@ -285,14 +285,21 @@ void suite_test_events(void **state)
     it.seq = 50; /* restated */
     assert_int_equal(suite_apply(s->st, &it), 0);
     assert_int_equal(live_c(s, &fed), 1);
-    it.leaf_seed = 2; /* another event of the same name */
-    assert_int_equal(suite_apply(s->st, &it), SANJI_E_EXISTS);
-    it.stream = &to;
-    assert_int_equal(suite_apply(s->st, &it), SANJI_E_EXISTS);
-    assert_int_equal(live_c(s, &to), 0);
-    it.leaf_seed = 1; /* the same one in another audience */
+    assert_int_equal(s->parked(s), 0);
+    it.leaf_seed = 2; /* another event of the same name: kept, parked, live */
     assert_int_equal(suite_apply(s->st, &it), 0);
+    it.seq = 60; /* restated: it is one and the same */
+    assert_int_equal(suite_apply(s->st, &it), 0);
+    assert_int_equal(s->parked(s), 1);
+    it.stream = &to;
+    assert_int_equal(suite_apply(s->st, &it), 0);
+    assert_int_equal(s->parked(s), 2);
+    assert_int_equal(live_c(s, &fed), 2);
     assert_int_equal(live_c(s, &to), 1);
+    it.leaf_seed = 1; /* the one that counts in another audience */
+    assert_int_equal(suite_apply(s->st, &it), 0);
+    assert_int_equal(live_c(s, &to), 2);
+    assert_int_equal(s->parked(s), 2);
     it.r = 2;
     assert_int_equal(suite_apply(s->st, &it), 0);
     it.owner = SUITE_B;
@@ -301,6 +308,103 @@ void suite_test_events(void **state)
     struct buf b = dump(s);
     assert_int_equal(lines_with(&b, "ev "), 4);
     buf_done(&b);
+}
+
+/* One name in several streams: the lowest place counts in every order of arrival, and the same
+ * items are parked. */
+void suite_test_event_names(void **state)
+{
+    struct suite *s = *state;
+    const struct stream_key keys[] = {
+        suite_stream(SUITE_A, "fed", 1, 1), suite_stream(SUITE_A, "fed", 2, 2),
+        suite_stream(SUITE_A, "to:" SUITE_C, 1, 3), suite_stream(SUITE_A, "fed", 1, 4)};
+    /* clang-format off */
+    static const struct {
+        struct { int stream; int64_t seq; int idx; uint8_t leaf; } f[FORMS];
+        int want; /* the form that counts */
+        size_t parked;
+    } evs[] = {
+        /* the lowest epoch goes before everything, then seq, then position */
+        {{{1, 1, 0, 1}, {0, 9, 3, 2}, {2, 9, 2, 3}, {0, 10, 0, 4}, {1, 1, 1, 5}}, 2, 4},
+        /* one text restated, repeated elsewhere: it stands at its lowest place */
+        {{{0, 5, 0, 1}, {2, 3, 0, 2}, {0, 2, 9, 2}, {0, 90, 0, 2}, {1, 1, 0, 2}}, 2, 1},
+        {{{0, 5, 0, 1}, {0, 2, 9, 1}, {2, 3, 0, 2}, {0, 90, 0, 2}, {3, 1, 0, 2}}, 4, 1},
+    };
+    /* clang-format on */
+    size_t parked = 0;
+    assert_int_equal(s->st->begin(s->st->ctx), 0);
+    for (size_t c = 0; c < sizeof evs / sizeof evs[0]; c++) {
+        int p[FORMS] = {0, 1, 2, 3, 4}, n = 0;
+        char id[32], want[200];
+        do {
+            name_of(id, (int)c, n++);
+            for (int i = 0; i < FORMS; i++) {
+                struct suite_item it = {.stream = &keys[evs[c].f[p[i]].stream],
+                                        .no = evs[c].f[p[i]].stream + 1,
+                                        .seq = (int64_t)c * 100000 + n * 100 + evs[c].f[p[i]].seq,
+                                        .idx = evs[c].f[p[i]].idx,
+                                        .owner = SUITE_A,
+                                        .id = id,
+                                        .r = 7,
+                                        .op = OP_EVENT,
+                                        .kind = "erase/1",
+                                        .leaf_seed = evs[c].f[p[i]].leaf,
+                                        .is_leaf_plain = true};
+                assert_int_equal(suite_apply(s->st, &it), 0);
+                assert_int_equal(suite_apply(s->st, &it), 0);
+            }
+            parked += evs[c].parked;
+            assert_int_equal(s->parked(s), parked);
+            struct buf b = dump(s);
+            char hex[HASH_LEN * 2 + 1];
+            uint8_t leaf[HASH_LEN];
+            leaf_of(span_of(&evs[c].f[evs[c].want].leaf, 1), leaf);
+            for (size_t k = 0; k < HASH_LEN; k++) {
+                snprintf(hex + 2 * k, 3, "%02x", (unsigned)leaf[k]);
+            }
+            snprintf(want, sizeof want, "ev " SUITE_A " erase/1 %s 7 " SUITE_A " %s %s\n", id,
+                     keys[evs[c].f[evs[c].want].stream].aud, hex);
+            assert_int_equal(lines_with(&b, want), 1);
+            buf_done(&b);
+        } while (next_permutation(p, FORMS));
+    }
+    assert_int_equal(s->st->commit(s->st->ctx), 0);
+    s->reopen(s);
+    assert_int_equal(s->parked(s), parked);
+}
+
+/* Equal r, text and place in two audiences: which one is shown must not hang on the order. */
+void suite_test_record_tie(void **state)
+{
+    struct suite *s = *state;
+    const struct stream_key keys[] = {suite_stream(SUITE_A, "fed", 1, 1),
+                                      suite_stream(SUITE_A, "up:" SUITE_C, 1, 2),
+                                      suite_stream(SUITE_B, "up:" SUITE_C, 1, 3)};
+    assert_int_equal(s->st->begin(s->st->ctx), 0);
+    int p[3] = {0, 1, 2}, n = 0;
+    do {
+        char id[8];
+        name_of(id, 0, n++);
+        for (int i = 0; i < 3; i++) {
+            struct suite_item it = {.stream = &keys[p[i]],
+                                    .no = p[i] + 1,
+                                    .seq = 4,
+                                    .owner = SUITE_A,
+                                    .id = id,
+                                    .d = D1,
+                                    .r = 2,
+                                    .op = OP_PUT,
+                                    .is_leaf_plain = true};
+            assert_int_equal(suite_apply(s->st, &it), 0);
+        }
+        char want[200];
+        struct buf b = dump(s);
+        snprintf(want, sizeof want, "rec " SUITE_A " listing/1 %s 2 " SUITE_B " up:" SUITE_C " ",
+                 id);
+        assert_int_equal(lines_with(&b, want), 1);
+        buf_done(&b);
+    } while (next_permutation(p, 3));
+    assert_int_equal(s->st->commit(s->st->ctx), 0);
 }
 
 static struct sync_sealed sealed(enum ref_party who, enum ref_event ev, int64_t step, int64_t seen,
@@ -347,11 +451,20 @@ void suite_test_sealed(void **state)
         char id[16];
         snprintf(id, sizeof id, "t%02d", n++);
         for (int i = 0; i < 4; i++) {
-            struct sync_sealed e = evs[p[i]];
-            e.id = id;
-            assert_int_equal(s->st->sealed_put(s->st->ctx, &e), 0);
-            e.ev = RE_DECLINE; /* a second one of the same number counts nothing */
-            assert_int_equal(s->st->sealed_put(s->st->ctx, &e), 0);
+            static const uint8_t other[HASH_LEN] = {8}, third[HASH_LEN] = {1};
+            struct sync_sealed e = evs[p[i]], x = e, y = e;
+            e.id = x.id = y.id = id;
+            x.ev = RE_DECLINE; /* a second one of the same number counts nothing */
+            x.leaf = other;
+            x.seq++;
+            y.by = y.peer = SUITE_C; /* nor does one by somebody who is no party */
+            y.who = REF_R;
+            y.leaf = third;
+            y.seq = 0;
+            const struct sync_sealed *all[] = {&e, &x, &y};
+            for (int k = 0; k < 3; k++) {
+                assert_int_equal(s->st->sealed_put(s->st->ctx, all[(k + n + i) % 3]), 0);
+            }
         }
     } while (next_permutation(p, 4));
     assert_int_equal(s->st->commit(s->st->ctx), 0);

@@ -166,10 +166,12 @@ static void do_drop(struct suite *s)
 
 static int count_parked(const struct store_parked *p, void *arg)
 {
-    assert_int_equal(p->no, 1);
-    assert_int_equal(p->seq, 1);
-    assert_int_equal(p->reason, SANJI_E_SPEC);
-    assert_true(p->idx == 2 ? p->member[0] == '\0' : true);
+    if (p->reason != SANJI_E_EXISTS) {
+        assert_int_equal(p->no, 1);
+        assert_int_equal(p->seq, 1);
+        assert_int_equal(p->reason, SANJI_E_SPEC);
+        assert_true(p->idx == 2 ? p->member[0] == '\0' : true);
+    }
     ++*(size_t *)arg;
     return 0;
 }

@@ -48,12 +48,13 @@ CREATE UNIQUE INDEX record_name ON record (owner, id, lane);
 CREATE INDEX record_time ON record (kind, ts) WHERE vis = 1;
 CREATE INDEX record_area ON record (kind, area, ts) WHERE vis = 1;
 
--- Events, named (owner, id, r); one row per lane that carries it.
+-- Events, named (owner, id, r); one row per lane and text that carries the name, at its lowest place.
 CREATE TABLE event (
     n     INTEGER PRIMARY KEY,
     owner TEXT    NOT NULL CHECK (length(owner) = 14),
     id    TEXT    NOT NULL CHECK (length(id) BETWEEN 1 AND 64),
     r     INTEGER NOT NULL,
+    vis   INTEGER NOT NULL CHECK (vis BETWEEN 0 AND 1), -- 0: another text holds the name, this one is parked
     lane  INTEGER NOT NULL,
     kind  TEXT    NOT NULL,
     major INTEGER NOT NULL,
@@ -66,7 +67,8 @@ CREATE TABLE event (
     leaf  BLOB    NOT NULL CHECK (length(leaf) = 32),
     d     TEXT    NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX event_name ON event (owner, id, r, lane);
+CREATE UNIQUE INDEX event_name ON event (owner, id, r, vis, lane, leaf);
+CREATE INDEX event_lost ON event (owner, id, r) WHERE vis = 0;
 CREATE INDEX event_time ON event (kind, ts);
 
 -- Referrals this node takes part in: the fold of their events (section 18).
@@ -95,7 +97,10 @@ CREATE TABLE ref_event (
     seen   INTEGER NOT NULL, -- highest step of the other party the writer knew
     ev     INTEGER NOT NULL, -- enum ref_event
     by_node TEXT   NOT NULL,
+    peer   TEXT    NOT NULL, -- the other party, seen from here
+    vis    INTEGER NOT NULL CHECK (vis BETWEEN 0 AND 1), -- 0: does not count (section 18.1)
     day    TEXT    NOT NULL, -- business date
+    ep     INTEGER NOT NULL,
     no     INTEGER NOT NULL,
     seq    INTEGER NOT NULL,
     idx    INTEGER NOT NULL,
@@ -103,7 +108,7 @@ CREATE TABLE ref_event (
     got    INTEGER NOT NULL,
     leaf   BLOB    NOT NULL CHECK (length(leaf) = 32),
     d      TEXT    NOT NULL, -- opened content
-    PRIMARY KEY (thread, who, step)
+    PRIMARY KEY (thread, who, step, by_node, leaf)
 ) STRICT, WITHOUT ROWID;
 
 -- Words and overlapping pairs of Chinese characters of each visible record; rowid is record.n.
