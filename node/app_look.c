@@ -61,9 +61,9 @@ static void export_head(struct export *x, struct jw *w, const char *owner, const
     jw_str(w, "owner", owner);
     jw_str(w, "kind", kind);
     jw_str(w, "id", id);
-    jw_int(w, "r", r);
+    jw_int(w, "revision", r);
     if (aud != NULL) {
-        jw_str(w, "aud", aud);
+        jw_str(w, "audience", aud);
     }
 }
 
@@ -128,7 +128,7 @@ static int export_nodes(struct export *x)
             continue;
         }
         export_head(x, &w, n->id.s, "node", n->id.s, n->acts, NULL);
-        jw_obj(&w, "d");
+        jw_obj(&w, "content");
         node_members(&w, n);
         jw_end_obj(&w);
         jw_end_obj(&w);
@@ -150,9 +150,9 @@ static int on_export_event(const struct store_event *e, void *arg)
     }
     export_head(x, &w, e->owner, e->kind, e->id, e->r, e->aud);
     if (strcmp(e->kind, "sealed") == 0) {
-        jw_b64(&w, "leaf", e->leaf, HASH_LEN);
+        jw_b64(&w, "content", e->leaf, HASH_LEN);
     } else {
-        jw_raw(&w, "d", e->d.p, e->d.n);
+        jw_raw(&w, "content", e->d.p, e->d.n);
     }
     jw_end_obj(&w);
     int r = jw_done(&w);
@@ -184,9 +184,9 @@ static int on_export_rec(const struct store_rec *rec, void *arg)
     }
     export_head(x, &w, rec->owner, rec->kind, rec->id, rec->r, rec->aud);
     if (strcmp(rec->kind, "sealed") == 0) {
-        jw_b64(&w, "leaf", rec->leaf, HASH_LEN);
+        jw_b64(&w, "content", rec->leaf, HASH_LEN);
     } else {
-        jw_raw(&w, "d", rec->d.p, rec->d.n);
+        jw_raw(&w, "content", rec->d.p, rec->d.n);
     }
     jw_end_obj(&w);
     r = jw_done(&w);

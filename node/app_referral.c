@@ -4,6 +4,7 @@
  * gate is part of that check. Two steps the daemon takes by itself: it confirms that a referral has
  * arrived, and it confirms a cancellation as long as nobody here has accepted the case. */
 #include "node/app_internal.h"
+#include "node/data/workdays.h"
 #include "node/tidy.h"
 #include "protocol/base/text.h"
 #include "protocol/calendar.h"
@@ -307,6 +308,9 @@ static int on_year(const struct store_rec *rec, void *arg)
 int app_calendar(struct app *a, struct calendar *ret)
 {
     struct store_filter fl = {.kind = "workday", .limit = CAL_YEARS * 4};
+    size_t years;
     calendar_init(ret);
-    return store_record_list(a->store, &fl, on_year, ret);
+    /* The years this build came with; the city's records replace them year by year. */
+    int r = workdays_builtin(ret, &years);
+    return r < 0 ? r : store_record_list(a->store, &fl, on_year, ret);
 }

@@ -29,12 +29,12 @@ static void rec_json(const struct store_rec *rec, struct buf *out)
     jw_str(&w, "owner", rec->owner);
     jw_str(&w, "kind", rec->kind);
     jw_str(&w, "id", rec->id);
-    jw_int(&w, "r", rec->r);
-    jw_str(&w, "aud", rec->aud);
+    jw_int(&w, "revision", rec->r);
+    jw_str(&w, "audience", rec->aud);
     if (rec->withdrawn) {
         jw_bool(&w, "withdrawn", true);
     } else {
-        jw_raw(&w, "d", rec->d.p, rec->d.n);
+        jw_raw(&w, "content", rec->d.p, rec->d.n);
     }
     jw_end_obj(&w);
     if (jw_done(&w) == 0) {

@@ -88,7 +88,7 @@ test("put refuses kinds that people do not write", () => {
 });
 
 test("get, list, withdraw, explain", () => {
-  assert.equal(JSON.parse(run(at("get", "v1")).out).d.title, "会议室 1");
+  assert.equal(JSON.parse(run(at("get", "v1")).out).content.title, "会议室 1");
   assert.match(run(at("list", "listing")).out, /会议室 2/);
   assert.equal(run(at("list", "listing", "--limit", "x")).code, 2);
   const x = JSON.parse(run(at("explain", "v1", "--json")).out);

@@ -24,8 +24,8 @@ test('records of every shared kind arrive everywhere', async () => {
   await same();
   const rec = JSON.parse(w.verb('s2', 'get', [venue[1]]));
   assert.equal(rec.owner, w.nodes.get('s1').id);
-  assert.equal(rec.d.title, '手工课 "竹编" \\ 第一讲');
-  assert.equal(rec.d.detail, '第一行\n第二行');
+  assert.equal(rec.content.title, '手工课 "竹编" \\ 第一讲');
+  assert.equal(rec.content.detail, '第一行\n第二行');
 });
 
 test('stored bundles are byte-equal at every node and verify in a second implementation', async () => {
@@ -63,7 +63,7 @@ test('trust acts on the wire are read by the second implementation', () => {
 test('an update wins everywhere, a withdrawal removes everywhere, a repeated put changes nothing', async () => {
   const [id] = w.put('s1', 'listing', [{ kind: 'venue', title: '活动室', capacity: 10 }]);
   w.put('s1', 'listing', [{ id, kind: 'venue', title: '活动室（新）', capacity: 12 }]);
-  await until('update at s2', 15000, () => JSON.parse(w.verb('s2', 'get', [id])).d.title === '活动室（新）');
+  await until('update at s2', 15000, () => JSON.parse(w.verb('s2', 'get', [id])).content.title === '活动室（新）');
   assert.equal(JSON.parse(w.verb('s2', 'get', [id])).r, 2);
   w.put('s1', 'listing', [{ id, kind: 'venue', title: '活动室（新）', capacity: 12 }]);
   assert.equal(JSON.parse(w.verb('s1', 'get', [id])).r, 2);
