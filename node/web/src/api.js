@@ -53,7 +53,8 @@ async function call(method, path, body, signal) {
   }
   if (!res.ok || json === null || typeof json !== "object") {
     const e = fail(res.status, json && typeof json === "object" ? json : {});
-    if (res.status === 401 && path !== "/api/login") onSignedOut();
+    // The first question of a visit has no session yet that could have ended.
+    if (res.status === 401 && path !== "/api/login" && path !== "/api/me") onSignedOut();
     throw e;
   }
   return json;

@@ -30,10 +30,16 @@ export const hasOwnChoice = () => recall("lang") !== null;
 
 export const has = (key) => tables[lang][key] !== undefined;
 
-// A key without a text (a kind newer than the pages) shows its last part rather than nothing.
+// A key without a text (a kind newer than the pages) shows its last part rather than nothing, and
+// says so once in the console, where the tests look.
+const missed = {};
 export function t(key, vars) {
   let s = tables[lang][key];
-  if (s === undefined) s = key.slice(key.lastIndexOf(".") + 1).replace(/_/g, " ");
+  if (s === undefined) {
+    s = key.slice(key.lastIndexOf(".") + 1).replace(/_/g, " ");
+    if (!missed[key]) console.warn(`sanji: no text for ${key}`);
+    missed[key] = true;
+  }
   return vars ? s.replace(/\{(\w+)\}/g, (m, name) => (vars[name] === undefined ? m : String(vars[name]))) : s;
 }
 

@@ -3,6 +3,13 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { get } from "./api.js";
 
+// A page somebody has left open must not keep the session alive: without a touch it stops asking.
+const restMs = 300000;
+let touched = Date.now();
+["pointerdown", "keydown", "wheel", "focus"].forEach((ev) =>
+  window.addEventListener(ev, () => (touched = Date.now()), { capture: true, passive: true }),
+);
+
 export function useLoad(path, everyMs) {
   const [state, set] = useState({ path: null, data: null, error: null, busy: true });
   const [turn, again] = useState(0);
@@ -23,7 +30,7 @@ export function useLoad(path, everyMs) {
   useEffect(() => {
     if (!everyMs) return undefined;
     const id = setInterval(() => {
-      if (!document.hidden) again((n) => n + 1);
+      if (!document.hidden && Date.now() - touched < restMs) again((n) => n + 1);
     }, everyMs);
     return () => clearInterval(id);
   }, [everyMs]);

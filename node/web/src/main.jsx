@@ -35,6 +35,7 @@ function App() {
   const [me, setMe] = useState(undefined); // undefined: not known yet, null: signed out
   const [error, setError] = useState(null);
   const [lang, setLang] = useState(language());
+  const [ended, setEnded] = useState(false);
   const route = useRoute();
 
   const enter = (who) => {
@@ -42,6 +43,7 @@ function App() {
     draftsOf(who);
     forgetOnce();
     setError(null);
+    setEnded(false);
     if (who && who.lang && !hasOwnChoice()) {
       setLanguage(who.lang);
       setLang(language());
@@ -50,7 +52,10 @@ function App() {
   };
   const ask = () => get("/api/me").then(enter, (e) => (e.status === 401 ? enter(null) : setError(e)));
   useEffect(() => {
-    whenSignedOut(() => enter(null));
+    whenSignedOut(() => {
+      enter(null);
+      setEnded(true);
+    });
     ask();
   }, []);
   const speak = (l) => {
@@ -61,7 +66,7 @@ function App() {
   const leave = () => post("/api/logout").then(() => enter(null), () => enter(null));
 
   if (me === undefined) return <main class="plain">{error ? <Problem error={error} retry={ask} /> : <Waiting />}</main>;
-  if (me === null) return <Login enter={enter} lang={lang} speak={speak} />;
+  if (me === null) return <Login enter={enter} ended={ended} lang={lang} speak={speak} />;
   if (me.must_change) return <NewPassword me={me} enter={enter} again={ask} leave={leave} lang={lang} speak={speak} />;
   const Page = pages[route.path[0] || ""] || Status;
   return (

@@ -52,7 +52,7 @@ const Refusal = ({ text }) =>
     </div>
   ) : null;
 
-export function Login({ enter, lang, speak }) {
+export function Login({ enter, ended, lang, speak }) {
   const [login, setLogin] = useState("");
   const [password, setPassword] = useState("");
   const [problem, setProblem] = useState("");
@@ -73,6 +73,11 @@ export function Login({ enter, lang, speak }) {
   return (
     <Gate title={t("login.title")} lead={t("login.lead")} lang={lang} speak={speak}>
       <form class="form" noValidate onSubmit={submit}>
+        {ended && !problem && (
+          <Note tone="warn">
+            <p>{t("login.ended")}</p>
+          </Note>
+        )}
         <Refusal text={problem} />
         <Text id="login" type="text" label={t("login.name")} value={login} onInput={setLogin} auto="username" />
         <Text id="password" type="password" label={t("login.password")} value={password} onInput={setPassword} auto="current-password" />

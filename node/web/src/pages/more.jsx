@@ -2,15 +2,15 @@
 // The phone's fifth place: everything that has no room in the bottom bar.
 import { t } from "../i18n.js";
 import { Icon, Title } from "../parts/bits.jsx";
-import { morePlaces } from "../parts/frame.jsx";
+import { placesOf } from "../parts/frame.jsx";
 import { href } from "../route.js";
 
-export function More({ leave }) {
+export function More({ me, leave }) {
   return (
     <>
       <Title text={t("nav.more")} />
       <ul class="card places">
-        {morePlaces.map((p) => (
+        {placesOf(me).filter((p) => !p.phone).map((p) => (
           <li key={p.key}>
             <a href={href(p.path)}>
               <Icon name={p.key} />

@@ -9,6 +9,7 @@ import { useLoad, useOnce } from "../load.js";
 import { Badge, Facts, Icon, Note, Problem, Rows, Stamp, Title, Waiting, areaText } from "../parts/bits.jsx";
 import { Content, Explain, useNames } from "../parts/detail.jsx";
 import { Form } from "../parts/form.jsx";
+import { mayWrite } from "../roles.js";
 import { amend, go, href } from "../route.js";
 import { stamp } from "../when.js";
 
@@ -113,11 +114,13 @@ function Filters({ k, params, total }) {
   );
 }
 
-function List({ k, params }) {
+const everyMs = 5000;
+
+function List({ k, params, me }) {
   const scope = recordScope(k.name);
   const names = useNames();
   const path = `/api/records${query({ kind: k.name, limit: page, ...apiFilters(k, params) })}`;
-  const { data, error, reload, busy } = useLoad(path);
+  const { data, error, reload, busy } = useLoad(path, everyMs);
   const [more, setMore] = useState({ path: "", items: [], next: null, error: null });
   const own = more.path === path ? more : { path, items: [], next: data ? data.next : null, error: null };
   const items = data ? data.items.concat(own.items) : [];
@@ -151,7 +154,7 @@ function List({ k, params }) {
   return (
     <>
       <Title text={kindName(k.name)}>
-        {k.owner !== "machine" && (
+        {k.owner !== "machine" && mayWrite(me) && (
           <a class="button primary" href={href(["r", k.name, "new"])}>
             <Icon name="plus" />
             <span>{t("action.new")}</span>
@@ -337,12 +340,13 @@ function Withdraw({ k, record, reload }) {
   );
 }
 
-function Detail({ k, record, reload, saved }) {
+function Detail({ k, record, reload, saved, me }) {
   const gone = record.state === "withdrawn";
+  const ours = record.mine && !gone && k.owner !== "machine" && mayWrite(me);
   return (
     <>
       <Title text={record.title || record.id} back={href(["r", k.name])}>
-        {record.mine && !gone && k.owner !== "machine" && (
+        {ours && (
           <a class="button primary" href={href(["r", k.name, record.owner, record.id, "edit"])}>
             {t("action.edit")}
           </a>
@@ -369,8 +373,8 @@ function Detail({ k, record, reload, saved }) {
           ]}
         />
       </section>
-      {record.mine && !gone && k.owner !== "machine" && <Withdraw k={k} record={record} reload={reload} />}
-      {record.explain && <Explain x={record.explain} />}
+      {ours && <Withdraw k={k} record={record} reload={reload} />}
+      {record.explain && <Explain x={record.explain} owner={record.owner} />}
     </>
   );
 }
@@ -379,8 +383,8 @@ function One({ k, route, me }) {
   const [, , owner, id, mode] = route.path;
   const { data, error, reload } = useLoad(`/api/records/${enc(owner)}/${enc(k.name)}/${enc(id)}`);
   if (!data) return error ? <><Title text={kindName(k.name)} back={href(["r", k.name])} /><Problem error={error} retry={reload} /></> : <Waiting />;
-  if (mode === "edit" && data.mine) return <Edit k={k} record={data} me={me} />;
-  return <Detail k={k} record={data} reload={reload} saved={route.params.saved} />;
+  if (mode === "edit" && data.mine && mayWrite(me)) return <Edit k={k} record={data} me={me} />;
+  return <Detail k={k} record={data} reload={reload} saved={route.params.saved} me={me} />;
 }
 
 export function Records({ me, route }) {
@@ -390,5 +394,5 @@ export function Records({ me, route }) {
   if (!k) return <Problem error={{ err: "unknown_kind" }} />;
   if (route.path[2] === "new") return <Edit key="new" k={k} me={me} />;
   if (route.path.length >= 4) return <One key={route.key} k={k} route={route} me={me} />;
-  return <List k={k} params={route.params} />;
+  return <List k={k} params={route.params} me={me} />;
 }

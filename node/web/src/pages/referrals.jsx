@@ -8,6 +8,7 @@ import { useLoad, useOnce } from "../load.js";
 import { Badge, Icon, Note, Problem, Rows, Title, Waiting } from "../parts/bits.jsx";
 import { Content } from "../parts/detail.jsx";
 import { Form } from "../parts/form.jsx";
+import { mayWrite } from "../roles.js";
 import { amend, go, href } from "../route.js";
 import { stamp, today } from "../when.js";
 
@@ -24,9 +25,11 @@ function Marks({ it }) {
   );
 }
 
-function List({ params, states }) {
+const everyMs = 5000;
+
+function List({ params, states, me }) {
   const box = params.box === "out" ? "out" : "in";
-  const { data, error, reload } = useLoad(`/api/referrals${query({ box, state: params.state })}`);
+  const { data, error, reload } = useLoad(`/api/referrals${query({ box, state: params.state })}`, everyMs);
   const rows = ((data && data.items) || []).map((it) => ({
     key: it.id,
     title: <a href={href(["referrals", it.id])}>{it.title || t("referral.sealed")}</a>,
@@ -39,10 +42,12 @@ function List({ params, states }) {
   return (
     <>
       <Title text={t("nav.referrals")}>
-        <a class="button primary" href={href(["referrals", "new"])}>
-          <Icon name="plus" />
-          <span>{t("referral.new")}</span>
-        </a>
+        {mayWrite(me) && (
+          <a class="button primary" href={href(["referrals", "new"])}>
+            <Icon name="plus" />
+            <span>{t("referral.new")}</span>
+          </a>
+        )}
       </Title>
       <div class="card filters stay">
         <div class="boxes" role="group" aria-label={t("referral.boxes")}>
@@ -120,8 +125,8 @@ function complete(d, to) {
   return d;
 }
 
-function New({ events }) {
-  const fields = [{ name: "to", type: "node", required: true, min: 0, max: 0, label: t("referral.to"), help: t("referral.to_help") }].concat(
+function New({ events, me }) {
+  const fields = [{ name: "to", type: "node", required: true, min: 0, max: 0, except: me.node.id, label: t("referral.to"), help: t("referral.to_help") }].concat(
     sendFields(events, "send"),
   );
   const send = (d) => {
@@ -199,7 +204,7 @@ function Timeline({ list, events, names }) {
           <p class="event-head">
             <strong>{evText(e.ev)}</strong>
             <span>{names[e.who] || e.who}</span>
-            <time>{stamp(e.on)}</time>
+            <time>{stamp(e.ts)}</time>
           </p>
           {e.d && Object.keys(e.d).length > 0 && (
             <Content scope={eventScope(e.ev)} fields={spread(events[e.ev] || [], { consent: events.consent })} d={e.d} />
@@ -211,7 +216,7 @@ function Timeline({ list, events, names }) {
 }
 
 function One({ id, events, me, saved }) {
-  const { data, error, reload } = useLoad(`/api/referrals/${enc(id)}`);
+  const { data, error, reload } = useLoad(`/api/referrals/${enc(id)}`, everyMs);
   if (!data) return error ? <><Title text={t("nav.referrals")} back={href(["referrals"])} /><Problem error={error} retry={reload} /></> : <Waiting />;
   const out = data.who === "I";
   const peer = data.peer_name || data.peer;
@@ -233,7 +238,7 @@ function One({ id, events, me, saved }) {
         {data.cancel_pending && <p class="help">{t("referral.cancel_pending_help")}</p>}
         <code>{data.id}</code>
       </section>
-      {data.next && data.next.length > 0 ? (
+      {data.next && data.next.length > 0 && mayWrite(me) ? (
         <section class="card">
           <h2>{t("referral.next")}</h2>
           <div class="steps">
@@ -260,7 +265,7 @@ export function Referrals({ me, route }) {
   const events = r.events || {};
   const seen = {};
   const states = (r.edges || []).map((e) => e.to).filter((s) => !seen[s] && (seen[s] = true));
-  if (route.path[1] === "new") return <New key="new" events={events} />;
+  if (route.path[1] === "new") return <New key="new" events={events} me={me} />;
   if (route.path[1]) return <One key={route.path[1]} id={route.path[1]} events={events} me={me} saved={route.params.saved} />;
-  return <List params={route.params} states={states} />;
+  return <List params={route.params} states={states} me={me} />;
 }

@@ -6,6 +6,7 @@ import { query } from "../api.js";
 import { has, t, tt } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { Badge, Facts, Icon, Problem, Rows, Title, Waiting, tierName } from "../parts/bits.jsx";
+import { useNames } from "../parts/detail.jsx";
 import { amend } from "../route.js";
 import { isPeriod, shiftPeriod, stamp, today } from "../when.js";
 
@@ -15,18 +16,13 @@ const heading = (i) => indicator(i.code) + (has(`unit.${i.unit}`) ? ` (${t(`unit
 
 function Provenance({ cell, close }) {
   const { data, error, reload } = useLoad(`/api/stats/cell${query({ owner: cell.owner, id: cell.id })}`);
+  const names = useNames();
   const ref = useRef(null);
   useEffect(() => {
     if (ref.current) ref.current.focus();
   }, [cell.id, cell.owner]);
-  const simple = [];
-  const lists = [];
-  Object.keys(data || {}).forEach((k) => {
-    const x = data[k];
-    if (Array.isArray(x)) lists.push([k, x]);
-    else if (x !== null && typeof x === "object") lists.push([k, [x]]);
-    else simple.push([tt(`cell.${k}`, k), k === "ts" || k.endsWith("_ts") ? stamp(x) : <span class="long">{String(x)}</span>]);
-  });
+  const d = data || {};
+  const heads = [].concat(d.cov || []);
   return (
     <section class="card edge edge-calm" tabIndex={-1} ref={ref} aria-label={t("stats.source")}>
       <div class="title">
@@ -38,19 +34,41 @@ function Provenance({ cell, close }) {
       <p class="help">{t("stats.source_help")}</p>
       <Problem error={error} retry={reload} />
       {!data && !error && <Waiting />}
-      {data && <Facts rows={simple} />}
-      {lists.map(([k, x]) => (
-        <div key={k}>
-          <h3>{tt(`cell.${k}`, k)}</h3>
-          <ul class="raw">
-            {x.map((e, i) => (
-              <li key={i}>
-                <code>{typeof e === "string" ? e : JSON.stringify(e)}</code>
-              </li>
-            ))}
-          </ul>
-        </div>
-      ))}
+      {data && (
+        <>
+          <Facts
+            rows={[
+              [t("cell.owner"), d.owner_name || d.owner],
+              [t("cell.ind"), indicator(d.ind || cell.code)],
+              [t("cell.period"), d.period],
+              [t("cell.v"), String(d.v)],
+              [t("cell.n"), d.n],
+              [t("cell.by"), Array.isArray(d.by) ? d.by.map((p) => `${names[p[0]] || p[0]} ${p[1]}`).join(t("word.comma")) : ""],
+              [t("cell.locked"), d.locked === undefined ? "" : t(d.locked ? "word.yes" : "word.no")],
+              [t("cell.ts"), stamp(d.ts)],
+            ]}
+          />
+          <details>
+            <summary>{t("explain.more")}</summary>
+            <Facts
+              rows={[
+                [t("cell.id"), <code>{d.id}</code>],
+                [t("cell.sha"), d.sha && <code>{d.sha}</code>, true],
+                [t("cell.bundle"), d.explain && d.explain.bundle && <code>{d.explain.bundle}</code>, true],
+                [t("cell.signed_by"), d.explain && d.explain.signed_by && <code>{d.explain.signed_by}</code>],
+              ]}
+            />
+            {heads.length > 0 && <h3>{t("cell.cov")}</h3>}
+            <ul class="raw">
+              {heads.map((e, i) => (
+                <li key={i}>
+                  <code>{typeof e === "string" ? e : JSON.stringify(e)}</code>
+                </li>
+              ))}
+            </ul>
+          </details>
+        </>
+      )}
     </section>
   );
 }
@@ -101,6 +119,7 @@ function Period({ period }) {
 export function Stats({ route }) {
   const period = isPeriod(route.params.period || "") ? route.params.period : today().slice(0, 7);
   const { data, error, reload } = useLoad(`/api/stats${query({ period })}`);
+  const names = useNames();
   const [cell, setCell] = useState(null);
   useEffect(() => setCell(null), [period]);
   const inds = (data && data.indicators) || [];
@@ -151,7 +170,15 @@ export function Stats({ route }) {
           <p>{t("stats.mismatch_help")}</p>
           <ul>
             {odd.map((m, i) => (
-              <li key={i}>{m.text || (typeof m === "string" ? m : JSON.stringify(m))}</li>
+              <li key={i}>
+                {t("stats.mismatch_line", {
+                  what: `${m.period} ${indicator(m.ind)}`,
+                  sender: names[m.sender] || m.sender,
+                  a: m.sender_says,
+                  receiver: names[m.receiver] || m.receiver,
+                  b: m.receiver_says,
+                })}
+              </li>
             ))}
           </ul>
         </section>

@@ -7,19 +7,22 @@ import { useLoad } from "../load.js";
 import { Badge, Facts, Note, Problem, Rows, Title, Waiting, areaText, shortId, tierName } from "../parts/bits.jsx";
 import { useNames } from "../parts/detail.jsx";
 import { href } from "../route.js";
+import { mayCases, mayWrite } from "../roles.js";
 import { ago, bytes, span, stamp } from "../when.js";
 
 const everyMs = 15000;
 const skewMs = 120000; // where a wrong clock begins to confuse people
 
+const longMs = 86400000; // a parent that is away for longer is more than a bad hour
+
 function linkTone(p) {
   if (!p.connected) return ["bad", "link.off"];
-  return p.in_step ? ["good", "link.in_step"] : ["warn", "link.behind"];
+  return p.behind ? ["warn", "link.behind"] : ["good", "link.in_step"];
 }
 
 const Skew = ({ ms }) => (Math.abs(ms || 0) > skewMs ? <Badge tone="warn" text={t("link.skew", { span: span(Math.abs(ms) / 1000) })} /> : null);
 
-function Parent({ parent, top }) {
+function Parent({ parent, top, asOf }) {
   if (!parent) {
     return (
       <section class="card">
@@ -38,10 +41,12 @@ function Parent({ parent, top }) {
       <Facts
         rows={[
           [t("status.data_as_of"), parent.last_ok ? `${stamp(parent.last_ok)} (${ago(parent.last_ok)})` : t("span.never")],
-          [t("status.behind"), parent.behind ? t("status.items", { n: parent.behind }) : t("status.nothing_behind")],
-          [t("status.last_err"), parent.last_err ? tt(`err.${parent.last_err}`, String(parent.last_err)) : ""],
+          [t("status.to_send"), parent.behind ? t("status.items", { n: parent.behind }) : t("status.nothing_behind")],
+          [t("status.last_err"), parent.last_err ? t(`code.${parent.last_err}`) : ""],
         ]}
       />
+      {!parent.connected && <p class="help">{t("status.offline")}</p>}
+      {!parent.connected && parent.last_ok > 0 && asOf - parent.last_ok > longMs && <p class="help">{t("status.offline_long")}</p>}
       <Skew ms={parent.skew_ms} />
     </section>
   );
@@ -55,10 +60,10 @@ const tiles = [
   ["referral_out", ["referrals"], { box: "out" }],
 ];
 
-function Tiles({ counts }) {
+function Tiles({ counts, me }) {
   return (
     <ul class="tiles">
-      {tiles.map(([k, path, params]) => (
+      {tiles.filter(([, path]) => path[0] !== "referrals" || mayCases(me)).map(([k, path, params]) => (
         <li key={k}>
           <a href={href(path, params)}>
             <span class="tile-n">{counts[k] === undefined ? "–" : counts[k]}</span>
@@ -72,7 +77,7 @@ function Tiles({ counts }) {
 
 function Children({ list }) {
   if (!list || list.length === 0) return null;
-  const behind = list.filter((c) => !c.connected || !c.in_step).length;
+  const behind = list.filter((c) => !c.connected || c.behind).length;
   return (
     <section class="card">
       <h2>{t("status.children", { n: list.length })}</h2>
@@ -83,7 +88,7 @@ function Children({ list }) {
           { key: "name", label: t("word.node"), main: true },
           { key: "state", label: t("word.state"), wrap: true },
           { key: "last", label: t("status.data_as_of") },
-          { key: "behind", label: t("status.behind"), num: true },
+          { key: "behind", label: t("status.to_send"), num: true },
         ]}
         rows={list.map((c) => {
           const [tone, key] = linkTone(c);
@@ -162,7 +167,7 @@ function Parked({ list }) {
           key: `${p.by} ${p.seq} ${p.idx}`,
           by: p.by_name || names[p.by] || shortId(p.by),
           place: `${p.seq}/${p.idx}`,
-          reason: tt(`err.${p.reason}`, String(p.reason)),
+          reason: t(`code.${p.reason}`),
           since: stamp(p.since),
         }))}
       />
@@ -170,7 +175,14 @@ function Parked({ list }) {
   );
 }
 
-export function Status() {
+// Of the others this node knows nothing newer than the last exchange with its parent.
+function asOf(data) {
+  const p = data.parent;
+  if (!p || p.connected || !p.last_ok) return t("status.as_of", { when: stamp(data.as_of) });
+  return t("status.data_until", { when: stamp(p.last_ok), ago: ago(p.last_ok) });
+}
+
+export function Status({ me }) {
   const { data, error, reload } = useLoad("/api/status", everyMs);
   const [said, setSaid] = useState(null);
   const [busy, setBusy] = useState(false);
@@ -189,32 +201,35 @@ export function Status() {
       },
     );
   };
+  const names = useNames();
   const n = (data && data.node) || {};
   const f = (data && data.federation) || {};
   return (
     <>
       <Title text={t("nav.status")}>
-        <button type="button" class="button primary" onClick={sync} disabled={busy}>
-          {t(busy ? "sync.busy" : "sync.now")}
-        </button>
+        {mayWrite(me) && data && data.parent && (
+          <button type="button" class="button primary" onClick={sync} disabled={busy}>
+            {t(busy ? "sync.busy" : "sync.now")}
+          </button>
+        )}
       </Title>
       <Problem error={error} retry={reload} />
       {said && (said.error ? <Problem error={said.error} /> : <Note tone={said.tone}><p>{said.text}</p></Note>)}
       {!data && !error && <Waiting />}
       {data && (
         <>
-          <p class="asof">{t("status.as_of", { when: stamp(data.as_of) })}</p>
+          <p class="asof">{asOf(data)}</p>
           {(data.alarms || []).map((a) => (
             <div class="note note-bad" role="alert" key={`${a.ts} ${a.code}`}>
               <p>
-                <strong>{a.text || tt(`alarm.${a.code}`, a.code)}</strong>
+                <strong>{`${names[a.peer] ? `${names[a.peer]}${t("word.colon")}` : ""}${t(`code.${a.code}`)}`}</strong>
               </p>
               <p>{stamp(a.ts)}</p>
             </div>
           ))}
-          <Tiles counts={data.counts || {}} />
+          <Tiles counts={data.counts || {}} me={me} />
           <div class="columns">
-            <Parent parent={data.parent} top={f.top === undefined ? undefined : f.top === n.id} />
+            <Parent parent={data.parent} asOf={data.as_of} top={f.top === undefined ? undefined : f.top === n.id} />
             <section class="card">
               <h2>{t("status.node")}</h2>
               <Facts

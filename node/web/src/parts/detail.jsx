@@ -42,20 +42,31 @@ export function Content({ scope, fields, d, skip }) {
   return rows.length ? <Facts rows={rows} /> : <p class="help">{t("word.empty")}</p>;
 }
 
-export function Explain({ x }) {
+// In one sentence who signed it and which way it came; what an administrator compares lies below.
+export function Explain({ x, owner }) {
+  const names = useNames();
+  const name = (id) => names[id] || id;
+  const path = Array.isArray(x.path) ? x.path : [];
   return (
-    <section class="card">
+    <section class="card explain">
       <h2>{t("explain.title")}</h2>
+      <p>
+        {path.length > 1
+          ? t("explain.who", { name: name(owner), path: path.map(name).join(" → ") })
+          : t("explain.here", { name: name(owner) })}
+      </p>
       <p class="help">{t("explain.help")}</p>
-      <Facts
-        rows={[
-          [t("explain.signed_by"), x.signed_by && <code>{x.signed_by}</code>],
-          [t("explain.stream"), x.stream && <code>{`${x.stream} #${x.seq}`}</code>],
-          [t("explain.bundle"), x.bundle && <code>{x.bundle}</code>, true],
-          [t("explain.path"), Array.isArray(x.path) ? x.path.join(" → ") : x.path, true],
-          [t("explain.rv"), x.rv && <code>{x.rv}</code>, true],
-        ]}
-      />
+      <details>
+        <summary>{t("explain.more")}</summary>
+        <Facts
+          rows={[
+            [t("explain.signed_by"), x.signed_by && <code>{x.signed_by}</code>],
+            [t("explain.stream"), x.stream && <code>{`${x.stream} #${x.seq}`}</code>, true],
+            [t("explain.bundle"), x.bundle && <code>{x.bundle}</code>, true],
+            [t("explain.rv"), x.rv && <code>{x.rv}</code>],
+          ]}
+        />
+      </details>
     </section>
   );
 }

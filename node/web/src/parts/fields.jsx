@@ -8,9 +8,9 @@ import { useOnce } from "../load.js";
 import { DateInput } from "./date.jsx";
 import { tierName } from "./bits.jsx";
 
-function NodeInput({ id, value, onInput, aria }) {
+function NodeInput({ id, value, onInput, aria, f }) {
   const all = useOnce("/api/nodes");
-  const nodes = (all && all.nodes) || [];
+  const nodes = ((all && all.nodes) || []).filter((n) => n.id !== f.except && (!n.state || n.state === "active" || n.id === value));
   return (
     <select id={id} value={value} {...aria} onChange={(e) => onInput(e.currentTarget.value)}>
       <option value="">{t("form.choose")}</option>

@@ -2,6 +2,7 @@
 // What surrounds every page: navigation at the side on wide screens and at the bottom on phones.
 import { languages, t } from "../i18n.js";
 import { href } from "../route.js";
+import { mayCases } from "../roles.js";
 import { Icon, areaText, tierName } from "./bits.jsx";
 
 const places = [
@@ -15,7 +16,7 @@ const places = [
   { key: "help", path: ["help"] },
   { key: "account", path: ["account"] },
 ];
-export const morePlaces = places.filter((p) => !p.phone);
+export const placesOf = (me) => places.filter((p) => p.key !== "referrals" || mayCases(me));
 
 const here = (route, path) => path.join("/") === (route.path[0] === "r" ? route.path.slice(0, 2) : route.path.slice(0, 1)).join("/");
 
@@ -64,7 +65,7 @@ export function Brand({ small }) {
 
 export function Frame({ me, route, lang, speak, leave, children }) {
   const node = me.node || {};
-  const phone = places.filter((p) => p.phone).concat({ key: "more", path: ["more"] });
+  const phone = placesOf(me).filter((p) => p.phone).concat({ key: "more", path: ["more"] });
   return (
     <div class="frame">
       <a
@@ -94,7 +95,7 @@ export function Frame({ me, route, lang, speak, leave, children }) {
             <span>{`${tierName(node.tier)} · ${areaText(node.area, node.area_name)}`}</span>
           </div>
         </div>
-        <Links route={route} items={places.filter((p) => p.key !== "account")} className="side-links" />
+        <Links route={route} items={placesOf(me).filter((p) => p.key !== "account")} className="side-links" />
         <div class="side-foot">
           <a href={href(["account"])} aria-current={here(route, ["account"]) ? "page" : undefined}>
             <Icon name="account" />

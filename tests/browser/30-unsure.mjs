@@ -1,0 +1,112 @@
+// Nothing typed is lost: reload, the end of a log-in, a killed daemon, a parent that is away.
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import test, { after, afterEach, before } from 'node:test';
+import { World, sleep, until } from '../e2e/lib/node.mjs';
+import { Desk, closeBrowser } from './lib/desk.mjs';
+
+const w = new World();
+const desks = [];
+const open = async (...a) => { const d = await Desk.open(w, ...a); desks.push(d); return d; };
+let d, away, leftAt;
+
+before(async () => {
+  await w.tree(['city', 'd1', 's1', 's2']);
+  // The shortest log-in there is, where a person leaves the desk.
+  await w.stop('s2');
+  fs.appendFileSync(path.join(w.data('s2'), 'sanji.conf'), '\nsession_idle = 60s\n');
+  await w.start('s2');
+  away = await open('s2');
+  await away.hire('zhao');
+  await away.to('#/r/need/new');
+  await away.fill('record', { kind: 'venue', title: '写到一半离开了' });
+  leftAt = Date.now();
+  d = await open('s1');
+  await d.hire('wang');
+});
+after(async () => { await closeBrowser(); await w.close(); });
+afterEach(() => desks.forEach((x) => x.clean()));
+
+const title = () => d.page.inputValue('#record-title');
+const kept = () => d.page.evaluate(() => Object.keys(localStorage).filter((k) => k.includes('draft')).length);
+
+test('a draft survives a reload and another page, and goes when it is sent or thrown away', async () => {
+  await d.to('#/r/listing/new');
+  await d.fill('record', { kind: 'venue', title: '没写完的场地', capacity: '30' });
+  await d.page.reload();
+  await d.seen(d.t('form.discard'));
+  assert.equal(await title(), '没写完的场地');
+  assert.equal(await d.page.inputValue('#record-capacity'), '30');
+  await d.to('#/nodes');
+  await d.to('#/r/listing/new');
+  assert.equal(await title(), '没写完的场地');
+  await d.button('form.discard').click();
+  assert.equal(await title(), '');
+  assert.equal(await kept(), 0);
+});
+
+test('a draft belongs to one person', async () => {
+  await d.to('#/r/listing/new');
+  await d.fill('record', { title: '王芳的草稿' });
+  await d.to('#/account');
+  await d.page.locator('main').getByRole('button', { name: d.t('action.logout') }).click();
+  await d.page.waitForSelector('#login');
+  await d.hire('chen');
+  await d.to('#/r/listing/new');
+  assert.equal(await title(), '');
+  await d.context.clearCookies();
+  await d.page.reload();
+  await d.page.waitForSelector('#login');
+  await d.logIn('wang');
+  await d.page.waitForSelector('#record-title');
+  assert.equal(await title(), '王芳的草稿');
+  await d.button('form.discard').click();
+});
+
+test('the daemon is killed while somebody writes: a plain sentence, then the same form sends it', async () => {
+  await d.to('#/r/listing/new');
+  await d.fill('record', { kind: 'venue', title: '断电时写的场地' });
+  await w.stop('s1', 'SIGKILL');
+  await d.page.click('#record button[type=submit]');
+  await d.seen(d.t('err.unreachable'));
+  assert.equal(await title(), '断电时写的场地');
+  await w.start('s1');
+  await d.page.click('#record button[type=submit]'); // the log-in outlives the daemon
+  await d.page.waitForSelector('.note-good');
+  assert.equal(await kept(), 0);
+  assert.equal(w.json('s1', 'list', ['listing']).filter((r) => r.content.title === '断电时写的场地').length, 1);
+});
+
+test('with the parent away the overview says so and what to do; writing goes on and arrives later', async () => {
+  await w.stop('d1');
+  await d.to('#/');
+  await d.page.reload();
+  await d.seen(d.t('status.offline'), 40000);
+  await d.seen(d.t('code.unreachable'));
+  await d.shot('parent-away');
+  await d.button('sync.now').click();
+  await d.seen(d.t('sync.not_now'), 40000);
+  const { id } = await d.write('listing', { kind: 'venue', title: '断网时发布的场地' });
+  assert.equal(w.tryVerb('city', 'get', [id]).code, 1);
+  await w.start('d1');
+  await until('at the city', 40000, () => w.tryVerb('city', 'get', [id]).code === 0);
+  await d.to('#/');
+  await d.button('sync.now').click();
+  await d.seen(d.t('sync.done'), 40000);
+});
+
+test('a log-in that ended asks again, says why, and comes back to the half-written form', async () => {
+  await sleep(Math.max(0, leftAt + 62000 - Date.now()));
+  await away.fill('record', { detail: '回来继续写' });
+  await away.page.click('#record button[type=submit]');
+  await away.page.waitForSelector('#login');
+  await away.seen(away.t('login.ended'));
+  await away.logIn('zhao');
+  await away.page.waitForSelector('#record-title');
+  assert.equal(await away.page.inputValue('#record-title'), '写到一半离开了');
+  assert.equal(await away.page.inputValue('#record-detail'), '回来继续写');
+  await away.page.click('#record button[type=submit]');
+  await away.page.waitForSelector('.note-good');
+});
