@@ -415,7 +415,10 @@ static int search_tick(struct app *a, int64_t mono_ms, bool changed)
 
 int app_tick(struct app *a, int64_t mono_ms)
 {
-    int r = app_announce(a);
+    int r = app__keys_tick(a);
+    if (r == 0 && !a->rotating) { /* an act under a key nobody knows yet would be void */
+        r = app_announce(a);
+    }
     bool changed = a->views_changed;
     if (r == 0 && a->views_changed) {
         a->views_changed = false;

@@ -378,9 +378,10 @@ static void refused(struct sync *s, int lane, const struct sync_event *ev)
         l->state = LS_READY; /* the exchange goes on: what it brings may be what is missing */
         return;
     }
-    if (s->old_key != NULL && sync__rekey_open(s) &&
-        (s->login_new ? err == SANJI_E_UNKNOWN_KEY : err == SANJI_E_REVOKED) && l->attempt == 0) {
-        s->login_new = !s->login_new; /* the parent has said it, or has lost it again */
+    bool by_old = strcmp(l->open_text[1], s->old_kid.s) == 0;
+    if (s->old_key != NULL && sync__rekey_open(s) && l->attempt == 0 &&
+        err == (by_old ? SANJI_E_REVOKED : SANJI_E_UNKNOWN_KEY)) {
+        s->login_new = by_old; /* the parent has said it, or has lost it again */
         l->state = LS_IDLE;
         l->attempt = 1;
         l->retry_at = 0;

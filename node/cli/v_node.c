@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tree: node list, show, move, rotate-key, revoke; set-parent-url. */
-#include "node/cli/verb.h"
-
+#include "node/cli/put.h"
+#include "node/serve.h"
+#include "protocol/base/text.h"
 #include "protocol/jwrite.h"
 #include "sync/enrol.h"
 
@@ -151,11 +152,67 @@ int v_set_parent_url(struct verb *v)
     return EXIT_OK;
 }
 
-/* A rotation needs the parent's signature beside both keys, and an end of writing with the old key
- * until it has come. That exchange is not built; saying so is better than a key that signs nothing.
- */
+/* ---- rotate-key ---- */
+
+static int rotated(struct verb *v, int r)
+{
+    if (r == 0) {
+        const struct roster_key *k = roster_current_key(app_roster(v->app), app_id(v->app));
+        if (verb_has(v, "json")) {
+            (void)verb_out(v, "{\"node\":\"%s\",\"kid\":\"%s\"}\n", app_id(v->app),
+                           k != NULL ? k->kid.s : "");
+        } else {
+            VERB_TELL(v, "rotate.done", "node", app_id(v->app), "kid", k != NULL ? k->kid.s : "");
+        }
+        return EXIT_OK;
+    }
+    if (r == SANJI_E_PENDING || r == SANJI_E_UNREACHABLE || r == SANJI_E_NOT_SANJI) {
+        VERB_SAY(v, EXIT_LATER, "rotate.later");
+    }
+    VERB_SAY(v, 0, "rotate.refused");
+    return verb_fail(v, r, NULL);
+}
+
+/* With a daemon: its exchange brings the statement to the parent; look again until it is there. */
+static int rotate_look(struct verb *v)
+{
+    (void)app_tick(v->app, app_mono_ms());
+    int r = app_rotation(v->app);
+    if (r == 0 || app_mono_ms() >= v->until ||
+        (r != SANJI_E_PENDING && r != SANJI_E_CONFLICT && r != SANJI_E_BUSY)) {
+        return rotated(v, r);
+    }
+    v->wait_ms = 50;
+    return VERB_WAIT;
+}
+
 int v_node_rotate(struct verb *v)
 {
-    VERB_SAY(v, EXIT_NO, "rotate.unsupported", "node", app_id(v->app));
-    return EXIT_NO;
+    struct fault f = {0};
+    int64_t wait = 60000;
+    const char *w = verb_flag(v, "wait");
+    if (w != NULL && (text_duration_ms(w, &wait) < 0 || wait > 3600000)) {
+        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--wait");
+    }
+    if (v->phase > 0) {
+        return rotate_look(v);
+    }
+    int r = app_rotate(v->app, put_input_text(v), &f);
+    if (r < 0) {
+        return verb_fail_fault(v, r, &f, app_id(v->app));
+    }
+    if (app_rotation(v->app) == 0) {
+        return rotated(v, 0);
+    }
+    if (!v->in_daemon) {
+        r = serve_sync_once(v->app, wait);
+        (void)app_tick(v->app, app_mono_ms());
+        int now = app_rotation(v->app);
+        return rotated(v, now == SANJI_E_PENDING && r < 0 ? SANJI_E_PENDING : now);
+    }
+    serve_ask_now();
+    v->phase = 1;
+    v->until = app_mono_ms() + wait;
+    v->wait_ms = 50;
+    return VERB_WAIT;
 }

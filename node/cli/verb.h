@@ -64,6 +64,7 @@ struct verb {
     bool in_daemon;
     int64_t wait_ms;
     int phase;  /* for verbs that wait */
+    int64_t until;
     void *data; /* the verb's own, freed by `drop` */
     void (*drop)(void *data);
     /* Streams. A failing out (client gone, pipe closed) makes the verb end early. */
