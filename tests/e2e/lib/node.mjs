@@ -129,13 +129,15 @@ export class World {
   }
   async start(name, { env } = {}) {
     const n = this.nodes.get(name);
+    const from = this.log(name).length;
     const log = fs.openSync(this.data(name + '.log'), 'a');
     n.proc = spawn(SANJI, ['serve', '--data', n.dir], { stdio: ['ignore', log, log], env: { ...process.env, ...env } });
     fs.closeSync(log);
     n.exited = new Promise((r) => n.proc.once('exit', (code, sig) => r({ code, sig })));
     n.ended = null;
     n.exited.then((e) => { n.ended = e; });
-    await until(`${name} serves`, 15000, () => n.ended || (fs.existsSync(path.join(n.dir, 'control.sock')) && this.tryVerb(name, 'status').code === 0));
+    // Its own word for it: a verb that asks too early would open the folder itself and keep serve out.
+    await until(`${name} serves`, 15000, () => n.ended || this.log(name).slice(from).includes('event=serve.ready'));
     if (n.ended) throw new Error('daemon ended: ' + this.log(name).slice(-2000));
     n.id ??= this.id(name);
     return n;
