@@ -64,9 +64,9 @@ test('an update wins everywhere, a withdrawal removes everywhere, a repeated put
   const [id] = w.put('s1', 'listing', [{ kind: 'venue', title: '活动室', capacity: 10 }]);
   w.put('s1', 'listing', [{ id, kind: 'venue', title: '活动室（新）', capacity: 12 }]);
   await until('update at s2', 15000, () => JSON.parse(w.verb('s2', 'get', [id])).content.title === '活动室（新）');
-  assert.equal(JSON.parse(w.verb('s2', 'get', [id])).r, 2);
+  assert.equal(JSON.parse(w.verb('s2', 'get', [id])).revision, 2);
   w.put('s1', 'listing', [{ id, kind: 'venue', title: '活动室（新）', capacity: 12 }]);
-  assert.equal(JSON.parse(w.verb('s1', 'get', [id])).r, 2);
+  assert.equal(JSON.parse(w.verb('s1', 'get', [id])).revision, 2);
   assert.equal(w.verb('s1', 'withdraw', [id]).trim(), id);
   for (const n of all) await until(`gone at ${n}`, 15000, () => !w.state(n).includes(`"${id}"`));
   assert.equal(w.tryVerb('s1', 'withdraw', ['no-such-record']).code, 1);

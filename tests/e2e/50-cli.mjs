@@ -116,7 +116,7 @@ test('export-state is deterministic, sorted, one object a line', () => {
   const rows = a.trim().split('\n').map((l) => JSON.parse(l));
   const key = (r) => `${r.owner}\0${r.kind}\0${r.id}`;
   for (let i = 1; i < rows.length; i++) assert.ok(key(rows[i - 1]) < key(rows[i]), `${rows[i - 1].id} ${rows[i].id}`);
-  for (const r of rows) assert.ok(r.owner && r.kind && r.id && Number.isInteger(r.r));
+  for (const r of rows) assert.ok(r.owner && r.kind && r.id && Number.isInteger(r.revision));
 });
 
 test('another owner\'s record is out of reach under the same id', () => {
