@@ -155,10 +155,8 @@ static int prove(struct sync *s, int lane, struct span body)
         r = session_preimage(&l->open, &l->ch, tls, pr.has_ticket ? pr.ticket : NULL, &pre);
     }
     if (r == 0) {
-        const struct key_id *kid;
-        const struct sign_key *k = sync__login_key(s, &kid);
-        r = strcmp(kid->s, l->open_text[1]) != 0 ? SANJI_E_SESSION /* it changed meanwhile */
-                                                 : sign_raw(k, pre.data, pre.len, pr.s);
+        bool by_old = s->old_key != NULL && strcmp(l->open_text[1], s->old_kid.s) == 0;
+        r = sign_raw(by_old ? s->old_key : s->key, pre.data, pre.len, pr.s);
     }
     struct sync_wish *w = r == 0 ? post(s, lane, SANJI_PATH_SESSION, 30000) : NULL;
     if (w != NULL) {

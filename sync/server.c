@@ -139,8 +139,9 @@ static void exchange_down(struct sync *s, const struct sync_event *ev, struct pe
                           const struct msg_hello *h)
 {
     int64_t wait = h->wait < LIM_WAIT_MS ? h->wait : LIM_WAIT_MS;
-    if (p->has_held) { /* a newer request of the same child: the older one is answered empty */
-        release_held(s, p);
+    if (p->has_held) { /* its connection may be dead: what it took with it would count as sent */
+        p->has_held = false;
+        reply_down(s, p, p->held.req, 0);
     }
     if (wait <= 0 || s->stopping || p->need_full || sync__has_to_send(s, p)) {
         reply_down(s, p, ev->req, h->max);
