@@ -245,6 +245,9 @@ int h_status(struct api_call *c)
     sync_each_stream(c->app->sync, on_stream, &x);
     jw_end_arr(&c->w);
     put_federation(c, x.roster_ts);
+    /* How the exchange went that somebody asked for: "pending", "ok", or why not. */
+    jw_str(&c->w, "exchange",
+           err_name(c->api->sync_wanted ? SANJI_E_PENDING : sync_now_state(c->app->sync)));
     jw_arr(&c->w, "parked");
     x.n = 0;
     int r = store_parked_list(c->app->store, on_parked, &x);

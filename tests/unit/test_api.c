@@ -439,7 +439,11 @@ static void pages_of_other_sites(void **state)
     d.rq.origin = "http://evil.example"; /* the log-in too: nobody is logged in by another page */
     d.rq.cookie = NULL;
     assert_status(send_request("POST", "/api/login", "{\"login\":\"a\",\"password\":\"b\"}"), 403);
+    assert_status(ask("GET", "/api/status", NULL), 200);
+    assert_said("\"exchange\":\"ok\"");
     assert_status(ask("POST", "/api/sync", "{}"), 200);
+    assert_status(ask("GET", "/api/status", NULL), 200);
+    assert_said("\"exchange\":\"pending\"");
     assert_true(api_take_sync_wanted(d.api));
     assert_false(api_take_sync_wanted(d.api));
 }

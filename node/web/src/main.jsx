@@ -4,11 +4,11 @@
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { get, post, setCsrf, whenSignedOut } from "./api.js";
-import { hasOwnChoice, language, setLanguage } from "./i18n.js";
+import { hasOwnChoice, language, setLanguage, t } from "./i18n.js";
 import { draftsOf } from "./keep.js";
 import { forgetOnce } from "./load.js";
-import { useRoute } from "./route.js";
-import { Problem, Waiting } from "./parts/bits.jsx";
+import { href, useRoute } from "./route.js";
+import { Problem, Title, Waiting } from "./parts/bits.jsx";
 import { Frame } from "./parts/frame.jsx";
 import { Account, Login, NewPassword } from "./pages/login.jsx";
 import { Help } from "./pages/help.jsx";
@@ -30,6 +30,15 @@ const pages = {
   account: Account,
   more: More,
 };
+
+const Nowhere = () => (
+  <>
+    <Title text={t("page.not_found")} />
+    <p>
+      <a href={href([])}>{t("nav.status")}</a>
+    </p>
+  </>
+);
 
 function App() {
   const [me, setMe] = useState(undefined); // undefined: not known yet, null: signed out
@@ -68,7 +77,7 @@ function App() {
   if (me === undefined) return <main class="plain">{error ? <Problem error={error} retry={ask} /> : <Waiting />}</main>;
   if (me === null) return <Login enter={enter} ended={ended} lang={lang} speak={speak} />;
   if (me.must_change) return <NewPassword me={me} enter={enter} again={ask} leave={leave} lang={lang} speak={speak} />;
-  const Page = pages[route.path[0] || ""] || Status;
+  const Page = pages[route.path[0] || ""] || Nowhere;
   return (
     <Frame me={me} route={route} lang={lang} speak={speak} leave={leave}>
       <Page key={`${lang} ${route.path[0]} ${route.path[0] === "r" ? route.path[1] : ""}`} me={me} route={route} leave={leave} lang={lang} speak={speak} again={ask} />

@@ -143,7 +143,7 @@ function List({ k, params, me }) {
     const r = {
       key: `${it.owner}/${it.id}`,
       title: <a href={href(["r", k.name, it.owner, it.id])}>{it.title || it.id}</a>,
-      state_: <StateBadge k={k} state={it.state} />,
+      state_: it.state ? <StateBadge k={k} state={it.state} /> : null,
       area_: areaText(it.area, it.area_name),
       owner_: it.mine ? <strong>{it.owner_name || t("word.us")}</strong> : it.owner_name || it.owner,
       ts_: <Stamp ms={it.ts} />,
@@ -340,6 +340,9 @@ function Withdraw({ k, record, reload }) {
   );
 }
 
+// The page's heading says it already.
+const titleOf = (k) => k.fields.filter((f) => f.title).map((f) => f.name);
+
 function Detail({ k, record, reload, saved, me }) {
   const gone = record.state === "withdrawn";
   const ours = record.mine && !gone && k.owner !== "machine" && mayWrite(me);
@@ -364,12 +367,12 @@ function Detail({ k, record, reload, saved, me }) {
           <span>{areaText(record.area, record.area_name)}</span>
           <span>{t("word.updated_at", { when: stamp(record.ts) })}</span>
         </p>
-        <Content scope={recordScope(k.name)} fields={k.fields} d={record.d || {}} />
+        <Content scope={recordScope(k.name)} fields={k.fields} d={record.d || {}} skip={titleOf(k)} />
         <Facts
           rows={[
             [t("word.audience"), tt(`audience.${String(record.aud).split(":")[0]}`, record.aud)],
-            [t("word.id"), <code>{record.id}</code>],
             [t("word.revision"), record.r],
+            [t("word.id"), <code>{record.id}</code>],
           ]}
         />
       </section>

@@ -119,6 +119,10 @@ function sendFields(events, name) {
   );
 }
 
+// What the receiver needs first; the rest is one press away.
+const usual = ["to", "detail", "urgency", "name", "contact"];
+const isMain = (f) => f.required || f.outer === "consent" || usual.indexOf(f.name) >= 0;
+
 // The consent names the receiver it was given for.
 function complete(d, to) {
   if (d.consent) d.consent.to = to;
@@ -147,6 +151,7 @@ function New({ events, me }) {
           initial={{ urgency: "normal", consent: { on: today(), text_version: t("consent.version"), by: "self" } }}
           draft="referral.new"
           visible={(f, v) => f.name === "to" || visibleInSend(f, v)}
+          fold={isMain}
           send={send}
           label={t("referral.send")}
           done={(r) => go(["referrals", r.id], { saved: 1 })}

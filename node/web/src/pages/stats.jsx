@@ -122,7 +122,9 @@ export function Stats({ route }) {
   const names = useNames();
   const [cell, setCell] = useState(null);
   useEffect(() => setCell(null), [period]);
-  const inds = (data && data.indicators) || [];
+  // Columns in which nobody counted anything only make the table wider.
+  const counted = (i) => (data.totals || {})[i.code] !== undefined || (data.rows || []).some((r) => (r.values || {})[i.code]);
+  const inds = ((data && data.indicators) || []).filter(counted);
   const columns = [{ key: "name", label: t("word.node"), main: true }].concat(
     inds.map((i) => ({ key: i.code, label: heading(i), num: true })),
   );

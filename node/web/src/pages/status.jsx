@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The first page: is this node well, does it hold what the others hold, and as of when.
 import { useState } from "preact/hooks";
-import { post } from "../api.js";
+import { get, post } from "../api.js";
 import { t, tt } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { Badge, Facts, Note, Problem, Rows, Title, Waiting, areaText, shortId, tierName } from "../parts/bits.jsx";
@@ -175,6 +175,19 @@ function Parked({ list }) {
   );
 }
 
+// The node takes the wish at once and the exchange needs its time: looks until it is over.
+const lookMs = 700;
+const looks = 45;
+function outcome() {
+  let n = 0;
+  const look = () =>
+    get("/api/status").then((s) => {
+      if (s.exchange !== "pending") return s.exchange === "ok";
+      return ++n < looks ? new Promise((go) => setTimeout(go, lookMs)).then(look) : false;
+    });
+  return look();
+}
+
 // Of the others this node knows nothing newer than the last exchange with its parent.
 function asOf(data) {
   const p = data.parent;
@@ -189,17 +202,19 @@ export function Status({ me }) {
   const sync = () => {
     setBusy(true);
     setSaid(null);
-    post("/api/sync").then(
-      (r) => {
-        setBusy(false);
-        setSaid({ tone: r.ok === false ? "warn" : "good", text: t(r.ok === false ? "sync.not_now" : "sync.done") });
-        reload();
-      },
-      (e) => {
-        setBusy(false);
-        setSaid({ error: e });
-      },
-    );
+    post("/api/sync")
+      .then(outcome)
+      .then(
+        (ok) => {
+          setBusy(false);
+          setSaid({ tone: ok ? "good" : "warn", text: t(ok ? "sync.done" : "sync.not_now") });
+          reload();
+        },
+        (e) => {
+          setBusy(false);
+          setSaid({ error: e });
+        },
+      );
   };
   const names = useNames();
   const n = (data && data.node) || {};

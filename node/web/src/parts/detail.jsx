@@ -32,14 +32,15 @@ export function Content({ scope, fields, d, skip }) {
   fields.forEach((f) => {
     known[f.outer || f.name] = true;
     const x = f.outer ? (d[f.outer] || {})[f.inner] : d[f.name];
-    if (x === undefined || (skip && skip.indexOf(f.name) >= 0)) return;
+    // Bytes are for machines to compare.
+    if (x === undefined || f.type === "b64u" || (skip && skip.indexOf(f.name) >= 0)) return;
     rows.push([fieldLabel(scope, f), value(scope, f, x, names), f.type === "long" || f.type === "texts"]);
   });
   // Members of a newer version of the kind are shown as they came rather than hidden.
   Object.keys(d).forEach((k) => {
     if (!known[k]) rows.push([k, typeof d[k] === "object" ? JSON.stringify(d[k]) : String(d[k])]);
   });
-  return rows.length ? <Facts rows={rows} /> : <p class="help">{t("word.empty")}</p>;
+  return rows.length ? <Facts rows={rows} /> : null;
 }
 
 // In one sentence who signed it and which way it came; what an administrator compares lies below.
