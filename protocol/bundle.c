@@ -341,9 +341,18 @@ enum head_cmp bundle_follows(const struct head *have, const struct bundle *b)
 /* The outer string: its content holds no control characters, so two escapes are enough. */
 static void quote(struct buf *out, struct span s)
 {
+    const uint64_t quotes = 0x0101010101010101ULL * '"';
+    const uint64_t slashes = 0x0101010101010101ULL * '\\';
     size_t run = 0;
     (void)buf_putc(out, '"');
     for (size_t i = 0; i < s.n; i++) {
+        uint64_t w;
+        if (s.n - i >= sizeof(w)) {
+            memcpy(&w, s.p + i, sizeof(w));
+            w = le64toh(w);
+            uint64_t hits = word_hits(w, quotes) | word_hits(w, slashes);
+            i += hits == 0 ? sizeof(w) - 1 : (size_t)__builtin_ctzll(hits) / 8;
+        }
         if (s.p[i] == '"' || s.p[i] == '\\') {
             (void)buf_put(out, s.p + run, i - run);
             (void)buf_putc(out, '\\');
