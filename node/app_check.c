@@ -66,6 +66,9 @@ static int on_check(const struct sync_stream_row *st, const struct sync_bundle_r
 {
     struct check *c = arg;
     struct sync_accept acc;
+    if (sync_is_void(c->a->sync, &st->key, row->seq)) {
+        return 0;
+    }
     memset(&acc, 0, sizeof acc);
     c->t.now_ms = row->got;
     sync_accept_frame(c->y2, &c->t, row->frame, &acc);

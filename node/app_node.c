@@ -114,19 +114,40 @@ static bool key_in_force(const struct roster_key *k)
     return !k->cut && !k->ended;
 }
 
+/* With names of their own: writing an act may move what the heads point to. */
+static int heads_copy(struct act_head *v, size_t n, char (**ret)[LIM_AUD_BYTES + 1])
+{
+    char(*aud)[LIM_AUD_BYTES + 1] = calloc(n + 1, sizeof *aud);
+    if (aud == NULL) {
+        return SANJI_E_NOMEM;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (v[i].aud != NULL) {
+            memcpy(aud[i], v[i].aud, strlen(v[i].aud) + 1);
+            v[i].aud = aud[i];
+        }
+    }
+    *ret = aud;
+    return 0;
+}
+
+/* The heads are read before the first act: it makes void what it does not list, until the next. */
 static int cut_key(struct app *a, const char *node, const struct key_id *kid, const char *why,
                    struct act_head *v)
 {
-    int r = 0;
     size_t at = 0, n = 0;
+    char(*aud)[LIM_AUD_BYTES + 1] = NULL;
+    int r = sync_heads_of(a->sync, node, false, v, HEADS_ALL, &n);
+    if (r == 0) {
+        r = heads_copy(v, n, &aud);
+    }
+    if (r < 0) {
+        return r;
+    }
     do {
         struct act x;
-        n = 0; /* read again: writing an act may move what the heads point to */
-        r = sync_heads_of(a->sync, node, false, v, HEADS_ALL, &n);
         size_t k = n - at < HEADS_EACH ? n - at : HEADS_EACH;
-        if (r == 0) {
-            r = act_begin(a, node, ACT_CUT, &x); /* `after` moves with every act */
-        }
+        r = act_begin(a, node, ACT_CUT, &x); /* `after` moves with every act */
         if (r == 0) {
             x.kid = *kid;
             x.heads = v + at;
@@ -136,6 +157,7 @@ static int cut_key(struct app *a, const char *node, const struct key_id *kid, co
         }
         at += k;
     } while (r == 0 && at < n);
+    free(aud);
     return r;
 }
 

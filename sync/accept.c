@@ -53,6 +53,9 @@ int sync__fold(struct sync *s)
         }
     }
     if (changed) {
+        r = sync__authority(s, true);
+    }
+    if (changed && r == 0) {
         r = sync__peers_refresh(s);
         if (r == 0) {
             r = s->st->roster_changed(s->st->ctx);
@@ -89,7 +92,8 @@ int sync__roster_load(struct sync *s)
         r = roster_fold(s->roster, &changed);
         s->roster_dirty = false;
     }
-    return r;
+    s->n_redo = 0;
+    return r < 0 ? r : sync__authority(s, false);
 }
 
 /* PROTOCOL.md 10.1: the signer of the first trust bundle may be introduced by the bundle itself;
@@ -242,6 +246,11 @@ static int store(struct sync *s, struct stream *st, const struct bundle *b, stru
         }
         s->n_held++;
         st->row.first = b->hdr.seq;
+    } else if (st->kept > st->row.seq) {
+        r = sync__voids_drop(s, st);
+        if (r < 0) {
+            return r;
+        }
     }
     *row = (struct sync_bundle_row){
         .no = st->row.no,
@@ -256,7 +265,7 @@ static int store(struct sync *s, struct stream *st, const struct bundle *b, stru
     memcpy(row->id, b->id, HASH_LEN);
     r = s->st->bundle_put(s->st->ctx, row);
     if (r == 0) {
-        st->row.seq = b->hdr.seq;
+        st->row.seq = st->kept = b->hdr.seq;
         memcpy(st->row.id, b->id, HASH_LEN);
     }
     return r;
@@ -340,6 +349,7 @@ int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span fram
     if (r == 0) {
         sync__stream_advanced(s, (size_t)idx);
         s->changed = true;
+        r = sync__redo(s);
     }
     return r;
 }

@@ -222,12 +222,21 @@ int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle
     return s->st->bundle_applied(s->st->ctx, row->no, row->seq);
 }
 
+bool sync_is_void(const struct sync *s, const struct stream_key *key, int64_t seq)
+{
+    int idx = sync__stream_find(s, key);
+    return idx >= 0 && seq > s->streams[idx].row.seq && seq <= s->streams[idx].kept;
+}
+
 int sync_apply_frame(struct sync *s, const struct sync_bundle_row *row,
                      const struct stream_key *key)
 {
     size_t used;
     struct bundle b;
     struct audience aud;
+    if (sync_is_void(s, key, row->seq)) {
+        return 0;
+    }
     int r = frame_unpack(s->fc, row->frame, &s->line, &used);
     if (r < 0) {
         return r;

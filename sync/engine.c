@@ -175,6 +175,7 @@ void sync_free(struct sync *s)
         return;
     }
     sync__peers_free(s);
+    sync__derive_free(s);
     sync__streams_clear(s);
     roster_free(s->roster);
     arena_free(s->arena);
@@ -292,6 +293,7 @@ int sync_step(struct sync *s, const struct sync_tick *t, const struct sync_event
     }
     switch (ev->type) {
     case SEV_START:
+        r = sync__upgraded(s);
         s->started = true;
         s->stopping = false;
         break;
@@ -329,7 +331,7 @@ int sync_step(struct sync *s, const struct sync_tick *t, const struct sync_event
     }
     after_step(s);
     s->out = NULL;
-    return 0;
+    return r;
 }
 
 /* ---- looking ---- */

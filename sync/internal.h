@@ -16,6 +16,7 @@
 struct stream {
     struct sync_stream_row row; /* no == 0: stated by a peer, not held here */
     struct audience aud;
+    int64_t kept; /* head in the store; above row.seq: void bundles, kept for a later cut to name */
     uint32_t hash;
 };
 
@@ -119,6 +120,10 @@ struct sync {
     const struct sync_store *st;
     struct roster *roster;
     bool roster_dirty; /* acts added since the last fold */
+    struct authority *auth; /* what the views were derived under, sorted by node */
+    size_t n_auth;
+    struct node_id *redo; /* writers whose part of the views is to be derived again */
+    size_t n_redo;
     struct sync_tuning tune;
 
     struct stream *streams;
@@ -206,6 +211,17 @@ bool sync__rekey_open(const struct sync *s); /* this node writes with a key its 
 void sync__rekey_request(struct sync *s, const struct sync_event *ev);
 const struct sign_key *sync__login_key(const struct sync *s, const struct key_id **ret_kid);
 
+/* derive.c */
+/* Takes note of what the roster says about each writer; with `redo` remembers whom it says
+ * something else about. */
+int sync__authority(struct sync *s, bool redo);
+/* Derives their part of the views again. */
+int sync__redo(struct sync *s);
+int sync__voids_load(struct sync *s);
+int sync__voids_drop(struct sync *s, struct stream *st);
+int sync__upgraded(struct sync *s);
+void sync__derive_free(struct sync *s);
+
 /* apply.c */
 int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,
                 const struct stream_key *key, enum aud_type aud);
@@ -224,6 +240,8 @@ int sync__peers_refresh(struct sync *s);
 void sync__peer_reset_their(struct sync *s, struct peer *p);
 void sync__peer_reset_stated(struct sync *s, struct peer *p);
 void sync__stream_advanced(struct sync *s, size_t idx);
+/* Its head is another than neighbours were told. */
+void sync__stream_retreated(struct sync *s, size_t idx);
 /* The peer sent this bundle: it holds the stream up to here. */
 void sync__peer_shows(struct sync *s, struct peer *p, const struct stream_key *k, int64_t seq);
 /* Takes one have frame of this peer. */

@@ -240,6 +240,18 @@ void sync__stream_advanced(struct sync *s, size_t idx)
     }
 }
 
+void sync__stream_retreated(struct sync *s, size_t idx)
+{
+    for (size_t i = 0; i < s->n_peers; i++) {
+        struct peer *p = s->peers[i];
+        if (grow(s, p) == 0) {
+            p->ps[idx].sent = p->ps[idx].shown = -1;
+            p->ps[idx].flags &= (uint8_t) ~(PF_DIVERGED | PF_STALLED);
+        }
+    }
+    sync__stream_advanced(s, idx);
+}
+
 void sync__peer_shows(struct sync *s, struct peer *p, const struct stream_key *k, int64_t seq)
 {
     int idx = sync__stream_find(s, k);

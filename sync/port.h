@@ -78,6 +78,8 @@ struct sync_store {
     /* Ascending from seq > after, until about max_bytes of frames (at least one). */
     int (*bundles)(void *ctx, int64_t no, int64_t after, size_t max_bytes,
                    int (*fn)(const struct sync_bundle_row *row, void *arg), void *arg);
+    /* Drops the bundles above seq; the head is (seq, id) then. */
+    int (*stream_cut)(void *ctx, int64_t no, int64_t seq, const uint8_t id[static HASH_LEN]);
     int (*freeze)(void *ctx, int64_t no, const uint8_t held[static HASH_LEN],
                   struct span other_line);
     /* Small persistent values by name: tickets, invites, counters. get: SANJI_E_NOT_FOUND. */
@@ -101,6 +103,11 @@ struct sync_store {
      * initiator and whom the initiator's first event went to. */
     int (*sealed_put)(void *ctx, const struct sync_sealed *ev);
     int (*park)(void *ctx, int64_t no, int64_t seq, int idx, int reason, const char *member);
+    /* Takes out of the views what the streams of `by` brought in, its parked items too: what it hid
+     * shows again. Truth and content keys stay. */
+    int (*forget)(void *ctx, const char *by);
+    /* Takes back what is parked for this reason, and calls fn once for each bundle concerned. */
+    int (*unpark)(void *ctx, int reason, int (*fn)(int64_t no, int64_t seq, void *arg), void *arg);
     /* Called once after the items of one bundle: search index, statistics, anything per bundle. */
     int (*bundle_applied)(void *ctx, int64_t no, int64_t seq);
     /* The roster changed: the store may refresh its node view. */

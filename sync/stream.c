@@ -125,6 +125,7 @@ static int load_one(const struct sync_stream_row *row, void *arg)
         return idx;
     }
     s->streams[idx].row = *row;
+    s->streams[idx].kept = row->seq;
     s->n_held++;
     return 0;
 }
@@ -137,8 +138,10 @@ int sync__streams_load(struct sync *s)
         struct stream_key k = s->streams[i].row.key;
         memset(&s->streams[i].row, 0, sizeof(s->streams[i].row));
         s->streams[i].row.key = k;
+        s->streams[i].kept = 0;
     }
-    return s->st->streams(s->st->ctx, load_one, s);
+    int r = s->st->streams(s->st->ctx, load_one, s);
+    return r < 0 ? r : sync__voids_load(s);
 }
 
 void sync__streams_clear(struct sync *s)

@@ -176,7 +176,9 @@ void sync_accept_frame(struct sync *s, const struct sync_tick *t, struct span fr
                        struct sync_accept *ret);
 /* True for errors that say the store failed, not that the bundle is bad. */
 bool sync_is_store_failure(int err);
-/* Applies a stored bundle to the views again (rebuild, retry of parked items). */
+/* True for a stored bundle beyond the end of its key: kept, but it counts for nothing. */
+bool sync_is_void(const struct sync *s, const struct stream_key *key, int64_t seq);
+/* Applies a stored bundle to the views again (rebuild, retry of parked items); void ones not. */
 int sync_apply_frame(struct sync *s, const struct sync_bundle_row *row,
                      const struct stream_key *key);
 

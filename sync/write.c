@@ -30,6 +30,21 @@ static int check_own(struct sync *s, const char *aud, const struct span *items, 
     return r;
 }
 
+static void epoch_after(struct sync *s, const struct sync_stream_row *row, struct bundle_header *h)
+{
+    h->t = BUNDLE_EPOCH;
+    h->has_pe = true;
+    h->pe.ep = row->key.ep;
+    memcpy(h->pe.en, row->key.en, sizeof(h->pe.en));
+    h->pe.seq = row->seq;
+    memcpy(h->pe.id, row->id, HASH_LEN);
+    h->pe.ok = true;
+    h->ep = row->key.ep + 1;
+    sync__random(s, h->en, sizeof(h->en));
+    h->seq = 1;
+    memset(h->prev, 0, sizeof(h->prev));
+}
+
 /* Continues the newest epoch of (self, aud), or begins the first. */
 static int next_header(struct sync *s, enum bundle_type type, const char *aud,
                        struct bundle_header *h)
@@ -54,6 +69,10 @@ static int next_header(struct sync *s, enum bundle_type type, const char *aud,
         memcpy(h->en, row->key.en, sizeof(h->en));
         h->seq = row->seq + 1;
         memcpy(h->prev, row->id, HASH_LEN);
+        if (s->streams[idx].kept >
+            row->seq) { /* its key was cut: what others hold of it ends there */
+            epoch_after(s, row, h);
+        }
     } else {
         h->ep = 1;
         sync__random(s, h->en, sizeof(h->en));

@@ -217,3 +217,43 @@ int store__event_put(void *ctx, const struct sync_record *rec)
     }
     return park_lost(s, Q_PARK_LOST, rec->no, rec->seq, rec->idx);
 }
+
+/* ---- after rows were taken away ---- */
+
+struct claimed {
+    char owner[LIM_NODE_ID + 2], id[LIM_ID_BYTES + 1];
+    int64_t r;
+};
+
+int store__events_settle(struct store *s)
+{
+    struct claimed *v = NULL;
+    size_t n = 0, cap = 0;
+    struct q q;
+    q_begin(&q, &s->db, Q_EV_CLAIMED);
+    while (q_row(&q)) {
+        if (n == cap) {
+            cap = cap == 0 ? 16 : cap * 2;
+            struct claimed *x = realloc(v, cap * sizeof *v);
+            if (x == NULL) {
+                q.err = SANJI_E_NOMEM;
+                break;
+            }
+            v = x;
+        }
+        q_col_str(&q, 0, v[n].owner, sizeof v[n].owner);
+        q_col_str(&q, 1, v[n].id, sizeof v[n].id);
+        v[n++].r = q_col_int(&q, 2);
+    }
+    int r = q_end(&q);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        const struct name nm = {v[i].owner, v[i].id, v[i].r};
+        struct place best;
+        r = name_best(s, &nm, 0, NULL, &best);
+        if (r == 0) {
+            r = name_give(s, &nm, best.leaf);
+        }
+    }
+    free(v);
+    return r;
+}

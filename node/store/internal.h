@@ -63,7 +63,14 @@ int store__lane_flush(struct store *s);
 void store__lane_forget(struct store *s);
 /* event.c */
 int store__event_put(void *ctx, const struct sync_record *rec);
+/* Settles who holds each name that several texts claim. */
+int store__events_settle(struct store *s);
+/* forget.c */
+int store__forget(void *ctx, const char *by);
+int store__unpark(void *ctx, int reason, int (*fn)(int64_t no, int64_t seq, void *arg), void *arg);
 /* referral.c */
+/* Works the state of a thread out again; without events it is gone. */
+int store__thread_settle(struct store *s, int64_t thread);
 int store__sealed_put(void *ctx, const struct sync_sealed *ev);
 /* sync_port.c */
 void store__port_init(struct store *s);

@@ -205,6 +205,22 @@ int store__sealed_put(void *ctx, const struct sync_sealed *ev)
     return r < 0 ? r : thread_fold(s, thread, now);
 }
 
+int store__thread_settle(struct store *s, int64_t thread)
+{
+    char peer[LIM_NODE_ID + 2] = "";
+    int r = thread_peer(s, thread, peer);
+    if (r == 0 && peer[0] == '\0') {
+        struct q q;
+        q_begin(&q, &s->db, Q_REF_DEL);
+        q_int(&q, thread);
+        return q_run(&q);
+    }
+    if (r == 0) {
+        r = thread_choose(s, thread, peer, -1, 0);
+    }
+    return r < 0 ? r : thread_fold(s, thread, peer);
+}
+
 /* ---- content keys ---- */
 
 static int key_begin(struct store *s, struct q *q, enum stmt_id stmt, const char *init,

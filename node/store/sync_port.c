@@ -213,6 +213,24 @@ static int port_bundles(void *ctx, int64_t no, int64_t after, size_t max_bytes,
     return r < 0 ? r : e;
 }
 
+static int port_stream_cut(void *ctx, int64_t no, int64_t seq, const uint8_t id[static HASH_LEN])
+{
+    struct store *s = of(ctx);
+    struct q q;
+    q_begin(&q, &s->db, Q_BUNDLE_DROP);
+    q_int(&q, store__pos(no, seq));
+    q_int(&q, store__pos(no, LIM_SEQ));
+    int r = q_run(&q);
+    if (r < 0) {
+        return r;
+    }
+    q_begin(&q, &s->db, Q_STREAM_BACK);
+    q_int(&q, no);
+    q_int(&q, seq);
+    q_blob(&q, id, HASH_LEN);
+    return q_run(&q);
+}
+
 static int port_freeze(void *ctx, int64_t no, const uint8_t held[static HASH_LEN],
                        struct span other_line)
 {
@@ -323,6 +341,7 @@ void store__port_init(struct store *s)
         .bundle_put = port_bundle_put,
         .bundle_id = port_bundle_id,
         .bundles = port_bundles,
+        .stream_cut = port_stream_cut,
         .freeze = port_freeze,
         .kv_get = port_kv_get,
         .kv_put = port_kv_put,
@@ -332,6 +351,8 @@ void store__port_init(struct store *s)
         .event_put = store__event_put,
         .sealed_put = store__sealed_put,
         .park = port_park,
+        .forget = store__forget,
+        .unpark = store__unpark,
         .bundle_applied = port_bundle_applied,
         .roster_changed = port_roster_changed,
         .live = store__live,

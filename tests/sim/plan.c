@@ -39,6 +39,7 @@ static void draw_faults(struct sim *m)
     m->bursts = coin(m);
     m->winter = world_chance(w, 200);
     m->hostile = world_chance(w, 250);
+    m->revokes = world_chance(w, 300);
     m->actions = (int)world_range(w, 20, 90);
 }
 
@@ -219,10 +220,91 @@ static void arm(struct sim *m, bool crash)
     m->count[crash ? SC_CRASHES : SC_STORE_ERRORS]++;
 }
 
+struct heads {
+    const char *by;
+    struct act_head v[64];
+    char aud[64][LIM_AUD_BYTES + 1];
+    size_t n;
+};
+
+static void take_head(const struct sync_stream_row *r, void *arg)
+{
+    struct heads *f = arg;
+    if (strcmp(r->key.by.s, f->by) != 0 || f->n == 64 || r->seq == 0) {
+        return;
+    }
+    struct act_head *h = &f->v[f->n];
+    memset(h, 0, sizeof(*h));
+    memcpy(h->id, r->id, HASH_LEN);
+    if (strncmp(r->key.aud, "to:", 3) != 0) {
+        memcpy(f->aud[f->n], r->key.aud, sizeof(r->key.aud));
+        h->aud = f->aud[f->n];
+        h->ep = r->key.ep;
+        h->seq = r->seq;
+        h->has_en = true;
+        memcpy(h->en, r->key.en, sizeof(h->en));
+    }
+    f->n++;
+}
+
+/* The parent cuts the key of a street: what it holds of it now is the end of it. Others may hold
+ * more, or less. */
+static void revoke(struct sim *m, int i)
+{
+    struct world *w = &m->w;
+    static struct heads f;
+    struct sync_tick t;
+    struct act a;
+    struct wnode *n = &w->node[i];
+    struct wnode *up = n->up < 0 ? NULL : &w->node[n->up];
+    for (int k = 0; k < w->n; k++) {
+        if (w->node[k].up == i) {
+            return;
+        }
+    }
+    if (up == NULL || !n->joined || n->revoked || !up->running || n->up == m->bad || i == m->bad) {
+        return;
+    }
+    const struct roster_node *x = roster_node(sync_roster(up->s), n->id.s);
+    if (x == NULL || x->n_keys == 0) {
+        return;
+    }
+    memset(&f, 0, sizeof(f));
+    memset(&a, 0, sizeof(a));
+    f.by = n->id.s;
+    sync_each_stream(up->s, take_head, &f);
+    a.type = ACT_CUT;
+    a.has_g = true;
+    memcpy(a.g, w->g, HASH_LEN);
+    a.by = up->id;
+    a.n = n->id;
+    memcpy(a.after, x->last, HASH_LEN);
+    a.kid = x->keys[x->n_keys - 1].kid;
+    a.why = "stolen";
+    a.heads = f.v;
+    a.n_heads = f.n - (size_t)world_range(w, 0, f.n > 0 ? 1 : 0); /* it may leave one out */
+    world_tick(w, n->up, &t);
+    a.ts = t.now_ms;
+    int r = sync_act(up->s, &t, &a, NULL, 0, false);
+    if (up->crash_armed && mem_store_failed(up->mem)) {
+        world_crash(w, n->up);
+    }
+    if (r == 0) {
+        n->revoked = true;
+        m->count[SC_REVOKED]++;
+        world_note(w, "revoke", i, NULL, 0);
+        world_event(w, n->up, SEV_LOCAL);
+    }
+}
+
 static void breakage(struct sim *m)
 {
     struct world *w = &m->w;
     int i = pick(m);
+    if (m->revokes && world_chance(w, 100)) {
+        revoke(m, i);
+        return;
+    }
     switch (world_range(w, 0, 8)) {
     case 0:
     case 1:
@@ -264,7 +346,7 @@ static void breakage(struct sim *m)
         }
         break;
     case 7:
-        if (m->joins && w->node[i].joined && i != m->bad) {
+        if (m->joins && w->node[i].joined && i != m->bad && !w->node[i].revoked) {
             (void)join(m, i);
         }
         break;

@@ -21,6 +21,7 @@ enum sim_count {
     SC_WINTERS, /* months during which a node is off */
     SC_CLOCKS,
     SC_HOSTILE,
+    SC_REVOKED, /* keys cut */
     SC_EVENTS,
     SC_COUNT
 };
@@ -38,7 +39,7 @@ struct sim {
     struct world w;
     struct world_faults faults; /* as drawn; off while healing */
     int actions;
-    bool crashes, store_errors, cuts, stops, joins, clocks, winter, hostile, referrals, bursts;
+    bool crashes, store_errors, cuts, stops, joins, clocks, winter, hostile, referrals, bursts, revokes;
     int bad; /* index of the hostile node, -1 */
     struct sim_write write[SIM_WRITES];
     size_t n_writes;

@@ -127,6 +127,7 @@ int mem__sealed_put(void *ctx, const struct sync_sealed *ev);
 /* Events whose name another text holds, and which are not parked for a reason of their own. */
 size_t mem__events_lost(const struct mem_store *m);
 bool mem__is_parked(const struct mem_store *m, int64_t no, int64_t seq, int idx);
+void mem__forget(struct mem_store *m, const char *by);
 int mem__live(void *ctx, const char *by, const char *aud, struct live_digest *ret);
 
 #endif

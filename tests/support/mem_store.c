@@ -217,6 +217,67 @@ static int port_bundles(void *ctx, int64_t no, int64_t after, size_t max_bytes,
     return r < 0 ? r : 0;
 }
 
+static int port_stream_cut(void *ctx, int64_t no, int64_t seq, const uint8_t id[static HASH_LEN])
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    if (r < 0) {
+        return r;
+    }
+    for (size_t i = 0; i < m->tab[TAB_BUNDLE].n; i++) {
+        const struct bundle_r *b = mem__at(m, TAB_BUNDLE, i);
+        if (!b->row.is_dead && b->b.no == no && b->b.seq > seq) {
+            ((struct row *)mem__edit(m, TAB_BUNDLE, i))->is_dead = true;
+        }
+    }
+    struct stream_r *st = mem__edit(m, TAB_STREAM, (size_t)no - 1);
+    st->s.seq = seq;
+    st->s.first = st->s.first < seq ? st->s.first : seq;
+    memcpy(st->s.id, id, HASH_LEN);
+    return 0;
+}
+
+static int port_forget(void *ctx, const char *by)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    for (size_t i = 0; r == 0 && i < m->tab[TAB_PARK].n; i++) {
+        const struct park_r *x = mem__at(m, TAB_PARK, i);
+        if (!x->row.is_dead && strcmp(stream_of(m, x->no)->s.key.by.s, by) == 0) {
+            ((struct row *)mem__edit(m, TAB_PARK, i))->is_dead = true;
+        }
+    }
+    if (r == 0) {
+        mem__forget(m, by);
+    }
+    return r;
+}
+
+static int port_unpark(void *ctx, int reason, int (*fn)(int64_t no, int64_t seq, void *arg),
+                       void *arg)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    size_t n = m->tab[TAB_PARK].n;
+    bool *taken = calloc(n + 1, sizeof *taken);
+    if (taken == NULL) {
+        return SANJI_E_NOMEM;
+    }
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        const struct park_r *x = mem__at(m, TAB_PARK, i);
+        taken[i] = !x->row.is_dead && x->reason == reason;
+        if (taken[i]) {
+            ((struct row *)mem__edit(m, TAB_PARK, i))->is_dead = true;
+        }
+    }
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        const struct park_r *x = mem__at(m, TAB_PARK, i);
+        r = taken[i] ? fn(x->no, x->seq, arg) : 0;
+    }
+    free(taken);
+    return r < 0 ? r : 0;
+}
+
 static int port_freeze(void *ctx, int64_t no, const uint8_t held[static HASH_LEN],
                        struct span other_line)
 {
@@ -409,6 +470,7 @@ struct mem_store *mem_store_new(void)
         .bundle_put = port_bundle_put,
         .bundle_id = port_bundle_id,
         .bundles = port_bundles,
+        .stream_cut = port_stream_cut,
         .freeze = port_freeze,
         .kv_get = port_kv_get,
         .kv_put = port_kv_put,
@@ -418,6 +480,8 @@ struct mem_store *mem_store_new(void)
         .event_put = mem__event_put,
         .sealed_put = mem__sealed_put,
         .park = port_park,
+        .forget = port_forget,
+        .unpark = port_unpark,
         .bundle_applied = port_bundle_applied,
         .roster_changed = port_roster_changed,
         .live = mem__live,

@@ -199,6 +199,25 @@ int mem__sealed_put(void *ctx, const struct sync_sealed *ev)
     return 0;
 }
 
+void mem__forget(struct mem_store *m, const char *by)
+{
+    static const enum tab_id tabs[] = {TAB_FORM, TAB_EVENT};
+    for (size_t t = 0; t < 2; t++) {
+        for (size_t i = 0; i < m->tab[tabs[t]].n; i++) {
+            const struct form_r *f = mem__at(m, tabs[t], i);
+            if (!f->row.is_dead && strcmp(f->by, by) == 0) {
+                ((struct row *)mem__edit(m, tabs[t], i))->is_dead = true;
+            }
+        }
+    }
+    for (size_t i = 0; i < m->tab[TAB_REF].n; i++) {
+        const struct ref_r *x = mem__at(m, TAB_REF, i);
+        if (!x->row.is_dead && strcmp(x->by, by) == 0) {
+            ((struct row *)mem__edit(m, TAB_REF, i))->is_dead = true;
+        }
+    }
+}
+
 static const struct form_r *winner(const struct mem_store *m, const char *owner, const char *id)
 {
     const struct form_r *best = NULL;

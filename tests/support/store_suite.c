@@ -348,6 +348,32 @@ static void test_kv(void **state)
     buf_done(&b);
 }
 
+static void test_stream_cut(void **state)
+{
+    struct suite *s = *state;
+    uint8_t id[HASH_LEN] = {2}, got[HASH_LEN];
+    begin(s);
+    int64_t no = add_stream(s, SUITE_A, "fed", 1);
+    for (int64_t i = 1; i <= 5; i++) {
+        assert_int_equal(put(s, no, i, 10), 0);
+    }
+    assert_int_equal(s->st->bundle_id(s->st->ctx, no, 2, id), 0);
+    assert_int_equal(s->st->stream_cut(s->st->ctx, no, 2, id), 0);
+    commit(s);
+    assert_int_equal(stream_row(s, no).seq, 2);
+    assert_int_equal(stream_row(s, no).first, 1);
+    assert_memory_equal(stream_row(s, no).id, id, HASH_LEN);
+    assert_int_equal(s->st->bundle_id(s->st->ctx, no, 3, got), SANJI_E_NOT_FOUND);
+    begin(s);
+    assert_int_equal(put(s, no, 3, 20), 0);
+    assert_int_equal(s->st->stream_cut(s->st->ctx, no, 0, (uint8_t[HASH_LEN]){0}), 0);
+    assert_int_equal(put(s, no, 1, 20), 0);
+    assert_int_equal(put(s, no, 2, 20), 0);
+    commit(s);
+    assert_int_equal(stream_row(s, no).seq, 2);
+    assert_int_equal(stream_row(s, no).first, 1);
+}
+
 static void test_freeze_and_park(void **state)
 {
     struct suite *s = *state;
@@ -387,6 +413,8 @@ int store_suite_run(const char *name, void (*open)(struct suite *s))
         T(suite_test_sealed),
         T(suite_test_random),
         T(suite_test_rebuild),
+        T(suite_test_forget),
+        T(test_stream_cut),
     };
 #undef T
     suite_open = open;

@@ -52,6 +52,7 @@ void suite_test_event_names(void **state);
 void suite_test_record_tie(void **state);
 void suite_test_sealed(void **state);
 void suite_test_random(void **state);
+void suite_test_forget(void **state);
 void suite_test_rebuild(void **state);
 
 #endif

@@ -593,3 +593,89 @@ void suite_test_rebuild(void **state)
     assert_int_equal(s->st->commit(s->st->ctx), 0);
     assert_same(before, dump(s));
 }
+
+static struct suite_item claim_item(uint32_t no, const struct stream_key *keys, char id[8])
+{
+    struct suite_item it = random_item(no, keys, id);
+    it.seq += (int64_t)no * 10; /* places are unique, names are not */
+    if (it.op == OP_EVENT) {
+        snprintf(id, 8, "e%u", no % 20);
+        it.is_leaf_plain = true;
+        it.leaf_seed = (uint8_t)(no % 7);
+    }
+    return it;
+}
+
+static int count_unparked(int64_t no, int64_t seq, void *arg)
+{
+    (void)no;
+    (void)seq;
+    ++*(int *)arg;
+    return 0;
+}
+
+/* What one writer brought in is taken out: the rest is as if it had never been, and applying it
+ * again gives what was there before. */
+void suite_test_forget(void **state)
+{
+    struct suite *s = *state;
+    struct mem_store *m = mem_store_new();
+    const struct sync_store *w = mem_store_port(m);
+    struct stream_key keys[4];
+    char id[8];
+    int64_t no;
+    fill_keys(keys);
+    assert_int_equal(s->st->begin(s->st->ctx), 0);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(s->st->stream_add(s->st->ctx, &keys[i], &no), 0);
+        assert_int_equal(w->stream_add(w->ctx, &keys[i], &no), 0);
+    }
+    for (uint32_t i = 0; i < RANDOM_ITEMS; i++) {
+        struct suite_item it = claim_item(i, keys, id);
+        assert_int_equal(suite_apply(s->st, &it), 0);
+        if (strcmp(it.stream->by.s, SUITE_B) == 0) {
+            assert_int_equal(suite_apply(w, &it), 0);
+        }
+    }
+    struct sync_sealed e = sealed(REF_I, RE_SEND, 1, 0, 10), o = sealed(REF_R, RE_OPEN, 1, 1, 20);
+    assert_int_equal(s->st->sealed_put(s->st->ctx, &e), 0);
+    assert_int_equal(s->st->sealed_put(s->st->ctx, &o), 0);
+    assert_int_equal(w->sealed_put(w->ctx, &o), 0);
+    assert_int_equal(s->st->commit(s->st->ctx), 0);
+    struct buf before = dump(s), want;
+    size_t parked = s->parked(s);
+    assert_true(parked > 20);
+    assert_int_equal(s->st->begin(s->st->ctx), 0);
+    assert_int_equal(s->st->park(s->st->ctx, 1, 1, 0, SANJI_E_SPEC, ""), 0);
+    assert_int_equal(s->st->forget(s->st->ctx, SUITE_A), 0);
+    assert_int_equal(s->st->commit(s->st->ctx), 0);
+    buf_init(&want, 64 << 20);
+    mem_store_dump(m, &want);
+    assert_true(lines_with(&want, "rec ") > 5);
+    assert_true(lines_with(&want, "ev ") > 5);
+    assert_same(dump(s), want);
+    assert_int_equal(s->parked(s), mem_store_parked(m));
+    s->reopen(s);
+    assert_int_equal(s->st->begin(s->st->ctx), 0);
+    for (uint32_t i = 0; i < RANDOM_ITEMS; i++) {
+        struct suite_item it = claim_item(i, keys, id);
+        assert_int_equal(suite_apply(s->st, &it), 0);
+    }
+    assert_int_equal(s->st->sealed_put(s->st->ctx, &e), 0);
+    assert_int_equal(s->st->forget(s->st->ctx, SUITE_C), 0); /* nobody's */
+    assert_int_equal(s->st->commit(s->st->ctx), 0);
+    assert_same(dump(s), before);
+    assert_int_equal(s->parked(s), parked);
+    mem_store_free(m);
+    /* parked items are taken back by their reason, each bundle once */
+    int n = 0;
+    assert_int_equal(s->st->begin(s->st->ctx), 0);
+    assert_int_equal(s->st->park(s->st->ctx, 1, 1, 0, SANJI_E_SPEC, ""), 0);
+    assert_int_equal(s->st->park(s->st->ctx, 1, 1, 1, SANJI_E_SPEC, ""), 0);
+    assert_int_equal(s->st->unpark(s->st->ctx, SANJI_E_VERSION, count_unparked, &n), 0);
+    assert_int_equal(n, 0);
+    assert_int_equal(s->st->unpark(s->st->ctx, SANJI_E_SPEC, count_unparked, &n), 0);
+    assert_true(n >= 1);
+    assert_int_equal(s->st->commit(s->st->ctx), 0);
+    assert_int_equal(s->parked(s), parked);
+}

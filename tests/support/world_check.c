@@ -13,6 +13,7 @@ struct copy {
     uint8_t id[HASH_LEN];
     struct span frame; /* lives as long as the store */
     int node;
+    bool is_void; /* kept beyond the end of its key: counts for nothing */
 };
 struct copies {
     struct copy *v;
@@ -21,7 +22,26 @@ struct copies {
     size_t n_st;
     int node;
     const struct stream_key *key;
+    int64_t head; /* of the stream at hand */
+    const struct sync_store *port;
 };
+
+/* The head without void bundles, as the engine keeps it beside the stream. */
+static void clip(const struct sync_store *st, struct sync_stream_row *row)
+{
+    char name[32];
+    struct buf v;
+    buf_init(&v, 64);
+    (void)snprintf(name, sizeof(name), "void/%lld", (long long)row->no);
+    int64_t at;
+    if (st->kv_get(st->ctx, name, &v) == 0 && v.len == sizeof(at)) {
+        memcpy(&at, v.data, sizeof(at));
+        row->seq = at - 1;
+        memset(row->id, 0, HASH_LEN);
+        (void)st->bundle_id(st->ctx, row->no, row->seq, row->id);
+    }
+    buf_done(&v);
+}
 
 static int take_stream(const struct sync_stream_row *row, void *arg)
 {
@@ -29,6 +49,7 @@ static int take_stream(const struct sync_stream_row *row, void *arg)
     c->st = realloc(c->st, (c->n_st + 1) * sizeof(*c->st));
     assert(c->st != NULL);
     c->st[c->n_st++] = *row;
+    clip(c->port, &c->st[c->n_st - 1]);
     return 0;
 }
 
@@ -44,6 +65,7 @@ static int take_bundle(const struct sync_bundle_row *row, void *arg)
     *x = (struct copy){
         .key = *c->key, .no = row->no, .seq = row->seq, .frame = row->frame, .node = c->node};
     memcpy(x->id, row->id, HASH_LEN);
+    x->is_void = row->seq > c->head;
     return 0;
 }
 
@@ -52,6 +74,7 @@ static void streams_of(struct world *w, int i, struct copies *c)
     const struct sync_store *st = mem_store_port(w->node[i].mem);
     c->n_st = 0;
     c->node = i;
+    c->port = st;
     int r = st->streams(st->ctx, take_stream, c);
     assert(r == 0);
 }
@@ -62,6 +85,7 @@ static void bundles_of(struct world *w, int i, struct copies *c)
     streams_of(w, i, c);
     for (size_t k = 0; k < c->n_st; k++) {
         c->key = &c->st[k].key;
+        c->head = c->st[k].seq;
         int r = st->bundles(st->ctx, c->st[k].no, 0, SIZE_MAX, take_bundle, c);
         assert(r == 0);
     }
@@ -196,6 +220,13 @@ int world_check_truth(struct world *w, struct world_verdict *v)
         sign_key_free(k);
         bundles_of(w, i, &c);
     }
+    for (size_t i = 0; i < c.n;) {
+        if (c.v[i].is_void || w->node[c.v[i].node].revoked) {
+            c.v[i] = c.v[--c.n];
+        } else {
+            i++;
+        }
+    }
     qsort(c.v, c.n, sizeof(*c.v), copy_cmp);
     int r = check_copies(w, &c, &ck, v);
     for (int i = 0; i < w->n; i++) {
@@ -253,11 +284,11 @@ static int converged(struct world *w, bool deep, struct world_verdict *v)
         for (size_t k = 0; r == 0 && w->node[i].joined && k < all[i].n_st; k++) {
             const struct sync_stream_row *own = &all[i].st[k];
             int by = world_of(w, own->key.by.s);
-            if (by < 0 || w->node[by].hostile) {
+            if (by < 0 || w->node[by].hostile || w->node[i].revoked || own->seq == 0) {
                 continue; /* also what others hold: nobody may have more than the writer */
             }
             for (int p = 0; r == 0 && p < w->n; p++) {
-                if (p == i || !w->node[p].joined || w->node[p].hostile ||
+                if (p == i || !w->node[p].joined || w->node[p].hostile || w->node[p].revoked ||
                     !world_may_hold(w, by, own->key.aud, p)) {
                     continue;
                 }
@@ -315,6 +346,11 @@ static int same_dump(const struct mem_store *a, const struct mem_store *b, struc
     }
     buf_done(&x);
     buf_done(&y);
+    if (r == 0 && mem_store_parked(a) != mem_store_parked(b)) {
+        (void)snprintf(v->text, sizeof(v->text), "%s at %s: %zu items parked, now %zu", what, node,
+                       mem_store_parked(a), mem_store_parked(b));
+        r = -1;
+    }
     return r;
 }
 
@@ -384,17 +420,20 @@ static int accept_shuffled(struct world *w, struct sync *s, const struct sync_st
     struct sync_tick t = {.now_ms = 1, .mono_ms = 1};
     int r = order == NULL || taken == NULL ? SANJI_E_NOMEM : st->begin(st->ctx);
     shuffle(w, order, c->n);
+    for (size_t k = 0; k < c->n; k++) {
+        left -= c->v[k].is_void;
+    }
     while (r == 0 && left > 0 && moved) {
         moved = false;
         for (size_t k = 0; r == 0 && k < c->n; k++) {
             struct sync_accept acc;
             if (taken[order[k]]) {
-                continue;
+                continue; /* a void one may be taken before it is known to be void */
             }
             sync_accept_frame(s, &t, c->v[order[k]].frame, &acc);
             if (acc.err == 0) {
                 taken[order[k]] = moved = true;
-                left--;
+                left -= !c->v[order[k]].is_void;
             } else if (sync_is_store_failure(acc.err)) {
                 r = acc.err;
             }

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the roster says decides what items may do (steward, top) and which bundles still stand (a
+ * key that was cut). When it says something else about a writer, what that writer's streams brought
+ * into the views is taken out and derived again, so that the views are a function of bundles and
+ * roster and not of which of them came first. */
+#include "sync/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct authority { /* of one node, as far as items and bundles depend on it */
+    struct node_id id, steward;
+    bool top;
+    uint8_t keys[HASH_LEN]; /* its ended keys and their final heads; zero: none */
+};
+
+/* ---- what the roster says ---- */
+
+static void keys_digest(const struct roster_node *n, uint8_t ret[static HASH_LEN])
+{
+    struct buf b;
+    bool any = false;
+    memset(ret, 0, HASH_LEN);
+    for (size_t i = 0; i < n->n_keys && !any; i++) {
+        any = n->keys[i].ended;
+    }
+    if (!any) {
+        return;
+    }
+    buf_init(&b, (size_t)64 << 20);
+    for (size_t i = 0; i < n->n_keys; i++) {
+        const struct roster_key *k = &n->keys[i];
+        buf_put_lps(&b, k->kid.s);
+        buf_put_u32be(&b, k->ended);
+        for (size_t j = 0; k->ended && j < k->n_heads; j++) {
+            const struct act_head *h = &k->heads[j];
+            buf_put_lps(&b, h->aud == NULL ? "" : h->aud);
+            buf_put_u64be(&b, (uint64_t)h->ep);
+            buf_put(&b, h->en, sizeof(h->en));
+            buf_put_u64be(&b, (uint64_t)h->seq);
+            buf_put(&b, h->id, HASH_LEN);
+        }
+    }
+    hash_bytes(b.data, b.len, ret);
+    buf_done(&b);
+}
+
+static int redo_add(struct sync *s, const struct node_id *id)
+{
+    if (node_id_none(id)) {
+        return 0;
+    }
+    for (size_t i = 0; i < s->n_redo; i++) {
+        if (node_id_cmp(&s->redo[i], id) == 0) {
+            return 0;
+        }
+    }
+    struct node_id *v = realloc(s->redo, (s->n_redo + 1) * sizeof(*v));
+    if (v == NULL) {
+        return SANJI_E_NOMEM;
+    }
+    s->redo = v;
+    s->redo[s->n_redo++] = *id;
+    return 0;
+}
+
+static int compare(struct sync *s, const struct authority *was, const struct authority *now)
+{
+    static const struct authority none;
+    const struct node_id *id = was != NULL ? &was->id : &now->id;
+    was = was == NULL ? &none : was;
+    now = now == NULL ? &none : now;
+    int r = 0;
+    if (was->top != now->top || memcmp(was->keys, now->keys, HASH_LEN) != 0) {
+        r = redo_add(s, id);
+    }
+    if (r == 0 && node_id_cmp(&was->steward, &now->steward) != 0) {
+        r = redo_add(s, &was->steward);
+        r = r < 0 ? r : redo_add(s, &now->steward);
+    }
+    return r;
+}
+
+int sync__authority(struct sync *s, bool redo)
+{
+    size_t n = roster_count(s->roster), i = 0, k = 0;
+    const struct roster_node *top = roster_top(s->roster);
+    struct authority *v = calloc(n + 1, sizeof(*v));
+    int r = v == NULL ? SANJI_E_NOMEM : 0;
+    for (size_t j = 0; r == 0 && j < n; j++) {
+        const struct roster_node *x = roster_at(s->roster, j);
+        v[j] = (struct authority){.id = x->id, .steward = x->steward, .top = x == top};
+        keys_digest(x, v[j].keys);
+    }
+    while (r == 0 && redo && (i < s->n_auth || k < n)) { /* both are sorted by id */
+        int c = i == s->n_auth ? 1 : k == n ? -1 : node_id_cmp(&s->auth[i].id, &v[k].id);
+        r = compare(s, c <= 0 ? &s->auth[i] : NULL, c >= 0 ? &v[k] : NULL);
+        i += c <= 0;
+        k += c >= 0;
+    }
+    if (r < 0) {
+        free(v);
+        return r;
+    }
+    free(s->auth);
+    s->auth = v;
+    s->n_auth = n;
+    return 0;
+}
+
+/* ---- bundles beyond the end of a key ---- */
+
+struct scan {
+    struct sync *s;
+    bool is_private;
+    int64_t at; /* first void bundle, 0: none */
+};
+
+static int scan_bundle(const struct sync_bundle_row *row, void *arg)
+{
+    struct scan *c = arg;
+    struct sync *s = c->s;
+    const struct roster_key *key;
+    const struct act_head *limit;
+    struct bundle b;
+    size_t used;
+    int r = frame_unpack(s->fc, row->frame, &s->line, &used);
+    if (r < 0) {
+        return r;
+    }
+    arena_reset(s->arena);
+    if (bundle_peek(span_of(s->line.data, s->line.len), s->arena, &b, NULL) < 0) {
+        return SANJI_E_CORRUPT;
+    }
+    memcpy(b.id, row->id, HASH_LEN);
+    r = roster_key_covers(s->roster, &b, &key, &limit);
+    if (r == 0 || key == NULL) {
+        c->at = c->is_private ? 0 : c->at; /* it proves what stands before it */
+    } else if (c->at == 0) {
+        c->at = row->seq;
+    }
+    return c->at != 0 && !c->is_private ? 1 : 0;
+}
+
+/* Below the lowest final head of any ended key everything stands. */
+static int64_t scan_from(const struct roster_node *n, const struct stream *st)
+{
+    int64_t low = INT64_MAX;
+    for (size_t i = 0; i < n->n_keys; i++) {
+        int64_t seq = 0;
+        for (size_t j = 0; n->keys[i].ended && j < n->keys[i].n_heads; j++) {
+            const struct act_head *h = &n->keys[i].heads[j];
+            if (h->aud != NULL && strcmp(h->aud, st->row.key.aud) == 0 &&
+                h->ep == (int64_t)st->row.key.ep &&
+                memcmp(h->en, st->row.key.en, sizeof(h->en)) == 0) {
+                seq = h->seq > seq ? h->seq : seq;
+            }
+        }
+        low = n->keys[i].ended && seq < low ? seq : low;
+    }
+    return low == INT64_MAX ? -1 : low > 0 ? low - 1 : 0;
+}
+
+static const char *void_name(int64_t no, char out[static 32])
+{
+    (void)snprintf(out, 32, "void/%lld", (long long)no);
+    return out;
+}
+
+static int void_set(struct sync *s, size_t idx, int64_t at)
+{
+    struct stream *st = &s->streams[idx];
+    int64_t seq = at == 0 ? st->kept : at - 1;
+    char name[32];
+    if (seq == st->row.seq) {
+        return 0;
+    }
+    int r = at == 0
+                ? s->st->kv_del(s->st->ctx, void_name(st->row.no, name))
+                : s->st->kv_put(s->st->ctx, void_name(st->row.no, name), span_of(&at, sizeof(at)));
+    memset(st->row.id, 0, HASH_LEN);
+    if (r == 0 && seq > 0) {
+        r = s->st->bundle_id(s->st->ctx, st->row.no, seq, st->row.id);
+        r = r == SANJI_E_NOT_FOUND ? 0 : r;
+    }
+    st->row.seq = seq;
+    sync__stream_retreated(s, idx);
+    return r;
+}
+
+/* Trust streams stay whole: their acts are judged one by one, also those that are void. */
+static int voids_find(struct sync *s, const struct roster_node *n, size_t idx)
+{
+    struct stream *st = &s->streams[idx];
+    struct scan c = {.s = s, .is_private = audience_is_private(st->aud.type)};
+    int64_t from = n == NULL || st->aud.type == AUD_TRUST ? -1 : scan_from(n, st);
+    int r = 0;
+    if (from >= 0) {
+        r = s->st->bundles(s->st->ctx, st->row.no, c.is_private ? 0 : from, SIZE_MAX, scan_bundle,
+                           &c);
+    }
+    return r < 0 ? r : void_set(s, idx, c.at);
+}
+
+static int void_load(const char *key, struct span value, void *arg)
+{
+    struct sync *s = arg;
+    int64_t at;
+    if (value.n != sizeof(at)) {
+        return SANJI_E_CORRUPT;
+    }
+    memcpy(&at, value.p, sizeof(at));
+    for (size_t i = 0; i < s->n_streams; i++) {
+        struct stream *st = &s->streams[i];
+        char name[32];
+        if (st->row.no == 0 || strcmp(void_name(st->row.no, name), key) != 0) {
+            continue;
+        }
+        st->row.seq = at - 1;
+        memset(st->row.id, 0, HASH_LEN);
+        int r = at > 1 ? s->st->bundle_id(s->st->ctx, st->row.no, at - 1, st->row.id) : 0;
+        return r == SANJI_E_NOT_FOUND ? 0 : r;
+    }
+    return 0;
+}
+
+int sync__voids_load(struct sync *s)
+{
+    return s->st->kv_each(s->st->ctx, "void/", void_load, s);
+}
+
+/* Another bundle takes the place of void ones. */
+int sync__voids_drop(struct sync *s, struct stream *st)
+{
+    char name[32];
+    int r = s->st->stream_cut(s->st->ctx, st->row.no, st->row.seq, st->row.id);
+    if (r == 0) {
+        r = s->st->kv_del(s->st->ctx, void_name(st->row.no, name));
+    }
+    st->kept = st->row.seq;
+    return r;
+}
+
+/* ---- deriving again ---- */
+
+struct again {
+    struct sync *s;
+    size_t idx;
+};
+
+static int again_bundle(const struct sync_bundle_row *row, void *arg)
+{
+    struct again *a = arg;
+    const struct stream *st = &a->s->streams[a->idx];
+    return row->seq > st->row.seq ? 1 : sync_apply_frame(a->s, row, &st->row.key);
+}
+
+static int redo_one(struct sync *s, const struct node_id *by)
+{
+    const struct roster_node *n = roster_node(s->roster, by->s);
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < s->n_streams; i++) {
+        if (s->streams[i].row.no != 0 && node_id_cmp(&s->streams[i].row.key.by, by) == 0) {
+            r = voids_find(s, n, i);
+        }
+    }
+    if (r == 0) {
+        r = s->st->forget(s->st->ctx, by->s);
+    }
+    for (size_t i = 0; r == 0 && i < s->n_streams; i++) {
+        const struct stream *st = &s->streams[i];
+        if (st->row.no != 0 && node_id_cmp(&st->row.key.by, by) == 0) {
+            struct again a = {s, i};
+            r = s->st->bundles(s->st->ctx, st->row.no, 0, SIZE_MAX, again_bundle, &a);
+        }
+    }
+    return r;
+}
+
+int sync__redo(struct sync *s)
+{
+    if (s->n_redo == 0) {
+        return 0;
+    }
+    /* The bundle that brought the change is still in use: others are read elsewhere. */
+    struct buf line = s->line;
+    struct arena *arena = s->arena;
+    int r = 0;
+    buf_init(&s->line, LIM_BUNDLE_BYTES + 64);
+    s->arena = arena_new(ARENA_MAX);
+    if (s->arena == NULL) {
+        r = SANJI_E_NOMEM;
+    }
+    for (size_t i = 0; r == 0 && i < s->n_redo; i++) {
+        r = redo_one(s, &s->redo[i]);
+    }
+    s->n_redo = 0;
+    s->changed = true;
+    buf_done(&s->line);
+    arena_free(s->arena);
+    s->line = line;
+    s->arena = arena;
+    return r;
+}
+
+void sync__derive_free(struct sync *s)
+{
+    free(s->auth);
+    free(s->redo);
+}
+
+/* ---- after an upgrade ---- */
+
+static int retry_one(int64_t no, int64_t seq, void *arg)
+{
+    struct sync *s = arg;
+    for (size_t i = 0; i < s->n_streams; i++) {
+        if (s->streams[i].row.no == no && no != 0 && seq <= s->streams[i].row.seq) {
+            struct again a = {s, i};
+            return s->st->bundles(s->st->ctx, no, seq - 1, 1, again_bundle, &a);
+        }
+    }
+    return 0;
+}
+
+/* What an older version could not understand is tried once by every other. */
+int sync__upgraded(struct sync *s)
+{
+    static const char name[] = "applied/version";
+    struct buf v;
+    buf_init(&v, 64);
+    int r = s->st->kv_get(s->st->ctx, name, &v);
+    bool same = r == 0 && strcmp(buf_str(&v), SANJI_VERSION) == 0;
+    buf_done(&v);
+    if (same || (r < 0 && r != SANJI_E_NOT_FOUND)) {
+        return same ? 0 : r;
+    }
+    r = sync__tx_begin(s);
+    if (r < 0) {
+        return r;
+    }
+    r = s->st->unpark(s->st->ctx, SANJI_E_VERSION, retry_one, s);
+    if (r == 0) {
+        r = s->st->kv_put(s->st->ctx, name, span_of(SANJI_VERSION, strlen(SANJI_VERSION)));
+    }
+    s->changed = true;
+    return sync__tx_end(s, r);
+}
