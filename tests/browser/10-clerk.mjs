@@ -126,7 +126,7 @@ test('withdrawn is withdrawn everywhere, after one question', async () => {
   await street.button('action.cancel').click();
   await street.button('action.withdraw').click();
   await street.button('withdraw.yes').click();
-  await street.seen(street.t('state.withdrawn'));
+  await street.page.locator('.badge', { hasText: street.t('state.withdrawn') }).waitFor();
   assert.equal(await street.link('action.edit').count(), 0);
   for (const d of [city, other]) {
     await d.to('#/r/listing');
