@@ -2,6 +2,7 @@
 #ifndef SANJI_NODE_CONTROL_H
 #define SANJI_NODE_CONTROL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -69,6 +70,8 @@ int control_err(struct control_conn *c, const void *p, size_t n);
 /* Queues the exit code; c must not be used afterwards. Output before it is still delivered. */
 void control_exit(struct control_conn *c, int code);
 
+/* A daemon of ours listens in dir: who holds the folder is no passing command. */
+bool control_listens(const char *dir);
 /* Client side, blocking. Descriptors are passed through as they are (-1 for no input); lang may be
  * NULL. SANJI_E_NOT_FOUND: no daemon listens in dir. SANJI_E_FORBIDDEN: not our daemon.
  * SANJI_E_UNREACHABLE: the daemon ended in the middle. SANJI_E_SIZE: too many arguments. */

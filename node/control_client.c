@@ -202,6 +202,16 @@ static int converse(struct call *c, int *ret_exit)
     }
 }
 
+bool control_listens(const char *dir)
+{
+    int fd;
+    if (connect_to(dir, &fd) < 0) {
+        return false;
+    }
+    close(fd);
+    return true;
+}
+
 int control_call(const char *dir, int argc, const char *const *argv, const char *lang, int in_fd,
                  int out_fd, int err_fd, int *ret_exit)
 {

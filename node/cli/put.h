@@ -12,6 +12,7 @@ int put_client(struct verb *v, int argc, const char *const *argv);
 int verb_dispatch(struct verb *v, int argc, const char *const *argv, int in_fd);
 /* For app_fault.report; arg is the verb. */
 void verb_config_problem(const struct config_problem *p, void *arg);
+int verb_open(struct verb *v, struct app **ret, struct app_fault *f);
 int verb_open_failed(struct verb *v, int r, const struct app_fault *f);
 
 /* Cuts a stream of bytes into JSON records: one object (over any number of lines) or one per line.

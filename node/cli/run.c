@@ -171,6 +171,8 @@ int verb_open_failed(struct verb *v, int r, const struct app_fault *f)
 
 /* ---- running ---- */
 
+enum { LOCK_PATIENCE_MS = 10000 };
+
 static void pause_ms(int64_t ms)
 {
     struct timespec ts = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
@@ -209,12 +211,28 @@ static int run_to_end(struct verb *v)
     }
 }
 
-static int run_here(struct verb *v, int in_fd)
+/* Commands hold the folder for a moment each: one that meets another waits for it. A daemon holds it
+ * for good; then SANJI_E_LOCKED comes at once. */
+int verb_open(struct verb *v, struct app **ret, struct app_fault *f)
+{
+    int64_t until = app_mono_ms() + LOCK_PATIENCE_MS;
+    for (;;) {
+        int r = app_open(v->dir, ret, f);
+        if (r != SANJI_E_LOCKED || control_listens(v->dir) || app_mono_ms() >= until) {
+            return r;
+        }
+        pause_ms(20);
+    }
+}
+
+/* *ret_daemon: one has come up meanwhile, it should be asked. */
+static int run_here(struct verb *v, int in_fd, bool *ret_daemon)
 {
     struct app_fault f = {.report = verb_config_problem, .arg = v};
-    int r = app_open(v->dir, &v->app, &f);
+    int r = verb_open(v, &v->app, &f);
+    *ret_daemon = r == SANJI_E_LOCKED && control_listens(v->dir);
     if (r < 0) {
-        return verb_open_failed(v, r, &f);
+        return *ret_daemon ? EXIT_NO : verb_open_failed(v, r, &f);
     }
     int code = (v->def->bits & VERB_INPUT) != 0 && in_fd >= 0 ? feed_input(v, in_fd) : EXIT_OK;
     if (code == EXIT_OK) {
@@ -249,9 +267,15 @@ static int run_there(struct verb *v, int argc, const char *const *argv, int in_f
 
 int verb_dispatch(struct verb *v, int argc, const char *const *argv, int in_fd)
 {
-    bool handled = false;
-    int code = run_there(v, argc, argv, in_fd, &handled);
-    return handled ? code : run_here(v, in_fd);
+    bool handled = false, again = true;
+    int code = EXIT_NO;
+    for (int tries = 0; again && !handled && tries < 3; tries++) {
+        code = run_there(v, argc, argv, in_fd, &handled);
+        if (!handled) {
+            code = run_here(v, in_fd, &again);
+        }
+    }
+    return code;
 }
 
 static int run_verb(struct verb *v, int argc, const char *const *argv)

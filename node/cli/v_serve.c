@@ -30,7 +30,7 @@ int v_serve(struct verb *v)
     struct app_fault f = {.report = verb_config_problem, .arg = v};
     struct fault fault = {0};
     struct app *a = NULL;
-    int r = app_open(v->dir, &a, &f);
+    int r = verb_open(v, &a, &f);
     if (r < 0) {
         return verb_open_failed(v, r, &f);
     }
