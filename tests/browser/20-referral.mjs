@@ -44,7 +44,7 @@ test('without consent a person is not sent anywhere; the form says what is missi
 test('with consent it is sent, delivered and waits on the other side', async () => {
   await from.fill('referral', { 'consent.how': 'written', 'consent.scope': ['name', 'situation'], 'consent.purpose': '安排日间照护' });
   await from.page.click('#referral button[type=submit]');
-  await from.seen(from.t('referral.sent_note'));
+  await from.page.waitForSelector('.timeline');
   thread = from.place()[1];
   await to.to('#/referrals');
   await to.seen('独居老人需要日间照护');
@@ -82,7 +82,7 @@ test('one is declined with a reason, which the sender reads', async () => {
   await from.page.waitForSelector('#referral-to option:nth-child(3)', { state: 'attached' });
   await from.fill('referral', { to: w.id('s2'), subject_kind: 'org', reason: 'venue', title: '合唱团需要场地' });
   await from.page.click('#referral button[type=submit]');
-  await from.seen(from.t('referral.sent_note'));
+  await from.page.waitForSelector('.timeline');
   await to.to('#/referrals');
   await to.page.getByRole('link', { name: '合唱团需要场地' }).click();
   await step(to, 'open');

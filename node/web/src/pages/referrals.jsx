@@ -229,7 +229,7 @@ function One({ id, events, me, saved }) {
   return (
     <>
       <Title text={data.title || t("referral.sealed")} back={href(["referrals"], { box: out ? "out" : "in" })} />
-      {saved && (
+      {saved && data.state === "sent" && (
         <Note tone="good">
           <p>{t("referral.sent_note")}</p>
         </Note>
