@@ -122,7 +122,10 @@ add() { # add NODE NAME TIER AREA PARENT
     fi
     start "$n"
     id_of[$n]=$(s "$n" status --json | grep -o '"node":"n[a-z2-7]*"' | head -n 1 | cut -d '"' -f 4)
-    pass_of[$n]=$(s "$n" user add admin --role admin --json | sed -n 's/.*"password":"\([^"]*\)".*/\1/p')
+    pass_of[$n]=$(s "$n" user add admin --role admin --json | grep -o '"one_time_password":"[^"]*"' | cut -d '"' -f 4)
+    if [ -z "${id_of[$n]}" ] || [ -z "${pass_of[$n]}" ]; then
+        fail "$n 没有编号或一次性密码" "$n has no id or no one-time password"
+    fi
 }
 wait_for() { # wait_for SECONDS CMD...: until it succeeds
     local until=$((SECONDS + $1))
@@ -215,7 +218,23 @@ same() { # every node holds the same federation-wide state as the city
         s "$n" export-state --audience fed >"$work/n.state" && cmp -s "$work/city.state" "$work/n.state" || return 1
     done
 }
+# login NODE: the page's own log-in with the one-time password, over a plain socket
+login() {
+    local addr=${staff_of[$1]} body="{\"login\":\"admin\",\"password\":\"${pass_of[$1]}\"}" answer
+    exec 3<>"/dev/tcp/127.0.0.1/${addr##*:}" || return 1
+    printf 'POST /api/login HTTP/1.1\r\nHost: %s\r\nOrigin: http://%s\r\nContent-Type: application/json\r\nContent-Length: %s\r\nConnection: close\r\n\r\n%s' \
+        "$addr" "$addr" "${#body}" "$body" >&3
+    IFS= read -r answer <&3
+    exec 3>&-
+    case "$answer" in *" 200 "*) return 0 ;; esac
+    return 1
+}
+
 if [ $once = 1 ]; then
+    step "核对：工作页面可以用一次性密码登录" "check: the staff pages take the one-time passwords"
+    for n in city s01; do
+        login "$n" || fail "$n 不能登录" "no log-in at $n"
+    done
     step "核对：${#order[@]} 个节点状态一致" "check: all ${#order[@]} nodes hold equal state"
     wait_for 60 same || fail "节点状态不一致" "the nodes differ"
     step "核对：统计等于重新计数" "check: statistics equal a recount"

@@ -53,7 +53,8 @@ if [ $quick = 0 ]; then
 fi
 if [ $long = 1 ]; then
     build fuzz && ./tests/fuzz/long.sh || failed=$((failed + 1))
-    ./tests/sim/soak.sh 3600 || failed=$((failed + 1))
+    ./tests/sim/soak.sh build/release 3600 || failed=$((failed + 1))
+    [ -z "${SANJI_TEST_DATA:-}" ] || ./tests/bench/run.sh || failed=$((failed + 1))
 fi
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]
