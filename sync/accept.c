@@ -191,6 +191,28 @@ static int not_next(struct sync *s, struct stream *st, const struct bundle *b, e
     return SANJI_E_FORK;
 }
 
+/* Was this node above it before something on its path was moved? */
+static bool was_above(const struct sync *s, const char *node)
+{
+    const struct roster_node *n = roster_node(s->roster, node);
+    bool moved = false;
+    for (int i = 0; n != NULL && !moved && i <= LIM_TREE_DEPTH; i++) {
+        moved = n->n_former > 0;
+        n = node_id_none(&n->up) ? NULL : roster_node(s->roster, n->up.s);
+    }
+    return moved && roster_was_ancestor(s->roster, s->self.id.s, node);
+}
+
+/* What a node was given before a move it may hold, and check again; nobody sends it more. */
+static bool was_entitled(const struct sync *s, const struct stream *st, const struct bundle *b)
+{
+    bool was = was_above(s, b->hdr.by.s);
+    for (size_t i = 0; i < st->aud.n && !was && st->aud.type == AUD_TO; i++) {
+        was = was_above(s, st->aud.node[i].s);
+    }
+    return was;
+}
+
 /* Writer and receiver against the audience (P8). What a sender should not have sent is not kept
  * either: entitlement does not hang on the sender alone. */
 static int audience_check(const struct sync *s, const struct stream *st, const struct bundle *b)
@@ -200,7 +222,7 @@ static int audience_check(const struct sync *s, const struct stream *st, const s
     }
     int r = roster_may_write(s->roster, b->hdr.by.s, &st->aud);
     if (r < 0 || st->row.no != 0 || st->aud.type == AUD_TRUST ||
-        roster_entitled(s->roster, b->hdr.by.s, &st->aud, s->self.id.s)) {
+        roster_entitled(s->roster, b->hdr.by.s, &st->aud, s->self.id.s) || was_entitled(s, st, b)) {
         return r;
     }
     /* A node that has just joined learns of itself from the trust streams. */

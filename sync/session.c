@@ -79,7 +79,12 @@ static int who_may(const struct sync *s, const char *node, const char *kid)
     if (k->ended) {
         return SANJI_E_REVOKED;
     }
-    return node_id_cmp(&n->up, &s->self.id) == 0 ? 0 : SANJI_E_MOVED;
+    bool was_here = node_id_cmp(&n->up, &s->self.id) == 0;
+    for (size_t i = 0; i < n->n_former && !was_here; i++) {
+        /* Whoever was away when it was moved asks where it knows to ask, and learns of it there. */
+        was_here = node_id_cmp(&n->former_up[i], &s->self.id) == 0;
+    }
+    return was_here ? 0 : SANJI_E_MOVED;
 }
 
 static void session_open(struct sync *s, const struct sync_event *ev,
