@@ -118,6 +118,8 @@ int app_put_begin(struct app *a, const struct kind *k, const char *aud, bool dry
 int app_put_line(struct app_put *p, struct span json, char ret_id[static LIM_ID_BYTES + 1],
                  struct fault *f);
 size_t app_put_pending(const struct app_put *p);
+size_t app_put_pending_bytes(const struct app_put *p);
+/* All that is pending, in one transaction: whole or not at all. */
 int app_put_flush(struct app_put *p);
 void app_put_free(struct app_put *p);
 /* Pure part of the above: needs no node. Content in the kind's member order is appended to ret_d
@@ -189,6 +191,8 @@ int app_node_json(struct app *a, const struct roster_node *n, struct buf *out);
 int app_node_move(struct app *a, const char *node, const char *to, bool hist_all);
 /* kid NULL: every key of it that is in force. */
 int app_node_revoke(struct app *a, const char *node, const char *kid, const char *why);
+/* After two_machines: whichever machine of this child logs in next is taken for it. */
+int app_node_believe(struct app *a, const char *node);
 int app_set_parent_url(struct app *a, const char *url);
 /* Says the address of sanji.conf to the roster when it is another one, so that children follow. */
 int app_announce(struct app *a);

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PUT_AUDS = 3, PUT_TEXT_BYTES = 64 << 20 };
+enum { PUT_AUDS = 3, PUT_TEXT_BYTES = 64 << 20, PUT_SEEN = 1 << 14 };
 
 struct pending {
     size_t off, len; /* in text of its audience */
@@ -36,6 +36,8 @@ struct app_put {
     char aud[8]; /* word */
     bool dry;
     struct lane_batch lane[PUT_AUDS];
+    uint64_t seen[PUT_SEEN]; /* hashes of pending ids, open addressing; 0: free */
+    size_t n_seen;
     size_t n;
     struct buf d, item;
 };
@@ -261,6 +263,15 @@ size_t app_put_pending(const struct app_put *p)
     return p->n;
 }
 
+size_t app_put_pending_bytes(const struct app_put *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < PUT_AUDS; i++) {
+        n += p->lane[i].text.len;
+    }
+    return n;
+}
+
 struct old_rec {
     bool found, withdrawn, other_kind;
     int64_t r;
@@ -386,16 +397,38 @@ static int lane_add(struct app_put *p, const char *aud, const char *id, enum ite
     return e;
 }
 
-static bool is_pending(const struct app_put *p, const char *id)
+/* The place that holds this id already, or NULL: it was not there, and is now. */
+static uint64_t *seen_slot(struct app_put *p, const char *id)
 {
-    for (size_t i = 0; i < PUT_AUDS; i++) {
-        for (size_t j = 0; j < p->lane[i].n; j++) {
-            if (strcmp(p->lane[i].v[j].id, id) == 0) {
-                return true;
-            }
-        }
+    uint64_t h = 14695981039346656037u;
+    for (; *id != '\0'; id++) {
+        h = (h ^ (uint8_t)*id) * 1099511628211u;
     }
-    return false;
+    h |= 1; /* never the sign of a free place */
+    size_t at = (size_t)(h >> 32) & (PUT_SEEN - 1);
+    while (p->seen[at] != 0 && p->seen[at] != h) {
+        at = (at + 1) & (PUT_SEEN - 1);
+    }
+    if (p->seen[at] == 0) {
+        p->seen[at] = h;
+        p->n_seen++;
+        return NULL;
+    }
+    return &p->seen[at];
+}
+
+/* Is a form of this record pending already? Remembers it. A full table says yes: one flush more. */
+static bool is_pending(struct app_put *p, const char *id)
+{
+    return p->n_seen >= PUT_SEEN / 2 || seen_slot(p, id) != NULL;
+}
+
+static void seen_clear(struct app_put *p)
+{
+    if (p->n_seen > 0) {
+        memset(p->seen, 0, sizeof p->seen);
+        p->n_seen = 0;
+    }
 }
 
 static int add_checked(struct app_put *p, const char *id, bool given, const char *word,
@@ -444,6 +477,7 @@ int app_put_line(struct app_put *p, struct span json, char ret_id[static LIM_ID_
         memcpy(ret_id, made, strlen(made) + 1);
     } else if (!p->dry && is_pending(p, ret_id)) {
         r = app_put_flush(p); /* the second form needs to see the first */
+        (void)seen_slot(p, ret_id);
     }
     return r == 0 ? add_checked(p, ret_id, given, word, f) : r;
 }
@@ -452,6 +486,7 @@ int app_put_flush(struct app_put *p)
 {
     struct sync_tick t;
     if (p->n == 0) {
+        seen_clear(p);
         return 0;
     }
     int r = app_tick_make(&t);
@@ -492,6 +527,7 @@ int app_put_flush(struct app_put *p)
         p->lane[i].aud[0] = '\0';
         buf_reset(&p->lane[i].text);
     }
+    seen_clear(p);
     p->n = 0;
     return r;
 }

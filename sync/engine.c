@@ -370,7 +370,8 @@ void sync_each_peer(const struct sync *s, void (*fn)(const struct sync_peer_stat
             if (str->row.no == 0 || !sync__entitled(s, k, s->peers[i])) {
                 continue;
             }
-            int64_t their = k < s->peers[i]->n_ps ? s->peers[i]->ps[k].their : -1;
+            const struct peer_stream *ps = k < s->peers[i]->n_ps ? &s->peers[i]->ps[k] : NULL;
+            int64_t their = ps == NULL ? -1 : ps->shown > ps->their ? ps->shown : ps->their;
             their = their < 0 ? 0 : their;
             st.behind += str->row.seq > their ? str->row.seq - their : 0;
         }

@@ -93,6 +93,7 @@ struct sync_tuning {
     int64_t backoff_min_ms; /* first retry */
     int64_t backoff_max_ms;
     int64_t max_bytes; /* of bundles per message, inflated */
+    int64_t max_streams; /* of one writer; 0: LIM_STREAMS_EACH */
 };
 void sync_tune(struct sync *s, const struct sync_tuning *t);
 
@@ -188,7 +189,7 @@ struct sync_peer_status {
     bool is_parent, connected, held; /* held: a long-poll is waiting */
     int64_t last_ok_ms;              /* wall; 0: never since start */
     int last_err;
-    int64_t behind; /* bundles the peer lacks, as far as stated */
+    int64_t behind; /* bundles the peer lacks, as far as stated or shown */
     int64_t in_bundles, in_bytes, out_bundles, out_bytes;
     int64_t refused;
     bool in_step; /* both digests were equal at the last exchange */

@@ -11,7 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BAD_SHOWN = 1000, BATCH_HERE = 4096 };
+enum {
+    BAD_SHOWN = 1000,
+    WHOLE = 5000,          /* an input of so many records ... */
+    WHOLE_BYTES = 8 << 20, /* ... and bytes is stored in one transaction */
+    BATCH_HERE = 4096, /* what is larger goes in batches; with a daemon others want their turn */
+};
 
 static void say_bad(struct verb *v, long line, int err, const struct fault *f)
 {
@@ -277,7 +282,7 @@ static int run_flush(struct run *x)
         snprintf(n, sizeof n, "%ld", x->stored);
         struct buf b;
         buf_init(&b, 4096);
-        text_put(&b, x->v->lang, "put.partly", "stored", n, NULL);
+        text_put(&b, x->v->lang, x->stored > 0 ? "put.partly" : "put.none", "stored", n, NULL);
         (void)verb_say(x->v, &b);
         buf_done(&b);
         return verb_fail(x->v, r, NULL);
@@ -310,7 +315,11 @@ static int run_line(struct span json, long line, void *arg)
         }
     }
     size_t batch = x->v->in_daemon ? (size_t)LIM_WRITE_ITEMS : (size_t)BATCH_HERE;
-    return app_put_pending(x->p) >= batch ? run_flush(x) : 0;
+    if (x->stored == 0 && !stream) {
+        batch = WHOLE + 1; /* one record more, and the input is not small */
+    }
+    bool full = app_put_pending(x->p) >= batch || app_put_pending_bytes(x->p) > WHOLE_BYTES;
+    return full ? run_flush(x) : 0;
 }
 
 int v_put_input(struct verb *v, struct span chunk)
