@@ -449,6 +449,23 @@ int act_parse(struct span text, struct arena *ar, struct act *ret, struct fault 
     return err;
 }
 
+/* What can be read of an act of the future; false: it is not critical, or says not enough. */
+static bool read_crit(struct act *a, struct arena *ar)
+{
+    struct span v;
+    struct reader r = {.a = a, .ar = ar, .f = NULL, .member = ""};
+    if (!jcur_get(a->text, "crit", &v) || !span_eqs(v, "true")) {
+        return false;
+    }
+    for (const struct act__member *m = act__common; m->name != NULL; m++) {
+        if (!jcur_get(a->text, m->name, &v) || get_member(&r, m, v) < 0) {
+            return false;
+        }
+    }
+    act_hash(a->text, a->hash);
+    return true;
+}
+
 /* ---- body of the item ---- */
 
 static int read_one_co(struct span v, struct act_co *co, struct fault *f)
@@ -522,6 +539,10 @@ int act_body_parse(struct span d, struct arena *ar, struct act *ret, struct faul
         err = act__read(span_of(buf_str(&text), text.len), ar, a, f);
     }
     buf_done(&text);
+    if (err == SANJI_E_VERSION) {
+        a->crit = read_crit(a, ar) && read_co(vco, a, NULL) == 0;
+        *ret = *a;
+    }
     if (err == 0) {
         err = read_co(vco, a, f);
     }

@@ -58,6 +58,7 @@ struct act {
     uint8_t to[HASH_LEN];    /* handover: new g; adopt: old g */
     size_t n_heads;
     struct act_head *heads;
+    bool crit; /* unknown type alone: whoever does not understand it applies nothing of its subject */
     /* signatures */
     size_t n_co;
     struct act_co {
@@ -72,6 +73,8 @@ int act_write(const struct act *a, struct buf *out);
 int act_parse(struct span text, struct arena *ar, struct act *ret, struct fault *f);
 /* Body of an act/1 item: {"a":"<text>","co":[{"kid":..,"s":..}]}. */
 int act_body_write(struct span text, const struct act_co *co, size_t n_co, struct buf *out);
+/* An unknown type is SANJI_E_VERSION; ret is filled then as far as every act can be read: text, hash,
+ * g, by, n and signatures when it says `crit`, nothing but crit = false otherwise. */
 int act_body_parse(struct span d, struct arena *ar, struct act *ret, struct fault *f);
 int act_sign(struct span text, const struct sign_key *k, struct act_co *ret);
 /* True when a valid signature by this public key is among the co-signatures. Each key counts once:

@@ -21,7 +21,11 @@ static int acts_of(struct sync *s, const struct bundle *b, struct roster *into)
             continue; /* apply parks what it does not understand */
         }
         arena_reset(a);
-        if (act_body_parse(it.d, a, &act, NULL) < 0) {
+        int rp = act_body_parse(it.d, a, &act, NULL);
+        if (rp == SANJI_E_VERSION && act.crit && into == s->roster) {
+            r = sync__crit_add(s, &act, &b->hdr.by);
+        }
+        if (rp < 0) {
             continue;
         }
         int ra = roster_add(into, &act, &b->hdr.by, b->hdr.ep, b->hdr.en, b->hdr.seq, i);
@@ -38,7 +42,7 @@ static int acts_of(struct sync *s, const struct bundle *b, struct roster *into)
 int sync__fold(struct sync *s)
 {
     if (!s->roster_dirty) {
-        return 0;
+        return s->crit_dirty ? sync__authority(s, true) : 0;
     }
     bool changed = false;
     int r = roster_fold(s->roster, &changed);
@@ -46,6 +50,7 @@ int sync__fold(struct sync *s)
         return r;
     }
     s->roster_dirty = false;
+    changed = changed || s->crit_dirty;
     for (size_t i = 0; changed && i < s->n_peers; i++) {
         if (s->peers[i]->waiting) { /* stating the whole list makes it offer again what waited */
             s->peers[i]->waiting = false;
@@ -81,6 +86,7 @@ static int load_bundle(const struct sync_bundle_row *row, void *arg)
 int sync__roster_load(struct sync *s)
 {
     int r = 0;
+    sync__crit_clear(s);
     for (size_t i = 0; r == 0 && i < s->n_streams; i++) {
         const struct sync_stream_row *row = &s->streams[i].row;
         if (row->no != 0 && s->streams[i].aud.type == AUD_TRUST) {
@@ -183,8 +189,11 @@ static int not_next(struct sync *s, struct stream *st, const struct bundle *b, e
     if (r < 0) {
         return r;
     }
-    if (!st->row.frozen) {
-        st->row.frozen = true;
+    bool told = st->row.frozen;
+    st->row.frozen = true;
+    if (node_id_cmp(&b->hdr.by, &s->self.id) == 0) {
+        sync__self_fork(s);
+    } else if (!told) {
         sync__alarm(s, SANJI_E_FORK, &b->hdr.by,
                     audience_is_private(st->aud.type) ? "to:" : b->hdr.aud);
     }
@@ -221,7 +230,7 @@ static int audience_check(const struct sync *s, const struct stream *st, const s
         return 0; /* genesis: trust only */
     }
     int r = roster_may_write(s->roster, b->hdr.by.s, &st->aud);
-    if (r < 0 || st->row.no != 0 || st->aud.type == AUD_TRUST ||
+    if (r < 0 || st->row.no != 0 || st->aud.type == AUD_TRUST || s->witness ||
         roster_entitled(s->roster, b->hdr.by.s, &st->aud, s->self.id.s) || was_entitled(s, st, b)) {
         return r;
     }
@@ -235,10 +244,9 @@ static int may_begin(const struct sync *s, const struct bundle *b)
 {
     /* Epochs grow by one at most: nobody can jump to the end of the number range. */
     size_t siblings = 0;
-    for (size_t i = 0; i < s->n_streams; i++) {
+    for (int i = sync__stream_first(s, b->hdr.by.s, b->hdr.aud); i >= 0; i = s->streams[i].next) {
         const struct sync_stream_row *r = &s->streams[i].row;
-        siblings += r->no != 0 && (int64_t)r->key.ep == b->hdr.ep &&
-                    strcmp(r->key.by.s, b->hdr.by.s) == 0 && strcmp(r->key.aud, b->hdr.aud) == 0;
+        siblings += r->no != 0 && (int64_t)r->key.ep == b->hdr.ep;
     }
     if (siblings >= SIBLINGS_MAX) {
         return SANJI_E_SIZE;
@@ -266,7 +274,10 @@ static int store(struct sync *s, struct stream *st, const struct bundle *b, stru
         if (r < 0) {
             return r;
         }
-        s->n_held++;
+        r = sync__origin_more(s, st->row.key.by.s);
+        if (r < 0) {
+            return r;
+        }
         st->row.first = b->hdr.seq;
     } else if (st->kept > st->row.seq) {
         r = sync__voids_drop(s, st);
@@ -347,6 +358,10 @@ int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span fram
     if (r == 0) {
         r = audience_check(s, st, b);
     }
+    if (r == 0 && st->row.no == 0 && st->aud.type != AUD_TRUST &&
+        sync__origin_full(s, b->hdr.by.s)) {
+        return SANJI_E_QUOTA;
+    }
     if (r == 0 && idx < 0) {
         r = idx = sync__stream_intern(s, &ret->stream);
     }
@@ -396,6 +411,11 @@ void sync__accept_next(struct sync *s, struct span in, size_t *ret_used, struct 
     if (ret->err == 0) {
         ret->err = sync__accept_parsed(s, &b, span_of(in.p, *ret_used), ret);
     }
+}
+
+void sync_witness(struct sync *s)
+{
+    s->witness = true;
 }
 
 void sync_accept_frame(struct sync *s, const struct sync_tick *t, struct span frame,

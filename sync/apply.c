@@ -18,6 +18,7 @@ struct applying {
     const struct stream_key *key;
     enum aud_type aud;
     bool top;
+    bool blocked; /* by an act this version does not understand */
 };
 
 bool sync_is_store_failure(int err)
@@ -158,6 +159,9 @@ static int apply_item(struct applying *ap, int idx, struct fault *f)
     if (r < 0) {
         return r;
     }
+    if (ap->blocked) {
+        return fault_set(f, SANJI_E_VERSION, "act", "a newer version");
+    }
     if (it.unknown_crit || ap->b->hdr.n_crit > 0) {
         return fault_set(f, SANJI_E_VERSION, "crit", "a newer version");
     }
@@ -204,6 +208,7 @@ int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle
         .row = row,
         .key = key,
         .aud = aud,
+        .blocked = aud != AUD_TRUST && sync__is_blocked(s, key->by.s),
         .top = top != NULL && node_id_cmp(&top->id, &key->by) == 0,
     };
     for (int i = 0; b->item != NULL && i < (int)b->hdr.n; i++) {

@@ -11,7 +11,7 @@
 
 struct authority { /* of one node, as far as items and bundles depend on it */
     struct node_id id, steward;
-    bool top;
+    bool top, blocked;
     uint8_t keys[HASH_LEN]; /* its ended keys and their final heads; zero: none */
 };
 
@@ -46,6 +46,111 @@ static void keys_digest(const struct roster_node *n, uint8_t ret[static HASH_LEN
     buf_done(&b);
 }
 
+/* ---- acts of the future ---- */
+
+enum { CRIT_MAX = 4096, CRIT_EACH = 16 }; /* of all authors, of each */
+struct crit_act {
+    struct act a; /* its text is a copy */
+};
+
+int sync__crit_add(struct sync *s, const struct act *a, const struct node_id *stream)
+{
+    size_t each = 0;
+    for (size_t i = 0; i < s->n_crit; i++) {
+        each += node_id_cmp(&s->crit[i].a.by, &a->by) == 0;
+        if (memcmp(s->crit[i].a.hash, a->hash, HASH_LEN) == 0) {
+            return 0;
+        }
+    }
+    bool is_own = node_id_none(&a->by) || node_id_cmp(&a->by, stream) == 0;
+    if (!is_own || s->n_crit >= CRIT_MAX || each >= CRIT_EACH) {
+        return 0;
+    }
+    struct crit_act *v = realloc(s->crit, (s->n_crit + 1) * sizeof(*v));
+    uint8_t *text = malloc(a->text.n + 1);
+    s->crit = v == NULL ? s->crit : v;
+    if (v == NULL || text == NULL) {
+        free(text);
+        return SANJI_E_NOMEM;
+    }
+    memcpy(text, a->text.p, a->text.n);
+    struct act *x = &s->crit[s->n_crit++].a;
+    *x = *a;
+    x->text = span_of(text, a->text.n);
+    s->crit_dirty = true;
+    return 0;
+}
+
+void sync__crit_clear(struct sync *s)
+{
+    for (size_t i = 0; i < s->n_crit; i++) {
+        free((void *)(uintptr_t)s->crit[i].a.text.p);
+    }
+    free(s->crit);
+    s->crit = NULL;
+    s->n_crit = 0;
+    s->crit_dirty = false;
+}
+
+static bool signed_by_root(const struct sync *s, const struct act *a)
+{
+    const uint8_t(*keys)[SIGN_PUB_LEN];
+    int64_t k = 0, got = 0;
+    size_t n = roster_root_keys(s->roster, &keys, &k);
+    for (size_t i = 0; i < n; i++) {
+        got += act_signed_by(a, keys[i]);
+    }
+    return k > 0 && got >= k;
+}
+
+/* Only who may speak about the node can stop its records: itself, who is above it, the root. */
+static bool may_stop(const struct sync *s, const struct act *a)
+{
+    if (node_id_none(&a->by)) {
+        return signed_by_root(s, a);
+    }
+    const struct roster_node *n = roster_node(s->roster, a->by.s);
+    if (n == NULL ||
+        (node_id_cmp(&a->by, &a->n) != 0 && !roster_is_ancestor(s->roster, a->by.s, a->n.s))) {
+        return false;
+    }
+    for (size_t i = 0; i < n->n_keys; i++) {
+        if (!n->keys[i].cut && act_signed_by(a, n->keys[i].sig)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool crit_about(const struct sync *s, const struct roster_node *n)
+{
+    for (size_t i = 0; i < s->n_crit; i++) {
+        const struct act *a = &s->crit[i].a;
+        if (node_id_cmp(&a->n, &n->id) == 0 && roster_knows_g(s->roster, a->g) && may_stop(s, a)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool sync__is_blocked(const struct sync *s, const char *by)
+{
+    size_t lo = 0, hi = s->n_crit == 0 ? 0 : s->n_auth;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        int c = strcmp(s->auth[mid].id.s, by);
+        if (c == 0) {
+            return s->auth[mid].blocked;
+        }
+        if (c < 0) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return false;
+}
+
 static int redo_add(struct sync *s, const struct node_id *id)
 {
     if (node_id_none(id)) {
@@ -72,7 +177,8 @@ static int compare(struct sync *s, const struct authority *was, const struct aut
     was = was == NULL ? &none : was;
     now = now == NULL ? &none : now;
     int r = 0;
-    if (was->top != now->top || memcmp(was->keys, now->keys, HASH_LEN) != 0) {
+    if (was->top != now->top || was->blocked != now->blocked ||
+        memcmp(was->keys, now->keys, HASH_LEN) != 0) {
         r = redo_add(s, id);
     }
     if (r == 0 && node_id_cmp(&was->steward, &now->steward) != 0) {
@@ -92,7 +198,9 @@ int sync__authority(struct sync *s, bool redo)
         const struct roster_node *x = roster_at(s->roster, j);
         v[j] = (struct authority){.id = x->id, .steward = x->steward, .top = x == top};
         keys_digest(x, v[j].keys);
+        v[j].blocked = crit_about(s, x);
     }
+    s->crit_dirty = s->crit_dirty && r < 0;
     while (r == 0 && redo && (i < s->n_auth || k < n)) { /* both are sorted by id */
         int c = i == s->n_auth ? 1 : k == n ? -1 : node_id_cmp(&s->auth[i].id, &v[k].id);
         r = compare(s, c <= 0 ? &s->auth[i] : NULL, c >= 0 ? &v[k] : NULL);
@@ -308,6 +416,7 @@ void sync__derive_free(struct sync *s)
 {
     free(s->auth);
     free(s->redo);
+    sync__crit_clear(s);
 }
 
 /* ---- after an upgrade ---- */

@@ -18,9 +18,21 @@ struct stream {
     struct audience aud;
     int64_t kept; /* head in the store; above row.seq: void bundles, kept for a later cut to name */
     uint32_t hash;
+    int32_t next; /* further epochs of the same (by, aud): index, -1 at the end */
+};
+struct origin {
+    char by[LIM_NODE_ID + 2];
+    size_t n; /* streams held */
 };
 
-enum { PF_SENDQ = 1, PF_STATEQ = 2, PF_DIVERGED = 4, PF_STALLED = 8 };
+enum {
+    PF_SENDQ = 1,
+    PF_STATEQ = 2,
+    PF_DIVERGED = 4,
+    PF_STALLED = 8,
+    PF_PROOF = 16,  /* of two histories, writer and neighbour: one bundle of ours is due to it */
+    PF_PROVED = 32, /* was sent in this session */
+};
 
 /* What is known about a neighbour, by index of the stream table. -1: not stated. */
 struct peer_stream {
@@ -53,12 +65,19 @@ struct peer {
     uint8_t stated_sum[HASH_LEN]; /* digest of what this node stated */
     bool need_full;               /* its digest differed: ask for the whole list */
     bool waiting;                 /* a bundle of it waits for a key this roster lacks */
+    int64_t self_until;           /* mono; its word about own streams of this node counts so long */
     bool rest_waited;             /* the last message left the rest out for the sake of letters */
     bool has_held;
     struct held held;
     int64_t quota_day, quota_items, quota_bytes;
     bool quota_told;
     struct sync_peer_status st;
+};
+
+struct own_mark { /* an own head known from outside, see self.c */
+    struct stream_key key;
+    int64_t seq;
+    int64_t until; /* mono; 0: until reached */
 };
 
 struct chain { /* bundles that wait for proof, see proof.c */
@@ -114,8 +133,12 @@ struct sync {
     bool login_new; /* the parent knows the new key */
     int rekey_err;  /* its last refusal, 0 none */
     int64_t rekey_at;
+    struct own_mark *marks;
+    size_t n_marks;
+    bool self_forked;
     struct chain *chains;
     size_t n_chains, chain_bytes;
+    bool witness; /* judges what another engine holds, not what may be taken today */
     bool proven; /* what is accepted now has been proved by what follows it */
     const struct sync_store *st;
     struct roster *roster;
@@ -124,12 +147,18 @@ struct sync {
     size_t n_auth;
     struct node_id *redo; /* writers whose part of the views is to be derived again */
     size_t n_redo;
+    struct crit_act *crit; /* trust acts of the future that say what this version must not ignore */
+    size_t n_crit;
+    bool crit_dirty;
     struct sync_tuning tune;
 
     struct stream *streams;
     size_t n_streams, cap_streams;
     size_t n_held;   /* of them held, not only heard of */
     uint32_t *index; /* open addressing: position + 1 */
+    uint32_t *pairs; /* the same for (by, aud): its epoch first heard of */
+    struct origin *origins;
+    size_t n_origins, last_origin;
     size_t index_cap;
 
     struct frame_ctx *fc;
@@ -180,6 +209,11 @@ int sync__streams_load(struct sync *s);
 void sync__streams_clear(struct sync *s);
 int sync__key_of(struct stream_key *k, const char *by, const char *aud, int64_t ep,
                  const uint8_t en[static 8]);
+/* First of the epochs of (by, aud), held or heard of; the others by `next`. -1: none. */
+int sync__stream_first(const struct sync *s, const char *by, const char *aud);
+/* One more stream of this writer is held. */
+int sync__origin_more(struct sync *s, const char *by);
+bool sync__origin_full(const struct sync *s, const char *by);
 /* Highest epoch held of (by, aud); -1 index when none. */
 int sync__stream_newest(const struct sync *s, const char *by, const char *aud);
 bool sync__entitled(const struct sync *s, size_t idx, const struct peer *p);
@@ -217,10 +251,21 @@ const struct sign_key *sync__login_key(const struct sync *s, const struct key_id
 int sync__authority(struct sync *s, bool redo);
 /* Derives their part of the views again. */
 int sync__redo(struct sync *s);
+/* True when an act about this writer is in force that this version does not understand. */
+bool sync__is_blocked(const struct sync *s, const char *by);
+int sync__crit_add(struct sync *s, const struct act *a, const struct node_id *stream);
+void sync__crit_clear(struct sync *s);
 int sync__voids_load(struct sync *s);
 int sync__voids_drop(struct sync *s, struct stream *st);
 int sync__upgraded(struct sync *s);
 void sync__derive_free(struct sync *s);
+
+/* self.c */
+/* A neighbour holds k up to seq; only own streams matter. */
+int sync__self_heard(struct sync *s, struct peer *p, const struct stream_key *k, int64_t seq);
+void sync__self_fork(struct sync *s);   /* two histories of this node: believed, and said once */
+void sync__self_settle(struct sync *s); /* forgets what is reached, or held by nobody */
+void sync__self_free(struct sync *s);
 
 /* apply.c */
 int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,

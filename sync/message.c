@@ -84,6 +84,14 @@ static bool quota_used(struct sync *s, struct peer *p)
     return !p->is_parent && (p->quota_items >= items || p->quota_bytes >= bytes);
 }
 
+static void quota_tell(struct sync *s, struct peer *p, const char *what)
+{
+    if (!p->quota_told) { /* once a day */
+        p->quota_told = true;
+        sync__alarm(s, SANJI_E_QUOTA, &p->id, what);
+    }
+}
+
 /* Beyond the quota a child's own records wait, so nothing is lost: the have-list shows what was
  * left out, and the next session offers it again. Its trust acts and what it relays go on. */
 static bool quota_defers(struct sync *s, struct peer *p, struct span frame, size_t *ret_used)
@@ -97,10 +105,7 @@ static bool quota_defers(struct sync *s, struct peer *p, struct span frame, size
         node_id_cmp(&b.hdr.by, &p->id) != 0 || strcmp(b.hdr.aud, "trust") == 0) {
         return false;
     }
-    if (!p->quota_told) {
-        p->quota_told = true;
-        sync__alarm(s, SANJI_E_QUOTA, &p->id, "day");
-    }
+    quota_tell(s, p, "day");
     return true;
 }
 
@@ -145,6 +150,9 @@ int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t 
             r = acc.err;
         } else if (acc.err == SANJI_E_UNKNOWN_KEY) {
             p->waiting = true; /* asked for again when the roster grows, perhaps in this message */
+        } else if (acc.err == SANJI_E_QUOTA) {
+            p->st.refused++;
+            quota_tell(s, p, "streams");
         } else if (acc.err != SANJI_E_OLD && acc.err != SANJI_E_UNKNOWN_KEY &&
                    acc.err != SANJI_E_GAP) {
             p->st.refused++;

@@ -25,6 +25,93 @@ static uint32_t key_hash(const struct stream_key *k)
     return h;
 }
 
+static uint32_t pair_hash(const char *by, const char *aud)
+{
+    uint32_t h = 2166136261u;
+    for (const char *p = by; *p != '\0'; p++) {
+        h = (h ^ (uint8_t)*p) * 16777619u;
+    }
+    for (const char *p = aud; *p != '\0'; p++) {
+        h = (h ^ (uint8_t)*p) * 16777619u;
+    }
+    return h;
+}
+
+/* Where (by, aud) stands in the table of pairs, or would. */
+static size_t pair_at(const struct sync *s, const char *by, const char *aud)
+{
+    size_t i = pair_hash(by, aud) & (s->index_cap - 1);
+    for (; s->pairs[i] != 0; i = (i + 1) & (s->index_cap - 1)) {
+        const struct stream_key *k = &s->streams[s->pairs[i] - 1].row.key;
+        if (strcmp(k->by.s, by) == 0 && strcmp(k->aud, aud) == 0) {
+            break;
+        }
+    }
+    return i;
+}
+
+int sync__stream_first(const struct sync *s, const char *by, const char *aud)
+{
+    return s->index_cap == 0 ? -1 : (int)s->pairs[pair_at(s, by, aud)] - 1;
+}
+
+static void pair_add(struct sync *s, size_t idx)
+{
+    struct stream *st = &s->streams[idx];
+    size_t at = pair_at(s, st->row.key.by.s, st->row.key.aud);
+    st->next = -1;
+    if (s->pairs[at] == 0) {
+        s->pairs[at] = (uint32_t)idx + 1;
+        return;
+    }
+    struct stream *first = &s->streams[s->pairs[at] - 1];
+    st->next = first->next;
+    first->next = (int32_t)idx;
+}
+
+/* ---- how many streams each writer has ---- */
+
+static size_t origin_at(const struct sync *s, const char *by)
+{
+    size_t i = s->last_origin;
+    if (i < s->n_origins && strcmp(s->origins[i].by, by) == 0) {
+        return i; /* they come in runs */
+    }
+    for (i = 0; i < s->n_origins && strcmp(s->origins[i].by, by) != 0; i++) {
+    }
+    return i;
+}
+
+int sync__origin_more(struct sync *s, const char *by)
+{
+    size_t i = origin_at(s, by), n = strlen(by);
+    if (i == s->n_origins) {
+        struct origin *v = realloc(s->origins, (i + 1) * sizeof(*v));
+        if (v == NULL || n >= sizeof(v->by)) {
+            s->origins = v == NULL ? s->origins : v;
+            return v == NULL ? SANJI_E_NOMEM : SANJI_E_SPEC;
+        }
+        s->origins = v;
+        memset(&v[i], 0, sizeof(v[i]));
+        memcpy(v[i].by, by, n);
+        s->n_origins++;
+    }
+    s->last_origin = i;
+    s->origins[i].n++;
+    s->n_held++;
+    if (row->frozen && strcmp(row->key.by.s, s->self.id.s) == 0) {
+        s->self_forked = true;
+    }
+    return 0;
+}
+
+bool sync__origin_full(const struct sync *s, const char *by)
+{
+    size_t i = origin_at(s, by);
+    int64_t max = s->tune.max_streams > 0 ? s->tune.max_streams : LIM_STREAMS_EACH;
+    return i < s->n_origins && (int64_t)s->origins[i].n >= max;
+}
+
 int sync__key_of(struct stream_key *k, const char *by, const char *aud, int64_t ep,
                  const uint8_t en[static 8])
 {
@@ -61,8 +148,10 @@ int sync__stream_find(const struct sync *s, const struct stream_key *k)
 static int index_grow(struct sync *s)
 {
     size_t cap = s->index_cap == 0 ? 256 : s->index_cap * 2;
-    uint32_t *v = calloc(cap, sizeof(*v));
-    if (v == NULL) {
+    uint32_t *v = calloc(cap, sizeof(*v)), *pairs = calloc(cap, sizeof(*pairs));
+    if (v == NULL || pairs == NULL) {
+        free(v);
+        free(pairs);
         return SANJI_E_NOMEM;
     }
     for (size_t i = 0; i < s->n_streams; i++) {
@@ -75,6 +164,11 @@ static int index_grow(struct sync *s)
     free(s->index);
     s->index = v;
     s->index_cap = cap;
+    free(s->pairs);
+    s->pairs = pairs;
+    for (size_t i = 0; i < s->n_streams; i++) {
+        pair_add(s, i);
+    }
     return 0;
 }
 
@@ -114,6 +208,7 @@ int sync__stream_intern(struct sync *s, const struct stream_key *k)
         at = (at + 1) & (s->index_cap - 1);
     }
     s->index[at] = (uint32_t)++s->n_streams;
+    pair_add(s, s->n_streams - 1);
     return (int)(s->n_streams - 1);
 }
 
@@ -126,14 +221,13 @@ static int load_one(const struct sync_stream_row *row, void *arg)
     }
     s->streams[idx].row = *row;
     s->streams[idx].kept = row->seq;
-    s->n_held++;
-    return 0;
+    return sync__origin_more(s, row->key.by.s);
 }
 
 int sync__streams_load(struct sync *s)
 {
     /* After a rollback the store may hold less than memory does. */
-    s->n_held = 0;
+    s->n_held = s->n_origins = 0;
     for (size_t i = 0; i < s->n_streams; i++) {
         struct stream_key k = s->streams[i].row.key;
         memset(&s->streams[i].row, 0, sizeof(s->streams[i].row));
@@ -148,6 +242,11 @@ void sync__streams_clear(struct sync *s)
 {
     free(s->streams);
     free(s->index);
+    free(s->pairs);
+    free(s->origins);
+    s->pairs = NULL;
+    s->origins = NULL;
+    s->n_origins = 0;
     s->streams = NULL;
     s->index = NULL;
     s->n_streams = s->cap_streams = s->index_cap = 0;
@@ -156,13 +255,11 @@ void sync__streams_clear(struct sync *s)
 int sync__stream_newest(const struct sync *s, const char *by, const char *aud)
 {
     int best = -1;
-    for (size_t i = 0; i < s->n_streams; i++) {
+    for (int i = sync__stream_first(s, by, aud); i >= 0; i = s->streams[i].next) {
         const struct sync_stream_row *r = &s->streams[i].row;
-        if (r->no == 0 || strcmp(r->key.by.s, by) != 0 || strcmp(r->key.aud, aud) != 0) {
-            continue;
-        }
-        if (best < 0 || r->key.ep > s->streams[best].row.key.ep) {
-            best = (int)i;
+        uint32_t ep = best < 0 ? 0 : s->streams[best].row.key.ep;
+        if (r->no != 0 && (r->key.ep > ep || (r->key.ep == ep && i < best))) {
+            best = i;
         }
     }
     return best;

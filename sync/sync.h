@@ -141,6 +141,16 @@ int sync_genesis(struct sync *s, const struct sync_tick *t, struct span root_bod
 int sync_seal_item(struct sync *s, const struct sync_tick *t, const char *id, int64_t step,
                    const struct node_id *to, size_t n_to, const uint8_t cek[static 32],
                    struct span plain, struct buf *ret_item);
+/* ---- a store older than what this node has published (put back from a backup) ----
+ * BEHIND: own bundles are missing here, they are being fetched; it ends by itself. FORKED: this node
+ * has signed two histories. In both nothing is signed: sync_write() and sync_act() return
+ * sync_self_error(): SANJI_E_GAP, SANJI_E_FORK. */
+enum sync_self_state { SYNC_SELF_OK, SYNC_SELF_BEHIND, SYNC_SELF_FORKED };
+enum sync_self_state sync_self_state(const struct sync *s);
+int sync_self_error(const struct sync *s);
+/* A head of an own stream that the caller remembers from outside the store; before SEV_START. */
+int sync_expect(struct sync *s, const struct stream_key *key, int64_t seq,
+                const uint8_t id8[static 8]);
 /* After a rollback by the caller: memory equals the store again. */
 int sync_reload(struct sync *s);
 
@@ -175,6 +185,9 @@ struct sync_accept {
  * store; then sync_reload). */
 void sync_accept_frame(struct sync *s, const struct sync_tick *t, struct span frame,
                        struct sync_accept *ret);
+/* Judging again what was rightfully stored long ago: whether this node may receive it today (it may
+ * have moved, or its child has) is not asked. For the check of a store by a second engine alone. */
+void sync_witness(struct sync *s);
 /* True for errors that say the store failed, not that the bundle is bad. */
 bool sync_is_store_failure(int err);
 /* True for a stored bundle beyond the end of its key: kept, but it counts for nothing. */

@@ -11,6 +11,8 @@
 #include "tests/support/story.h"
 #include "tests/support/world_check.h"
 
+#include "protocol/base/enc.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -252,12 +254,78 @@ static void after_an_upgrade(void **state)
     world_done(w);
 }
 
+/* An act of a type made after this version, by author about subject. */
+static void say_future(struct world *w, int author, int subject, bool crit)
+{
+    struct buf text, body, out;
+    struct act_co co;
+    struct item it;
+    char g[44] = {0};
+    uint8_t hash[HASH_LEN];
+    buf_init(&text, 4096);
+    buf_init(&body, 8192);
+    buf_init(&out, 16384);
+    memset(&it, 0, sizeof(it));
+    (void)b64u_put(w->g, HASH_LEN, g);
+    buf_printf(&text,
+               "{\"t\":\"halt\",\"g\":\"%s\",\"by\":\"%s\",\"n\":\"%s\",\"after\":\"%s\",\"ts\":5,"
+               "\"until\":\"noon\"%s}",
+               g, w->node[author].id.s, w->node[subject].id.s, g, crit ? ",\"crit\":true" : "");
+    assert_int_equal(act_sign(span_of(text.data, text.len), sync_key(w->node[author].s), &co), 0);
+    assert_int_equal(act_body_write(span_of(text.data, text.len), &co, 1, &body), 0);
+    act_hash(span_of(text.data, text.len), hash);
+    it.id[0] = 'a';
+    it.id[1 + b64u_put(hash, HASH_LEN, it.id + 1)] = '\0';
+    memcpy(it.k, "act/1", 6);
+    it.op = OP_EVENT;
+    it.r = 1;
+    it.d = span_of(body.data, body.len);
+    assert_int_equal(item_write(&it, &out), 0);
+    assert_int_equal(world_write(w, author, "trust", buf_str(&out), NULL), 0);
+    buf_done(&text);
+    buf_done(&body);
+    buf_done(&out);
+}
+
+static void an_act_of_the_future(void **state)
+{
+    (void)state;
+    struct teller t;
+    world_init(&t.w, 34);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    int city = world_find(w, "city"), d2 = world_find(w, "d2"), s1 = world_find(w, "s1");
+    int d1 = world_find(w, "d1");
+    assert_int_equal(world_put(w, s1, "fed", "v1", 1, "x", NULL), 0);
+    assert_int_equal(world_put(w, d1, "fed", "v1", 1, "x", NULL), 0);
+    say_future(w, city, s1, false); /* not critical: nothing happens */
+    say_future(w, d2, s1, true);    /* d2 is not above s1 */
+    all_derived_alike(&t);
+    everywhere(w, s1, "v1", true);
+    say_future(w, city, s1, true);
+    all_derived_alike(&t);
+    everywhere(w, s1, "v1", false);
+    everywhere(w, d1, "v1", true);
+    assert_int_equal(world_put(w, s1, "fed", "v2", 1, "x", NULL), 0);
+    all_derived_alike(&t);
+    everywhere(w, s1, "v2", false);
+    assert_int_equal(world_head(w, d2, w->node[s1].id.s, "fed"), 2); /* stored and relayed */
+    world_stop(w, d2);
+    world_start(w, d2);
+    world_run(w, 1000000); /* its child comes back in its own time */
+    assert_int_equal(world_put(w, s1, "fed", "v3", 1, "x", NULL), 0);
+    all_derived_alike(&t);
+    everywhere(w, s1, "v3", false);
+    world_done(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_steward_comes_and_goes),
         cmocka_unit_test(beyond_a_cut),
         cmocka_unit_test(after_an_upgrade),
+        cmocka_unit_test(an_act_of_the_future),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

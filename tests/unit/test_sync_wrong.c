@@ -297,6 +297,48 @@ static void evil_child(void **state)
     world_done(w);
 }
 
+/* Every stream of it is valid; there are only too many of them. */
+static void too_many_streams(void **state)
+{
+    (void)state;
+    struct teller t;
+    struct evil e = {.sent = 0};
+    char aud[LIM_AUD_BYTES + 1];
+    world_init(&t.w, 18);
+    struct world *w = &t.w;
+    w->tune = (struct sync_tuning){.wait_ms = LIM_WAIT_MS,
+                                   .backoff_min_ms = 1000,
+                                   .backoff_max_ms = 900000,
+                                   .max_bytes = 1 << 20,
+                                   .max_streams = 8};
+    w->has_tune = true;
+    story_go(&t, three_tiers);
+    int d1 = world_find(w, "d1"), s1 = world_find(w, "s1"), s2 = world_find(w, "s2");
+    buf_init(&e.frames, LIM_MESSAGE_BYTES);
+    e.node = s1;
+    w->tap = evil_tap;
+    w->tap_arg = &e;
+    w->node[s1].hostile = true;
+    size_t before = mem_store_bundles(w->node[d1].mem);
+    const char *to[] = {"to:@s2", "to:@s3", "to:@s2,@s3"};
+    for (size_t k = 0; k < 36; k++) {
+        evil_bundle(w, &e, w->node[s1].id.s, world_aud(w, to[k / 12], aud), 1, NULL,
+                    (uint8_t)(k % 12 + 1), NULL);
+    }
+    assert_int_equal(world_put(w, s2, "fed", "v", 1, "x", NULL), 0);
+    world_event(w, s1, SEV_NOW);
+    world_run(w, 5000);
+    assert_int_equal(e.sent, 1);
+    assert_int_equal(mem_store_bundles(w->node[d1].mem), before + 1 + 8);
+    assert_int_equal(w->node[d1].alarms[-SANJI_E_QUOTA], 1);
+    /* Others open theirs; what it has it may go on with. */
+    assert_int_equal(world_put(w, s2, world_aud(w, "up:@city", aud), "v2", 1, "x", NULL), 0);
+    story_agree(&t, 10000);
+    assert_int_equal(world_head(w, world_find(w, "city"), w->node[s2].id.s, aud), 1);
+    buf_done(&e.frames);
+    world_done(w);
+}
+
 /* ---- enrolment ---- */
 
 struct asked {
@@ -527,6 +569,7 @@ int main(void)
         cmocka_unit_test(one_lost_answer_is_no_clone),
         cmocka_unit_test(quota_defers),
         cmocka_unit_test(evil_child),
+        cmocka_unit_test(too_many_streams),
         cmocka_unit_test(an_invite_is_for_one),
         cmocka_unit_test(an_unknown_key_waits),
         cmocka_unit_test(a_blind_node_writes_nothing),

@@ -282,7 +282,8 @@ static void envelope(void)
     keyed("bundle", "needless escape", replaced(data, "notice/1", "notice\\/1"), "s1",
           "bad_syntax");
     keyed("bundle", "data header-only",
-          arena_printf(ar, "%.*s}", (int)(strstr(data, ",\"b\":") - data), data), "s1", "bad_member");
+          arena_printf(ar, "%.*s}", (int)(strstr(data, ",\"b\":") - data), data), "s1",
+          "bad_member");
     topic_end();
 }
 
@@ -347,6 +348,12 @@ static void acts(void)
     const char *node = act_body(&h.v[4]);
     keyed("act", "unknown type", replaced(node, "\\\"t\\\":\\\"node", "\\\"t\\\":\\\"nods"), "d1",
           "needs_newer");
+    keyed("act", "unknown type that says crit",
+          replaced(replaced(node, "\\\"t\\\":\\\"node", "\\\"t\\\":\\\"nods"), "\\\"reg\\\":false",
+                   "\\\"crit\\\":true"),
+          "d1", "needs_newer");
+    keyed("act", "known type that says crit",
+          replaced(node, "\\\"reg\\\":false", "\\\"crit\\\":true"), "d1", "bad_member");
     keyed("act", "changed text", replaced(node, "\\\"lv\\\":40", "\\\"lv\\\":41"), "d1",
           "bad_signature");
     char weak[44] = {0}, strong[44] = {0};
