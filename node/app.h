@@ -41,6 +41,8 @@ struct app {
     int64_t
         stats_cost; /* ms the last derivation took: at most a twentieth of the time goes there */
     int64_t search_due, search_since; /* mono ms; 0: the index has seen everything */
+    bool stats_known; /* nothing they rest on has changed since stats_mark */
+    uint8_t stats_mark[HASH_LEN];
     int64_t id_ms; /* last made record id, so that ids sort in the order of making */
     uint8_t id_rnd[10];
     bool announced; /* the address of sanji.conf was said or could not be said */

@@ -223,6 +223,7 @@ int app_rebuild(struct app *a, int64_t *ret_bundles, bool *ret_same)
         *ret_same = memcmp(d1, d2, HASH_LEN) == 0;
     }
     *ret_bundles = x.n;
+    a->stats_known = false;
     app_changed(a);
     return r;
 }
@@ -285,6 +286,7 @@ int app_parked_retry(struct app *a, int64_t *ret_tried, int64_t *ret_left)
     *ret_tried = (int64_t)l.n;
     *ret_left = t.parked;
     free(l.v);
+    a->stats_known = false;
     app_changed(a);
     return r;
 }

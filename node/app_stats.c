@@ -333,6 +333,63 @@ static int publish_all(struct publish *p)
     return r == 0 && p->n > 0 ? publish_write(p) : r;
 }
 
+/* ---- is there anything to count again? ---- */
+
+struct mark {
+    struct app *a;
+    const struct roster_node *me;
+    struct hash_ctx h;
+    int err;
+};
+
+/* What the numbers rest on: own records, those a steward writes, and letters to and from here.
+ * Whatever else arrives, and be it a hundred thousand records, changes none of them. */
+static bool counts(const struct mark *m, const struct sync_stream_row *st)
+{
+    struct audience au;
+    if (strcmp(st->key.by.s, app_id(m->a)) == 0 ||
+        (m->me != NULL && node_id_cmp(&m->me->steward, &st->key.by) == 0)) {
+        return true;
+    }
+    if (strncmp(st->key.aud, "to:", 3) != 0 ||
+        audience_parse(st->key.aud, strlen(st->key.aud), &au) < 0) {
+        return false;
+    }
+    bool named = false;
+    for (size_t i = 0; i < au.n; i++) {
+        named = named || strcmp(au.node[i].s, app_id(m->a)) == 0;
+    }
+    return named;
+}
+
+static void mark_stream(const struct sync_stream_row *st, void *arg)
+{
+    struct mark *m = arg;
+    if (m->err == 0 && counts(m, st)) {
+        m->err = hash_update(&m->h, &st->no, sizeof st->no);
+        if (m->err == 0) {
+            m->err = hash_update(&m->h, st->id, sizeof st->id);
+        }
+    }
+}
+
+static int mark_of(struct app *a, uint8_t ret[static HASH_LEN])
+{
+    struct mark m = {.a = a, .me = app_self_node(a)};
+    int month = month_of_day(date_of_ms(app_now_ms()));
+    m.err = hash_init(&m.h);
+    if (m.err < 0) {
+        return m.err;
+    }
+    m.err = hash_update(&m.h, &month, sizeof month);
+    sync_each_stream(a->sync, mark_stream, &m);
+    if (m.err < 0) {
+        hash_abort(&m.h);
+        return m.err;
+    }
+    return hash_final(&m.h, ret);
+}
+
 int app_stats_publish(struct app *a, int *ret_n)
 {
     if (ret_n != NULL) {
@@ -341,6 +398,12 @@ int app_stats_publish(struct app *a, int *ret_n)
     if (app_self_node(a) == NULL || roster_top(app_roster(a)) == NULL || app_disk_low(a)) {
         return 0;
     }
+    uint8_t mark[HASH_LEN];
+    int r = mark_of(a, mark);
+    if (r < 0 || (a->stats_known && memcmp(mark, a->stats_mark, HASH_LEN) == 0)) {
+        return r;
+    }
+    a->stats_known = false;
     struct publish *p = calloc(1, sizeof *p);
     if (p == NULL) {
         return SANJI_E_NOMEM;
@@ -348,7 +411,10 @@ int app_stats_publish(struct app *a, int *ret_n)
     p->a = a;
     buf_init(&p->d, LIM_ITEM_BYTES * 2);
     buf_init(&p->items, 64 << 20);
-    int r = publish_all(p);
+    r = publish_all(p);
+    if (r == 0) { /* own cells moved a head: as it stands now nothing is due */
+        a->stats_known = mark_of(a, a->stats_mark) == 0;
+    }
     if (r == 0 && ret_n != NULL) {
         *ret_n = (int)p->n;
     }
