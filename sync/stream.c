@@ -99,9 +99,6 @@ int sync__origin_more(struct sync *s, const char *by)
     s->last_origin = i;
     s->origins[i].n++;
     s->n_held++;
-    if (row->frozen && strcmp(row->key.by.s, s->self.id.s) == 0) {
-        s->self_forked = true;
-    }
     return 0;
 }
 
@@ -221,6 +218,9 @@ static int load_one(const struct sync_stream_row *row, void *arg)
     }
     s->streams[idx].row = *row;
     s->streams[idx].kept = row->seq;
+    if (row->frozen && strcmp(row->key.by.s, s->self.id.s) == 0) {
+        s->self_forked = true;
+    }
     return sync__origin_more(s, row->key.by.s);
 }
 
