@@ -192,6 +192,18 @@ int app_node_revoke(struct app *a, const char *node, const char *kid, const char
     return r;
 }
 
+int app_node_believe(struct app *a, const char *node)
+{
+    const struct roster_node *n = roster_node(app_roster(a), node);
+    if (n == NULL) {
+        return SANJI_E_NOT_FOUND;
+    }
+    if (strcmp(n->up.s, app_id(a)) != 0) {
+        return SANJI_E_AUTHORITY; /* its own parent decides */
+    }
+    return sync_believe(a->sync, &n->id);
+}
+
 int app_announce(struct app *a)
 {
     struct act x;

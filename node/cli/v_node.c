@@ -139,6 +139,16 @@ int v_node_revoke(struct verb *v)
     return EXIT_OK;
 }
 
+int v_node_believe(struct verb *v)
+{
+    int r = app_node_believe(v->app, v->arg[0]);
+    if (r < 0) {
+        return verb_fail(v, r, v->arg[0]);
+    }
+    VERB_TELL(v, "node.believed", "node", v->arg[0]);
+    return EXIT_OK;
+}
+
 int v_set_parent_url(struct verb *v)
 {
     int r = app_set_parent_url(v->app, v->arg[0]);

@@ -29,6 +29,7 @@ const struct verb_def verb_defs[] = {
      {DATA, V("root-key", "FILE"), V("wait", "1m"), JSON}},
     {"node revoke", "NODE", 1, 1, VERB_NODE, 0, v_node_revoke, NULL,
      {DATA, V("why", "lost|stolen|left|fork|other"), V("kid", "KEY")}},
+    {"node believe", "NODE", 1, 1, VERB_NODE, 0, v_node_believe, NULL, {DATA}},
     {"serve", "", 0, 0, VERB_SERVE, 0, v_serve, NULL, {DATA}},
     {"status", "", 0, 0, VERB_NODE, VERB_READS, v_status, NULL, {DATA, JSON}},
     {"doctor", "", 0, 0, VERB_LOCAL, VERB_READS, v_doctor, NULL, {DATA, JSON}},
