@@ -194,6 +194,7 @@ static int not_next(struct sync *s, struct stream *st, const struct bundle *b, e
     if (node_id_cmp(&b->hdr.by, &s->self.id) == 0) {
         sync__self_fork(s);
     } else if (!told) {
+        sync__peer_prove(s, (size_t)(st - s->streams));
         sync__alarm(s, SANJI_E_FORK, &b->hdr.by,
                     audience_is_private(st->aud.type) ? "to:" : b->hdr.aud);
     }

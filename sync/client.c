@@ -473,6 +473,9 @@ void sync__client_run(struct sync *s)
             fail(s, i, r, 0);
         }
     }
+    if (s->lane[LANE_UP].state != LS_BUSY && sync_self_state(s) == SYNC_SELF_FORKED) {
+        now_done(s, SANJI_E_FORK); /* the proof has gone up, and no exchange will mend it */
+    }
 }
 
 int64_t sync__client_wake(const struct sync *s)

@@ -183,6 +183,7 @@ void sync_free(struct sync *s)
     sign_key_free(s->key);
     sign_key_free(s->old_key);
     sync__proof_free(s);
+    sync__self_free(s);
     if (s->seal_seeds != NULL) {
         mem_wipe(s->seal_seeds, (s->self.n_seal_seeds + 1) * sizeof(*s->seal_seeds));
     }
@@ -245,6 +246,7 @@ static int64_t min_wake(int64_t a, int64_t b)
 
 static void after_step(struct sync *s)
 {
+    sync__self_settle(s);
     if (s->changed) {
         s->changed = false;
         (void)sync__wish(s, SW_CHANGED);

@@ -285,6 +285,8 @@ int sync__peers_refresh(struct sync *s);
 void sync__peer_reset_their(struct sync *s, struct peer *p);
 void sync__peer_reset_stated(struct sync *s, struct peer *p);
 void sync__stream_advanced(struct sync *s, size_t idx);
+/* Two histories of this writer are known here: if it is a neighbour, it is shown. */
+void sync__peer_prove(struct sync *s, size_t idx);
 /* Its head is another than neighbours were told. */
 void sync__stream_retreated(struct sync *s, size_t idx);
 /* The peer sent this bundle: it holds the stream up to here. */

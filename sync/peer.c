@@ -57,6 +57,9 @@ static bool lacks(const struct sync *s, const struct peer *p, size_t idx)
 {
     const struct stream *st = &s->streams[idx];
     const struct peer_stream *ps = &p->ps[idx];
+    if ((ps->flags & PF_PROOF) != 0) {
+        return true;
+    }
     return st->row.no != 0 && st->row.seq > has_upto(ps) &&
            (ps->flags & (PF_DIVERGED | PF_STALLED)) == 0;
 }
@@ -208,7 +211,7 @@ void sync__peer_reset_their(struct sync *s, struct peer *p)
 {
     for (size_t i = 0; i < p->n_ps; i++) {
         p->ps[i].their = p->ps[i].sent = p->ps[i].shown = -1;
-        p->ps[i].flags &= (uint8_t) ~(PF_DIVERGED | PF_STALLED);
+        p->ps[i].flags &= (uint8_t) ~(PF_DIVERGED | PF_STALLED | PF_PROOF | PF_PROVED);
     }
     memset(p->their_sum, 0, sizeof(p->their_sum));
     p->their_known = false;
@@ -246,7 +249,7 @@ void sync__stream_retreated(struct sync *s, size_t idx)
         struct peer *p = s->peers[i];
         if (grow(s, p) == 0) {
             p->ps[idx].sent = p->ps[idx].shown = -1;
-            p->ps[idx].flags &= (uint8_t) ~(PF_DIVERGED | PF_STALLED);
+            p->ps[idx].flags &= (uint8_t) ~(PF_DIVERGED | PF_STALLED | PF_PROOF);
         }
     }
     sync__stream_advanced(s, idx);
@@ -269,11 +272,41 @@ struct have_take {
     struct peer *p;
 };
 
+/* The peer holds another bundle under a number of ours. Between the writer and its neighbour one
+ * bundle settles it for both: signed by the writer, it is proof, while a have-list is a word. */
+static void diverged(struct sync *s, struct peer *p, const char *by, struct peer_stream *ps)
+{
+    bool own = strcmp(by, s->self.id.s) == 0;
+    ps->flags |= PF_DIVERGED;
+    if ((own || strcmp(by, p->id.s) == 0) && (ps->flags & PF_PROVED) == 0) {
+        ps->flags |= PF_PROOF;
+    }
+    if (own && p->is_parent) {
+        sync__self_fork(s);
+    } else {
+        sync__alarm(s, SANJI_E_FORK, &p->id, "stream");
+    }
+}
+
+void sync__peer_prove(struct sync *s, size_t idx)
+{
+    struct peer *p = sync__peer_find(s, s->streams[idx].row.key.by.s);
+    if (p == NULL || grow(s, p) < 0 || p->ps[idx].their < 1 ||
+        (p->ps[idx].flags & PF_PROVED) != 0) {
+        return;
+    }
+    p->ps[idx].flags |= PF_DIVERGED | PF_PROOF;
+    queue_put(p, &p->sendq, idx, PF_SENDQ);
+}
+
 static int take_epoch(struct sync *s, struct peer *p, const char *by, const char *aud,
                       const struct have_epoch *e)
 {
     struct stream_key k;
     int r = sync__key_of(&k, by, aud, e->ep, e->en);
+    if (r == 0) {
+        r = sync__self_heard(s, p, &k, e->seq);
+    }
     if (r < 0) {
         return r;
     }
@@ -299,9 +332,12 @@ static int take_epoch(struct sync *s, struct peer *p, const char *by, const char
     have_digest_add(p->their_sum, by, aud, e);
     ps->their = (int32_t)e->seq;
     memcpy(ps->their_id8, e->id8, sizeof(ps->their_id8));
-    ps->flags &= (uint8_t) ~(PF_DIVERGED | PF_STALLED);
+    ps->flags &= (uint8_t) ~(PF_DIVERGED | PF_STALLED | PF_PROOF);
     if (row->no == 0) {
         return 0;
+    }
+    if (row->frozen) {
+        sync__peer_prove(s, (size_t)idx);
     }
     if (ps->sent > ps->their) { /* it got more than it took: do not repeat at once */
         ps->flags |= PF_STALLED;
@@ -321,8 +357,7 @@ static int take_epoch(struct sync *s, struct peer *p, const char *by, const char
             }
         }
         if (memcmp(id, e->id8, sizeof(e->id8)) != 0) {
-            ps->flags |= PF_DIVERGED;
-            sync__alarm(s, SANJI_E_FORK, &p->id, "stream");
+            diverged(s, p, by, ps);
         }
     }
     if (sync__entitled(s, (size_t)idx, p)) {
@@ -461,6 +496,18 @@ static int send_row(const struct sync_bundle_row *row, void *arg)
     return d->quantum <= 0 ? 1 : 0;
 }
 
+static int send_proof(struct sending *d, struct peer_stream *ps, const struct sync_stream_row *row)
+{
+    int64_t seq = ps->their < row->seq ? ps->their : row->seq; /* the newest both speak of */
+    d->quantum = 1;
+    d->last = seq - 1;
+    int r = d->s->st->bundles(d->s->st->ctx, row->no, seq - 1, 512 * 1024, send_row, d);
+    if (r < 0 || d->last == seq || d->left >= LIM_BUNDLE_BYTES) { /* not there: nothing to show */
+        ps->flags = (uint8_t)((ps->flags & ~PF_PROOF) | PF_PROVED);
+    }
+    return r;
+}
+
 /* One turn for one stream; true while it has more. */
 static bool send_turn(struct sending *d, struct peer *p, size_t idx, int *ret)
 {
@@ -468,6 +515,10 @@ static bool send_turn(struct sending *d, struct peer *p, size_t idx, int *ret)
     struct peer_stream *ps = &p->ps[idx];
     const struct sync_stream_row *row = &s->streams[idx].row;
     int64_t from = has_upto(ps);
+    if ((ps->flags & PF_PROOF) != 0 && d->left > 0) {
+        *ret = send_proof(d, ps, row);
+        return false;
+    }
     if (from >= row->seq || d->left <= 0) {
         return false;
     }

@@ -136,6 +136,9 @@ int sync_write_type(struct sync *s, const struct sync_tick *t, enum bundle_type 
     }
     int r = sync__fresh(s);
     if (r == 0) {
+        r = sync_self_error(s);
+    }
+    if (r == 0) {
         r = check_own(s, aud, items, n);
     }
     if (r == 0 && !in_tx) {
