@@ -147,7 +147,7 @@ static void flush_soon(struct command *c)
 static int emit(struct command *c, int which, const void *p, size_t n)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += SLOW_S;
     int r = 0;
     pthread_mutex_lock(&c->lock);
@@ -326,7 +326,11 @@ static struct command *command_new(struct serve_control *sc, struct control_conn
     c->conn = conn;
     c->refs = 1;
     pthread_mutex_init(&c->lock, NULL);
-    pthread_cond_init(&c->room, NULL);
+    pthread_condattr_t attr; /* a clock set back must not lengthen the wait */
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->room, &attr);
+    pthread_condattr_destroy(&attr);
     buf_init(&c->chunk, CONTROL_CHUNK + 16);
     buf_init(&c->ahead, CONTROL_CHUNK + 16);
     buf_init(&c->q[STREAM_OUT], (size_t)64 << 20);

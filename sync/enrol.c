@@ -156,7 +156,7 @@ static int act_text(struct sync *s, const struct msg_enrol *e, const struct invi
     a.name = row->name;
     a.area = row->area;
     a.url = e->url != NULL && e->url[0] != '\0' ? e->url : NULL;
-    a.reg = row->lv < 50; /* a community point has nobody below it */
+    a.reg = row->lv < 40; /* stations have nobody below them: they need not speak for others */
     a.has_sig = a.has_seal = a.has_tls = a.has_inst = true;
     memcpy(a.sig, e->sig, sizeof(a.sig));
     memcpy(a.seal, e->seal, sizeof(a.seal));
