@@ -237,7 +237,8 @@ static void on_answer(const struct link_result *res, void *arg)
         static struct log_limit lim;
         log_event_limited(&lim, 10000, LOG_NOTICE, "parent.unreachable", "why=%s text=\"%s\"",
                           link_outcome_name(res->outcome), res->text);
-        j->ev.err = res->outcome == LINK_TOO_LARGE ? SANJI_E_NOT_SANJI : SANJI_E_UNREACHABLE;
+        bool other = res->outcome == LINK_TOO_LARGE || res->outcome == LINK_PIN;
+        j->ev.err = other ? SANJI_E_NOT_SANJI : SANJI_E_UNREACHABLE;
     } else if (buf_put(&j->body, res->body.p, res->body.n) < 0) {
         j->ev.err = SANJI_E_NOMEM;
     }

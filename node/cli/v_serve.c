@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static void on_ready(const struct serve_ready *r, void *arg)
 {
@@ -132,58 +130,4 @@ int v_config(struct verb *v)
     }
     buf_done(&b);
     return r < 0 ? verb_fail(v, r, NULL) : EXIT_OK;
-}
-
-/* ---- doctor: what can be seen from outside, without opening the database ---- */
-
-static int say_check(struct verb *v, bool ok, const char *key, const char *what)
-{
-    if (verb_has(v, "json")) {
-        (void)verb_out(v, "{\"check\":\"%s\",\"ok\":%s}\n", key + 7, ok ? "true" : "false");
-        return ok ? EXIT_OK : EXIT_NO;
-    }
-    struct buf b;
-    buf_init(&b, 8192);
-    buf_puts(&b, ok ? "ok    " : "WRONG ");
-    text_put(&b, v->lang, key, "what", what, NULL);
-    (void)verb_text(v, &b);
-    buf_done(&b);
-    return ok ? EXIT_OK : EXIT_NO;
-}
-
-static bool secret(const char *dir, const char *name)
-{
-    char path[APP_PATH_BYTES];
-    struct stat st;
-    return app_path(dir, name, path) == 0 && stat(path, &st) == 0 && (st.st_mode & 077) == 0 &&
-           st.st_uid == geteuid();
-}
-
-int v_doctor(struct verb *v)
-{
-    static const char *const keys[] = {"keys/sign.seed", "keys/seal.seed", "keys/tls.key"};
-    char path[APP_PATH_BYTES];
-    struct config c;
-    struct app_fault f = {.report = verb_config_problem, .arg = v};
-    struct app a = {.lock_fd = -1};
-    int bad = EXIT_OK;
-    bool there = app_path(v->dir, "sanji.db", path) == 0 && access(path, F_OK) == 0;
-    bad |= say_check(v, there, "doctor.node", v->dir);
-    if (!there) {
-        return EXIT_NO;
-    }
-    int r = app_config_read(v->dir, &c, &f);
-    bad |= say_check(v, r == 0, "doctor.config", "sanji.conf");
-    for (size_t i = 0; i < 3; i++) {
-        bad |= say_check(v, secret(v->dir, keys[i]), "doctor.secret", keys[i]);
-    }
-    bad |= say_check(v, access(v->dir, W_OK) == 0, "doctor.writable", v->dir);
-    if (r == 0) {
-        a.cfg = c;
-        snprintf(a.dir, sizeof a.dir, "%s", v->dir);
-        bad |= say_check(v, !app_disk_low(&a), "doctor.disk", v->dir);
-    }
-    /* 2025-01-01: older than this program. */
-    bad |= say_check(v, app_now_ms() > INT64_C(1735689600000), "doctor.clock", "");
-    return bad;
 }

@@ -158,6 +158,7 @@ int v_parked_retry(struct verb *v);
 int v_parked_discard(struct verb *v);
 int v_status(struct verb *v);
 int v_doctor(struct verb *v);
+int v_doctor_node(struct verb *v);
 int v_stats(struct verb *v);
 int v_user_add(struct verb *v);
 int v_user_reset(struct verb *v);

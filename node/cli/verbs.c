@@ -32,6 +32,7 @@ const struct verb_def verb_defs[] = {
     {"node believe", "NODE", 1, 1, VERB_NODE, 0, v_node_believe, NULL, {DATA}},
     {"serve", "", 0, 0, VERB_SERVE, 0, v_serve, NULL, {DATA}},
     {"status", "", 0, 0, VERB_NODE, VERB_READS, v_status, NULL, {DATA, JSON}},
+    {"doctor node", "", 0, 0, VERB_NODE, VERB_READS, v_doctor_node, NULL, {DATA, JSON}},
     {"doctor", "", 0, 0, VERB_LOCAL, VERB_READS, v_doctor, NULL, {DATA, JSON}},
     {"sync", "", 0, 0, VERB_NODE, 0, v_sync, NULL, {DATA, V("wait", "2m"), JSON}},
     {"put", "KIND [FILE|-]", 1, 2, VERB_NODE, VERB_INPUT, v_put, v_put_input,

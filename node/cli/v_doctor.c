@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* doctor: everything that can be found wrong without being told where to look, one line each, and
+ * for what is wrong the remedy. The outside (files, rights, disk, clock) is looked at in the
+ * command's own process, so that it answers when the node cannot be opened at all; the rest is
+ * asked of the opened node, in the daemon when one runs. */
+#include "node/cli/put.h"
+
+#include "node/serve.h"
+#include "protocol/base/text.h"
+#include "protocol/calendar.h"
+#include "protocol/jwrite.h"
+#include "sync/enrol.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum level { FINE, NOTE, WRONG };
+enum { SKEW_MS = 300000, PARENT_WAIT_MS = 5000 };
+
+/* name: of the sentences doctor.NAME and, with the remedy, doctor.NAME.fix. */
+static int say_check(struct verb *v, enum level l, const char *name, const char *what)
+{
+    static const char *const words[] = {"ok    ", "note  ", "WRONG "};
+    char key[64];
+    struct buf b;
+    buf_init(&b, 16384);
+    snprintf(key, sizeof key, "doctor.%s%s", name, l == FINE ? "" : ".fix");
+    if (verb_has(v, "json")) {
+        struct buf text;
+        struct jw w;
+        buf_init(&text, 8192);
+        text_put(&text, v->lang, key, "what", what, NULL);
+        jw_init(&w, &b);
+        jw_obj(&w, NULL);
+        jw_str(&w, "check", name);
+        jw_bool(&w, "ok", l != WRONG);
+        jw_str(&w, "level", l == FINE ? "ok" : l == NOTE ? "note" : "wrong");
+        jw_str(&w, "what", what);
+        jw_str(&w, "text", buf_str(&text));
+        jw_end_obj(&w);
+        (void)jw_done(&w);
+        buf_done(&text);
+    } else {
+        buf_puts(&b, words[l]);
+        text_put(&b, v->lang, key, "what", what, NULL);
+    }
+    (void)verb_text(v, &b);
+    buf_done(&b);
+    return l == WRONG ? EXIT_NO : EXIT_OK;
+}
+
+/* ---- from outside ---- */
+
+static bool secret(const char *dir, const char *name)
+{
+    char path[APP_PATH_BYTES];
+    struct stat st;
+    return app_path(dir, name, path) == 0 && stat(path, &st) == 0 && (st.st_mode & 077) == 0 &&
+           st.st_uid == geteuid();
+}
+
+static int look_outside(struct verb *v, bool *ret_there)
+{
+    static const char *const keys[] = {"keys/sign.seed", "keys/seal.seed", "keys/tls.key"};
+    char path[APP_PATH_BYTES];
+    struct config c;
+    struct app_fault f = {.report = verb_config_problem, .arg = v};
+    struct app a = {.lock_fd = -1};
+    *ret_there = app_path(v->dir, "sanji.db", path) == 0 && access(path, F_OK) == 0;
+    int bad = say_check(v, *ret_there ? FINE : WRONG, "node", v->dir);
+    if (!*ret_there) {
+        return bad;
+    }
+    int r = app_config_read(v->dir, &c, &f);
+    bad |= say_check(v, r == 0 ? FINE : WRONG, "config", "sanji.conf");
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        bad |= say_check(v, secret(v->dir, keys[i]) ? FINE : WRONG, "secret", keys[i]);
+    }
+    bad |= say_check(v, access(v->dir, W_OK) == 0 ? FINE : WRONG, "writable", v->dir);
+    if (r == 0) {
+        a.cfg = c;
+        snprintf(a.dir, sizeof a.dir, "%s", v->dir);
+        bad |= say_check(v, app_disk_low(&a) ? WRONG : FINE, "disk", v->dir);
+    }
+    /* 2025-01-01: older than this program. */
+    return bad | say_check(v, app_now_ms() > INT64_C(1735689600000) ? FINE : WRONG, "clock", "");
+}
+
+int v_doctor(struct verb *v)
+{
+    bool there = false;
+    int bad = look_outside(v, &there);
+    const char *words[] = {"doctor", "node", "--data", v->dir, "--json"};
+    int n = verb_has(v, "json") ? 5 : 4;
+    if (!there) {
+        return bad;
+    }
+    struct verb x = {.lang = v->lang, .io = v->io, .out = v->out, .err = v->err};
+    struct buf say;
+    bool help = false;
+    buf_init(&say, 65536);
+    int code = verb_parse(&x, n, words, &say, &help);
+    code = code == EXIT_OK ? verb_dispatch(&x, n, words, -1) : EXIT_NO;
+    verb_done(&x);
+    buf_done(&say);
+    return bad != EXIT_OK || code != EXIT_OK ? EXIT_NO : EXIT_OK;
+}
+
+/* ---- the opened node ---- */
+
+static void find_parent(const struct sync_peer_status *p, void *arg)
+{
+    if (p->is_parent) {
+        *(struct sync_peer_status *)arg = *p;
+    }
+}
+
+static int look_parent(struct verb *v)
+{
+    struct sync_peer_status p = {0};
+    struct node_id id;
+    uint8_t tls[HASH_LEN];
+    struct buf url;
+    char text[400], ms[32];
+    if (app_is_top(v->app)) {
+        return EXIT_OK;
+    }
+    if (!v->in_daemon) { /* nobody keeps a connection: try once */
+        (void)serve_sync_once(v->app, PARENT_WAIT_MS);
+    }
+    buf_init(&url, 4096);
+    bool known = sync_parent(v->app->sync, &id, tls, &url) == 0;
+    sync_each_peer(v->app->sync, find_parent, &p);
+    snprintf(text, sizeof text, "%.300s", known ? buf_str(&url) : "");
+    buf_done(&url);
+    bool up = p.last_ok_ms != 0 && p.last_err == 0;
+    int bad = EXIT_OK;
+    if (up) {
+        bad = say_check(v, FINE, "parent", text);
+        int64_t skew = p.skew_ms < 0 ? -p.skew_ms : p.skew_ms;
+        snprintf(ms, sizeof ms, "%lld", (long long)(p.skew_ms / 1000));
+        return bad | say_check(v, skew > SKEW_MS ? WRONG : FINE, "skew", ms);
+    }
+    int err = p.last_err < 0 ? p.last_err : SANJI_E_UNREACHABLE;
+    size_t n = strlen(text);
+    snprintf(text + n, sizeof text - n, ": %.80s [%.20s]", text_error(v->lang, err), err_name(err));
+    return say_check(v, WRONG, err == SANJI_E_UNREACHABLE ? "unreachable" : "parent", text);
+}
+
+struct frozen {
+    int n;
+};
+static void on_stream(const struct sync_stream_row *r, void *arg)
+{
+    ((struct frozen *)arg)->n += r->frozen;
+}
+
+static int on_waiting(const struct enrol_row *r, void *arg)
+{
+    *(int *)arg += r->requested && !r->approved && !r->done;
+    return 0;
+}
+
+static int look_calendar(struct verb *v)
+{
+    struct calendar *c = calloc(1, sizeof *c);
+    char day[11], year[5];
+    date_write(date_of_ms(app_now_ms()), day);
+    snprintf(year, sizeof year, "%.4s", day);
+    int64_t y = 0;
+    bool ok = c != NULL && app_calendar(v->app, c) == 0 &&
+              text_i64(year, 4, CAL_YEAR_MIN, CAL_YEAR_MAX, &y) == 0 && c->known[y - CAL_YEAR_MIN];
+    free(c);
+    return say_check(v, ok ? FINE : NOTE, "calendar", year);
+}
+
+int v_doctor_node(struct verb *v)
+{
+    struct store_totals t = {0};
+    struct frozen fr = {0};
+    int waiting = 0;
+    char n[32];
+    int r = store_totals(v->app->store, &t);
+    int bad = say_check(v, r == 0 ? FINE : WRONG, "database", r == 0 ? "" : err_name(r));
+    bad |= look_parent(v); /* may bring the roster */
+    const struct roster_node *me = app_self_node(v->app);
+    bool ok = me != NULL && me->state == NODE_ACTIVE;
+    bad |= say_check(v, ok ? FINE : WRONG, "roster", me != NULL ? me->name : app_id(v->app));
+    int rot = app_rotation(v->app);
+    if (rot != 0) {
+        bad |= say_check(v, rot == SANJI_E_PENDING ? NOTE : WRONG, "rotation", err_name(rot));
+    }
+    sync_each_stream(v->app->sync, on_stream, &fr);
+    snprintf(n, sizeof n, "%d", fr.n);
+    bad |= say_check(v, fr.n > 0 ? WRONG : FINE, "frozen", n);
+    snprintf(n, sizeof n, "%lld", (long long)t.parked);
+    bad |= say_check(v, t.parked > 0 ? NOTE : FINE, "parked", n);
+    if (enrol_each(v->app->sync, on_waiting, &waiting) == 0 && waiting > 0) {
+        snprintf(n, sizeof n, "%d", waiting);
+        bad |= say_check(v, NOTE, "waiting", n);
+    }
+    return bad | look_calendar(v);
+}
