@@ -23,7 +23,9 @@ test('a street moves to another district and writes on', async () => {
   await w.tree();
   const ids = w.put('s1', 'listing', [venue('搬迁之前')]);
   const up = w.put('s1', 'listing', [venue('只给上级')], ['--audience', 'up']);
+  const sub = [...w.put('s1', 'notice', [{ kind: 'notice', title: '仅本街道' }], ['--audience', 'sub']), ...w.put('d1', 'notice', [{ kind: 'notice', title: '仅本区' }], ['--audience', 'sub'])];
   await until('with its parents', 15000, () => has('city', [...ids, ...up]) && has('d1', up));
+  await until('below', 15000, () => has('s1', sub) && has('d1', sub));
   assert.equal(w.tryVerb('d2', 'node move', [id('s1'), '--to', id('d2')]).code, 1, 'd2 may not take it');
   assert.equal(w.tryVerb('city', 'node move', [id('s1'), '--to', id('s2')]).code, 1, 'a street has nobody below');
   assert.equal(w.tryVerb('city', 'node move', [id('s1'), '--to', id('d1')]).code, 1, 'it is there already');
