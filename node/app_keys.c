@@ -88,6 +88,9 @@ int app__keys_load(struct app *a)
 static void use_next(struct app *a)
 {
     a->rotating = true;
+    if (memcmp(a->seal_seed[a->n_seal - 1], a->next_seal, SEAL_SEED_LEN) == 0) {
+        return; /* the file of sealing seeds was written before the crash */
+    }
     memcpy(a->seal_seed[a->n_seal++], a->next_seal, SEAL_SEED_LEN);
 }
 
