@@ -27,7 +27,8 @@ struct check {
     } * bad; /* reported already: every pass meets them again */
     size_t n_bad;
     int pass;
-    bool last; /* this pass reports what still waits */
+    bool last;      /* this pass reports what still waits */
+    int64_t gap_no; /* stream whose first waiting bundle was named */
 };
 
 static void where_of(const struct sync_stream_row *st, int64_t seq, char out[LIM_AUD_BYTES + 64])
@@ -80,7 +81,10 @@ static int on_check(const struct sync_stream_row *st, const struct sync_bundle_r
     }
     if (acc.err == SANJI_E_UNKNOWN_KEY || acc.err == SANJI_E_GAP) {
         c->waiting++;
-        if (c->last) {
+        if (c->last && acc.err == SANJI_E_GAP && c->gap_no == row->no) {
+            c->v->wrong++; /* follows from the one before, which was named */
+        } else if (c->last) {
+            c->gap_no = row->no;
             wrong(c, st, row->seq, acc.err, acc.f.member);
         }
         return 0;
