@@ -214,7 +214,10 @@ static int load_engine(struct app *a)
     if (r == 0) {
         r = kv_fixed(st, "self/inst", self.inst, sizeof self.inst);
     }
-    return r == 0 ? sync_new(&self, st, &a->sync) : r;
+    if (r == 0) {
+        r = sync_new(&self, st, &a->sync);
+    }
+    return r == 0 ? app__guard_load(a) : r;
 }
 
 int app_open(const char *dir, struct app **ret, struct app_fault *f)
@@ -276,6 +279,7 @@ void app_close(struct app *a)
     if (a == NULL) {
         return;
     }
+    app__guard_save(a, true);
     sync_free(a->sync);
     store_close(a->store);
     dirlock_drop(a->lock_fd);
@@ -415,6 +419,10 @@ static int search_tick(struct app *a, int64_t mono_ms, bool changed)
 
 int app_tick(struct app *a, int64_t mono_ms)
 {
+    if (sync_self_error(a->sync) < 0) { /* nothing may be signed: what is due stays due */
+        return search_tick(a, mono_ms, false);
+    }
+    app__guard_save(a, false);
     int r = app__keys_tick(a);
     if (r == 0 && !a->rotating) { /* an act under a key nobody knows yet would be void */
         r = app_announce(a);

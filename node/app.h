@@ -45,6 +45,8 @@ struct app {
     uint8_t stats_mark[HASH_LEN];
     int64_t id_ms; /* last made record id, so that ids sort in the order of making */
     uint8_t id_rnd[10];
+    uint8_t guard_sum[HASH_LEN]; /* of keys/guard as written by this process */
+    int64_t guard_at;
     bool announced; /* the address of sanji.conf was said or could not be said */
 };
 
@@ -185,6 +187,8 @@ int app_rebuild(struct app *a, int64_t *ret_bundles, bool *ret_same);
 int app_explain(struct app *a, const char *owner, const char *id, struct buf *out);
 /* Applies parked items again; how many are left. */
 int app_parked_retry(struct app *a, int64_t *ret_tried, int64_t *ret_left);
+/* "ok", "behind", "forked": see sync_self_state(). */
+const char *app_self_word(const struct app *a);
 /* One JSON object: node, place, heads, counts, peers, parked. */
 int app_status(struct app *a, struct buf *out);
 

@@ -13,6 +13,9 @@ int app__keys_load(struct app *a);
  * keys. */
 int app__keys_resume(struct app *a, bool *ret_again);
 int app__keys_tick(struct app *a); /* files take their places once the roster has the new key */
+/* keys/guard: own heads beside the database. Load: before the engine's first step. */
+int app__guard_load(struct app *a);
+void app__guard_save(struct app *a, bool now); /* when a head has moved; seldom, unless now */
 void app__self(const struct app *a, struct sync_self *ret); /* keys and pin */
 void app__wrote(struct app *a);
 void app__record_id(struct app *a, int64_t now_ms, char out[static 28]);

@@ -499,6 +499,7 @@ int app_status(struct app *a, struct buf *out)
     jw_int(&w, "bytes", t.frame_bytes);
     jw_int(&w, "records", t.records);
     jw_int(&w, "parked", t.parked);
+    jw_str(&w, "self", app_self_word(a));
     jw_bool(&w, "disk_low", app_disk_low(a));
     jw_obj(&w, "kinds");
     if (r == 0) {

@@ -224,6 +224,10 @@ int app_put_begin(struct app *a, const struct kind *k, const char *aud, bool dry
     if (!allowed_word(k->audiences, word) || strlen(word) > 7) {
         return SANJI_E_AUDIENCE;
     }
+    int r = dry ? 0 : sync_self_error(a->sync);
+    if (r < 0) {
+        return r;
+    }
     if (!dry && app_disk_low(a)) {
         return SANJI_E_FULL;
     }

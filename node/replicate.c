@@ -36,6 +36,7 @@ struct replicate {
     /* database thread */
     _Atomic int64_t upkeep_in; /* read by the loop */
     uint64_t steps;
+    const char *self; /* what was said last of this node's own history */
 };
 
 /* ---- from the database thread to the loop ---- */
@@ -83,6 +84,23 @@ static void hand_over(struct replicate *r, struct sync_out *out)
     }
 }
 
+static void say_self(const char *self)
+{
+    static const char *const means[][2] = {
+        {"ok", "what this node has published is all here"},
+        {"behind", "the data folder is older than what this node has published; nothing is written "
+                   "until the missing part has come back, keep the daemon running"},
+        {"forked", "this node has signed two histories (an old copy of its data folder was written "
+                   "to); nothing more is written, keep the folder and contact the registrar"},
+    };
+    for (size_t i = 0; i < sizeof means / sizeof means[0]; i++) {
+        if (strcmp(means[i][0], self) == 0) {
+            log_event(i == 0 ? LOG_NOTICE : LOG_ERR, "node.self", "state=%s text=\"%s\"", self,
+                      means[i][1]);
+        }
+    }
+}
+
 static void step(struct replicate *r, const struct sync_event *ev)
 {
     struct sync_tick t;
@@ -95,6 +113,10 @@ static void step(struct replicate *r, const struct sync_event *ev)
     r->steps++;
     if (e < 0) {
         log_event(LOG_ERR, "sync.step", "err=%s", err_name(e));
+    }
+    if (app_self_word(r->app) != r->self) {
+        r->self = app_self_word(r->app);
+        say_self(r->self);
     }
     hand_over(r, &out);
 }
@@ -475,6 +497,7 @@ int replicate_new(struct loop *l, struct worker *w, struct app *app,
     r->worker = w;
     r->app = app;
     r->ops = *ops;
+    r->self = "ok";
     r->wake = loop_timer_new(l, on_wake, r);
     r->upkeep = loop_timer_new(l, on_upkeep, r);
     if (r->wake == NULL || r->upkeep == NULL) {

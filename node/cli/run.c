@@ -116,7 +116,15 @@ int verb_fail_fault(struct verb *v, int err, const struct fault *f, const char *
     if (what != NULL && what[0] != '\0') {
         buf_printf(&b, "%s: ", what);
     }
-    text_fault(&b, v->lang, err, f);
+    bool self = v->app != NULL && err < 0 && (f == NULL || f->err == 0) &&
+                sync_self_error(v->app->sync) == err;
+    if (self) {
+        char key[32];
+        snprintf(key, sizeof key, "self.%s", app_self_word(v->app));
+        text_put(&b, v->lang, key, NULL);
+    } else {
+        text_fault(&b, v->lang, err, f);
+    }
     buf_printf(&b, " [%s]", err_name(err));
     (void)verb_say(v, &b);
     buf_done(&b);

@@ -186,6 +186,8 @@ int v_doctor_node(struct verb *v)
     int r = store_totals(v->app->store, &t);
     int bad = say_check(v, r == 0 ? FINE : WRONG, "database", r == 0 ? "" : err_name(r));
     bad |= look_parent(v); /* may bring the roster */
+    bad |= say_check(v, sync_self_error(v->app->sync) < 0 ? WRONG : FINE, "self",
+                     app_self_word(v->app));
     const struct roster_node *me = app_self_node(v->app);
     bool ok = me != NULL && me->state == NODE_ACTIVE;
     bad |= say_check(v, ok ? FINE : WRONG, "roster", me != NULL ? me->name : app_id(v->app));

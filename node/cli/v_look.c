@@ -193,6 +193,10 @@ int v_status(struct verb *v)
     buf_init(&b, APP_JSON_BYTES);
     int r = app_status(v->app, &b);
     int code = r < 0 ? verb_fail(v, r, NULL) : show_json(v, &b);
+    int self = sync_self_error(v->app->sync);
+    if (self < 0 && !verb_has(v, "json")) {
+        (void)verb_fail(v, self, NULL); /* said, but asking has not failed */
+    }
     buf_done(&b);
     return code;
 }
@@ -354,7 +358,7 @@ int v_stats(struct verb *v)
     buf_init(&b, 256 << 20);
     /* Own cells first: what was written a moment ago belongs into the report. */
     int r = app_stats_publish(v->app, NULL);
-    r = r == SANJI_E_FULL ? 0 : r;
+    r = r == SANJI_E_FULL || (r < 0 && r == sync_self_error(v->app->sync)) ? 0 : r;
     if (r == 0) {
         r = verb_has(v, "csv")
                 ? app_stats_csv(v->app, verb_flag(v, "period"), &b)
