@@ -170,7 +170,7 @@ static int on_fact(const struct sync_bundle_row *row, void *arg)
                       : f->type != row->type                ? "type"
                                                             : NULL;
     memcpy(p->id, f->id, HASH_LEN);
-    return bad == NULL ? 0 : tell_bundle(p->c, "bundle", p->st, row->seq, SANJI_E_CORRUPT, bad);
+    return bad == NULL ? 0 : tell_bundle(p->c, "stored", p->st, row->seq, SANJI_E_CORRUPT, bad);
 }
 
 /* `again` NULL: nothing of the stream was taken. */

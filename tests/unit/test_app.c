@@ -641,11 +641,11 @@ static void damage_is_named(void **state)
     static const struct {
         const char *sql, *what, *where, *member;
     } t[] = {
-        {"UPDATE bundle SET id=zeroblob(32) WHERE pos>>32=" OF_FED " AND (pos&4294967295)=2", "bundle", "/fed/1/2", "id"},
-        {"UPDATE bundle SET ts=0 WHERE pos>>32=" OF_FED " AND (pos&4294967295)=1", "bundle", "/fed/1/1", "ts"},
-        {"UPDATE bundle SET items=items+1 WHERE pos>>32=" OF_FED, "bundle", "/fed/1/3", "items"},
-        {"UPDATE bundle SET raw_bytes=raw_bytes+1 WHERE pos>>32=" OF_FED, "bundle", "/fed/1/3", "raw_bytes"},
-        {"UPDATE bundle SET type=2 WHERE pos>>32=" OF_FED, "bundle", "/fed/1/3", "type"},
+        {"UPDATE bundle SET id=zeroblob(32) WHERE pos>>32=" OF_FED " AND (pos&4294967295)=2", "stored", "/fed/1/2", "id"},
+        {"UPDATE bundle SET ts=0 WHERE pos>>32=" OF_FED " AND (pos&4294967295)=1", "stored", "/fed/1/1", "ts"},
+        {"UPDATE bundle SET items=items+1 WHERE pos>>32=" OF_FED, "stored", "/fed/1/3", "items"},
+        {"UPDATE bundle SET raw_bytes=raw_bytes+1 WHERE pos>>32=" OF_FED, "stored", "/fed/1/3", "raw_bytes"},
+        {"UPDATE bundle SET type=2 WHERE pos>>32=" OF_FED, "stored", "/fed/1/3", "type"},
         {"DELETE FROM bundle WHERE pos>>32=" OF_FED " AND (pos&4294967295)=1", "missing", "/fed/1/1", ""},
         {"DELETE FROM bundle WHERE pos>>32=" OF_FED " AND (pos&4294967295)=2", "missing", "/fed/1/2", ""},
         {"DELETE FROM bundle WHERE pos>>32=" OF_FED " AND (pos&4294967295)=3", "missing", "/fed/1/3", ""},
