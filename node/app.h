@@ -16,6 +16,7 @@
  *
  *   DIR/sanji.conf    settings        DIR/sanji.db  DIR/keys.db    node/store
  *   DIR/keys/sign.seed seal.seed inst  (0600, raw bytes)   DIR/keys/tls.key tls.crt   DIR/lock
+ *   DIR/keys/guard    heads of own streams, see app_guard.c
  *
  * kv names kept here: self/g self/id self/inst (raw, text, raw), parent/id parent/tls parent/url
  * parent/url_override (see sync.h). */
