@@ -98,6 +98,7 @@ int text_pick(const char *flag, const char *lc_all, const char *lc_messages, con
 
 int text_pick_env(const char *flag)
 {
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody here changes the environment */
     return text_pick(flag, getenv("LC_ALL"), getenv("LC_MESSAGES"), getenv("LANG"));
 }
 

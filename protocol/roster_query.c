@@ -366,7 +366,7 @@ static bool on_path(const struct roster *r, uint32_t a, uint32_t b, uint32_t x)
 int roster_may_write(const struct roster *r, const char *by, const struct audience *aud)
 {
     uint32_t w = known(r, by);
-    uint32_t x[LIM_RECIPIENTS];
+    uint32_t x[LIM_RECIPIENTS] = {0};
     if (w == RNONE || (aud->type != AUD_TRUST && !r->subj[w].linked)) {
         return SANJI_E_UNKNOWN_KEY;
     }

@@ -183,6 +183,7 @@ int seal_write(const struct seal_ctx *c, const uint8_t cek[static CEK_LEN], stru
     jw_int(&w, "st", SEAL_SUITE);
     int err = put_wraps(c, cek, rnd, &w);
     if (err == 0) {
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): ours, not unistd.h's */
         err = encrypt(c, cek, salt, plain, ct, size);
     }
     if (err == 0) {

@@ -154,7 +154,7 @@ static int signature(struct sync *s, const struct bundle *b, enum aud_type aud)
     if (r == SANJI_E_UNKNOWN_KEY && key == NULL && aud == AUD_TRUST) {
         return sync__rekey_introduced(s, b);
     }
-    if (r == SANJI_E_UNKNOWN_KEY && s->proven) {
+    if (r == SANJI_E_UNKNOWN_KEY && s->proven && key != NULL) {
         return bundle_verify(b, key->pub);
     }
     if (r < 0) {

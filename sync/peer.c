@@ -99,7 +99,7 @@ struct peer *sync__peer(struct sync *s, const struct node_id *id)
     }
     if (s->n_peers == s->cap_peers) {
         size_t cap = s->cap_peers == 0 ? 8 : s->cap_peers * 2;
-        struct peer **v = realloc(s->peers, cap * sizeof(*v));
+        struct peer **v = realloc(s->peers, cap * sizeof(struct peer *));
         if (v == NULL) {
             return NULL;
         }

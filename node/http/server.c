@@ -275,6 +275,7 @@ static int open_listener(struct http_server *s)
     if (getsockname(s->fd, (struct sockaddr *)&ss, &n) < 0) {
         return SANJI_E_IO;
     }
+    /* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): getsockname() filled it */
     s->port = ntohs(ss.ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)&ss)->sin6_port
                                              : ((const struct sockaddr_in *)&ss)->sin_port);
     return 0;

@@ -24,7 +24,7 @@ static int place_cmp(const struct place *a, const struct place *b)
     const int64_t x[] = {a->ep, a->seq, a->idx};
     const int64_t y[] = {b->ep, b->seq, b->idx};
     for (size_t i = 0; i < sizeof x / sizeof x[0]; i++) {
-        if (x[i] != y[i]) {
+        if (x[i] != y[i]) { /* NOLINT(clang-analyzer-core.*): all three are set */
             return x[i] > y[i] ? 1 : -1;
         }
     }
