@@ -232,7 +232,7 @@ int app_open(const char *dir, struct app **ret, struct app_fault *f)
     int n = snprintf(a->dir, sizeof a->dir, "%s", dir);
     int r = n > 0 && n < (int)sizeof a->dir ? app_path(dir, "sanji.db", db) : SANJI_E_SIZE;
     if (r == 0 && access(db, F_OK) != 0) {
-        r = SANJI_E_NOT_FOUND;
+        r = errno == ENOENT || errno == ENOTDIR ? SANJI_E_NOT_FOUND : SANJI_E_IO;
     }
     if (r == 0) {
         r = dirlock_take(dir, &a->lock_fd, &holder);
@@ -266,6 +266,7 @@ int app_open(const char *dir, struct app **ret, struct app_fault *f)
         r = app_rebuild(a, &count, NULL);
     }
     if (r < 0) {
+        r = app__why(dir, r, f); /* before the files are let go, which may free a few pages */
         app_close(a);
         return r;
     }

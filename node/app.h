@@ -42,7 +42,7 @@ struct app {
     int64_t
         stats_cost; /* ms the last derivation took: at most a twentieth of the time goes there */
     int64_t search_due, search_since; /* mono ms; 0: the index has seen everything */
-    bool stats_known; /* nothing they rest on has changed since stats_mark */
+    bool stats_known;                 /* nothing they rest on has changed since stats_mark */
     uint8_t stats_mark[HASH_LEN];
     int64_t id_ms; /* last made record id, so that ids sort in the order of making */
     uint8_t id_rnd[10];
@@ -60,12 +60,13 @@ int app_tick_make(struct sync_tick *t); /* now, mono and fresh random bytes */
 struct app_fault {
     long holder;              /* SANJI_E_LOCKED: pid, 0 unknown */
     char path[256];           /* file concerned, may be empty */
+    enum { APP_DENIED = 1, APP_READ_ONLY } denied; /* SANJI_E_IO: what path does not allow */
     config_report_fn *report; /* set by the caller: called for each problem of sanji.conf */
     void *arg;
 };
 /* Takes the lock, reads settings and keys, opens the database, rebuilds views of another version,
  * starts the engine's memory. SANJI_E_NOT_FOUND (no node here), _LOCKED, _CONFIG, _SCHEMA_NEWER,
- * _CORRUPT. f may be NULL. */
+ * _CORRUPT, _FULL, _IO (see f->denied). f may be NULL. */
 int app_open(const char *dir, struct app **ret, struct app_fault *f);
 void app_close(struct app *a); /* NULL is fine */
 /* Reads sanji.conf again. *ret_restart: a changed setting needs a restart. Nothing changes on

@@ -8,6 +8,8 @@
 int app__read_file(const char *path, size_t max, struct buf *out);
 int app__write_file(const char *path, const void *p, size_t n, bool secret); /* new files only */
 int app__read_secret(const char *dir, const char *name, void *out, size_t n);
+/* After opening failed with SANJI_E_IO: SANJI_E_FULL when that is why; fills f->denied. */
+int app__why(const char *dir, int err, struct app_fault *f);
 int app__keys_load(struct app *a);
 /* After the engine was loaded: a rotation that was interrupted. *ret_again: load it with other
  * keys. */

@@ -37,9 +37,10 @@ int dirlock_take(const char *dir, int *ret_fd, long *ret_holder)
         return errno == ENOENT || errno == ENOTDIR ? SANJI_E_NOT_FOUND : SANJI_E_IO;
     }
     int fd = openat(dfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int why = errno;
     close(dfd);
     if (fd < 0) {
-        return SANJI_E_IO;
+        return why == ENOSPC || why == EDQUOT ? SANJI_E_FULL : SANJI_E_IO;
     }
     struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     if (fcntl(fd, F_OFD_SETLK, &fl) < 0) {

@@ -10,18 +10,31 @@
 
 /* Trust acts (PROTOCOL.md "Trust acts"): statements about nodes, each signed by its author and by
  * whoever must agree. An act is a text of strict JSON; signatures are over "SJ1-act\n" || text; its
- * hash SHA-256("SJ1-act\n" || text) is its name. Acts travel as items of kind act/1 in trust streams. */
+ * hash SHA-256("SJ1-act\n" || text) is its name. Acts travel as items of kind act/1 in trust
+ * streams. */
 
 enum act_type {
-    ACT_ROOT, ACT_NODE, ACT_KEY, ACT_CUT, ACT_MOVE, ACT_STEWARD, ACT_QUOTA, ACT_FLOOR, ACT_CLOSE,
-    ACT_INFO, ACT_HANDOVER, ACT_ADOPT, ACT_TYPE_COUNT
+    ACT_ROOT,
+    ACT_NODE,
+    ACT_KEY,
+    ACT_CUT,
+    ACT_MOVE,
+    ACT_STEWARD,
+    ACT_QUOTA,
+    ACT_FLOOR,
+    ACT_CLOSE,
+    ACT_INFO,
+    ACT_HANDOVER,
+    ACT_ADOPT,
+    ACT_TYPE_COUNT
 };
 const char *act_type_name(enum act_type t);
 
-struct act_head { /* a final head listed by key, cut, move, close, handover; private streams by id alone */
-    const char *by;   /* handover and move only: whose trust stream */
-    const char *aud;  /* absent for to: and self */
-    int64_t ep, seq;  /* 0 when absent */
+struct act_head {   /* a final head listed by key, cut, move, close, handover; private streams by id
+                       alone */
+    const char *by; /* handover and move only: whose trust stream */
+    const char *aud; /* absent for to: and self */
+    int64_t ep, seq; /* 0 when absent */
     uint8_t en[8];
     bool has_en;
     uint8_t id[HASH_LEN];
@@ -29,7 +42,7 @@ struct act_head { /* a final head listed by key, cut, move, close, handover; pri
 
 struct act {
     enum act_type type;
-    struct span text;        /* exact act bytes, arena */
+    struct span text; /* exact act bytes, arena */
     uint8_t hash[HASH_LEN];
     bool has_g;
     uint8_t g[HASH_LEN];     /* absent only in the first root act */
@@ -38,14 +51,15 @@ struct act {
     uint8_t after[HASH_LEN]; /* hash of the subject's last act, zero for the first */
     int64_t ts;
     /* by type; unused members are zero */
-    int64_t ver, k;          /* root: version, threshold */
+    int64_t ver, k; /* root: version, threshold */
     size_t n_keys;
     uint8_t keys[LIM_ROOT_KEYS][SIGN_PUB_LEN];
-    uint8_t prev[HASH_LEN];  /* root ver>1: hash of the version before; adopt: hash of the handover */
-    struct node_id up;       /* node (empty for the top), move, adopt: new parent */
-    int64_t lv;              /* node: level, 10 province 20 city 30 district 40 street 50 community */
+    uint8_t
+        prev[HASH_LEN]; /* root ver>1: hash of the version before; adopt: hash of the handover */
+    struct node_id up;  /* node (empty for the top), move, adopt: new parent */
+    int64_t lv;         /* node: level, 10 province 20 city 30 district 40 street 50 community */
     const char *name, *area, *url; /* NULL when absent */
-    bool reg;                /* node: may sign acts for its own subtree */
+    bool reg;                      /* node: may sign acts for its own subtree */
     bool has_sig, has_seal, has_tls, has_inst;
     uint8_t sig[SIGN_PUB_LEN], seal[SEAL_PUB_LEN], tls[HASH_LEN], inst[16];
     bool lost;               /* key: the old key cannot consent */
@@ -58,7 +72,8 @@ struct act {
     uint8_t to[HASH_LEN];    /* handover: new g; adopt: old g */
     size_t n_heads;
     struct act_head *heads;
-    bool crit; /* unknown type alone: whoever does not understand it applies nothing of its subject */
+    bool crit; /* unknown type alone: whoever does not understand it applies nothing of its subject
+                */
     /* signatures */
     size_t n_co;
     struct act_co {
@@ -73,8 +88,8 @@ int act_write(const struct act *a, struct buf *out);
 int act_parse(struct span text, struct arena *ar, struct act *ret, struct fault *f);
 /* Body of an act/1 item: {"a":"<text>","co":[{"kid":..,"s":..}]}. */
 int act_body_write(struct span text, const struct act_co *co, size_t n_co, struct buf *out);
-/* An unknown type is SANJI_E_VERSION; ret is filled then as far as every act can be read: text, hash,
- * g, by, n and signatures when it says `crit`, nothing but crit = false otherwise. */
+/* An unknown type is SANJI_E_VERSION; ret is filled then as far as every act can be read: text,
+ * hash, g, by, n and signatures when it says `crit`, nothing but crit = false otherwise. */
 int act_body_parse(struct span d, struct arena *ar, struct act *ret, struct fault *f);
 int act_sign(struct span text, const struct sign_key *k, struct act_co *ret);
 /* True when a valid signature by this public key is among the co-signatures. Each key counts once:

@@ -60,7 +60,8 @@ struct bundle_header {
     size_t n_merges, n_lnk, n_crit;
     uint8_t merges[8][HASH_LEN];
     uint8_t lnk[16][HASH_LEN];
-    char crit[8][LIM_NAME_BYTES + 1]; /* names this reader does not know make the bundle "needs newer" */
+    char crit[8][LIM_NAME_BYTES +
+                 1]; /* names this reader does not know make the bundle "needs newer" */
 };
 
 struct item_ref {
@@ -71,8 +72,8 @@ struct item_ref {
 
 struct bundle {
     struct bundle_header hdr;
-    struct span line;  /* the whole line without newline, borrowed from the caller */
-    struct span h;     /* header bytes after JSON-string decoding, arena */
+    struct span line; /* the whole line without newline, borrowed from the caller */
+    struct span h;    /* header bytes after JSON-string decoding, arena */
     uint8_t sig[SIG_LEN];
     uint8_t id[HASH_LEN]; /* SHA-256("SJ1-bundle\n" || h) */
     bool header_only;
@@ -83,7 +84,8 @@ struct bundle {
  * hashed, root compared, every item through the strict gate. Not the signature: that needs a key.
  * `line` must stay valid as long as the bundle. 0, or the error with the fault filled. */
 int bundle_parse(struct span line, struct arena *a, struct bundle *ret, struct fault *f);
-/* Only the line's header part: for deciding cheaply (who, which stream, which seq) before the rest. */
+/* Only the line's header part: for deciding cheaply (who, which stream, which seq) before the rest.
+ */
 int bundle_peek(struct span line, struct arena *a, struct bundle *ret, struct fault *f);
 /* The signature over h. 0 or SANJI_E_SIGNATURE. */
 int bundle_verify(const struct bundle *b, const struct sign_pub *key);
@@ -104,8 +106,8 @@ int bundle_write_header_only(const struct bundle *b, struct buf *out);
 
 /* Where a bundle stands relative to the head held for its stream. */
 struct head {
-    int64_t seq;           /* 0: nothing held */
-    uint8_t id[HASH_LEN];  /* id of the bundle at seq; zero when seq == 0 */
+    int64_t seq;          /* 0: nothing held */
+    uint8_t id[HASH_LEN]; /* id of the bundle at seq; zero when seq == 0 */
 };
 enum head_cmp { HEAD_NEXT, HEAD_SAME, HEAD_OLD, HEAD_GAP, HEAD_CHAIN };
 /* HEAD_CHAIN: seq is head+1 but prev differs (fork or damage). HEAD_OLD: seq <= head and not the
@@ -116,14 +118,14 @@ enum head_cmp bundle_follows(const struct head *have, const struct bundle *b);
 enum item_op { OP_PUT, OP_WITHDRAW, OP_EVENT, OP_COUNT };
 struct item {
     char id[LIM_ID_BYTES + 1];
-    char k[40];             /* "listing/1" */
+    char k[40]; /* "listing/1" */
     enum item_op op;
-    int64_t r;              /* revision, or step number of an event */
+    int64_t r; /* revision, or step number of an event */
     uint8_t z[16];
     struct node_id on_behalf; /* "for": acting as steward of; empty: none */
-    bool unknown_crit;      /* a crit entry we do not know: park */
-    struct span bl;         /* raw array of blob references, empty if none */
-    struct span d;          /* raw object, empty for withdraw */
+    bool unknown_crit;        /* a crit entry we do not know: park */
+    struct span bl;           /* raw array of blob references, empty if none */
+    struct span d;            /* raw object, empty for withdraw */
 };
 /* text must have passed the gate. 0 or SANJI_E_SPEC with the member named. */
 int item_parse(struct span text, struct item *ret, struct fault *f);

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 
 /* A cursor over JSON text that has passed json_gate in protocol mode (so: no white space, unique
- * names, plain integers). Yields slices of the text itself; nothing is allocated, nothing re-printed:
- * this is how items are read on the hot path. On text that has not been gated it may refuse or yield
- * nonsense slices but never reads outside. */
+ * names, plain integers). Yields slices of the text itself; nothing is allocated, nothing
+ * re-printed: this is how items are read on the hot path. On text that has not been gated it may
+ * refuse or yield nonsense slices but never reads outside. */
 struct jcur {
     const uint8_t *p, *end;
     bool first;
@@ -29,7 +29,8 @@ bool jcur_get(struct span v, const char *name, struct span *ret_value);
 /* Integer value; false when v is not one. */
 bool jcur_int(struct span v, int64_t *ret);
 bool jcur_bool(struct span v, bool *ret);
-/* String content without quotes when it holds no escape (ids, tokens, most text); false otherwise. */
+/* String content without quotes when it holds no escape (ids, tokens, most text); false otherwise.
+ */
 bool jcur_plain(struct span v, struct span *ret);
 /* String content unescaped into out (appended). 0 or SANJI_E_SYNTAX. */
 int jcur_text(struct span v, struct buf *out);

@@ -11,16 +11,16 @@
  * counts depth, tokens and members before anything is allocated.
  *
  * JSON_PROTOCOL: what headers, items and messages must satisfy: one object; no white space outside
- *   strings; UTF-8; no BOM; integers only, at most 15 digits, no -0, no leading zero, no fraction or
- *   exponent; no \u0000, no lone surrogate, and escapes only where JSON needs them in their one
+ *   strings; UTF-8; no BOM; integers only, at most 15 digits, no -0, no leading zero, no fraction
+ * or exponent; no \u0000, no lone surrogate, and escapes only where JSON needs them in their one
  *   shortest spelling; member names [a-z0-9_]{1,32} and unique; no null; depth, tokens and members
  *   per object within the limits; nothing after the value.
  *   Escapes: \" \\ \n \r \t \b \f, and \u00xx in lower case for the other controls below 0x20;
  *   everything else stands raw (DEL and U+2028 too), no \/. jwrite emits exactly this.
  * JSON_GENERIC: local import files: RFC 8259 text of any shape and white space, numbers with
  *   fraction and exponent, every escape including \u0000, names unique after unescaping, UTF-8
- *   without BOM, no lone surrogates. Of JSONTestSuite every n_ is refused and every y_ accepted, but
- *   for y_object_duplicated_key.json and y_object_duplicated_key_and_value.json: RFC 8259 permits
+ *   without BOM, no lone surrogates. Of JSONTestSuite every n_ is refused and every y_ accepted,
+ * but for y_object_duplicated_key.json and y_object_duplicated_key_and_value.json: RFC 8259 permits
  *   duplicate names and leaves their meaning open, which is what this gate is here to prevent.
  *
  * SANJI_E_ENCODING means UTF-8 or surrogates, SANJI_E_SIZE a limit, SANJI_E_SYNTAX the rest. All

@@ -17,16 +17,16 @@
  * the table ends with JF_END_OPEN, for messages that newer peers may extend. */
 enum jf_type {
     JF_T_END,
-    JF_T_TEXT,   /* const char *            min..max code points */
-    JF_T_TOKEN,  /* const char *            ASCII [A-Za-z0-9._:/-], min..max bytes */
-    JF_T_INT,    /* int64_t                 min..max */
-    JF_T_BOOL,   /* bool */
-    JF_T_BYTES,  /* uint8_t[max]            base64url of exactly max bytes */
-    JF_T_BLOB,   /* struct span             base64url, min..max bytes */
-    JF_T_RAW,    /* struct span             any JSON value, its text re-printed by us */
-    JF_T_OBJ,    /* struct of sub table     nested object */
-    JF_T_ARR,    /* struct jarr             array of sub-table objects, min..max elements */
-    JF_T_TEXTS,  /* struct jarr of const char *    array of texts, min..max elements */
+    JF_T_TEXT,  /* const char *            min..max code points */
+    JF_T_TOKEN, /* const char *            ASCII [A-Za-z0-9._:/-], min..max bytes */
+    JF_T_INT,   /* int64_t                 min..max */
+    JF_T_BOOL,  /* bool */
+    JF_T_BYTES, /* uint8_t[max]            base64url of exactly max bytes */
+    JF_T_BLOB,  /* struct span             base64url, min..max bytes */
+    JF_T_RAW,   /* struct span             any JSON value, its text re-printed by us */
+    JF_T_OBJ,   /* struct of sub table     nested object */
+    JF_T_ARR,   /* struct jarr             array of sub-table objects, min..max elements */
+    JF_T_TEXTS, /* struct jarr of const char *    array of texts, min..max elements */
 };
 
 struct jarr {
@@ -37,7 +37,7 @@ struct jarr {
 struct jspec {
     const char *name;
     enum jf_type type;
-    bool optional;      /* absent: NULL / 0 / false / zero bytes; see has_off */
+    bool optional; /* absent: NULL / 0 / false / zero bytes; see has_off */
     size_t off;
     int64_t min, max;
     const struct jspec *sub; /* OBJ, ARR */

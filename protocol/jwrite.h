@@ -36,8 +36,8 @@ int jw_done(struct jw *w); /* 0 or the first error; SANJI_E_BUG when not closed 
 
 /* Appends s as a JSON string literal, quotes included. 0 or error. */
 int json_quote(struct buf *b, const char *s, size_t n);
-/* The envelope's inner strings hold no control characters, so only '"' and '\\' are escaped. Undo it:
- * p..p+n is the literal without quotes; any other escape is SANJI_E_SYNTAX. Appends to out. */
+/* The envelope's inner strings hold no control characters, so only '"' and '\\' are escaped. Undo
+ * it: p..p+n is the literal without quotes; any other escape is SANJI_E_SYNTAX. Appends to out. */
 int json_unquote_simple(const void *p, size_t n, struct buf *out);
 
 #endif

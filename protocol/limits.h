@@ -4,40 +4,41 @@
 
 /* Every cap of the wire format, in one place (PROTOCOL.md "Limits"); refused with too_large. */
 enum {
-    LIM_HEADER_BYTES = 2048,        /* h after decoding: fields are fixed, lists are short */
-    LIM_ITEM_BYTES = 65536,         /* one record; bigger things are blobs */
-    LIM_ITEMS = 1024,               /* per bundle */
-    LIM_BUNDLE_BYTES = 1 << 20,     /* one line of NDJSON */
-    LIM_MESSAGE_BYTES = 4 << 20,    /* one HTTP body, compressed */
-    LIM_INFLATE_BYTES = 8 << 20,    /* all frames of one message, inflated */
-    LIM_INFLATE_RATIO = 100,        /* per frame, once past 64 KiB */
-    LIM_WRITE_ITEMS = 512,          /* what a writer puts into one bundle at most */
+    LIM_HEADER_BYTES = 2048,     /* h after decoding: fields are fixed, lists are short */
+    LIM_ITEM_BYTES = 65536,      /* one record; bigger things are blobs */
+    LIM_ITEMS = 1024,            /* per bundle */
+    LIM_BUNDLE_BYTES = 1 << 20,  /* one line of NDJSON */
+    LIM_MESSAGE_BYTES = 4 << 20, /* one HTTP body, compressed */
+    LIM_INFLATE_BYTES = 8 << 20, /* all frames of one message, inflated */
+    LIM_INFLATE_RATIO = 100,     /* per frame, once past 64 KiB */
+    LIM_WRITE_ITEMS = 512,       /* what a writer puts into one bundle at most */
     LIM_WRITE_BYTES = 512 * 1024,
-    LIM_FRAME_OVERHEAD = 4096,      /* a frame may be so much larger than its content */
+    LIM_FRAME_OVERHEAD = 4096, /* a frame may be so much larger than its content */
     LIM_DEPTH = 16,
     LIM_TOKENS = 4096,
     LIM_MEMBERS = 64,
-    LIM_NAME_BYTES = 32,            /* a member name */
-    LIM_ID_BYTES = 64,              /* a record id */
+    LIM_NAME_BYTES = 32, /* a member name */
+    LIM_ID_BYTES = 64,   /* a record id */
     LIM_NODE_ID = 14,
     LIM_KID = 14,
-    LIM_AUD_BYTES = 256,            /* to: with 16 nodes of 14 characters and commas */
+    LIM_AUD_BYTES = 256, /* to: with 16 nodes of 14 characters and commas */
     LIM_RECIPIENTS = 16,
-    LIM_TREE_DEPTH = 8,             /* levels of the tree */
+    LIM_TREE_DEPTH = 8, /* levels of the tree */
     LIM_EPOCH = 1000000,
     LIM_SEQ = 1000000000,
-    LIM_HAVE_PER_LINE = 256,        /* streams in one have line */
-    LIM_STREAMS_EACH = 8192,        /* streams of one writer, all audiences and epochs */
-    LIM_NODES = 4096,               /* nodes of one federation */
-    LIM_ACTS = 8192,                /* trust acts looked at from one node's trust stream */
+    LIM_HAVE_PER_LINE = 256, /* streams in one have line */
+    LIM_STREAMS_EACH = 8192, /* streams of one writer, all audiences and epochs */
+    LIM_NODES = 4096,        /* nodes of one federation */
+    LIM_ACTS = 8192,         /* trust acts looked at from one node's trust stream */
     LIM_CO_SIGNATURES = 16,
     LIM_ROOT_KEYS = 16,
-    LIM_WAIT_MS = 25000,            /* long-poll */
+    LIM_WAIT_MS = 25000, /* long-poll */
     LIM_SESSION_MS = 15 * 60 * 1000,
-    LIM_PARKED_AHEAD = 64,          /* bundles kept that came before their predecessor */
-    LIM_QUOTA_ITEMS = 5000000,      /* per node and day where no quota act says otherwise */
+    LIM_PARKED_AHEAD = 64,     /* bundles kept that came before their predecessor */
+    LIM_QUOTA_ITEMS = 5000000, /* per node and day where no quota act says otherwise */
     LIM_FERRY_PART_BYTES = 512 << 20,
 };
-#define LIM_QUOTA_BYTES ((int64_t)4 << 30) /* per node and day where no quota act says otherwise */
+#define LIM_QUOTA_BYTES ((int64_t)4 << 30) /* per node and day where no quota act says otherwise   \
+                                            */
 
 #endif

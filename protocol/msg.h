@@ -8,7 +8,8 @@
 #include "protocol/jspec.h"
 
 /* Messages between two neighbours (PROTOCOL.md "Session", "Exchange", "Enrolment", "Invite").
- * Every struct has one table that reads and writes it; signatures have one preimage builder each. */
+ * Every struct has one table that reads and writes it; signatures have one preimage builder each.
+ */
 
 #define SANJI_PATH_SESSION  "/sanji/1/session"
 #define SANJI_PATH_EXCHANGE "/sanji/1/exchange"
@@ -53,7 +54,7 @@ struct msg_error {
     const char *want;   /* optional */
     int64_t retry;      /* optional, ms */
     bool has_act;
-    struct span act;    /* moved: raw {"a":..,"co":..} */
+    struct span act; /* moved: raw {"a":..,"co":..} */
 };
 extern const struct jspec msg_session_open_spec[], msg_session_challenge_spec[],
     msg_session_proof_spec[], msg_session_grant_spec[], msg_error_spec[];
@@ -67,17 +68,17 @@ struct msg_hello {
     int64_t v;
     uint8_t g[HASH_LEN];
     uint8_t rv[8];
-    int64_t lines;     /* have frames that follow */
-    bool full;         /* the have lines are the whole list, not the changes */
+    int64_t lines; /* have frames that follow */
+    bool full;     /* the have lines are the whole list, not the changes */
     bool has_hd;
     uint8_t hd[HASH_LEN]; /* digest of the sender's whole have-list for this peer */
-    int64_t max;       /* bytes of bundles the sender of this hello accepts now */
-    int64_t wait;      /* request: hold up to this many ms when there is nothing */
-    int64_t credit;    /* response: bytes the parent will accept next */
-    int64_t retry;     /* response: come back not before, ms */
-    bool need_full;    /* the digests differ: state the whole list next time */
-    bool more;         /* more bundles are waiting */
-    int64_t ts;        /* display only */
+    int64_t max;          /* bytes of bundles the sender of this hello accepts now */
+    int64_t wait;         /* request: hold up to this many ms when there is nothing */
+    int64_t credit;       /* response: bytes the parent will accept next */
+    int64_t retry;        /* response: come back not before, ms */
+    bool need_full;       /* the digests differ: state the whole list next time */
+    bool more;            /* more bundles are waiting */
+    int64_t ts;           /* display only */
 };
 extern const struct jspec msg_hello_spec[];
 
@@ -88,7 +89,8 @@ struct have_epoch {
     int64_t seq;
     uint8_t id8[8];
 };
-typedef int have_fn(const char *by, const char *aud, const struct have_epoch *e, size_t n, void *arg);
+typedef int have_fn(const char *by, const char *aud, const struct have_epoch *e, size_t n,
+                    void *arg);
 int have_line_read(struct span line, have_fn *fn, void *arg, struct fault *f);
 /* Writer: begin, add streams (at most LIM_HAVE_PER_LINE), end. */
 struct have_writer {
@@ -96,12 +98,15 @@ struct have_writer {
     size_t n;
 };
 void have_begin(struct have_writer *h, struct buf *out);
-void have_add(struct have_writer *h, const char *by, const char *aud, const struct have_epoch *e, size_t n);
+void have_add(struct have_writer *h, const char *by, const char *aud, const struct have_epoch *e,
+              size_t n);
 int have_end(struct have_writer *h);
-/* Digest of a have-list: sum mod 2^256 over entries of SHA-256("SJ1-have\n" lp(by) lp(aud) ep en seq id8);
- * add and sub keep it incremental. */
-void have_digest_add(uint8_t sum[static HASH_LEN], const char *by, const char *aud, const struct have_epoch *e);
-void have_digest_sub(uint8_t sum[static HASH_LEN], const char *by, const char *aud, const struct have_epoch *e);
+/* Digest of a have-list: sum mod 2^256 over entries of SHA-256("SJ1-have\n" lp(by) lp(aud) ep en
+ * seq id8); add and sub keep it incremental. */
+void have_digest_add(uint8_t sum[static HASH_LEN], const char *by, const char *aud,
+                     const struct have_epoch *e);
+void have_digest_sub(uint8_t sum[static HASH_LEN], const char *by, const char *aud,
+                     const struct have_epoch *e);
 
 /* Invite: one line "sanji1-" base64url(json) "-" base32(first 5 bytes of SHA-256 of the json). */
 struct msg_invite {
@@ -111,18 +116,20 @@ struct msg_invite {
     uint8_t tls[HASH_LEN];
     uint8_t secret[16];
     int64_t lv;
-    int64_t exp;  /* issuer's clock, ms */
-    bool auto_ok; /* wire name "auto": approved without comparing digits */
-    const char *head_by;     /* pinned trust head: the issuer's own trust stream */
+    int64_t exp;         /* issuer's clock, ms */
+    bool auto_ok;        /* wire name "auto": approved without comparing digits */
+    const char *head_by; /* pinned trust head: the issuer's own trust stream */
     int64_t head_ep, head_seq;
     uint8_t head_id[HASH_LEN];
     const char *kid;
-    uint8_t s[SIG_LEN]; /* issuer's signature, prefix SJ1-invite, over the json with s of 64 zero bytes */
+    uint8_t s[SIG_LEN]; /* issuer's signature, prefix SJ1-invite, over the json with s of 64 zero
+                           bytes */
 };
 extern const struct jspec msg_invite_spec[];
 int invite_write(struct msg_invite *in, const struct sign_key *k, struct buf *out_line);
 /* Accepts white space and line breaks inside (people paste); checks the sum. */
-int invite_read(const char *line, size_t n, struct arena *a, struct msg_invite *ret, struct fault *f);
+int invite_read(const char *line, size_t n, struct arena *a, struct msg_invite *ret,
+                struct fault *f);
 int invite_verify(const struct msg_invite *in, const struct sign_pub *k);
 
 /* Enrolment request: body {"q":"<json>","mac":..,"s":..}; mac = HMAC(secret, "SJ1-enrol\n" || q),
@@ -134,22 +141,24 @@ struct msg_enrol {
     uint8_t sig[SIGN_PUB_LEN], seal[SEAL_PUB_LEN], tls[HASH_LEN], inst[16];
     const char *url; /* optional */
     const char *ver;
-    bool has_pop;    /* wire: pop: signature over the node act's text, sent in the second step */
+    bool has_pop; /* wire: pop: signature over the node act's text, sent in the second step */
     uint8_t pop[SIG_LEN];
 };
 extern const struct jspec msg_enrol_spec[];
-int enrol_write(const struct msg_enrol *e, const uint8_t secret[static 16], const struct sign_key *k, struct buf *out);
+int enrol_write(const struct msg_enrol *e, const uint8_t secret[static 16],
+                const struct sign_key *k, struct buf *out);
 /* Reads and checks s (proof of possession); the caller checks mac against its secret. */
 int enrol_read(struct span body, struct arena *a, struct msg_enrol *ret, struct span *ret_q,
                uint8_t ret_mac[static HASH_LEN], struct fault *f);
-bool enrol_mac_ok(struct span q, const uint8_t secret[static 16], const uint8_t mac[static HASH_LEN]);
+bool enrol_mac_ok(struct span q, const uint8_t secret[static 16],
+                  const uint8_t mac[static HASH_LEN]);
 /* Six digits both sides show. */
 void enrol_digits(const struct msg_enrol *e, const uint8_t secret[static 16], char out[static 7]);
 /* Answer: state "pending", "act" (act text to be signed by the new key: send enrol again with pop),
  * or "done". */
 struct msg_enrol_reply {
     const char *state;
-    const char *act;  /* act text when state is "act" */
+    const char *act; /* act text when state is "act" */
     int64_t retry;
 };
 extern const struct jspec msg_enrol_reply_spec[];

@@ -15,10 +15,10 @@ struct roster_key {
     uint8_t sig[SIGN_PUB_LEN];
     uint8_t seal[SEAL_PUB_LEN];
     uint8_t tls[HASH_LEN];
-    bool current;     /* the newest key of its node */
-    bool ended;       /* rotated, cut or closed: valid only up to `heads` */
-    bool cut;         /* revoked */
-    size_t n_heads;   /* final heads while ended */
+    bool current;   /* the newest key of its node */
+    bool ended;     /* rotated, cut or closed: valid only up to `heads` */
+    bool cut;       /* revoked */
+    size_t n_heads; /* final heads while ended */
     const struct act_head *heads;
     struct sign_pub *pub; /* owned by the roster, never NULL */
 };
@@ -46,12 +46,14 @@ struct roster *roster_new(const uint8_t g[static HASH_LEN]); /* g: hash of root 
 void roster_free(struct roster *r);
 
 /* Adds one act as found in the trust stream of `by` at (ep, en, seq, idx). Copies everything it
- * needs; the same position twice is a no-op. 0: kept (valid or waiting, of this federation or of one
- * that may join it); SANJI_E_SPEC when it can never be valid there (another author's act),
- * SANJI_E_SIZE beyond LIM_ACTS of one author. `en` tells sibling epochs apart: heads listed by a cut name it. */
+ * needs; the same position twice is a no-op. 0: kept (valid or waiting, of this federation or of
+ * one that may join it); SANJI_E_SPEC when it can never be valid there (another author's act),
+ * SANJI_E_SIZE beyond LIM_ACTS of one author. `en` tells sibling epochs apart: heads listed by a
+ * cut name it. */
 int roster_add(struct roster *r, const struct act *a, const struct node_id *by, int64_t ep,
                const uint8_t en[static 8], int64_t seq, int idx);
-/* Folds everything held; call after a batch of adds. *ret_changed tells whether anything differs. */
+/* Folds everything held; call after a batch of adds. *ret_changed tells whether anything differs.
+ */
 int roster_fold(struct roster *r, bool *ret_changed);
 
 const struct roster_node *roster_node(const struct roster *r, const char *id);
@@ -64,7 +66,8 @@ const uint8_t *roster_g(const struct roster *r);
 /* g or a g this federation succeeded. */
 bool roster_knows_g(const struct roster *r, const uint8_t g[static HASH_LEN]);
 /* Root keys in force. */
-size_t roster_root_keys(const struct roster *r, const uint8_t (**ret_keys)[SIGN_PUB_LEN], int64_t *ret_k);
+size_t roster_root_keys(const struct roster *r, const uint8_t (**ret_keys)[SIGN_PUB_LEN],
+                        int64_t *ret_k);
 /* Hash of the root act in force: the `after` of the next act about the root's subject chain. */
 int64_t roster_root_version(const struct roster *r);
 
@@ -74,8 +77,8 @@ bool roster_was_ancestor(const struct roster *r, const char *anc, const char *no
 /* Tree distance in hops; -1 when one is unknown. */
 int roster_distance(const struct roster *r, const char *a, const char *b);
 
-/* May `by` write to this audience at all? 0, SANJI_E_AUDIENCE, or SANJI_E_UNKNOWN_KEY when a node it
- * names is not in the roster yet. */
+/* May `by` write to this audience at all? 0, SANJI_E_AUDIENCE, or SANJI_E_UNKNOWN_KEY when a node
+ * it names is not in the roster yet. */
 int roster_may_write(const struct roster *r, const char *by, const struct audience *aud);
 /* Is `peer` entitled to hold the stream (by, aud)? PROTOCOL.md "Entitlement". */
 bool roster_entitled(const struct roster *r, const char *by, const struct audience *aud,
@@ -84,10 +87,10 @@ bool roster_entitled(const struct roster *r, const char *by, const struct audien
  * For an ended key the listed head of the stream is returned as *ret_limit and the caller proves by
  * chain that the bundle is its ancestor or itself; none listed is SANJI_E_REVOKED. Private streams
  * are listed by id alone: a bundle that is no listed head itself and follows none gives
- * SANJI_E_UNKNOWN_KEY with *ret_limit set (aud NULL): hold it until a listed head, or a bundle under
- * a key in force, proves it by chain. *ret_limit is NULL for a key in force. */
-int roster_key_covers(const struct roster *r, const struct bundle *b, const struct roster_key **ret_key,
-                      const struct act_head **ret_limit);
+ * SANJI_E_UNKNOWN_KEY with *ret_limit set (aud NULL): hold it until a listed head, or a bundle
+ * under a key in force, proves it by chain. *ret_limit is NULL for a key in force. */
+int roster_key_covers(const struct roster *r, const struct bundle *b,
+                      const struct roster_key **ret_key, const struct act_head **ret_limit);
 
 /* Acts that do not hold now, for display: why, and which. */
 typedef void roster_void_fn(const struct act *a, const char *by, int64_t seq, int err, void *arg);

@@ -44,8 +44,8 @@ int hkdf(const void *salt, size_t salt_n, const void *ikm, size_t ikm_n, const v
 /* Signing keys. The secret is a 32-byte seed; `struct sign_key` caches the library object. */
 struct sign_key;
 struct sign_key *sign_key_new(const uint8_t seed[static SIGN_SEED_LEN]); /* NULL: no memory */
-void sign_key_free(struct sign_key *k);                                 /* wipes; NULL is fine */
-const uint8_t *sign_key_pub(const struct sign_key *k);                  /* 32 bytes, k's lifetime */
+void sign_key_free(struct sign_key *k);                                  /* wipes; NULL is fine */
+const uint8_t *sign_key_pub(const struct sign_key *k); /* 32 bytes, k's lifetime */
 int sign_raw(const struct sign_key *k, const void *p, size_t n, uint8_t sig[static SIG_LEN]);
 
 /* Verification keys, cached the same way. sign_pub_new refuses weak keys: SANJI_E_WEAK_KEY for a
@@ -54,7 +54,8 @@ struct sign_pub;
 int sign_pub_new(const uint8_t pub[static SIGN_PUB_LEN], struct sign_pub **ret);
 void sign_pub_free(struct sign_pub *k);
 /* 0 or SANJI_E_SIGNATURE. */
-int verify_raw(const struct sign_pub *k, const void *p, size_t n, const uint8_t sig[static SIG_LEN]);
+int verify_raw(const struct sign_pub *k, const void *p, size_t n,
+               const uint8_t sig[static SIG_LEN]);
 /* 0 or SANJI_E_WEAK_KEY. */
 int sign_pub_check(const uint8_t pub[static SIGN_PUB_LEN]);
 

@@ -139,10 +139,10 @@ struct sync {
     struct chain *chains;
     size_t n_chains, chain_bytes;
     bool witness; /* judges what another engine holds, not what may be taken today */
-    bool proven; /* what is accepted now has been proved by what follows it */
+    bool proven;  /* what is accepted now has been proved by what follows it */
     const struct sync_store *st;
     struct roster *roster;
-    bool roster_dirty; /* acts added since the last fold */
+    bool roster_dirty;      /* acts added since the last fold */
     struct authority *auth; /* what the views were derived under, sorted by node */
     size_t n_auth;
     struct node_id *redo; /* writers whose part of the views is to be derived again */
@@ -241,7 +241,7 @@ int sync__rekey_introduced(struct sync *s, const struct bundle *b);
 bool sync__rekey_due(struct sync *s);
 int sync__rekey_body(struct sync *s, struct buf *out);
 void sync__rekey_answer(struct sync *s, int err); /* 0: it has said so */
-bool sync__rekey_open(const struct sync *s); /* this node writes with a key its roster lacks */
+bool sync__rekey_open(const struct sync *s);      /* this node writes with a key its roster lacks */
 void sync__rekey_request(struct sync *s, const struct sync_event *ev);
 const struct sign_key *sync__login_key(const struct sync *s, const struct key_id **ret_kid);
 

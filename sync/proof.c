@@ -9,8 +9,9 @@
 #include <string.h>
 
 enum { PROOF_CHAINS = 512 };
-#define PROOF_BYTES ((size_t)16 << 20) /* a thousand conversations, or one of ten thousand steps   \
-                                        */
+#define PROOF_BYTES                                                                                \
+    ((size_t)16 << 20) /* a thousand conversations, or one of ten thousand steps                   \
+                        */
 
 void sync__proof_clear(struct sync *s)
 {

@@ -22,7 +22,7 @@ struct sync_self {
     const uint8_t (*seal_seeds)[SEAL_SEED_LEN]; /* newest last, copied */
     size_t n_seal_seeds;
     const uint8_t *old_sign_seed; /* a rotation is under way: the key before; else NULL */
-    uint8_t tls_spki[HASH_LEN]; /* own server key: part of the session signature */
+    uint8_t tls_spki[HASH_LEN];   /* own server key: part of the session signature */
 };
 
 struct sync_tick {
@@ -92,7 +92,7 @@ struct sync_tuning {
     int64_t wait_ms;        /* long-poll, at most LIM_WAIT_MS */
     int64_t backoff_min_ms; /* first retry */
     int64_t backoff_max_ms;
-    int64_t max_bytes; /* of bundles per message, inflated */
+    int64_t max_bytes;   /* of bundles per message, inflated */
     int64_t max_streams; /* of one writer; 0: LIM_STREAMS_EACH */
 };
 void sync_tune(struct sync *s, const struct sync_tuning *t);
@@ -142,8 +142,8 @@ int sync_seal_item(struct sync *s, const struct sync_tick *t, const char *id, in
                    const struct node_id *to, size_t n_to, const uint8_t cek[static 32],
                    struct span plain, struct buf *ret_item);
 /* ---- a store older than what this node has published (put back from a backup) ----
- * BEHIND: own bundles are missing here, they are being fetched; it ends by itself. FORKED: this node
- * has signed two histories. In both nothing is signed: sync_write() and sync_act() return
+ * BEHIND: own bundles are missing here, they are being fetched; it ends by itself. FORKED: this
+ * node has signed two histories. In both nothing is signed: sync_write() and sync_act() return
  * sync_self_error(): SANJI_E_GAP, SANJI_E_FORK. */
 enum sync_self_state { SYNC_SELF_OK, SYNC_SELF_BEHIND, SYNC_SELF_FORKED };
 enum sync_self_state sync_self_state(const struct sync *s);
@@ -168,8 +168,8 @@ int sync_rekey(struct sync *s, const struct sync_tick *t, const struct sync_new_
 /* 0: none under way, or the roster has the key this node writes with. SANJI_E_PENDING: the parent
  * has not answered yet. Else its last refusal (asked again from time to time). */
 int sync_rekey_state(const struct sync *s);
-/* Heads of what `by` has written, as held here; trust streams alone, with `by`, when asked. Pointers
- * are valid until the engine changes. SANJI_E_SIZE beyond max. */
+/* Heads of what `by` has written, as held here; trust streams alone, with `by`, when asked.
+ * Pointers are valid until the engine changes. SANJI_E_SIZE beyond max. */
 int sync_heads_of(const struct sync *s, const char *by, bool trust_only, struct act_head *v,
                   size_t max, size_t *io_n);
 

@@ -171,6 +171,12 @@ int verb_open_failed(struct verb *v, int r, const struct app_fault *f)
     case SANJI_E_CONFIG:
         VERB_SAY(v, EXIT_NO, "open.config", "file", f->path);
         break;
+    case SANJI_E_IO:
+        if (f->denied != 0) {
+            VERB_SAY(v, EXIT_NO, f->denied == APP_READ_ONLY ? "open.read_only" : "open.denied",
+                     "file", f->path);
+        }
+        break;
     default:
         break;
     }
@@ -219,8 +225,8 @@ static int run_to_end(struct verb *v)
     }
 }
 
-/* Commands hold the folder for a moment each: one that meets another waits for it. A daemon holds it
- * for good; then SANJI_E_LOCKED comes at once. */
+/* Commands hold the folder for a moment each: one that meets another waits for it. A daemon holds
+ * it for good; then SANJI_E_LOCKED comes at once. */
 int verb_open(struct verb *v, struct app **ret, struct app_fault *f)
 {
     int64_t until = app_mono_ms() + LOCK_PATIENCE_MS;

@@ -63,7 +63,7 @@ struct verb {
     struct app *app; /* VERB_NODE */
     bool in_daemon;
     int64_t wait_ms;
-    int phase;  /* for verbs that wait */
+    int phase; /* for verbs that wait */
     int64_t until;
     void *data; /* the verb's own, freed by `drop` */
     void (*drop)(void *data);

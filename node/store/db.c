@@ -4,6 +4,7 @@
 
 #include "protocol/base/err.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -59,6 +60,10 @@ int db_err(int code)
 int db_fail(struct db *db, int code)
 {
     int r = db_err(code);
+    if (r == SANJI_E_IO && db->h != NULL) { /* a side file that could not grow is not SQLITE_FULL */
+        int os = sqlite3_system_errno(db->h);
+        r = os == ENOSPC || os == EDQUOT ? SANJI_E_FULL : r;
+    }
     if (db->h != NULL) {
         snprintf(db->msg, sizeof db->msg, "%s", sqlite3_errmsg(db->h));
     }
@@ -153,7 +158,7 @@ static int make_private(const char *path)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
-        return SANJI_E_IO;
+        return errno == ENOSPC || errno == EDQUOT ? SANJI_E_FULL : SANJI_E_IO;
     }
     close(fd);
     return 0;
@@ -164,8 +169,9 @@ int db_open(struct db *db, const char *path, enum db_mode mode)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     *db = (struct db){.mode = mode};
     pthread_once(&once, config_once);
-    if (mode == DB_WRITER && make_private(path) < 0) {
-        return SANJI_E_IO;
+    int made = mode == DB_WRITER ? make_private(path) : 0;
+    if (made < 0) {
+        return made;
     }
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE;
     flags |= mode == DB_READER ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;

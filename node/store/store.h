@@ -49,9 +49,9 @@ int store_views_done(struct store *s);
 /* SHA-256 over all views in canonical order, without arrival times and row numbers. */
 int store_views_digest(struct store *s, uint8_t ret[static HASH_LEN]);
 /* Names what differs between a store and another that took and applied the same bundles anew. Tells
- * "missing" (bundle gone), "stored" and "stream" (a column of a bundle's or stream's row), "parked",
- * and of view rows "altered" (member: the column), "absent", "extra". Told are the first `limit` of
- * streams, of parked items and of view rows; *ret_n counts all. */
+ * "missing" (bundle gone), "stored" and "stream" (a column of a bundle's or stream's row),
+ * "parked", and of view rows "altered" (member: the column), "absent", "extra". Told are the first
+ * `limit` of streams, of parked items and of view rows; *ret_n counts all. */
 struct store_compare {
     void (*differs)(const char *what, const char *where, int err, const char *member,
                     void *arg); /* may be NULL */

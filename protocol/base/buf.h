@@ -9,7 +9,8 @@
 
 /* A byte string that grows up to a maximum set at creation. Errors are sticky: after the first one
  * (SANJI_E_NOMEM, SANJI_E_SIZE) every call is a no-op and `err` tells. `data` is always followed by
- * a NUL byte that does not count, so text can be printed; it is NULL only before the first write. */
+ * a NUL byte that does not count, so text can be printed; it is NULL only before the first write.
+ */
 struct buf {
     uint8_t *data;
     size_t len;
@@ -19,9 +20,9 @@ struct buf {
 };
 
 void buf_init(struct buf *b, size_t max);
-void buf_done(struct buf *b);            /* frees; safe on a zeroed struct */
-void buf_wipe_done(struct buf *b);       /* overwrites the bytes first: secrets */
-void buf_reset(struct buf *b);           /* empties, keeps memory, clears the error */
+void buf_done(struct buf *b);      /* frees; safe on a zeroed struct */
+void buf_wipe_done(struct buf *b); /* overwrites the bytes first: secrets */
+void buf_reset(struct buf *b);     /* empties, keeps memory, clears the error */
 int buf_reserve(struct buf *b, size_t more);
 int buf_put(struct buf *b, const void *p, size_t n);
 int buf_puts(struct buf *b, const char *s);

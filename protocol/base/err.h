@@ -74,7 +74,8 @@ enum {
 #undef X
 };
 
-/* Stable wire name of a (negative) error; "ok" for 0, "bug" for anything unknown. Static storage. */
+/* Stable wire name of a (negative) error; "ok" for 0, "bug" for anything unknown. Static storage.
+ */
 const char *err_name(int err);
 /* HTTP status that carries it; 200 for 0. */
 int err_http(int err);

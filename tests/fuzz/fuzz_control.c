@@ -25,7 +25,8 @@ static void must(bool ok)
     }
 }
 
-static void on_start(struct control_conn *c, int argc, const char *const *argv, const char *lang, void *arg)
+static void on_start(struct control_conn *c, int argc, const char *const *argv, const char *lang,
+                     void *arg)
 {
     (void)arg;
     started++;

@@ -39,7 +39,8 @@ struct sim {
     struct world w;
     struct world_faults faults; /* as drawn; off while healing */
     int actions;
-    bool crashes, store_errors, cuts, stops, joins, clocks, winter, hostile, referrals, bursts, revokes;
+    bool crashes, store_errors, cuts, stops, joins, clocks, winter, hostile, referrals, bursts,
+        revokes;
     int bad; /* index of the hostile node, -1 */
     struct sim_write write[SIM_WRITES];
     size_t n_writes;

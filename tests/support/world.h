@@ -28,7 +28,7 @@ struct wnode {
     int up; /* index of the parent, -1: the top */
     int64_t lv;
     bool exists, running, joined, hostile;
-    bool revoked; /* its key was cut: it cannot log in any more and knows nothing of it */
+    bool revoked;      /* its key was cut: it cannot log in any more and knows nothing of it */
     bool cut;          /* the cable to the parent is out */
     int64_t clock_off; /* wall clock error */
     int64_t mono_off;  /* monotonic clocks begin anywhere at each start */
