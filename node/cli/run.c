@@ -276,6 +276,9 @@ static int run_there(struct verb *v, int argc, const char *const *argv, int in_f
     if (r == SANJI_E_UNREACHABLE) {
         VERB_SAY(v, EXIT_NO, "control.broken");
     }
+    if (r == SANJI_E_FORBIDDEN) { /* the socket belongs to another user, as does the folder */
+        VERB_SAY(v, EXIT_NO, "open.denied", "file", v->dir);
+    }
     return verb_fail(v, r, v->dir);
 }
 
