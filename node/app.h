@@ -58,8 +58,8 @@ int64_t app_mono_ms(void);
 int app_tick_make(struct sync_tick *t); /* now, mono and fresh random bytes */
 /* What went wrong while opening, for the message. */
 struct app_fault {
-    long holder;              /* SANJI_E_LOCKED: pid, 0 unknown */
-    char path[256];           /* file concerned, may be empty */
+    long holder;                                   /* SANJI_E_LOCKED: pid, 0 unknown */
+    char path[256];                                /* file concerned, may be empty */
     enum { APP_DENIED = 1, APP_READ_ONLY } denied; /* SANJI_E_IO: what path does not allow */
     config_report_fn *report; /* set by the caller: called for each problem of sanji.conf */
     void *arg;

@@ -2,7 +2,7 @@
 // Does the command line keep its contract without a daemon: names, exit codes, both languages?
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -200,4 +200,20 @@ test("the top has nobody to sync with; a missing parent is 75", () => {
   const j = run(["join", "--data", join(base, "j"), inv.out.trim(), "--no-wait"]);
   assert.equal(j.code, 75, j.err);
   assert.match(run(at("invite", "--name", "区", "--tier", "street", "--area", "370102", "--qr")).out, /▀|▄|█/);
+});
+
+test("a data folder of another user is named, with the reason, in both languages", (t) => {
+  const other = process.getuid() === 0;
+  const as = (lang) => spawnSync(bin, ["status", "--data", dir, "--lang", lang], { encoding: "utf8", ...(other ? { uid: 65534, gid: 65534 } : {}) });
+  if (other && as("en").error) return t.skip("the program cannot be run by another user here");
+  const lock = join(dir, "lock");
+  if (!other) chmodSync(lock, 0);
+  try {
+    const en = as("en");
+    assert.equal(en.status, 1);
+    assert.match(en.stderr, /permission denied: \/.*city/);
+    assert.match(as("zh").stderr, /没有权限：\/.*city/);
+  } finally {
+    if (!other) chmodSync(lock, 0o600);
+  }
 });

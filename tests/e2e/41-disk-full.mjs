@@ -14,7 +14,7 @@ if (process.getuid() === 0) {
   fs.mkdirSync(mnt);
   mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=6m,mode=0700', 'tmpfs', mnt]).status === 0;
 }
-const skip = mounted ? false : 'needs root and a tmpfs: 3 cases skipped';
+const skip = mounted ? false : 'needs root and a tmpfs: 4 cases skipped';
 before(async () => {
   if (skip) return;
   await w.tree(['city', 'd1']);
@@ -72,4 +72,17 @@ test('with space again it stores, sends and verifies, without help', { skip }, a
   await until('everything at the district', 30000, () => { const s = w.state('d1'); return acked.every((x) => s.includes(`"${x}"`)); });
   const v = w.tryVerb('s1', 'verify');
   assert.equal(v.code, 0, v.err);
+});
+
+test('a node that does not start for want of space says so', { skip }, async () => {
+  await w.stop('s1');
+  const fill = path.join(mnt, 'fill');
+  spawnSync('dd', ['if=/dev/zero', `of=${fill}`, 'bs=4096']);
+  try {
+    const r = await w.runAsync(['status', '--data', mnt]);
+    assert.equal(r.code, 1);
+    assert.match(r.err, /\[disk_full\]/, r.err);
+  } finally {
+    fs.rmSync(fill);
+  }
 });
