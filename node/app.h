@@ -87,6 +87,7 @@ bool app_area_ok(const char *code);
 struct app_birth {
     const char *dir, *name, *area, *root_key, *staff, *sync, *url; /* NULL: default */
     int64_t lv;
+    bool zh; /* language of the comments in sanji.conf */
 };
 struct app_born {
     struct node_id id;

@@ -127,14 +127,14 @@ static int make_tls(const char *dir, const char *id, const struct config *c,
     return r == 0 ? tls_identity_create(key, crt, id, names, n, pin) : r;
 }
 
-static int write_config(const char *dir, const struct config *c)
+static int write_config(const char *dir, const struct config *c, bool zh)
 {
     char path[APP_PATH_BYTES];
     struct buf b;
     buf_init(&b, CONFIG_FILE_BYTES);
     int r = app_path(dir, "sanji.conf", path);
     if (r == 0) {
-        r = config_print(c, true, &b);
+        r = config_print(c, zh, &b);
     }
     if (r == 0) {
         r = app__write_file(path, b.data, b.len, false);
@@ -357,7 +357,7 @@ int app_init(const struct app_birth *b, struct app_born *ret, struct fault *f)
     bool root_written = false;
     r = make_keys(b, &x);
     if (r == 0) {
-        r = write_config(b->dir, &x.cfg);
+        r = write_config(b->dir, &x.cfg, b->zh);
     }
     if (r == 0) {
         r = make_database(b, &x);
@@ -423,7 +423,7 @@ int app_join_prepare(const struct app_birth *b, const struct msg_invite *inv, st
         r = make_tls(b->dir, inv->node, &c, ret->tls);
     }
     if (r == 0) {
-        r = write_config(b->dir, &c);
+        r = write_config(b->dir, &c, b->zh);
     }
     if (r < 0) {
         take_back(b->dir);

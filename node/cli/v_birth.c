@@ -11,10 +11,12 @@
 #include "protocol/jwrite.h"
 #include "sync/enrol.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 int v_init(struct verb *v)
 {
@@ -25,7 +27,8 @@ int v_init(struct verb *v)
                           .staff = verb_flag(v, "staff"),
                           .sync = verb_flag(v, "sync"),
                           .url = verb_flag(v, "url"),
-                          .lv = app_tier_level(verb_flag(v, "tier"))};
+                          .lv = app_tier_level(verb_flag(v, "tier")),
+                          .zh = v->lang == TEXT_ZH};
     struct app_born x;
     struct fault f = {0};
     char g[B64U_LEN(HASH_LEN) + 1] = {0};
@@ -269,16 +272,52 @@ static int converse(struct joining *x, int64_t wait_ms)
     }
 }
 
+/* An invite holds a secret, and what stands in the arguments of a process is seen by everybody on
+ * the machine. Ends with the line that completes the invite: a person need not know the end-of-file
+ * key, and a terminal may have broken the line. */
+static int invite_from_input(struct joining *x, struct buf *b, struct fault *f)
+{
+    if (isatty(STDIN_FILENO) == 1) {
+        VERB_SAY(x->v, 0, "join.paste");
+    }
+    for (;;) {
+        char c = 0;
+        ssize_t n = read(STDIN_FILENO, &c, 1);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return SANJI_E_IO;
+        }
+        if (n > 0 && buf_putc(b, c) < 0) {
+            return fault_set(f, SANJI_E_SIZE, "invite", "a shorter line");
+        }
+        if (n == 0 || c == '\n') {
+            *f = (struct fault){0};
+            int r = invite_read(buf_str(b), b->len, x->ar, &x->inv, f);
+            bool done = n == 0 || (b->len >= 2 && b->data[b->len - 2] == '\n'); /* an empty line */
+            if (done || r == 0) {
+                return r;
+            }
+        }
+    }
+}
+
 static int read_invite(struct joining *x)
 {
     struct buf b;
     struct fault f = {0};
+    int r = 0;
     buf_init(&b, 65536);
-    for (int i = 0; i < x->v->n_args; i++) { /* a pasted invite may arrive in pieces */
-        buf_puts(&b, x->v->arg[i]);
+    if (x->v->n_args == 1 && strcmp(x->v->arg[0], "-") == 0) {
+        r = invite_from_input(x, &b, &f);
+    } else {
+        for (int i = 0; i < x->v->n_args; i++) { /* a pasted invite may arrive in pieces */
+            buf_puts(&b, x->v->arg[i]);
+        }
+        r = invite_read(buf_str(&b), b.len, x->ar, &x->inv, &f);
     }
-    int r = invite_read(buf_str(&b), b.len, x->ar, &x->inv, &f);
-    buf_done(&b);
+    buf_wipe_done(&b);
     return r < 0 ? verb_fail_fault(x->v, r, &f, "INVITE") : EXIT_OK;
 }
 
@@ -302,7 +341,8 @@ static int join_run(struct joining *x)
     struct app_birth b = {.dir = v->dir,
                           .staff = verb_flag(v, "staff"),
                           .sync = verb_flag(v, "sync"),
-                          .url = verb_flag(v, "url")};
+                          .url = verb_flag(v, "url"),
+                          .zh = v->lang == TEXT_ZH};
     int64_t wait = 600000;
     const char *w = verb_flag(v, "wait");
     if (w != NULL && text_duration_ms(w, &wait) < 0) {

@@ -19,7 +19,7 @@ const struct verb_def verb_defs[] = {
     {"invite", "", 0, 0, VERB_NODE, 0, v_invite, NULL,
      {DATA, M("name", "NAME"), M("tier", "district|street"), M("area", "CODE"), V("ttl", "7d"), B("auto-approve"),
       B("qr"), JSON}},
-    {"join", "INVITE", 1, VERB_ARGS - 1, VERB_LOCAL, 0, v_join, NULL,
+    {"join", "INVITE|-", 1, VERB_ARGS - 1, VERB_LOCAL, 0, v_join, NULL,
      {DATA, V("staff", "ADDR:PORT"), V("sync", "ADDR:PORT"), V("url", "URL"), B("no-wait"), V("wait", "10m"), JSON}},
     {"approve", "NODE", 1, 1, VERB_NODE, 0, v_approve, NULL, {DATA, JSON}},
     {"node list", "", 0, 0, VERB_NODE, VERB_READS, v_node_list, NULL, {DATA, JSON}},

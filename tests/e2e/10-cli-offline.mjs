@@ -199,6 +199,16 @@ test("the top has nobody to sync with; a missing parent is 75", () => {
   assert.match(inv.out, /^sanji1-[\w-]+-[a-z2-7]{8}\n$/);
   const j = run(["join", "--data", join(base, "j"), inv.out.trim(), "--no-wait"]);
   assert.equal(j.code, 75, j.err);
+  const line = inv.out.trim();
+  for (const input of [inv.out, line, `${line.slice(0, 60)}\n${line.slice(60)}\n`]) {
+    const p = run(["join", "--data", join(base, "p"), "-", "--no-wait"], { input });
+    assert.equal(p.code, 75, p.err);
+  }
+  for (const input of ["", "sanji1-xxxx-yyyy\n", "\n\n", "x".repeat(1 << 20)]) {
+    const p = run(["join", "--data", join(base, "q"), "-", "--no-wait"], { input });
+    assert.equal(p.code, 1, p.err);
+    assert.ok(!existsSync(join(base, "q")));
+  }
   assert.match(run(at("invite", "--name", "区", "--tier", "street", "--area", "370102", "--qr")).out, /▀|▄|█/);
 });
 
@@ -215,5 +225,14 @@ test("a data folder of another user is named, with the reason, in both languages
     assert.match(as("zh").stderr, /没有权限：\/.*city/);
   } finally {
     if (!other) chmodSync(lock, 0o600);
+  }
+});
+
+test("sanji.conf speaks the language of the command that made it", () => {
+  for (const [lang, zh] of [["en", false], ["zh", true]]) {
+    const d = join(base, `lang-${lang}`);
+    const r = run(["init", "--data", d, "--name", "x", "--tier", "city", "--area", "37", "--lang", lang]);
+    assert.equal(r.code, 0, r.err);
+    assert.equal(/[\u4e00-\u9fff]/.test(readFileSync(join(d, "sanji.conf"), "utf8")), zh);
   }
 });
