@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { LINE_MAX = LIM_ITEM_BYTES * 4 };
+enum { LINE_MAX = LIM_ITEM_BYTES * 4, ENDLESS = 8 << 20 };
 
 void put_lines_init(struct put_lines *l)
 {
@@ -61,6 +61,7 @@ static int emit(struct put_lines *l, put_line_fn *fn, void *arg)
     int r = fn(s, l->start, arg);
     buf_reset(&l->acc);
     l->too_long = false;
+    l->run = 0;
     return r;
 }
 
@@ -73,6 +74,7 @@ static int line_end(struct put_lines *l, put_line_fn *fn, void *arg)
         (void)buf_putc(&l->acc, '\n');
     } else if (!l->too_long && blank(&l->acc)) {
         buf_reset(&l->acc);
+        l->run = 0;
     } else if (!l->first_seen && !l->too_long && unfinished(&l->acc)) {
         l->whole = true;
         l->first_seen = true;
@@ -91,13 +93,18 @@ static int line_end(struct put_lines *l, put_line_fn *fn, void *arg)
 int put_lines_feed(struct put_lines *l, struct span c, put_line_fn *fn, void *arg)
 {
     int r = 0;
-    while (r == 0 && c.n > 0) {
+    while (r == 0 && c.n > 0 && !l->endless) {
         const uint8_t *nl = memchr(c.p, '\n', c.n);
         size_t n = nl != NULL ? (size_t)(nl - c.p) : c.n;
         if (l->acc.len + n > LINE_MAX) {
             l->too_long = true;
         } else if (!l->too_long) {
             (void)buf_put(&l->acc, c.p, n);
+        }
+        l->run += n;
+        if (l->run > ENDLESS) {
+            l->endless = true;
+            return emit(l, fn, arg);
         }
         size_t used = n + (nl != NULL ? 1 : 0);
         c = span_of(c.p + used, c.n - used);
@@ -111,5 +118,5 @@ int put_lines_feed(struct put_lines *l, struct span c, put_line_fn *fn, void *ar
 int put_lines_end(struct put_lines *l, put_line_fn *fn, void *arg)
 {
     strip_bom(l);
-    return l->too_long || !blank(&l->acc) ? emit(l, fn, arg) : 0;
+    return l->endless ? 0 : l->too_long || !blank(&l->acc) ? emit(l, fn, arg) : 0;
 }

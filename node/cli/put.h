@@ -24,10 +24,13 @@ struct put_lines {
     bool first_seen; /* the first record decided: NDJSON or one object */
     bool whole;      /* one object over several lines */
     bool too_long;
+    size_t run;   /* bytes of the present record, also of those not kept */
+    bool endless; /* it is no record and never will be: nothing more is read */
 };
 typedef int put_line_fn(struct span json, long line, void *arg);
 void put_lines_init(struct put_lines *l);
 void put_lines_done(struct put_lines *l);
+/* After an endless record, which is named like every wrong one, nothing is taken any more. */
 int put_lines_feed(struct put_lines *l, struct span chunk, put_line_fn *fn, void *arg);
 int put_lines_end(struct put_lines *l, put_line_fn *fn, void *arg);
 

@@ -57,7 +57,7 @@ static int read_lines(int fd, struct put_lines *l, put_line_fn *fn, void *arg)
 {
     static uint8_t chunk[65536];
     int r = 0;
-    while (r == 0) {
+    while (r == 0 && !l->endless) {
         ssize_t n = read(fd, chunk, sizeof chunk);
         if (n < 0 && errno == EINTR) {
             continue;
@@ -70,7 +70,14 @@ static int read_lines(int fd, struct put_lines *l, put_line_fn *fn, void *arg)
     return r;
 }
 
-/* Standard input that cannot be read twice goes into a file without a name in DIR. */
+static int nothing(struct span json, long line, void *arg)
+{
+    (void)json, (void)line, (void)arg;
+    return 0;
+}
+
+/* Standard input that cannot be read twice goes into a file without a name in DIR. What
+ * never ends would fill the disk: of it, as much is kept as the check needs to name it. */
 static int spool(struct verb *v, int in, int *ret_fd)
 {
     static uint8_t chunk[65536];
@@ -81,13 +88,18 @@ static int spool(struct verb *v, int in, int *ret_fd)
         return errno == ENOENT ? SANJI_E_NOT_FOUND : SANJI_E_IO;
     }
     (void)unlink(path);
-    for (;;) {
+    struct put_lines l;
+    put_lines_init(&l);
+    while (!l.endless) {
         ssize_t n = read(in, chunk, sizeof chunk);
         if (n < 0 && errno == EINTR) {
             continue;
         }
         if (n == 0) {
             break;
+        }
+        if (n > 0) {
+            (void)put_lines_feed(&l, span_of(chunk, (size_t)n), nothing, NULL);
         }
         ssize_t w = n < 0 ? -1 : 0;
         for (ssize_t at = 0; n > 0 && at < n; at += w) {
@@ -97,9 +109,14 @@ static int spool(struct verb *v, int in, int *ret_fd)
             }
         }
         if (w <= 0) {
-            close(fd);
-            return errno == ENOSPC ? SANJI_E_FULL : SANJI_E_IO;
+            r = errno == ENOSPC ? SANJI_E_FULL : SANJI_E_IO;
+            break;
         }
+    }
+    put_lines_done(&l);
+    if (r < 0) {
+        close(fd);
+        return r;
     }
     *ret_fd = fd;
     return lseek(fd, 0, SEEK_SET) == 0 ? 0 : SANJI_E_IO;
@@ -338,7 +355,7 @@ int v_put_input(struct verb *v, struct span chunk)
     if (code == EXIT_OK && verb_has(v, "stream")) {
         code = run_flush(x);
     }
-    return code;
+    return code == EXIT_OK && x->lines.endless ? EXIT_NO : code;
 }
 
 int v_put(struct verb *v)

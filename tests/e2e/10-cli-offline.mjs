@@ -236,3 +236,16 @@ test("sanji.conf speaks the language of the command that made it", () => {
     assert.equal(/[\u4e00-\u9fff]/.test(readFileSync(join(d, "sanji.conf"), "utf8")), zh);
   }
 });
+
+test("a line without an end is named and not read for ever", () => {
+  const zero = run(at("put", "listing", "/dev/zero"));
+  assert.equal(zero.code, 1);
+  assert.match(zero.err, /^line 1: .*\n/);
+  const pipe = (more) => spawnSync("sh", ["-c", `(echo '${least}'; cat /dev/zero) | "$0" put --data "$1" ${more} listing`, bin, dir], { encoding: "utf8", timeout: 60000, env: { PATH: process.env.PATH, LANG: "C" } });
+  for (const more of ["", "--stream", "--dry-run"]) {
+    const r = pipe(more);
+    assert.equal(r.status, 1, `${more}: ${r.stderr}`);
+    assert.match(r.stderr, /^line 2: /m, more);
+    assert.equal(r.stdout.split("\n").filter(Boolean).length, more === "--stream" ? 1 : 0, more);
+  }
+});
