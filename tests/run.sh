@@ -54,6 +54,7 @@ fi
 if [ $long = 1 ]; then
     build fuzz && ./tests/fuzz/long.sh || failed=$((failed + 1))
     ./tests/sim/soak.sh build/release 3600 || failed=$((failed + 1))
+    node tests/mutate.mjs --count 40 || failed=$((failed + 1))
     [ -z "${SANJI_TEST_DATA:-}" ] || ./tests/bench/run.sh || failed=$((failed + 1))
 fi
 echo "$passed passed, $failed failed"
