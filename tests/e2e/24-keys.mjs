@@ -213,3 +213,18 @@ test('who comes after all of this reads the whole history', async () => {
   assert.equal(w.state('s3', ['--audience', 'fed']), w.state('city', ['--audience', 'fed']));
   assert.equal(JSON.parse(w.run(['verify', '--data', n.dir, '--json']).out).wrong, 0);
 });
+
+test('a revoked node says so and takes no record nobody would take of it', async () => {
+  const text = '{"kind":"notice","title":"撤销前","body":"x"}';
+  const kept = w.tryVerb('s1', 'put', ['notice'], { input: text }).out.trim();
+  assert.match(kept, /^r/);
+  w.verb('d1', 'node revoke', [id('s1')]);
+  await until('it knows', 15000, () => JSON.parse(w.verb('s1', 'node show', [id('s1')])).state === 'cut');
+  const before = w.state('s1');
+  const r = w.tryVerb('s1', 'put', ['notice'], { input: text });
+  assert.equal(r.code, 1);
+  assert.equal(r.out, '');
+  assert.match(r.err, /\[revoked\]/);
+  assert.match(w.tryVerb('s1', 'withdraw', [kept]).err, /\[revoked\]/);
+  assert.equal(w.state('s1'), before);
+});
