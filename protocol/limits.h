@@ -38,7 +38,7 @@ enum {
     LIM_QUOTA_ITEMS = 5000000, /* per node and day where no quota act says otherwise */
     LIM_FERRY_PART_BYTES = 512 << 20,
 };
-#define LIM_QUOTA_BYTES ((int64_t)4 << 30) /* per node and day where no quota act says otherwise   \
-                                            */
+/* Bytes per node and day where no quota act says otherwise. */
+#define LIM_QUOTA_BYTES ((int64_t)4 << 30)
 
 #endif

@@ -29,18 +29,17 @@ static void desk_open(void)
     buf_init(&d.rep.body, 32 << 20);
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
 static void remove_all(const char *dir)
 {
-    static const char *const names[] = {
-        "keys/sign.seed", "keys/seal.seed", "keys/inst",   "keys/tls.key", "keys/tls.crt",
-        "keys",           "sanji.conf",     "sanji.db",    "sanji.db-wal", "sanji.db-shm",
-        "keys.db",        "keys.db-wal",    "keys.db-shm", "lock"};
-    char path[160];
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-        remove(path);
-    }
-    assert_int_equal(rmdir(dir), 0);
+    assert_int_equal(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 int desk_setup(void **state)
