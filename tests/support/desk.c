@@ -7,6 +7,9 @@
 #include "node/tidy.h"
 #include "protocol/jcur.h"
 
+#include <ftw.h>
+#include <sys/stat.h>
+
 struct desk d;
 const char right[] = "correct horse 电池";
 
