@@ -61,8 +61,10 @@ async function ownText(d) {
   });
 }
 
+// The page of the present address stands, not the one before it, and waits for nothing.
 async function settled(d) {
-  await d.page.waitForFunction(() => document.querySelector('main h1, main [role=alert]') && !document.querySelector('.waiting'));
+  await d.page.waitForFunction(() => document.querySelector('main')?.dataset.at === location.hash
+    && document.querySelector('main h1, main [role=alert]') && !document.querySelector('.waiting'));
   await until('nothing under way', 5000, () => d.open === 0);
 }
 
@@ -133,6 +135,7 @@ test('a hostile record is text and nothing else: no script, no link that runs, 5
   assert.equal(await d.page.locator('main a[href^="javascript"], main img, main script').count(), 0);
   await d.to('#/referrals?box=out');
   await d.page.getByRole('link', { name: hostile[2] }).click();
+  await d.page.waitForFunction((at) => location.hash === at, pages['referral-in'].replace(/.*#/, '#'));
   await settled(d);
   assert.ok((await d.page.innerText('main')).includes(longer));
   await d.write('listing', { kind: 'venue', title: hostile[0], detail: long });

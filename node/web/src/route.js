@@ -18,9 +18,9 @@ function parse() {
   });
   const parts = path.split("/").filter(Boolean);
   try {
-    return { path: parts.map(decodeURIComponent), params, key: parts.join("/") };
+    return { path: parts.map(decodeURIComponent), params, key: parts.join("/"), at: location.hash };
   } catch (e) {
-    return { path: [], params: {}, key: "" };
+    return { path: [], params: {}, key: "", at: location.hash };
   }
 }
 

@@ -107,7 +107,8 @@ export function Frame({ me, route, lang, speak, leave, children }) {
           </button>
         </div>
       </nav>
-      <main id="main" class="main">
+      {/* data-at says which address is shown: between a change of address and this, the old page stands. */}
+      <main id="main" class="main" data-at={route.at}>
         {children}
       </main>
       <nav class="bottom" aria-label={t("nav.phone")}>
