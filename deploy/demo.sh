@@ -98,6 +98,15 @@ start() { # start NODE: its daemon, ready when it answers
     tail -n 5 "$work/$1.log" >&2
     exit 1
 }
+wait_for() { # wait_for SECONDS CMD...: until it succeeds
+    local until=$((SECONDS + $1))
+    shift
+    while [ $SECONDS -le $until ]; do
+        "$@" && return 0
+        sleep 0.1
+    done
+    return 1
+}
 add() { # add NODE NAME TIER AREA PARENT
     local n=$1 name=$2 tier=$3 area=$4 parent=$5
     local addr=(--staff "127.0.0.1:$(free_port)")
@@ -126,16 +135,10 @@ add() { # add NODE NAME TIER AREA PARENT
     if [ -z "${id_of[$n]}" ] || [ -z "${pass_of[$n]}" ]; then
         fail "$n 没有编号或一次性密码" "$n has no id or no one-time password"
     fi
+    # Before its parent's roster has come it cannot invite.
+    wait_for 30 known "$n" || fail "$n 没有收到名册" "$n did not get the roster"
 }
-wait_for() { # wait_for SECONDS CMD...: until it succeeds
-    local until=$((SECONDS + $1))
-    shift
-    while [ $SECONDS -le $until ]; do
-        "$@" && return 0
-        sleep 0.1
-    done
-    return 1
-}
+known() { s "$1" node show "${id_of[$1]}" >"$work/known" 2>&1; }
 
 # ---- the tree ----
 step "市级中心建立联盟（根密钥写在数据目录之外，应离线保存）" "the city founds the federation (the root key lies outside its folder, to be taken offline)"

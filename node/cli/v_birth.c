@@ -85,7 +85,7 @@ int v_invite(struct verb *v)
         VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--name");
     }
     if (me == NULL) {
-        return verb_fail(v, SANJI_E_UNKNOWN_KEY, NULL); /* not synced with the parent yet */
+        VERB_SAY(v, EXIT_NO, "invite.no_roster");
     }
     if (lv <= me->lv) {
         VERB_SAY(v, EXIT_NO, "invite.tier", "tier", verb_flag(v, "tier"), "own",

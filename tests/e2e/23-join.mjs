@@ -50,6 +50,17 @@ test('an invite is good once; a second machine with it is refused', () => {
   assert.equal(JSON.parse(w.run(['status', '--data', a, '--json']).out).node, JSON.parse(id).node);
 });
 
+test('a district that has not heard from its parent yet invites nobody, and says what to do', () => {
+  const dir = fresh();
+  assert.equal(join(dir, w.verb('city', 'invite', ['--name', '新区', '--tier', 'district', '--area', '370104', '--auto-approve']).trim(), ['--sync', '127.0.0.1:1', '--url', 'https://127.0.0.1:1']).code, 0);
+  const line = ['invite', '--data', dir, '--name', 'x', '--tier', 'street', '--area', '370104001'];
+  const r = w.run(line);
+  assert.equal(r.code, 1);
+  assert.match(r.err, /sanji sync/);
+  assert.equal(w.run(['sync', '--data', dir]).code, 0);
+  assert.equal(w.run(line).code, 0);
+});
+
 test('a tampered invite is refused whatever was changed', () => {
   const line = invite();
   const o = P.readInvite(line);

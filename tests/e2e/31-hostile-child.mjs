@@ -66,7 +66,7 @@ test('bundles that claim what they may not', async () => {
   const s1 = w.nodes.get('s1').id;
   const foreign = c.next('x', [notice()], { by: s1, aud: 'fed', ep: 1, seq: 1, prev: zero });
   await refused('a stream of another node', foreign);
-  assert.ok(!w.state('d1').includes(JSON.parse(P.parseLine(foreign.line).items[0]).id));
+  assert.ok(!w.state('d1').includes(`"${JSON.parse(P.parseLine(foreign.line).items[0]).id}"`));
   await refused('another federation', c.next('fed', [notice()], { g: P.b64u(P.random(32)) }));
   await refused('an audience it may not write to', c.next('sub:' + s1, [notice()], {}));
   await refused('a recipient that does not exist', c.next('to:naaaaaaaaaaaaa', [notice()]));

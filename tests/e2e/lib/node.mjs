@@ -103,7 +103,10 @@ export class World {
     const a = await this.addresses(n, tier, url);
     this.ok(['join', '--data', n.dir, ...a, invite]);
     this.nodes.set(name, n);
-    if (start) await this.start(name);
+    if (!start) return n;
+    await this.start(name);
+    // Until its parent's roster has come it can invite nobody.
+    await until(`${name} knows itself`, 15000, () => this.tryVerb(name, 'node show', [n.id]).code === 0);
     return n;
   }
   // The tree most tests need: a city, two districts, a street each. start: names that get a daemon.
