@@ -52,6 +52,8 @@ if [ $quick = 0 ]; then
     build asan && share asan -L 'unit|fuzz|sim'
 fi
 if [ $long = 1 ]; then
+    ./tests/bare.sh
+    case $? in 0 | 77) ;; *) failed=$((failed + 1)) ;; esac
     build fuzz && ./tests/fuzz/long.sh || failed=$((failed + 1))
     ./tests/sim/soak.sh build/release 3600 || failed=$((failed + 1))
     node tests/mutate.mjs --count 40 || failed=$((failed + 1))
