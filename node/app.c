@@ -281,6 +281,7 @@ void app_close(struct app *a)
         return;
     }
     app__guard_save(a, true);
+    app__areas_free(a);
     sync_free(a->sync);
     store_close(a->store);
     dirlock_drop(a->lock_fd);

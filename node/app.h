@@ -48,7 +48,8 @@ struct app {
     uint8_t id_rnd[10];
     uint8_t guard_sum[HASH_LEN]; /* of keys/guard as written by this process */
     int64_t guard_at;
-    bool announced; /* the address of sanji.conf was said or could not be said */
+    struct app_areas *areas; /* the top's list, read at the first question; app_area.c */
+    bool announced;          /* the address of sanji.conf was said or could not be said */
 };
 
 /* ---- ground ---- */
@@ -94,6 +95,9 @@ struct app_born {
     uint8_t g[HASH_LEN];
     char root_key[APP_PATH_BYTES];
 };
+/* Why a file or folder cannot be made or written at path: "no_parent", "not_dir", "denied",
+ * "read_only", "too_long"; NULL: no reason found there. */
+const char *app_why_not(const char *path);
 /* First node of a federation. SANJI_E_EXISTS: DIR holds a node already; SANJI_E_SPEC with f. Makes
  * nothing on error. */
 int app_init(const struct app_birth *b, struct app_born *ret, struct fault *f);
@@ -192,8 +196,27 @@ int app_explain(struct app *a, const char *owner, const char *id, struct buf *ou
 int app_parked_retry(struct app *a, int64_t *ret_tried, int64_t *ret_left);
 /* "ok", "behind", "forked": see sync_self_state(). */
 const char *app_self_word(const struct app *a);
+/* Is this machine's clock right? See app_clock.c. "ok"; "ahead", "behind" (of the parent's, by
+ * off); "old" (before this program was made); "back" (others signed off ms later than it is here);
+ * "silent" (nobody signed anything for off ms: a long rest, or the clock is ahead). */
+struct app_clock {
+    const char *word;
+    int64_t off_ms;
+    bool wrong; /* false: ok or only to be noted */
+};
+void app_clock(struct app *a, struct app_clock *ret);
 /* One JSON object: node, place, heads, counts, peers, parked. */
 int app_status(struct app *a, struct buf *out);
+
+/* ---- areas ---- */
+/* Reads the top's own list (records of kind area) if it has changed. Not from within a list. */
+int app_areas_load(struct app *a);
+/* The full name of a code from the province down, appended; the top's own list goes before the
+ * names this program was built with. Nothing when nothing is known. 0 or the buffer's error. */
+int app_area_name(struct app *a, const char *code, struct buf *out);
+/* Areas directly below `code` ("": the highest), by code; those that ended are left out. */
+typedef void app_area_fn(const char *code, const char *name, void *arg);
+int app_area_children(struct app *a, const char *code, app_area_fn *fn, void *arg);
 
 /* ---- the tree ---- */
 int app_node_json(struct app *a, const struct roster_node *n, struct buf *out);

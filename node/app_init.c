@@ -365,6 +365,9 @@ int app_init(const struct app_birth *b, struct app_born *ret, struct fault *f)
     if (r == 0) {
         r = write_root_key(ret->root_key, x.root_seed, x.self.g);
         root_written = r == 0;
+        if (r < 0) {
+            (void)fault_set(f, r, "root-key", NULL);
+        }
     }
     if (r < 0) {
         take_back(b->dir);

@@ -24,6 +24,7 @@ void app__record_id(struct app *a, int64_t now_ms, char out[static 28]);
 /* Item text of an own record. */
 int app__item(const char *id, const struct kind *k, enum item_op op, int64_t r, struct span d,
               struct buf *out);
-/* Appends one bundle's items to the views; used by rebuild and verify. */
+/* node/app_area.c */
+void app__areas_free(struct app *a);
 
 #endif

@@ -473,6 +473,16 @@ static void put_parent(struct app *a, struct jw *w)
     buf_done(&url);
 }
 
+static void put_clock(struct app *a, struct jw *w)
+{
+    struct app_clock c;
+    app_clock(a, &c);
+    jw_str(w, "clock", c.word);
+    if (c.off_ms != 0) {
+        jw_int(w, "clock_off_ms", c.off_ms);
+    }
+}
+
 int app_status(struct app *a, struct buf *out)
 {
     struct jw w;
@@ -501,6 +511,7 @@ int app_status(struct app *a, struct buf *out)
     jw_int(&w, "parked", t.parked);
     jw_str(&w, "self", app_self_word(a));
     jw_bool(&w, "disk_low", app_disk_low(a));
+    put_clock(a, &w);
     jw_obj(&w, "kinds");
     if (r == 0) {
         r = store_kind_counts(a->store, on_count, &w);

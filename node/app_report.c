@@ -212,10 +212,9 @@ static void put_mismatch(struct report *x, const struct cell_row *a, const struc
     const struct stat_indicator *in = &stat_indicators[a->ind];
     const struct cell_row *b = row_find(x, with->n.s, in->mirror, a->month);
     struct node_id an, bn = with->n;
-    struct stat_diff diff;
+    struct stat_diff diff; /* .i: the node of row a, .r: the other */
     if (in->source == STAT_SRC_REF_R && b != NULL) {
-        const struct stat_cell *none = NULL;
-        (void)none; /* both exist: the sender's row reports it, unless it does not name this node */
+        /* Both exist: the sender's row reports it, unless it does not name this node. */
         if (stat_cell_read(span_of(b->d, b->dn), x->y, NULL) == 0) {
             for (size_t i = 0; i < x->y->n_by; i++) {
                 if (strcmp(x->y->by[i].n.s, a->node) == 0) {
@@ -233,10 +232,10 @@ static void put_mismatch(struct report *x, const struct cell_row *a, const struc
     jw_obj(&x->w, NULL);
     jw_str(&x->w, "period", x->months[a->month]);
     jw_str(&x->w, "ind", sender_first ? in->code : stat_indicators[in->mirror].code);
-    jw_str(&x->w, "sender", diff.i.s);
-    jw_int(&x->w, "sender_says", diff.i_says);
-    jw_str(&x->w, "receiver", diff.r.s);
-    jw_int(&x->w, "receiver_says", diff.r_says);
+    jw_str(&x->w, "sender", sender_first ? diff.i.s : diff.r.s);
+    jw_int(&x->w, "sender_says", sender_first ? diff.i_says : diff.r_says);
+    jw_str(&x->w, "receiver", sender_first ? diff.r.s : diff.i.s);
+    jw_int(&x->w, "receiver_says", sender_first ? diff.r_says : diff.i_says);
     jw_end_obj(&x->w);
 }
 

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -47,4 +49,43 @@ int app__why(const char *dir, int err, struct app_fault *f)
         return err;
     }
     return disk_full(dir) ? SANJI_E_FULL : err;
+}
+
+static const char *of_errno(int e)
+{
+    return e == EROFS                  ? "read_only"
+           : e == ENOENT               ? "no_parent"
+           : e == ENOTDIR              ? "not_dir"
+           : e == EACCES || e == EPERM ? "denied"
+           : e == ENAMETOOLONG         ? "too_long"
+                                       : NULL;
+}
+
+const char *app_why_not(const char *path)
+{
+    char up[APP_PATH_BYTES];
+    struct stat st;
+    size_t n = strlen(path);
+    if (stat(path, &st) == 0) {
+        return !S_ISDIR(st.st_mode)             ? "not_dir"
+               : access(path, W_OK | X_OK) == 0 ? NULL
+                                                : of_errno(errno);
+    }
+    if (errno != ENOENT) {
+        return of_errno(errno);
+    }
+    while (n > 1 && path[n - 1] == '/') {
+        n--;
+    }
+    while (n > 0 && path[n - 1] != '/') {
+        n--;
+    }
+    while (n > 1 && path[n - 1] == '/') {
+        n--;
+    }
+    (void)snprintf(up, sizeof up, "%.*s", n > 0 ? (int)n : 1, n > 0 ? path : ".");
+    if (stat(up, &st) != 0) {
+        return of_errno(errno);
+    }
+    return !S_ISDIR(st.st_mode) ? "not_dir" : access(up, W_OK | X_OK) == 0 ? NULL : of_errno(errno);
 }

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { UPKEEP_SOON_MS = 100, UPKEEP_IDLE_MS = 5000, HELD_MAX = 8192 };
+enum { UPKEEP_SOON_MS = 100, UPKEEP_IDLE_MS = 5000, CLOCK_MS = 15000, HELD_MAX = 8192 };
 
 struct waiting { /* a child's request that the engine has not answered yet */
     uint64_t id;
@@ -36,7 +36,9 @@ struct replicate {
     /* database thread */
     _Atomic int64_t upkeep_in; /* read by the loop */
     uint64_t steps;
-    const char *self; /* what was said last of this node's own history */
+    const char *self;  /* what was said last of this node's own history */
+    const char *clock; /* and of this machine's clock */
+    int64_t clock_at;  /* mono, next look */
 };
 
 /* ---- from the database thread to the loop ---- */
@@ -97,6 +99,40 @@ static void say_self(const char *self)
         if (strcmp(means[i][0], self) == 0) {
             log_event(i == 0 ? LOG_NOTICE : LOG_ERR, "node.self", "state=%s text=\"%s\"", self,
                       means[i][1]);
+        }
+    }
+}
+
+/* A wrong clock stops nothing, so nobody would notice it by what fails: it is said once. */
+static void look_at_clock(struct replicate *r)
+{
+    static const struct {
+        const char *word, *text;
+    } means[] = {
+        {"ok", "the clock is right again"},
+        {"ahead",
+         "this machine's clock is ahead of the parent's; set it (timedatectl set-ntp true)"},
+        {"behind",
+         "this machine's clock is behind the parent's; set it (timedatectl set-ntp true)"},
+        {"old", "this machine's clock stands before this program was made; set it"},
+        {"back", "others have signed later than this machine's clock; set it"},
+        {"silent", "nothing new for more than a year: the clock is ahead, or this node was off"},
+    };
+    struct app_clock c;
+    if (app_mono_ms() < r->clock_at) {
+        return;
+    }
+    r->clock_at = app_mono_ms() + CLOCK_MS;
+    app_clock(r->app, &c);
+    if (strcmp(c.word, r->clock) == 0) {
+        return;
+    }
+    r->clock = c.word;
+    for (size_t i = 0; i < sizeof means / sizeof means[0]; i++) {
+        if (strcmp(means[i].word, c.word) == 0) {
+            log_event(i == 0 ? LOG_NOTICE : LOG_WARNING, "node.clock",
+                      "state=%s off_ms=%lld text=\"%s\"", c.word, (long long)c.off_ms,
+                      means[i].text);
         }
     }
 }
@@ -215,6 +251,7 @@ static void upkeep_run(void *arg)
         static struct log_limit lim;
         log_event_limited(&lim, 60000, LOG_WARNING, "app.tick", "err=%s", err_name(e));
     }
+    look_at_clock(r);
     replicate_after_app(r);
 }
 
@@ -498,6 +535,7 @@ int replicate_new(struct loop *l, struct worker *w, struct app *app,
     r->app = app;
     r->ops = *ops;
     r->self = "ok";
+    r->clock = "ok";
     r->wake = loop_timer_new(l, on_wake, r);
     r->upkeep = loop_timer_new(l, on_upkeep, r);
     if (r->wake == NULL || r->upkeep == NULL) {

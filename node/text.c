@@ -187,6 +187,14 @@ const char *text_error(enum text_lang l, int err)
     return s != key ? s : text_get(l, "error.bug");
 }
 
+/* Inner layers say what would have been right in English and know no languages. */
+static const char *want_of(enum text_lang l, const char *want)
+{
+    char key[128];
+    int n = snprintf(key, sizeof key, "want.%s", want);
+    return n > 0 && n < (int)sizeof key && text_has(l, key) ? text_get(l, key) : want;
+}
+
 void text_fault(struct buf *out, enum text_lang l, int err, const struct fault *f)
 {
     if (f != NULL && f->member[0] != '\0') {
@@ -194,6 +202,6 @@ void text_fault(struct buf *out, enum text_lang l, int err, const struct fault *
     }
     buf_puts(out, text_error(l, err));
     if (f != NULL && f->want[0] != '\0') {
-        text_put(out, l, "fault.want", "want", f->want, NULL);
+        text_put(out, l, "fault.want", "want", want_of(l, f->want), NULL);
     }
 }

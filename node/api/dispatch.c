@@ -351,6 +351,9 @@ static int serve(struct api_call *c)
     if (r == 0 && c->me.login[0] != '\0') {
         r = api_session_touch(c);
     }
+    if (r == 0) {
+        (void)app_areas_load(c->app); /* handlers name areas while they read records */
+    }
     return r == 0 ? run(c) : r;
 }
 

@@ -66,6 +66,21 @@ static bool is_own_address(const char *name)
     return r == 0;
 }
 
+/* One of the names the administrator listed: behind a reverse proxy no other way tells them. */
+static bool is_given_name(const char *list, const char *name)
+{
+    char one[HOST_BYTES], own[HOST_BYTES];
+    for (const char *p = list + strspn(list, " ,"); *p != '\0'; p += strspn(p, " ,")) {
+        size_t n = strcspn(p, " ,");
+        int k = snprintf(one, sizeof one, "%.*s", (int)n, p);
+        if (k > 0 && k < HOST_BYTES && host_name(one, own) && strcmp(own, name) == 0) {
+            return true;
+        }
+        p += n;
+    }
+    return false;
+}
+
 bool api_host_ok(const struct config *cfg, const char *host)
 {
     static const char *const loopback[] = {"localhost", "127.0.0.1", "::1"};
@@ -80,6 +95,9 @@ bool api_host_ok(const struct config *cfg, const char *host)
     }
     if (cfg->staff_listen[0] != '*' && host_name(cfg->staff_listen, own) &&
         strcmp(name, own) == 0) {
+        return true;
+    }
+    if (is_given_name(cfg->staff_names, name)) {
         return true;
     }
     const char *p = strstr(cfg->url, "://");

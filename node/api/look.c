@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Small lists the pages read once: kinds, nodes, areas. And what every handler needs. */
 #include "node/api/route.h"
-#include "node/data/area.h"
 #include "protocol/jcur.h"
 #include "protocol/kinds/referral.h"
 
@@ -28,7 +27,7 @@ void api_put_area(struct api_call *c, const char *area)
     struct buf b;
     buf_init(&b, 1024);
     jw_str(&c->w, "area", area);
-    bool named = area[0] != '\0' && area_full_name(area, &b) == 0;
+    bool named = area[0] != '\0' && app_area_name(c->app, area, &b) == 0;
     jw_str(&c->w, "area_name", named ? buf_str(&b) : "");
     buf_done(&b);
 }
@@ -113,14 +112,13 @@ int h_nodes(struct api_call *c)
     return 0;
 }
 
-static bool on_area(const char *code, const char *name, void *arg)
+static void on_area(const char *code, const char *name, void *arg)
 {
     struct api_call *c = arg;
     jw_obj(&c->w, NULL);
     jw_str(&c->w, "code", code);
     jw_str(&c->w, "name", name);
     jw_end_obj(&c->w);
-    return true;
 }
 
 int h_areas(struct api_call *c)
@@ -132,10 +130,10 @@ int h_areas(struct api_call *c)
     }
     jw_obj(&c->w, NULL);
     jw_arr(&c->w, "areas");
-    (void)area_children(parent, on_area, c);
+    r = app_area_children(c->app, parent, on_area, c);
     jw_end_arr(&c->w);
     jw_end_obj(&c->w);
-    return 0;
+    return r;
 }
 
 /* The exchange itself begins after this answer. Nobody to ask at the top: said, not refused. */

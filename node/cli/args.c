@@ -152,6 +152,7 @@ int verb_parse(struct verb *v, int argc, const char *const *argv, struct buf *sa
             first = w;
             v->def = verb_find(w, next, &words);
             known = v->def != NULL;
+            v->group = !known && verb_is_group(w) ? w : NULL;
             i += words == 2;
         } else if (v->n_args < VERB_ARGS) {
             v->arg[v->n_args++] = w;
@@ -164,6 +165,12 @@ int verb_parse(struct verb *v, int argc, const char *const *argv, struct buf *sa
     }
     if (first == NULL) {
         return misuse(v, say, "usage.none", "");
+    }
+    if (v->group != NULL) {
+        text_put(say, v->lang, "usage.group", "what", first, NULL);
+        buf_putc(say, '\n');
+        verb_help_group(v->lang, first, say);
+        return EXIT_USAGE;
     }
     return known ? check_complete(v, say) : misuse(v, say, "usage.unknown_verb", first);
 }
@@ -226,6 +233,42 @@ static void help_one(enum text_lang l, const struct verb_def *d, struct buf *out
                "--help", text_get(l, "flag.help"), text_get(l, "help.exit"));
 }
 
+static void help_row(enum text_lang l, const struct verb_def *d, struct buf *out)
+{
+    char key[64];
+    verb_key(d->name, key);
+    const char *s = text_get(l, key);
+    buf_printf(out, "  %-24s ", d->name);
+    buf_put(out, s, strcspn(s, "\n")); /* the first line is the short form */
+    buf_putc(out, '\n');
+}
+
+static bool in_group(const struct verb_def *d, const char *word)
+{
+    size_t n = strlen(word);
+    return strncmp(d->name, word, n) == 0 && d->name[n] == ' ';
+}
+
+bool verb_is_group(const char *word)
+{
+    for (size_t i = 0; i < verb_defs_n; i++) {
+        if (in_group(&verb_defs[i], word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void verb_help_group(enum text_lang l, const char *word, struct buf *out)
+{
+    for (size_t i = 0; i < verb_defs_n; i++) {
+        if (in_group(&verb_defs[i], word)) {
+            help_row(l, &verb_defs[i], out);
+        }
+    }
+    buf_printf(out, "\n%s\n", text_get(l, "help.more"));
+}
+
 void verb_help(enum text_lang l, const struct verb_def *d, struct buf *out)
 {
     if (d != NULL) {
@@ -234,13 +277,7 @@ void verb_help(enum text_lang l, const struct verb_def *d, struct buf *out)
     }
     buf_printf(out, "sanji %s\n%s\n\n", SANJI_VERSION, text_get(l, "help.intro"));
     for (size_t i = 0; i < verb_defs_n; i++) {
-        char key[64];
-        verb_key(verb_defs[i].name, key);
-        const char *s = text_get(l, key);
-        size_t n = strcspn(s, "\n"); /* the first line is the short form */
-        buf_printf(out, "  %-24s ", verb_defs[i].name);
-        buf_put(out, s, n);
-        buf_putc(out, '\n');
+        help_row(l, &verb_defs[i], out);
     }
     buf_printf(out, "\n%s\n%s\n", text_get(l, "help.more"), text_get(l, "help.exit"));
 }

@@ -322,6 +322,7 @@ int cli_main(int argc, char **argv)
         int n = 0;
         buf_reset(&say);
         v.def = argc > 2 ? verb_find(argv[2], argc > 3 ? argv[3] : NULL, &n) : NULL;
+        v.group = v.def == NULL && argc > 2 && verb_is_group(argv[2]) ? argv[2] : NULL;
         help = true;
         code = EXIT_OK;
     }
@@ -329,7 +330,11 @@ int cli_main(int argc, char **argv)
         (void)verb_out(&v, "sanji %s\n", SANJI_VERSION);
         code = EXIT_OK;
     } else if (help && code == EXIT_OK) {
-        verb_help(v.lang, v.def, &say);
+        if (v.group != NULL) {
+            verb_help_group(v.lang, v.group, &say);
+        } else {
+            verb_help(v.lang, v.def, &say);
+        }
         (void)verb_put(&v, say.data, say.len);
     } else if (code != EXIT_OK) {
         (void)verb_say(&v, &say);

@@ -18,6 +18,19 @@
 #include <time.h>
 #include <unistd.h>
 
+/* A birth that failed on the disk: which place, why, and what to do. */
+static int place_failed(struct verb *v, int r, const struct fault *f, const char *path)
+{
+    char key[32];
+    const char *why = r == SANJI_E_IO ? app_why_not(path) : NULL;
+    if (why == NULL) {
+        return verb_fail_fault(v, r, f, path);
+    }
+    snprintf(key, sizeof key, "place.%s", why);
+    VERB_SAY(v, EXIT_NO, key, "path", path);
+    return EXIT_NO;
+}
+
 int v_init(struct verb *v)
 {
     struct app_birth b = {.dir = v->dir,
@@ -37,7 +50,8 @@ int v_init(struct verb *v)
     }
     int r = app_init(&b, &x, &f);
     if (r < 0) {
-        int code = verb_fail_fault(v, r, &f, v->dir);
+        bool key = strcmp(f.member, "root-key") == 0 && r == SANJI_E_IO;
+        int code = place_failed(v, r, &f, key ? x.root_key : v->dir);
         return r == SANJI_E_SPEC ? EXIT_USAGE : code;
     }
     b64u_put(x.g, HASH_LEN, g);
@@ -58,6 +72,7 @@ int v_init(struct verb *v)
         VERB_TELL(v, "init.done", "name", b.name, "node", x.id.s, "g", g);
     }
     VERB_SAY(v, 0, "init.root_key", "file", x.root_key);
+    VERB_SAY(v, 0, "init.next", "dir", v->dir);
     return EXIT_OK;
 }
 
@@ -104,6 +119,9 @@ int v_invite(struct verb *v)
         (void)verb_out(v, "{\"node\":\"%s\",\"invite\":\"%s\"}\n", id.s, buf_str(&line));
     } else if (r == 0) {
         (void)verb_text(v, &line);
+        if (!verb_has(v, "auto-approve")) {
+            VERB_SAY(v, 0, "invite.next", "node", id.s);
+        }
         if (verb_has(v, "qr")) {
             struct buf q;
             buf_init(&q, 1 << 20);
@@ -355,7 +373,7 @@ static int join_run(struct joining *x)
     }
     int r = app_join_prepare(&b, &x->inv, &x->j, &f);
     if (r < 0) {
-        return verb_fail_fault(v, r, &f, v->dir);
+        return place_failed(v, r, &f, v->dir);
     }
     r = join_talk(x, wait);
     if (r == SANJI_E_PENDING) {

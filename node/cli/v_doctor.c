@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* doctor: everything that can be found wrong without being told where to look, one line each, and
- * for what is wrong the remedy. The outside (files, rights, disk, clock) is looked at in the
+ * for what is wrong the remedy. The outside (files, rights, disk) is looked at in the
  * command's own process, so that it answers when the node cannot be opened at all; the rest is
  * asked of the opened node, in the daemon when one runs. */
 #include "node/cli/put.h"
+#include "node/cli/table.h"
 
 #include "node/serve.h"
 #include "protocol/base/text.h"
@@ -18,7 +19,7 @@
 #include <unistd.h>
 
 enum level { FINE, NOTE, WRONG };
-enum { SKEW_MS = 300000, PARENT_WAIT_MS = 5000 };
+enum { PARENT_WAIT_MS = 5000 };
 
 /* name: of the sentences doctor.NAME and, with the remedy, doctor.NAME.fix. */
 static int say_check(struct verb *v, enum level l, const char *name, const char *what)
@@ -85,8 +86,7 @@ static int look_outside(struct verb *v, bool *ret_there)
         snprintf(a.dir, sizeof a.dir, "%s", v->dir);
         bad |= say_check(v, app_disk_low(&a) ? WRONG : FINE, "disk", v->dir);
     }
-    /* 2025-01-01: older than this program. */
-    return bad | say_check(v, app_now_ms() > INT64_C(1735689600000) ? FINE : WRONG, "clock", "");
+    return bad;
 }
 
 int v_doctor(struct verb *v)
@@ -124,7 +124,7 @@ static int look_parent(struct verb *v)
     struct node_id id;
     uint8_t tls[HASH_LEN];
     struct buf url;
-    char text[400], ms[32];
+    char text[400];
     if (app_is_top(v->app)) {
         return EXIT_OK;
     }
@@ -137,17 +137,35 @@ static int look_parent(struct verb *v)
     snprintf(text, sizeof text, "%.300s", known ? buf_str(&url) : "");
     buf_done(&url);
     bool up = p.last_ok_ms != 0 && p.last_err == 0;
-    int bad = EXIT_OK;
     if (up) {
-        bad = say_check(v, FINE, "parent", text);
-        int64_t skew = p.skew_ms < 0 ? -p.skew_ms : p.skew_ms;
-        snprintf(ms, sizeof ms, "%lld", (long long)(p.skew_ms / 1000));
-        return bad | say_check(v, skew > SKEW_MS ? WRONG : FINE, "skew", ms);
+        return say_check(v, FINE, "parent", text);
     }
     int err = p.last_err < 0 ? p.last_err : SANJI_E_UNREACHABLE;
+    if (err == SANJI_E_UNREACHABLE) {
+        return say_check(v, WRONG, "unreachable", text);
+    }
     size_t n = strlen(text);
     snprintf(text + n, sizeof text - n, ": %.80s [%.20s]", text_error(v->lang, err), err_name(err));
-    return say_check(v, WRONG, err == SANJI_E_UNREACHABLE ? "unreachable" : "parent", text);
+    return say_check(v, WRONG, "parent", text);
+}
+
+/* After the parent was asked: it is the best witness. */
+static int look_clock(struct verb *v)
+{
+    struct app_clock c;
+    char key[32], off[48];
+    struct buf b;
+    app_clock(v->app, &c);
+    if (strcmp(c.word, "ok") == 0) {
+        return say_check(v, FINE, "clock", "");
+    }
+    snprintf(key, sizeof key, "clock.%s", c.word);
+    span_words(v->lang, c.off_ms, off);
+    buf_init(&b, 4096);
+    text_put(&b, v->lang, key, "off", off, NULL);
+    int bad = say_check(v, c.wrong ? WRONG : NOTE, "clock", buf_str(&b));
+    buf_done(&b);
+    return bad;
 }
 
 struct frozen {
@@ -186,6 +204,7 @@ int v_doctor_node(struct verb *v)
     int r = store_totals(v->app->store, &t);
     int bad = say_check(v, r == 0 ? FINE : WRONG, "database", r == 0 ? "" : err_name(r));
     bad |= look_parent(v); /* may bring the roster */
+    bad |= look_clock(v);
     bad |= say_check(v, sync_self_error(v->app->sync) < 0 ? WRONG : FINE, "self",
                      app_self_word(v->app));
     const struct roster_node *me = app_self_node(v->app);

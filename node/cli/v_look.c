@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Verbs that look at everything: export-state, bundles, rebuild, verify, explain, parked, status,
  * stats. */
-#include "node/cli/verb.h"
+#include "node/cli/table.h"
 
 #include "protocol/base/enc.h"
 #include "protocol/base/text.h"
@@ -191,8 +191,13 @@ int v_status(struct verb *v)
 {
     struct buf b;
     buf_init(&b, APP_JSON_BYTES);
-    int r = app_status(v->app, &b);
-    int code = r < 0 ? verb_fail(v, r, NULL) : show_json(v, &b);
+    int code = EXIT_OK;
+    if (verb_has(v, "json")) {
+        int r = app_status(v->app, &b);
+        code = r < 0 ? verb_fail(v, r, NULL) : show_json(v, &b);
+    } else {
+        v_status_page(v);
+    }
     int self = sync_self_error(v->app->sync);
     if (self < 0 && !verb_has(v, "json")) {
         (void)verb_fail(v, self, NULL); /* said, but asking has not failed */
@@ -205,7 +210,8 @@ int v_status(struct verb *v)
 
 static int on_parked(const struct store_parked *p, void *arg)
 {
-    struct verb *v = arg;
+    struct table *t = arg;
+    struct verb *v = t->v;
     struct sync_stream_row st;
     uint8_t id[HASH_LEN];
     char id64[B64U_LEN(HASH_LEN) + 1] = {0};
@@ -218,9 +224,16 @@ static int on_parked(const struct store_parked *p, void *arg)
     }
     b64u_put(id, HASH_LEN, id64);
     if (!verb_has(v, "json")) {
-        return verb_out(v, "%s\t%d\t%s/%s/%lld\t%s\t%s\t%s\n", id64, p->idx, st.key.by.s,
-                        st.key.aud, (long long)p->seq, err_name(p->reason), p->member,
-                        p->discarded ? "discarded" : "");
+        char idx[16], from[LIM_AUD_BYTES + 64];
+        snprintf(idx, sizeof idx, "%d", p->idx);
+        snprintf(from, sizeof from, "%s/%s/%lld", st.key.by.s, st.key.aud, (long long)p->seq);
+        const char *cell[] = {id64,
+                              idx,
+                              from,
+                              p->member,
+                              text_get(v->lang, p->discarded ? "word.discarded" : "word.parked"),
+                              text_error(v->lang, p->reason)};
+        return table_row(t, cell);
     }
     buf_init(&b, 8192);
     jw_init(&w, &b);
@@ -242,8 +255,17 @@ static int on_parked(const struct store_parked *p, void *arg)
 
 int v_parked_list(struct verb *v)
 {
-    int r = store_parked_list(v->app->store, on_parked, v);
-    return r < 0 ? verb_fail(v, r, NULL) : EXIT_OK;
+    static const struct column cols[] = {{"col.bundle", 43}, {"col.index", 5}, {"col.from", 28},
+                                         {"col.member", 12}, {"col.state", 8}, {"col.why", 0}};
+    struct table t = {.v = v, .cols = cols, .n = sizeof cols / sizeof cols[0]};
+    int r = store_parked_list(v->app->store, on_parked, &t);
+    if (r < 0) {
+        return verb_fail(v, r, NULL);
+    }
+    if (!verb_has(v, "json")) {
+        table_end(&t, "parked.none");
+    }
+    return EXIT_OK;
 }
 
 int v_parked_retry(struct verb *v)
@@ -301,8 +323,9 @@ int v_parked_discard(struct verb *v)
 
 /* ---- stats ---- */
 
-static void stats_rows(struct verb *v, struct span rep, const char *member)
+static void stats_rows(struct table *t, struct span rep, const char *member)
 {
+    struct verb *v = t->v;
     struct jcur c;
     struct span list, e, node, ind, val, name;
     if (!jcur_get(rep, member, &list) || !jcur_array(&c, list)) {
@@ -310,44 +333,96 @@ static void stats_rows(struct verb *v, struct span rep, const char *member)
     }
     bool total = strcmp(member, "total") == 0;
     while (jcur_element(&c, &e)) {
-        struct buf b;
-        buf_init(&b, 4096);
+        struct buf b[4];
+        for (size_t i = 0; i < 4; i++) {
+            buf_init(&b[i], 4096);
+        }
         bool ok = jcur_get(e, "ind", &ind) && jcur_plain(ind, &ind) && jcur_get(e, "v", &val);
         if (ok && !total && jcur_get(e, "node", &node) && jcur_plain(node, &node) &&
             jcur_get(e, "name", &name)) {
-            (void)jcur_text(name, &b);
-            (void)verb_out(v, "%.*s\t%s\t", (int)node.n, (const char *)node.p, buf_str(&b));
+            buf_put(&b[0], node.p, node.n);
+            (void)jcur_text(name, &b[1]);
         } else if (ok) {
-            (void)verb_out(v, "%s\t\t", text_get(v->lang, "stats.total"));
+            buf_puts(&b[0], text_get(v->lang, "stats.total"));
         }
         if (ok) {
-            (void)verb_out(v, "%.*s\t%.*s\n", (int)ind.n, (const char *)ind.p, (int)val.n,
-                           (const char *)val.p);
+            buf_put(&b[2], ind.p, ind.n);
+            buf_put(&b[3], val.p, val.n);
+            const char *cell[] = {buf_str(&b[0]), buf_str(&b[1]), buf_str(&b[2]), buf_str(&b[3])};
+            (void)table_row(t, cell);
         }
-        buf_done(&b);
+        for (size_t i = 0; i < 4; i++) {
+            buf_done(&b[i]);
+        }
     }
 }
 
-static size_t stats_problems(struct verb *v, struct span rep, const char *member, const char *key)
+static void stats_page(struct verb *v, struct span rep)
+{
+    static const struct column cols[] = {
+        {"col.node", 14}, {"col.name", 28}, {"col.indicator", 24}, {"col.value", 0}};
+    struct table t = {.v = v, .cols = cols, .n = sizeof cols / sizeof cols[0]};
+    stats_rows(&t, rep, "cells");
+    stats_rows(&t, rep, "total");
+    table_end(&t, "stats.none");
+}
+
+/* A member of a row as text: strings without quotes, numbers as they stand. */
+static void member(struct span row, const char *name, char *out, size_t size)
+{
+    struct span v, s;
+    out[0] = '\0';
+    if (jcur_get(row, name, &v)) {
+        s = jcur_plain(v, &s) ? s : v;
+        snprintf(out, size, "%.*s", (int)s.n, (const char *)s.p);
+    }
+}
+
+static const char *name_or_id(struct verb *v, const char *id)
+{
+    const struct roster_node *n = roster_node(app_roster(v->app), id);
+    return n != NULL && n->name[0] != '\0' ? n->name : id;
+}
+
+static void say_mismatch(struct verb *v, struct span e)
+{
+    char period[16], ind[48], from[32], to[32], is[24], rs[24];
+    struct buf b;
+    member(e, "period", period, sizeof period);
+    member(e, "ind", ind, sizeof ind);
+    member(e, "sender", from, sizeof from);
+    member(e, "receiver", to, sizeof to);
+    member(e, "sender_says", is, sizeof is);
+    member(e, "receiver_says", rs, sizeof rs);
+    buf_init(&b, 8192);
+    text_put(&b, v->lang, "api.mismatch", "period", period, "ind", ind, "sender",
+             name_or_id(v, from), "sender_says", is, "receiver", name_or_id(v, to), "receiver_says",
+             rs, NULL);
+    VERB_TELL(v, "stats.mismatch", "what", buf_str(&b));
+    buf_done(&b);
+}
+
+static void say_recount(struct verb *v, struct span e)
+{
+    char node[32], period[16], ind[48], says[24], again[24];
+    member(e, "node", node, sizeof node);
+    member(e, "period", period, sizeof period);
+    member(e, "ind", ind, sizeof ind);
+    member(e, "says", says, sizeof says);
+    member(e, "recount", again, sizeof again);
+    VERB_TELL(v, "stats.wrong", "node", name_or_id(v, node), "period", period, "ind", ind, "says",
+              says, "recount", again);
+}
+
+static void stats_problems(struct verb *v, struct span rep, const char *list_name,
+                           void (*say)(struct verb *v, struct span e))
 {
     struct jcur c;
     struct span list, e;
-    size_t n = 0;
-    if (!jcur_get(rep, member, &list) || !jcur_array(&c, list)) {
-        return 0;
+    bool any = jcur_get(rep, list_name, &list) && jcur_array(&c, list);
+    while (any && jcur_element(&c, &e)) {
+        say(v, e);
     }
-    for (; jcur_element(&c, &e); n++) {
-        struct buf b;
-        buf_init(&b, 8192);
-        buf_put(&b, e.p, e.n);
-        struct buf s;
-        buf_init(&s, 16384);
-        text_put(&s, v->lang, key, "what", buf_str(&b), NULL);
-        (void)verb_text(v, &s);
-        buf_done(&s);
-        buf_done(&b);
-    }
-    return n;
 }
 
 int v_stats(struct verb *v)
@@ -378,11 +453,10 @@ int v_stats(struct verb *v)
     } else if (verb_has(v, "json")) {
         (void)verb_text(v, &b);
     } else {
-        stats_rows(v, rep, "cells");
-        stats_rows(v, rep, "total");
-        (void)stats_problems(v, rep, "mismatch", "stats.mismatch");
+        stats_page(v, rep);
+        stats_problems(v, rep, "mismatch", say_mismatch);
         if (jcur_get(rep, "recount", &rec)) {
-            (void)stats_problems(v, rec, "wrong", "stats.wrong");
+            stats_problems(v, rec, "wrong", say_recount);
         }
     }
     buf_done(&b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tree: node list, show, move, rotate-key, revoke; set-parent-url. */
 #include "node/cli/put.h"
+#include "node/cli/table.h"
 #include "node/serve.h"
 #include "protocol/base/text.h"
 #include "protocol/jwrite.h"
@@ -25,56 +26,80 @@ static int depth_of(const struct roster *ro, const struct roster_node *n)
     return d;
 }
 
-static void list_below(struct verb *v, const char *up, int depth)
+static void list_below(struct table *t, const char *up, int depth)
 {
-    const struct roster *ro = app_roster(v->app);
+    const struct roster *ro = app_roster(t->v->app);
     for (size_t i = 0; depth <= LIM_TREE_DEPTH && i < roster_count(ro); i++) {
         const struct roster_node *n = roster_at(ro, i);
+        char id[LIM_NODE_ID + 2 * LIM_TREE_DEPTH + 4], tier[32], state[32];
         if (strcmp(n->up.s, up) != 0) {
             continue;
         }
-        (void)verb_out(v, "%*s%s\t%s\t%s\t%s\t%s\n", depth_of(ro, n) * 2, "", n->id.s,
-                       app_tier_name(n->lv), n->area, states[n->state], n->name);
-        list_below(v, n->id.s, depth + 1);
+        snprintf(id, sizeof id, "%*s%s", depth_of(ro, n) * 2, "", n->id.s);
+        snprintf(tier, sizeof tier, "tier.%s", app_tier_name(n->lv));
+        snprintf(state, sizeof state, "state.%s", states[n->state]);
+        const char *cell[] = {id, text_get(t->v->lang, tier), n->area, text_get(t->v->lang, state),
+                              n->name};
+        (void)table_row(t, cell);
+        list_below(t, n->id.s, depth + 1);
     }
+}
+
+static int on_enrol_row(const struct enrol_row *r, struct table *t)
+{
+    bool waits = r->requested && !r->approved;
+    char tier[32], name[512];
+    struct buf b;
+    snprintf(tier, sizeof tier, "tier.%s", app_tier_name(r->lv));
+    buf_init(&b, 1024);
+    if (waits) {
+        text_put(&b, t->v->lang, "node.code", "digits", r->digits, NULL);
+    }
+    snprintf(name, sizeof name, "%.400s%s%.100s", r->name, waits ? "  " : "", buf_str(&b));
+    buf_done(&b);
+    const char *cell[] = {r->node.s, text_get(t->v->lang, tier), r->area,
+                          text_get(t->v->lang, waits ? "state.waiting" : "state.invited"), name};
+    return table_row(t, cell);
 }
 
 static int on_enrol(const struct enrol_row *r, void *arg)
 {
-    struct verb *v = arg;
+    struct table *t = arg;
+    struct verb *v = t->v;
     if (r->done) {
         return 0;
     }
-    if (verb_has(v, "json")) {
-        struct buf b;
-        struct jw w;
-        buf_init(&b, 4096);
-        jw_init(&w, &b);
-        jw_obj(&w, NULL);
-        jw_str(&w, "invited", r->node.s);
-        jw_str(&w, "name", r->name);
-        jw_str(&w, "area", r->area);
-        jw_int(&w, "lv", r->lv);
-        jw_int(&w, "exp", r->exp);
-        jw_bool(&w, "requested", r->requested);
-        jw_bool(&w, "approved", r->approved);
-        jw_str(&w, "digits", r->digits);
-        jw_end_obj(&w);
-        (void)jw_done(&w);
-        (void)verb_text(v, &b);
-        buf_done(&b);
-        return 0;
+    if (!verb_has(v, "json")) {
+        return on_enrol_row(r, t);
     }
-    VERB_TELL(v, r->requested && !r->approved ? "node.waiting" : "node.invited", "node", r->node.s,
-              "name", r->name, "digits", r->digits);
+    struct buf b;
+    struct jw w;
+    buf_init(&b, 4096);
+    jw_init(&w, &b);
+    jw_obj(&w, NULL);
+    jw_str(&w, "invited", r->node.s);
+    jw_str(&w, "name", r->name);
+    jw_str(&w, "area", r->area);
+    jw_int(&w, "lv", r->lv);
+    jw_int(&w, "exp", r->exp);
+    jw_bool(&w, "requested", r->requested);
+    jw_bool(&w, "approved", r->approved);
+    jw_str(&w, "digits", r->digits);
+    jw_end_obj(&w);
+    (void)jw_done(&w);
+    (void)verb_text(v, &b);
+    buf_done(&b);
     return 0;
 }
 
 int v_node_list(struct verb *v)
 {
+    static const struct column cols[] = {
+        {"col.node", 18}, {"col.tier", 10}, {"col.area", 12}, {"col.state", 8}, {"col.name", 0}};
+    struct table t = {.v = v, .cols = cols, .n = sizeof cols / sizeof cols[0]};
     const struct roster *ro = app_roster(v->app);
     if (!verb_has(v, "json")) {
-        list_below(v, "", 0);
+        list_below(&t, "", 0);
     }
     for (size_t i = 0; verb_has(v, "json") && i < roster_count(ro); i++) {
         struct buf b;
@@ -85,8 +110,14 @@ int v_node_list(struct verb *v)
         }
         buf_done(&b);
     }
-    int r = enrol_each(v->app->sync, on_enrol, v);
-    return r < 0 ? verb_fail(v, r, NULL) : EXIT_OK;
+    int r = enrol_each(v->app->sync, on_enrol, &t);
+    if (r < 0) {
+        return verb_fail(v, r, NULL);
+    }
+    if (!verb_has(v, "json")) {
+        table_end(&t, "node.unknown");
+    }
+    return EXIT_OK;
 }
 
 int v_node_show(struct verb *v)
@@ -153,7 +184,10 @@ int v_set_parent_url(struct verb *v)
 {
     int r = app_set_parent_url(v->app, v->arg[0]);
     if (r == SANJI_E_SPEC) {
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "URL");
+        VERB_SAY(v, EXIT_USAGE, "parent_url.bad", "url", v->arg[0]);
+    }
+    if (r == SANJI_E_STATE) {
+        VERB_SAY(v, EXIT_NO, "sync.top");
     }
     if (r < 0) {
         return verb_fail(v, r, v->arg[0]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records as seen from the command line: get, list, withdraw, kinds; and referrals. */
-#include "node/cli/verb.h"
+#include "node/cli/table.h"
 
 #include "protocol/base/text.h"
 #include "protocol/jwrite.h"
@@ -47,16 +47,24 @@ static int on_rec(const struct store_rec *rec, void *arg)
     struct verb *v = arg;
     struct buf b;
     buf_init(&b, LIM_ITEM_BYTES * 4);
-    int r = 0;
-    if (verb_has(v, "json") || strcmp(v->def->name, "get") == 0) {
-        rec_json(rec, &b);
-        r = verb_put(v, b.data, b.len);
-    } else {
-        r = verb_out(v, "%s/%s\t%s\t%s\n", rec->owner, rec->id, rec->state, rec->title);
-    }
-    v->phase++;
+    rec_json(rec, &b);
+    int r = verb_put(v, b.data, b.len);
     buf_done(&b);
     return r;
+}
+
+static int on_listed(const struct store_rec *rec, void *arg)
+{
+    struct table *t = arg;
+    char id[LIM_NODE_ID + LIM_ID_BYTES + 4], day[11] = "";
+    if (verb_has(t->v, "json")) {
+        return on_rec(rec, t->v);
+    }
+    const struct roster_node *n = roster_node(app_roster(t->v->app), rec->owner);
+    snprintf(id, sizeof id, "%s/%s", rec->owner, rec->id);
+    date_write(date_of_ms(rec->ts), day);
+    const char *cell[] = {id, day, n != NULL ? n->name : "", rec->state, rec->title};
+    return table_row(t, cell);
 }
 
 int v_get(struct verb *v)
@@ -77,16 +85,35 @@ int v_list(struct verb *v)
     }
     const struct kind *k = kind_find(v->arg[0]);
     if (k == NULL) {
-        return verb_fail(v, SANJI_E_NOT_FOUND, v->arg[0]);
+        struct buf list;
+        buf_init(&list, 4096);
+        for (size_t i = 0; i < kinds_n; i++) {
+            if (kinds[i]->shape == KS_STATE || kinds[i]->shape == KS_BOTH) {
+                buf_printf(&list, "%s%s", list.len > 0 ? " " : "", kinds[i]->name);
+            }
+        }
+        char known[1024];
+        snprintf(known, sizeof known, "%s", buf_str(&list));
+        buf_done(&list);
+        VERB_SAY(v, EXIT_NO, "list.kind", "kind", v->arg[0], "kinds", known);
     }
+    static const struct column cols[] = {
+        {"col.id", 42}, {"col.day", 10}, {"col.platform", 24}, {"col.state", 8}, {"col.title", 0}};
+    struct table t = {.v = v, .cols = cols, .n = sizeof cols / sizeof cols[0]};
     struct store_filter f = {.kind = k->name,
                              .owner = verb_flag(v, "owner"),
                              .area = verb_flag(v, "area"),
                              .state = verb_flag(v, "state"),
                              .text = verb_flag(v, "search"),
                              .limit = limit};
-    int r = store_record_list(v->app->store, &f, on_rec, v);
-    return r < 0 ? verb_fail(v, r, v->arg[0]) : EXIT_OK;
+    int r = store_record_list(v->app->store, &f, on_listed, &t);
+    if (r < 0) {
+        return verb_fail(v, r, v->arg[0]);
+    }
+    if (!verb_has(v, "json")) {
+        table_end(&t, "list.none");
+    }
+    return EXIT_OK;
 }
 
 int v_withdraw(struct verb *v)
@@ -110,6 +137,8 @@ int v_kinds(struct verb *v)
     struct buf b;
     int r = 0;
     bool any = false;
+    static const struct column cols[] = {{"col.kind", 12}, {"col.audiences", 0}};
+    struct table t = {.v = v, .cols = cols, .n = sizeof cols / sizeof cols[0]};
     buf_init(&b, 1 << 20);
     for (size_t i = 0; r == 0 && i < kinds_n; i++) {
         const struct kind *k = kinds[i];
@@ -123,7 +152,10 @@ int v_kinds(struct verb *v)
             buf_putc(&b, '\n');
             r = r == 0 ? verb_put(v, b.data, b.len) : r;
         } else {
-            r = verb_out(v, "%s/%d\t%s\n", k->name, k->major, k->audiences);
+            char name[48];
+            snprintf(name, sizeof name, "%s/%d", k->name, k->major);
+            const char *cell[] = {name, k->audiences};
+            r = table_row(&t, cell);
         }
     }
     buf_done(&b);
@@ -198,13 +230,24 @@ static void thread_json(const struct store_thread *t, struct jw *w)
 
 static int on_thread(const struct store_thread *t, void *arg)
 {
-    struct verb *v = arg;
+    struct table *tab = arg;
+    struct verb *v = tab->v;
     struct buf b;
     struct jw w;
     int r;
     if (!verb_has(v, "json")) {
-        return verb_out(v, "%s\t%s\t%s\t%s\n", t->id, strcmp(t->init, t->peer) == 0 ? "<" : ">",
-                        t->peer, ref_state_name(t->fold.state));
+        const struct roster_node *n = roster_node(app_roster(v->app), t->peer);
+        char state[64], day[11];
+        snprintf(state, sizeof state, "ref.%s", ref_state_name(t->fold.state));
+        date_write(date_of_ms(t->changed), day);
+        const char *way = strcmp(t->init, t->peer) == 0 ? "word.from" : "word.to";
+        const char *cell[] = {t->id,
+                              day,
+                              text_get(v->lang, way),
+                              t->peer,
+                              text_get(v->lang, state),
+                              n != NULL ? n->name : ""};
+        return table_row(tab, cell);
     }
     buf_init(&b, 8192);
     jw_init(&w, &b);
@@ -224,8 +267,17 @@ int v_ref_list(struct verb *v)
     if (n != NULL && text_i64(n, strlen(n), 1, 1000000, &limit) < 0) {
         VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--limit");
     }
-    int r = store_thread_list(v->app->store, limit, 0, on_thread, v);
-    return r < 0 ? verb_fail(v, r, NULL) : EXIT_OK;
+    static const struct column cols[] = {{"col.id", 27},   {"col.day", 10},   {"col.way", 4},
+                                         {"col.node", 14}, {"col.state", 16}, {"col.platform", 0}};
+    struct table t = {.v = v, .cols = cols, .n = sizeof cols / sizeof cols[0]};
+    int r = store_thread_list(v->app->store, limit, 0, on_thread, &t);
+    if (r < 0) {
+        return verb_fail(v, r, NULL);
+    }
+    if (!verb_has(v, "json")) {
+        table_end(&t, "referral.none");
+    }
+    return EXIT_OK;
 }
 
 struct show {

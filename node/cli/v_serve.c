@@ -44,7 +44,14 @@ static int sync_said(struct verb *v, int r)
         VERB_SAY(v, EXIT_NO, "sync.top");
     }
     if (r < 0) {
-        return verb_fail(v, r, NULL);
+        struct node_id id;
+        uint8_t tls[HASH_LEN];
+        struct buf url;
+        buf_init(&url, 4096);
+        (void)sync_parent(v->app->sync, &id, tls, &url);
+        int code = verb_fail(v, r, buf_str(&url));
+        buf_done(&url);
+        return code;
     }
     if (verb_has(v, "json")) {
         (void)verb_out(v, "{\"in_step\":true}\n");

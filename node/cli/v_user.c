@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* user add, reset, disable, list. */
-#include "node/cli/verb.h"
+#include "node/cli/table.h"
 
 #include "node/store/staff.h"
 #include "protocol/jwrite.h"
@@ -46,12 +46,16 @@ int v_user_disable(struct verb *v)
 
 static int on_user(const struct staff_user *u, void *arg)
 {
-    struct verb *v = arg;
+    struct table *t = arg;
+    struct verb *v = t->v;
     struct buf b;
     struct jw w;
     if (!verb_has(v, "json")) {
-        return verb_out(v, "%s\t%s\t%s%s%s\n", u->login, u->role, u->name,
-                        u->disabled ? "\tdisabled" : "", u->one_time ? "\tone-time" : "");
+        const char *state = u->disabled   ? "state.disabled"
+                            : u->one_time ? "state.one_time"
+                                          : "state.active";
+        const char *cell[] = {u->login, u->role, text_get(v->lang, state), u->name};
+        return table_row(t, cell);
     }
     buf_init(&b, 4096);
     jw_init(&w, &b);
@@ -71,6 +75,15 @@ static int on_user(const struct staff_user *u, void *arg)
 
 int v_user_list(struct verb *v)
 {
-    int r = staff_user_list(v->app->store, on_user, v);
-    return r < 0 ? verb_fail(v, r, NULL) : EXIT_OK;
+    static const struct column cols[] = {
+        {"col.login", 16}, {"col.role", 12}, {"col.state", 18}, {"col.name", 0}};
+    struct table t = {.v = v, .cols = cols, .n = sizeof cols / sizeof cols[0]};
+    int r = staff_user_list(v->app->store, on_user, &t);
+    if (r < 0) {
+        return verb_fail(v, r, NULL);
+    }
+    if (!verb_has(v, "json")) {
+        table_end(&t, "user.none");
+    }
+    return EXIT_OK;
 }

@@ -55,6 +55,7 @@ extern const size_t verb_defs_n;
 enum { VERB_ARGS = 64 };
 struct verb {
     const struct verb_def *def;
+    const char *group; /* "node" alone: no verb, but its help can be asked for */
     enum text_lang lang;
     const char *dir;      /* --data */
     const char *flag[16]; /* by position in def->flags; "" for a given FLAG_BOOL, NULL absent */
@@ -120,6 +121,9 @@ int verb_exit_of(int err);
 
 /* Whole help, or of one verb. */
 void verb_help(enum text_lang l, const struct verb_def *d, struct buf *out);
+/* Is this the first word of verbs of two words ("node", "user")? Then its help: those verbs. */
+bool verb_is_group(const char *word);
+void verb_help_group(enum text_lang l, const char *word, struct buf *out);
 
 /* The program: parses, decides where to run, runs. */
 int cli_main(int argc, char **argv);
@@ -157,6 +161,7 @@ int v_parked_list(struct verb *v);
 int v_parked_retry(struct verb *v);
 int v_parked_discard(struct verb *v);
 int v_status(struct verb *v);
+void v_status_page(struct verb *v);
 int v_doctor(struct verb *v);
 int v_doctor_node(struct verb *v);
 int v_stats(struct verb *v);

@@ -132,6 +132,12 @@ static bool is_heading(const char *name)
     return false;
 }
 
+int area_part_name(const char *code, struct buf *out)
+{
+    const char *name = area_name(code);
+    return name != NULL && !is_heading(name) ? buf_puts(out, name) : out->err;
+}
+
 int area_full_name(const char *code, struct buf *out)
 {
     static const size_t level[] = {2, 4, 6, 9, 12};
@@ -140,12 +146,9 @@ int area_full_name(const char *code, struct buf *out)
     for (size_t i = 0; i < sizeof(level) / sizeof(level[0]) && level[i] <= n; i++) {
         memcpy(part, code, level[i]);
         part[level[i]] = '\0';
-        const char *name = area_name(part);
-        if (name != NULL && !is_heading(name)) {
-            int r = buf_puts(out, name);
-            if (r < 0) {
-                return r;
-            }
+        int r = area_part_name(part, out);
+        if (r < 0) {
+            return r;
         }
     }
     return out->err;

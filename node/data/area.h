@@ -10,10 +10,12 @@
 /* Names of China's areas from province to street, by statistics code (2, 4, 6 or 9 digits). Loaded
  * at the first question, never freed, safe from several threads. Empty in a build without the
  * packages: then nothing has a name and callers show codes. Records of kind area/1 overrule this
- * table; that is the store's affair. Strings live as long as the program. */
+ * table; app_area.c asks both. Strings live as long as the program. */
 
 /* NULL: no such code here. */
 const char *area_name(const char *code);
+/* Appends the name of this one level, nothing when it is unknown or only a heading. */
+int area_part_name(const char *code, struct buf *out);
 /* Appends the names from the province down ("山东省济南市历下区"); levels that are only a heading
  * ("市辖区") are left out. An unknown code appends what is known of it from above, then nothing. 0
  * or the buffer's error. */

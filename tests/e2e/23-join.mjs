@@ -217,6 +217,13 @@ test('a clock wrong by years: joins, syncs, and the records arrive both ways', {
     await until(`the city's notice at ${name}`, 20000, () => w.tryVerb(name, 'get', [back]).code === 0);
     const skew = w.json(name, 'status').peers.find((p) => p.parent).skew_ms;
     assert.ok(Math.abs(skew) > 8 * 365 * 86400e3, `the node notices its clock: ${skew}`);
+    const word = name === 'past' ? 'behind' : 'ahead';
+    assert.equal(w.json(name, 'status').clock, word);
+    assert.match(w.verb(name, 'status'), new RegExp(`Clock +9 years ${word}`));
+    const doctor = w.run(['doctor', '--data', n.dir], { env });
+    assert.equal(doctor.code, 1, doctor.out);
+    assert.match(doctor.out, new RegExp(`WRONG the system clock: 9 years ${word} .*Everything works on`));
+    await until('the log says so', 30000, () => w.log(name).includes(`event=node.clock state=${word}`));
     await w.stop(name);
   }
 });

@@ -37,6 +37,79 @@ test('help of every verb, in both languages, complete', () => {
   for (const v of verbs) assert.ok(all.includes(`  ${v}`), v);
 });
 
+test('the first word of a group shows its verbs: as misuse alone, as help when asked', () => {
+  for (const g of ['node', 'user', 'referral', 'parked']) {
+    const alone = raw([g, '--lang', 'en']);
+    assert.equal(alone.code, 2, g);
+    const help = raw([g, '--help', '--lang', 'en']);
+    assert.equal(help.code, 0, g);
+    assert.equal(raw(['help', g, '--lang', 'en']).out, help.out);
+    for (const v of verbs) {
+      assert.equal(help.out.includes(`  ${v} `), v.startsWith(`${g} `), `${g}: ${v}`);
+      if (v.startsWith(`${g} `)) assert.ok(alone.err.includes(v), `${g}: ${v}`);
+    }
+  }
+  assert.equal(raw(['nod', '--lang', 'en']).code, 2);
+  assert.ok(!raw(['nod', '--lang', 'en']).err.includes('node list'));
+});
+
+test('a folder or key file that cannot be made is named, with why and what to do', () => {
+  const born = (dir, key) => raw(['init', '--data', dir, '--name', '某', '--tier', 'city', '--area', '37', ...(key ? ['--root-key', key] : []), '--lang', 'en']);
+  const file = path.join(w.dir, 'a-file');
+  fs.writeFileSync(file, '');
+  for (const [r, where, why] of [
+    [born(path.join(w.dir, 'none/deeper')), 'none/deeper', 'does not exist'], [born(file), 'a-file', 'a file stands'], [born(path.join(file, 'x')), 'a-file/x', 'a file stands'],
+    [born(path.join(w.dir, 'fresh'), path.join(w.dir, 'none/root.key')), 'none/root.key', 'does not exist'],
+  ]) {
+    assert.equal(r.code, 1, r.err);
+    assert.ok(r.err.includes(where) && r.err.includes(why), r.err);
+  }
+  assert.ok(!fs.existsSync(path.join(w.dir, 'fresh')), 'nothing is left behind');
+});
+
+test('status is a page for people in both languages, and --json for machines', async () => {
+  const page = (lang) => raw(['status', '--data', w.data('d1'), '--lang', lang]);
+  assert.match(page('en').out, /^d1 \(district, 370102[^)]*\)\n/);
+  assert.match(page('zh').out, /^d1（区县级，370102[^）]*）\n/);
+  assert.ok(!/\b(status|col|tier|clock)\.[a-z]/.test(page('en').out + page('zh').out), 'no key without its sentence');
+  assert.ok(!page('en').out.includes('{') && page('en').out.includes(w.nodes.get('s1').id), 'the child is listed');
+  assert.equal(w.json('d1', 'status').clock, 'ok');
+  await w.stop('s1');
+  assert.match(raw(['status', '--data', w.data('s1'), '--lang', 'en']).out, /does not run; start it/);
+  await w.start('s1');
+});
+
+test('lists have a head line in the user\'s language, say when there is nothing, and end quietly at a closed pipe', () => {
+  const head = (n, verb, args, want, lang = 'en') => {
+    const r = raw([...verb.split(' '), '--data', w.data(n), ...args, '--lang', lang]);
+    assert.equal(r.code, 0, r.err);
+    assert.match(r.out.split('\n')[0], want, verb);
+  };
+  const month = new Date(Date.now() + 8 * 3600e3).toISOString().slice(0, 7);
+  w.put('s1', 'listing', [{ kind: 'venue', title: '表头' }]);
+  head('d1', 'node list', [], /^NODE +TIER +AREA +STATE +NAME$/);
+  head('d1', 'node list', [], /^节点 +级别/, 'zh');
+  head('s1', 'list', ['listing'], /^ID +DATE +PLATFORM +STATE +TITLE$/);
+  head('s1', 'stats', ['--period', month], /^NODE +NAME +INDICATOR +VALUE$/);
+  for (const [verb, args] of [['user list', []], ['parked list', []], ['referral list', []], ['list', ['notice']], ['stats', ['--period', '2019-01']]]) {
+    const r = raw([...verb.split(' '), '--data', w.data('s1'), ...args, '--lang', 'en']);
+    assert.deepEqual([r.code, r.out], [0, ''], verb);
+    assert.ok(r.err.length > 5, verb);
+    assert.equal(raw([...verb.split(' '), '--data', w.data('s1'), ...args, '--json']).err, '', verb);
+  }
+  const none = raw(['list', '--data', w.data('s1'), 'venue', '--lang', 'en']);
+  assert.equal(none.code, 1);
+  assert.match(none.err, /known are: listing need/);
+  const piped = spawnSync('sh', ['-c', '"$0" export-state --data "$1" | head -n 1', SANJI, w.data('s1')], { encoding: 'utf8' });
+  assert.deepEqual([piped.status, piped.stderr], [0, ''], 'nobody reads on: no complaint');
+  assert.equal(piped.stdout.split('\n').length, 2);
+});
+
+test('what would have been right is said in Chinese as well', () => {
+  const bad = w.tryVerb('s1', 'put', ['listing'], { input: '{"kind":"venue","title":"x","capacity":"y"}', lang: 'zh' });
+  assert.match(bad.err, /应为：整数/);
+});
+
 test('the language follows LC_ALL, LC_MESSAGES, LANG and --lang', () => {
   const zh = /[\u4e00-\u9fff]/;
   assert.match(raw(['status', '--data', '/nowhere'], { LANG: 'zh_CN.UTF-8' }).err, zh);

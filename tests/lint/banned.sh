@@ -8,7 +8,7 @@ cd "$1"
 # Tests copy fixed words into fixed places and read what tools print: they may use these.
 tests_may='strcpy|strncpy|strcat|strncat|strtok_r|strtoul|strtoull'
 names='gets|sprintf|vsprintf|strcat|strncat|strcpy|strncpy|strtok|strtok_r|atoi|atol|atoll|atof|strtol|strtoul|strtoll|strtoull|localtime|localtime_r|rand|srand|alloca|system|popen|cJSON_GetObjectItem|cJSON_Print'
-if [ -d .git ] && command -v git >/dev/null 2>&1; then
+if [ -e .git ] && command -v git >/dev/null 2>&1; then
     files=$(git -c safe.directory='*' ls-files '*.c' '*.h')
 else # an archive without history: everything in it is the product's
     files=$(find . -path ./build -prune -o \( -name '*.c' -o -name '*.h' \) -print)

@@ -372,12 +372,18 @@ static void names_that_are_not_ours(void **state)
     (void)state;
     user_in("wang", "clerk");
     snprintf(d.app->cfg.url, sizeof d.app->cfg.url, "https://sync.example.cn:8443/x");
-    static const char *const good[] = {"localhost",  "localhost:8080",    "127.0.0.1",
-                                       "[::1]:8080", "Sync.Example.CN:1", "127.0.0.1:1"};
+    /* behind a reverse proxy: as listed, whatever the port */
+    snprintf(d.app->cfg.staff_names, sizeof d.app->cfg.staff_names,
+             "seiten.example, B.gov.cn:8443");
+    static const char *const good[] = {"localhost",      "localhost:8080",    "127.0.0.1",
+                                       "[::1]:8080",     "Sync.Example.CN:1", "127.0.0.1:1",
+                                       "Seiten.Example", "b.gov.cn",          "b.gov.cn:443"};
     static const char *const bad[] = {"evil.example",
                                       "127.0.0.1.evil.example",
                                       "localhost.evil.example",
                                       "sync.example.cn.evil",
+                                      "seiten.example.evil",
+                                      "gov.cn",
                                       "192.0.2.77",
                                       "0.0.0.0",
                                       "",

@@ -9,46 +9,22 @@
 #include <cmocka.h>
 
 #include "node/app.h"
-#include "node/log.h"
+#include "tests/support/nodes.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char base[256], dir[320], root_path[400];
-
-static int rm_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
-static int make_base(void **state)
-{
-    (void)state;
-    const char *t = getenv("TMPDIR");
-    snprintf(base, sizeof base, "%.200s/sanji-keys-XXXXXX", t != NULL ? t : "/tmp");
-    log_set_fd(-1);
-    return mkdtemp(base) != NULL ? 0 : -1;
-}
-
-static int drop_base(void **state)
-{
-    (void)state;
-    return nftw(base, rm_one, 16, FTW_DEPTH | FTW_PHYS);
-}
+static char dir[320], root_path[400];
 
 static struct app *born(const char *name)
 {
     struct app_born x;
     struct fault f = {0};
     struct app *a = NULL;
-    snprintf(dir, sizeof dir, "%s/%s", base, name);
+    snprintf(dir, sizeof dir, "%s/%s", home, name);
     struct app_birth b = {.dir = dir, .name = "市", .area = "370100", .lv = 20};
     assert_int_equal(app_init(&b, &x, &f), 0);
     snprintf(root_path, sizeof root_path, "%.390s", x.root_key);
@@ -184,5 +160,5 @@ int main(void)
         cmocka_unit_test(the_top_changes_its_keys),
         cmocka_unit_test(a_crash_before_the_files_is_mended),
     };
-    return cmocka_run_group_tests(tests, make_base, drop_base);
+    return cmocka_run_group_tests(tests, home_make, home_drop);
 }

@@ -99,7 +99,8 @@ export class World {
   }
   async join(name, parent, tier, area, { url, start = true } = {}) {
     const n = { name, tier, dir: this.data(name), parent };
-    const invite = this.verb(parent, 'invite', ['--name', name, '--tier', tier, '--area', area, '--auto-approve']).trim();
+    // A parent that has just started may still be waiting for its own roster.
+    const invite = await until(`${parent} invites ${name}`, 30000, () => this.verb(parent, 'invite', ['--name', name, '--tier', tier, '--area', area, '--auto-approve']).trim());
     const a = await this.addresses(n, tier, url);
     this.ok(['join', '--data', n.dir, ...a, invite]);
     this.nodes.set(name, n);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Is damage to a node's database found, and named? */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/support/nodes.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+
+static void damage_is_found(void **state)
+{
+    (void)state;
+    char id[LIM_ID_BYTES + 1], path[512];
+    struct fault f = {0};
+    struct app_verdict v;
+    struct app *a = node_born(0, "damage");
+    assert_int_equal(node_put(a, "listing",
+                              "{\"id\":\"v1\",\"kind\":\"venue\",\"title\":\"AAAAAAAAAAAAAAAA\"}",
+                              id, &f),
+                     0);
+    app_close(a);
+    /* The view's copy of the content only: bundles are compressed. */
+    snprintf(path, sizeof path, "%s/sanji.db", home_dirs[0]);
+    FILE *fp = fopen(path, "r+b");
+    assert_non_null(fp);
+    static char all[8 << 20];
+    size_t n = fread(all, 1, sizeof all, fp);
+    int hits = 0;
+    for (size_t i = 0; i + 16 < n; i++) {
+        if (memcmp(all + i, "AAAAAAAAAAAAAAAA", 16) == 0) {
+            assert_int_equal(fseek(fp, (long)i, SEEK_SET), 0);
+            assert_int_equal(fwrite("B", 1, 1, fp), 1);
+            hits++;
+        }
+    }
+    fclose(fp);
+    assert_true(hits > 0);
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    assert_int_equal(app_verify(a, &v, NULL, NULL), 0);
+    assert_true(v.wrong > 0);
+    app_close(a);
+}
+
+/* ---- damage to the tables themselves: found, and named ---- */
+
+struct found {
+    int n;
+    char all[8192]; /* "what where member" a line */
+};
+
+static void on_found(const char *what, const char *where, int err, const char *member, void *arg)
+{
+    struct found *f = arg;
+    size_t n = strlen(f->all);
+    assert_true(err < 0);
+    f->n++;
+    snprintf(f->all + n, sizeof f->all - n, "%s %s %s\n", what, where, member);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    static char all[8 << 20];
+    FILE *a = fopen(from, "rb"), *b = fopen(to, "wb");
+    assert_non_null(a);
+    assert_non_null(b);
+    size_t n = fread(all, 1, sizeof all, a);
+    assert_true(n > 0 && n < sizeof all);
+    assert_int_equal(fwrite(all, 1, n, b), n);
+    fclose(a);
+    fclose(b);
+}
+
+static void damage(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    }
+    assert_true(sqlite3_changes(db) > 0);
+    sqlite3_close(db);
+}
+
+#define OF_FED "(SELECT no FROM stream WHERE aud='fed')"
+static void damage_is_named(void **state)
+{
+    (void)state;
+    /* clang-format off */
+    static const struct {
+        const char *sql, *what, *where, *member;
+    } t[] = {
+        {"UPDATE bundle SET id=zeroblob(32) WHERE pos>>32=" OF_FED " AND (pos&4294967295)=2", "stored", "/fed/1/2", "id"},
+        {"UPDATE bundle SET ts=0 WHERE pos>>32=" OF_FED " AND (pos&4294967295)=1", "stored", "/fed/1/1", "ts"},
+        {"UPDATE bundle SET items=items+1 WHERE pos>>32=" OF_FED, "stored", "/fed/1/3", "items"},
+        {"UPDATE bundle SET raw_bytes=raw_bytes+1 WHERE pos>>32=" OF_FED, "stored", "/fed/1/3", "raw_bytes"},
+        {"UPDATE bundle SET type=2 WHERE pos>>32=" OF_FED, "stored", "/fed/1/3", "type"},
+        {"DELETE FROM bundle WHERE pos>>32=" OF_FED " AND (pos&4294967295)=1", "missing", "/fed/1/1", ""},
+        {"DELETE FROM bundle WHERE pos>>32=" OF_FED " AND (pos&4294967295)=2", "missing", "/fed/1/2", ""},
+        {"DELETE FROM bundle WHERE pos>>32=" OF_FED " AND (pos&4294967295)=3", "missing", "/fed/1/3", ""},
+        {"UPDATE stream SET id=zeroblob(32) WHERE aud='fed'", "stream", "/fed/1", "id"},
+        {"UPDATE stream SET seq=seq+1 WHERE aud='fed'", "missing", "/fed/1/4", ""},
+        {"UPDATE stream SET seq=seq-1 WHERE aud='fed'", "stream", "/fed/1", "seq"},
+        {"UPDATE stream SET first=2 WHERE aud='fed'", "stream", "/fed/1", "first"},
+        {"UPDATE stream SET frozen=1 WHERE aud='fed'", "stream", "/fed/1", "frozen"},
+        {"UPDATE stream SET ep=7 WHERE aud='fed'", "bundle", "/fed/7/2", "stream"},
+        {"INSERT INTO parked(pos,idx,reason,member) SELECT (no<<32)+1,0,-7,'r' FROM stream WHERE aud='fed'", "parked", "/fed/1/1/0", "r"},
+        {"INSERT INTO parked(pos,idx,reason,member) VALUES(4294967296*99+1,0,-7,'r')", "parked", "-", ""},
+        {"INSERT INTO fork_proof SELECT no,id,x'0102' FROM stream WHERE aud='fed'", "bundle", "/fed/1/0", "fork"},
+        {"UPDATE record SET ts=ts-999999999 WHERE id='v1'", "altered", "/listing/v1", "ts"},
+        {"UPDATE record SET title='x' WHERE id='v1'", "altered", "/listing/v1", "title"},
+        {"UPDATE record SET vis=0 WHERE id='v1'", "altered", "/listing/v1", "vis"},
+        {"DELETE FROM record WHERE id='v1'", "absent", "/listing/v1", ""},
+        {"UPDATE record SET id='v0' WHERE id='v1'", "extra", "/listing/v0", ""},
+        {"UPDATE record SET id='zz' WHERE id='v1'", "absent", "/listing/v1", ""},
+        {"UPDATE lane SET s=zeroblob(32) WHERE aud='fed'", "altered", "/fed", "s"},
+    };
+    /* clang-format on */
+    char id[LIM_ID_BYTES + 1], path[512], kept[512], want[256];
+    struct fault f = {0};
+    struct app_verdict v;
+    struct app *a = node_born(0, "named");
+    for (int i = 1; i <= 3; i++) {
+        char json[128];
+        snprintf(json, sizeof json, "{\"id\":\"v%d\",\"kind\":\"venue\",\"title\":\"t%d\"}", i, i);
+        assert_int_equal(node_put(a, "listing", json, id, &f), 0);
+    }
+    node_sound(a);
+    app_close(a);
+    snprintf(path, sizeof path, "%s/sanji.db", home_dirs[0]);
+    snprintf(kept, sizeof kept, "%s/named.db", home);
+    copy_file(path, kept);
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct found got = {0};
+        damage(path, t[i].sql);
+        assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+        int r = app_verify(a, &v, on_found, &got);
+        snprintf(want, sizeof want, "%s %s\n", t[i].where, t[i].member);
+        const char *at = strstr(got.all, want);
+        if (r < 0 || v.wrong == 0 || got.n == 0 || at == NULL ||
+            strstr(got.all, t[i].what) == NULL) {
+            print_message("%s: %d, %d wrong:\n%s", t[i].sql, r, (int)v.wrong, got.all);
+            fail();
+        }
+        app_close(a);
+        copy_file(kept, path);
+    }
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    node_sound(a);
+    app_close(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(damage_is_found),
+        cmocka_unit_test(damage_is_named),
+    };
+    return cmocka_run_group_tests(tests, home_make, home_drop);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Do two nodes that exchange their bundles hold the same, agree about a referral and about numbers?
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "protocol/base/text.h"
+#include "tests/support/nodes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const referral = "{\"subject_kind\":\"org\",\"reason\":\"venue\",\"title\":"
+                                    "\"需要场地\",\"detail\":\"周末活动\"}";
+
+struct seen_state {
+    char state[32];
+    struct ref_fold fold;
+};
+static int on_state(const struct store_thread *t, void *arg)
+{
+    struct seen_state *s = arg;
+    snprintf(s->state, sizeof s->state, "%s", ref_state_name(t->fold.state));
+    s->fold = t->fold;
+    return 0;
+}
+static void state_is(struct app *a, const char *id, enum ref_state want)
+{
+    struct seen_state s = {0};
+    assert_int_equal(store_thread_by_id(a->store, id, on_state, &s), 0);
+    assert_string_equal(s.state, ref_state_name(want));
+}
+
+static void they_hold_the_same(struct app *city, struct app *street)
+{
+    char id[LIM_ID_BYTES + 1];
+    struct fault f = {0};
+    struct buf e1, e2;
+    assert_non_null(app_self_node(street));
+    assert_int_equal(node_put(street, "listing",
+                              "{\"kind\":\"venue\",\"title\":\"议事厅\",\"capacity\":40}", id, &f),
+                     0);
+    assert_int_equal(node_put(city, "need", "{\"kind\":\"venue\",\"title\":\"活动场地\"}", id, &f),
+                     0);
+    nodes_settle(city, street);
+    node_export(city, "fed", &e1);
+    node_export(street, "fed", &e2);
+    assert_string_equal(buf_str(&e1), buf_str(&e2));
+    assert_non_null(strstr(buf_str(&e1), "议事厅"));
+    buf_done(&e1);
+    buf_done(&e2);
+}
+
+static void a_referral_is_carried_out(struct app *city, struct app *street)
+{
+    char id[LIM_ID_BYTES + 1];
+    struct fault f = {0};
+    /* A person without consent is not sent. */
+    static const char person[] =
+        "{\"subject_kind\":\"person\",\"reason\":\"relief\",\"title\":\"求助\"}";
+    assert_int_equal(
+        app_referral_send(street, app_id(city), span_of(person, strlen(person)), id, &f),
+        SANJI_E_CONSENT);
+    assert_int_equal(
+        app_referral_send(street, app_id(street), span_of(referral, strlen(referral)), id, &f),
+        SANJI_E_REFERENCE);
+    assert_int_equal(
+        app_referral_send(street, app_id(city), span_of(referral, strlen(referral)), id, &f), 0);
+    state_is(street, id, RS_SENT);
+    nodes_settle(city, street); /* the receiver's daemon confirms by itself */
+    state_is(street, id, RS_DELIVERED);
+    state_is(city, id, RS_DELIVERED);
+    assert_int_equal(app_referral_event(street, id, RE_OPEN, span_of(NULL, 0), &f), SANJI_E_STATE);
+    assert_int_equal(app_referral_event(city, id, RE_OPEN, span_of(NULL, 0), &f), 0);
+    assert_int_equal(app_referral_event(city, id, RE_ACCEPT, lit("{\"desk\":\"一窗\"}"), &f), 0);
+    assert_int_equal(app_referral_event(city, id, RE_OUTCOME, lit("{\"result\":\"maybe\"}"), &f),
+                     SANJI_E_SPEC);
+    assert_string_equal(f.member, "result");
+    assert_int_equal(app_referral_event(city, id, RE_OUTCOME, lit("{\"result\":\"success\"}"), &f),
+                     0);
+    nodes_settle(city, street);
+    state_is(street, id, RS_COMPLETED);
+    assert_int_equal(app_referral_event(street, id, RE_CLOSE, lit("{\"told\":true}"), &f), 0);
+    nodes_settle(city, street);
+    state_is(city, id, RS_CLOSED);
+}
+
+/* Before anybody has accepted. */
+static void a_cancellation_is_confirmed_by_itself(struct app *city, struct app *street)
+{
+    char id[LIM_ID_BYTES + 1];
+    struct fault f = {0};
+    assert_int_equal(
+        app_referral_send(city, app_id(street), span_of(referral, strlen(referral)), id, &f), 0);
+    nodes_settle(city, street);
+    static const char why[] = "{\"reason\":\"mistake\"}";
+    assert_int_equal(app_referral_event(city, id, RE_CANCEL_REQUEST, span_of(why, strlen(why)), &f),
+                     0);
+    nodes_settle(city, street);
+    state_is(city, id, RS_CANCELLED);
+    state_is(street, id, RS_CANCELLED);
+}
+
+/* Both parties' cells meet at the city, and a recount gives the same. */
+static void numbers_agree(struct app *city)
+{
+    bool wrong = true;
+    struct buf rep;
+    char day[11];
+    date_write(date_of_ms(app_now_ms()), day);
+    day[7] = '\0';
+    buf_init(&rep, 1 << 20);
+    assert_int_equal(app_stats_report(city, day, true, &rep, &wrong), 0);
+    assert_non_null(strstr(buf_str(&rep), "\"ind\":\"ref.completed\""));
+    assert_non_null(strstr(buf_str(&rep), "\"mismatch\":[]"));
+    if (wrong) {
+        fail_msg("%s", buf_str(&rep));
+    }
+    buf_reset(&rep);
+    assert_int_equal(app_stats_report(city, "yesterday", false, &rep, NULL), SANJI_E_SPEC);
+    buf_done(&rep);
+}
+
+static void two_nodes_agree(void **state)
+{
+    (void)state;
+    struct app *city = node_born(0, "city"), *street = node_child(city, 1, "street");
+    nodes_settle(city, street);
+    they_hold_the_same(city, street);
+    a_referral_is_carried_out(city, street);
+    a_cancellation_is_confirmed_by_itself(city, street);
+    numbers_agree(city);
+    node_sound(city);
+    node_sound(street);
+    app_close(street);
+    assert_int_equal(app_open(home_dirs[1], &street, NULL), 0);
+    node_sound(street);
+    app_close(city);
+    app_close(street);
+}
+
+/* The receiver has done its part and the sender has not heard of it: each number stands under the
+ * name of the party that says it. */
+static void a_mismatch_names_who_says_what(void **state)
+{
+    (void)state;
+    struct app *city = node_born(0, "city2"), *street = node_child(city, 1, "street2");
+    char id[LIM_ID_BYTES + 1], want[256], day[11];
+    struct fault f = {0};
+    struct buf rep;
+    nodes_settle(city, street);
+    assert_int_equal(app_referral_send(street, app_id(city), lit(referral), id, &f), 0);
+    nodes_settle(city, street);
+    assert_int_equal(app_referral_event(city, id, RE_OPEN, lit("{}"), &f), 0);
+    assert_int_equal(app_referral_event(city, id, RE_ACCEPT, lit("{}"), &f), 0);
+    assert_int_equal(app_stats_publish(city, NULL), 0);
+    date_write(date_of_ms(app_now_ms()), day);
+    day[7] = '\0';
+    buf_init(&rep, 1 << 20);
+    assert_int_equal(app_stats_report(city, day, false, &rep, NULL), 0);
+    snprintf(want, sizeof want,
+             "\"ind\":\"ref.accepted\",\"sender\":\"%s\",\"sender_says\":0,\"receiver\":\"%s\","
+             "\"receiver_says\":1",
+             app_id(street), app_id(city));
+    if (strstr(buf_str(&rep), want) == NULL) {
+        fail_msg("%s", buf_str(&rep));
+    }
+    buf_done(&rep);
+    app_close(city);
+    app_close(street);
+}
+
+static void name_is(struct app *a, const char *code, const char *want)
+{
+    struct buf b;
+    buf_init(&b, 1024);
+    assert_int_equal(app_areas_load(a), 0);
+    assert_int_equal(app_area_name(a, code, &b), 0);
+    assert_string_equal(buf_str(&b), want);
+    buf_done(&b);
+}
+
+static void add_child(const char *code, const char *name, void *arg)
+{
+    (void)buf_printf(arg, "%s=%s ", code, name);
+}
+
+static void children_are(struct app *a, const char *code, const char *want)
+{
+    struct buf b;
+    buf_init(&b, 65536);
+    assert_int_equal(app_areas_load(a), 0);
+    assert_int_equal(app_area_children(a, code, add_child, &b), 0);
+    assert_string_equal(buf_str(&b), want);
+    buf_done(&b);
+}
+
+/* Codes that no table has, so that the test says the same with and without the built-in one. */
+static void the_tops_areas_overrule_the_table(void **state)
+{
+    (void)state;
+    struct app *city = node_born(0, "city3"), *street = node_child(city, 1, "street3");
+    char id[LIM_ID_BYTES + 1];
+    struct fault f = {0};
+    struct buf was, now;
+    static const char *const list[] = {
+        "{\"id\":\"a1\",\"code\":\"99\",\"name\":\"某省\",\"level\":10}",
+        "{\"id\":\"a2\",\"code\":\"9901\",\"name\":\"某市\",\"level\":20}",
+        "{\"id\":\"a3\",\"code\":\"990102\",\"name\":\"旧区\",\"level\":30,\"valid_to\":\"2001-01-"
+        "01\"}",
+        "{\"id\":\"a4\",\"code\":\"990103\",\"name\":\"新区\",\"level\":30}",
+        "{\"id\":\"a5\",\"code\":\"990104\",\"name\":\"将来区\",\"level\":30,\"valid_from\":\"2999-"
+        "01-01\"}",
+        "{\"id\":\"a6\",\"code\":\"980001\",\"name\":\"飞地\",\"level\":30,\"parent\":\"9901\"}",
+        "{\"id\":\"a7\",\"code\":\"3701\",\"name\":\"泉城\",\"level\":20}"};
+    nodes_settle(city, street);
+    name_is(street, "990103", "");
+    buf_init(&was, 1024);
+    buf_init(&now, 1024);
+    assert_int_equal(app_area_name(street, "370102", &was),
+                     0); /* "" in a build without the table */
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+        assert_int_equal(node_put(city, "area", list[i], id, &f), 0);
+    }
+    nodes_settle(city, street);
+    for (int i = 0; i < 2; i++) {
+        struct app *a = i == 0 ? city : street;
+        name_is(a, "990103", "某省某市新区");
+        name_is(a, "990102", "某省某市旧区"); /* ended, but what is old still has a name */
+        name_is(a, "990104", "某省某市");
+        name_is(a, "990103001", "某省某市新区"); /* not listed: as far as it is known */
+        children_are(a, "9901", "980001=飞地 990103=新区 ");
+        children_are(a, "9905", "");
+    }
+    assert_int_equal(app_area_name(street, "370102", &now), 0);
+    assert_non_null(strstr(buf_str(&now), "泉城"));
+    assert_null(strstr(buf_str(&now), "济南市"));
+    /* Taken back: what was built in is valid again. */
+    assert_int_equal(app_withdraw(city, "a7"), 0);
+    nodes_settle(city, street);
+    name_is(street, "370102", buf_str(&was));
+    buf_done(&was);
+    buf_done(&now);
+    app_close(city);
+    app_close(street);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_nodes_agree),
+        cmocka_unit_test(a_mismatch_names_who_says_what),
+        cmocka_unit_test(the_tops_areas_overrule_the_table),
+    };
+    return cmocka_run_group_tests(tests, home_make, home_drop);
+}
