@@ -74,7 +74,8 @@ void control_exit(struct control_conn *c, int code);
 bool control_listens(const char *dir);
 /* Client side, blocking. Descriptors are passed through as they are (-1 for no input); lang may be
  * NULL. SANJI_E_NOT_FOUND: no daemon listens in dir. SANJI_E_FORBIDDEN: not our daemon.
- * SANJI_E_UNREACHABLE: the daemon ended in the middle. SANJI_E_SIZE: too many arguments. */
+ * SANJI_E_UNREACHABLE: the daemon ended in the middle. SANJI_E_SIZE: too many arguments.
+ * SANJI_E_CLOSED: nobody reads out_fd any more. */
 int control_call(const char *dir, int argc, const char *const *argv, const char *lang, int in_fd,
                  int out_fd, int err_fd, int *ret_exit);
 

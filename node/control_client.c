@@ -87,8 +87,8 @@ static int write_full(int fd, const uint8_t *p, size_t n)
             poll(&pf, 1, -1);
             continue;
         }
-        if (w <= 0) {
-            return SANJI_E_IO; /* a closed pipe: the command ends, as it would without a daemon */
+        if (w <= 0) { /* the command ends, as it would without a daemon */
+            return w < 0 && errno == EPIPE ? SANJI_E_CLOSED : SANJI_E_IO;
         }
         p += w;
         n -= (size_t)w;

@@ -39,11 +39,14 @@ static int write_all(int fd, const void *p, size_t n)
 /* Standard output is gathered: one system call per page, not per line. */
 struct local_io {
     struct buf out;
+    bool gone; /* nobody reads (`sanji list | head`): nothing to complain about to anybody */
 };
 
 static int local_flush(struct local_io *io)
 {
+    errno = 0;
     int r = io->out.len > 0 ? write_all(STDOUT_FILENO, io->out.data, io->out.len) : 0;
+    io->gone = io->gone || (r < 0 && errno == EPIPE);
     buf_reset(&io->out);
     return r;
 }
@@ -57,8 +60,9 @@ static int local_out(void *io, const void *p, size_t n)
 
 static int local_err(void *io, const void *p, size_t n)
 {
-    (void)local_flush(io);
-    return write_all(STDERR_FILENO, p, n);
+    struct local_io *l = io;
+    (void)local_flush(l);
+    return l->gone ? 0 : write_all(STDERR_FILENO, p, n);
 }
 
 int verb_put(struct verb *v, const void *p, size_t n)
@@ -273,6 +277,9 @@ static int run_there(struct verb *v, int argc, const char *const *argv, int in_f
     if (r == 0 || r == SANJI_E_NOT_FOUND) {
         return code;
     }
+    if (r == SANJI_E_CLOSED) {
+        return EXIT_NO; /* whoever read the output has gone */
+    }
     if (r == SANJI_E_UNREACHABLE) {
         VERB_SAY(v, EXIT_NO, "control.broken");
     }
@@ -308,7 +315,7 @@ static int run_verb(struct verb *v, int argc, const char *const *argv)
 
 int cli_main(int argc, char **argv)
 {
-    struct local_io io;
+    struct local_io io = {0};
     struct buf say;
     bool help = false;
     const char *const *words = (const char *const *)(argv + 1);

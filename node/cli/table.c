@@ -62,10 +62,11 @@ static int print_row(struct table *t, const char *const *cell, bool head)
     buf_init(&b, 1 << 20);
     for (size_t i = 0; i < t->n; i++) {
         const char *s = head ? text_get(t->v->lang, t->cols[i].key) : cell[i];
+        s = s[0] != '\0' ? s : "-";
         if (i + 1 == t->n) {
             buf_puts(&b, s);
         } else {
-            pad(&b, s[0] != '\0' ? s : "-", t->cols[i].width);
+            pad(&b, s, t->cols[i].width);
         }
     }
     int r = b.err < 0 ? b.err : verb_text(t->v, &b);

@@ -134,7 +134,7 @@ test("users get a one-time password once", () => {
   assert.equal(run(at("user add", "li")).code, 1);
   assert.equal(run(at("user add", "x", "--role", "king")).code, 1);
   assert.equal(run(at("user reset", "nobody")).code, 1);
-  assert.match(run(at("user list")).out, /^li\tmanager/);
+  assert.match(run(at("user list")).out, /^li +manager +one-time/m);
 });
 
 test("misuse is named and answered with 2", () => {

@@ -219,10 +219,10 @@ test('a clock wrong by years: joins, syncs, and the records arrive both ways', {
     assert.ok(Math.abs(skew) > 8 * 365 * 86400e3, `the node notices its clock: ${skew}`);
     const word = name === 'past' ? 'behind' : 'ahead';
     assert.equal(w.json(name, 'status').clock, word);
-    assert.match(w.verb(name, 'status'), new RegExp(`Clock +9 years ${word}`));
+    assert.match(w.verb(name, 'status'), new RegExp(`Clock +[89] years ${word}`));
     const doctor = w.run(['doctor', '--data', n.dir], { env });
     assert.equal(doctor.code, 1, doctor.out);
-    assert.match(doctor.out, new RegExp(`WRONG the system clock: 9 years ${word} .*Everything works on`));
+    assert.match(doctor.out, new RegExp(`WRONG the system clock: [89] years ${word} .*Everything works on`));
     await until('the log says so', 30000, () => w.log(name).includes(`event=node.clock state=${word}`));
     await w.stop(name);
   }

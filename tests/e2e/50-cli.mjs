@@ -79,7 +79,7 @@ test('status is a page for people in both languages, and --json for machines', a
   await w.start('s1');
 });
 
-test('lists have a head line in the user\'s language, say when there is nothing, and end quietly at a closed pipe', () => {
+test('lists have a head line in the user\'s language, say when there is nothing, and end quietly at a closed pipe', async () => {
   const head = (n, verb, args, want, lang = 'en') => {
     const r = raw([...verb.split(' '), '--data', w.data(n), ...args, '--lang', lang]);
     assert.equal(r.code, 0, r.err);
@@ -100,9 +100,14 @@ test('lists have a head line in the user\'s language, say when there is nothing,
   const none = raw(['list', '--data', w.data('s1'), 'venue', '--lang', 'en']);
   assert.equal(none.code, 1);
   assert.match(none.err, /known are: listing need/);
-  const piped = spawnSync('sh', ['-c', '"$0" export-state --data "$1" | head -n 1', SANJI, w.data('s1')], { encoding: 'utf8' });
-  assert.deepEqual([piped.status, piped.stderr], [0, ''], 'nobody reads on: no complaint');
-  assert.equal(piped.stdout.split('\n').length, 2);
+  w.put('s1', 'listing', Array.from({ length: 2000 }, (_, i) => ({ kind: 'venue', title: `第 ${i} 行`, detail: '长'.repeat(100) })));
+  for (const daemon of [true, false]) {
+    if (!daemon) await w.stop('s1');
+    const piped = spawnSync('sh', ['-c', '"$0" export-state --data "$1" | head -n 1', SANJI, w.data('s1')], { encoding: 'utf8' });
+    assert.deepEqual([piped.status, piped.stderr], [0, ''], 'nobody reads on: no complaint');
+    assert.equal(piped.stdout.split('\n').length, 2);
+  }
+  await w.start('s1');
 });
 
 test('what would have been right is said in Chinese as well', () => {
