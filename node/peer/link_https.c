@@ -304,6 +304,7 @@ static bool harden(struct link *k, CURL *e)
         long v;
     } numbers[] = {
         {CURLOPT_NOSIGNAL, 1},
+        {CURLOPT_QUICK_EXIT, 1}, /* else the loop waits for a name server that is silent */
         {CURLOPT_FOLLOWLOCATION, 0},
         {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
         {CURLOPT_HTTP09_ALLOWED, 0},

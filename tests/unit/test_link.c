@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <netdb.h>
 
 #include "node/http/server.h"
 #include "node/http/tls.h"
@@ -450,6 +451,55 @@ static void nobody_there(void **state)
     loop_free(l);
 }
 
+/* libcurl asks here instead of the C library. A name server that is silent keeps the question for
+ * longer than any connection may take; it gives up by itself only so that the test ends. */
+static sem_t answer, left;
+static bool gave_up;
+
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **res)
+{
+    (void)node;
+    (void)service;
+    (void)hints;
+    *res = NULL;
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    t.tv_sec += 10;
+    gave_up = sem_timedwait(&answer, &t) < 0;
+    sem_post(&left);
+    return EAI_AGAIN;
+}
+
+static void a_silent_name_server_stops_nobody(void **state)
+{
+    (void)state;
+    l = loop_new();
+    sem_init(&answer, 0, 0);
+    sem_init(&left, 0, 0);
+    struct link_cfg cfg = {.url = "https://parent.example", .pin = pin, .connect_ms = 100};
+    struct link *k = NULL;
+    assert_int_equal(link_new(l, &cfg, &k), 0);
+    struct link_call call = call_of("/p");
+    run_call(k, 0, &call); /* the loop goes on although the question is still open */
+    assert_int_equal(got.outcome, LINK_CONNECT);
+    assert_int_equal(link_post(k, 1, &call), 0);
+    struct loop_timer *t = loop_timer_new(l, stop_later, l);
+    loop_timer_once(t, 50);
+    loop_run(l);
+    link_free(k); /* and so does who ends it */
+    for (int i = 0; i < 2; i++) {
+        sem_post(&answer);
+    }
+    for (int i = 0; i < 2; i++) {
+        sem_wait(&left);
+        assert_false(gave_up);
+    }
+    nap_ms(50); /* libcurl's threads clean up after themselves */
+    loop_timer_free(t);
+    loop_free(l);
+}
+
 static void addresses_are_checked(void **state)
 {
     (void)state;
@@ -502,6 +552,7 @@ int main(void)
         cmocka_unit_test(endless_answers_are_cut),
         cmocka_unit_test(slow_and_broken_answers_end),
         cmocka_unit_test(nobody_there),
+        cmocka_unit_test(a_silent_name_server_stops_nobody),
         cmocka_unit_test(addresses_are_checked),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
