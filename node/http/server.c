@@ -58,15 +58,17 @@ static void client_of(const struct sockaddr_storage *ss, uint8_t addr[static 9],
     }
 }
 
-/* True when one more is allowed; an idle kept-alive connection gives way to a new client. */
+/* True when one more is allowed. At the limit an idle kept-alive connection gives way, else the
+ * oldest that has not said yet what it wants: a client that opens connections and waits must not
+ * shut out the others until its deadlines pass. Who has a request running keeps his place. */
 static bool make_room(struct http_server *s, const uint8_t addr[static 9])
 {
     unsigned same = 0;
-    struct conn *idle = NULL;
-    for (struct conn *c = s->conns; c != NULL; c = c->next) {
+    struct conn *idle = NULL, *slow = NULL;
+    for (struct conn *c = s->conns; c != NULL; c = c->next) { /* the last one is the oldest */
         same += memcmp(c->addr, addr, 9) == 0 ? 1 : 0;
-        if (c->state == CONN_HEAD && !c->started && c->requests > 0) {
-            idle = c; /* the last one is the oldest */
+        if (c->state == CONN_HEAD) {
+            *(!c->started && c->requests > 0 ? &idle : &slow) = c;
         }
     }
     if (s->cfg.max_conns_per_ip > 0 && same >= s->cfg.max_conns_per_ip) {
@@ -75,10 +77,12 @@ static bool make_room(struct http_server *s, const uint8_t addr[static 9])
     if (s->stats.conns < s->cfg.max_conns) {
         return true;
     }
-    if (idle != NULL) {
-        http__conn_free(idle);
+    if (idle == NULL && slow == NULL) {
+        return false;
     }
-    return idle != NULL;
+    s->stats.cut_late += idle == NULL ? 1 : 0;
+    http__conn_free(idle != NULL ? idle : slow);
+    return true;
 }
 
 static void on_accept(int lfd, unsigned what, void *arg)

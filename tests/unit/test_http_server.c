@@ -577,6 +577,36 @@ static void connections_are_counted(void **state)
     unserve();
 }
 
+/* Whoever opens connections and says little must not shut out those who speak. */
+static void the_slow_make_room_for_the_next(void **state)
+{
+    (void)state;
+    struct http_server_cfg cfg = config();
+    cfg.max_conns = 5;
+    cfg.head_ms = 60000;
+    serve(cfg, false);
+    struct client c[6];
+    c[0] = client_open(fx.port, false);
+    say(&c[0], "GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
+    SOON(stats().held == 1);
+    for (int i = 1; i < 5; i++) {
+        c[i] = client_open(fx.port, false);
+        say(&c[i], i % 2 == 0 ? "GET / HT" : "");
+        SOON((int)stats().conns == i + 1);
+    }
+    c[5] = client_open(fx.port, false);
+    assert_int_equal(ask(&c[5], "GET / HTTP/1.1\r\nHost: a\r\n\r\n"), 200);
+    assert_true(client_recv(&c[1], answer, 1) <= 0); /* the one that waited longest went */
+    assert_int_equal(stats().over_limit, 0);
+    assert_int_equal(stats().cut_late, 1);
+    bg_call(&fx.bg, answer_all, NULL); /* who has asked already keeps his place */
+    assert_int_equal(client_answer(&c[0], answer, sizeof answer, false), 200);
+    for (int i = 0; i < 6; i++) {
+        client_close(&c[i]);
+    }
+    unserve();
+}
+
 static void announced_bodies_share_a_budget(void **state)
 {
     (void)state;
@@ -811,6 +841,7 @@ int main(void)
         cmocka_unit_test(held_polls_are_answered_later),
         cmocka_unit_test(tls_answers_do_not_wait),
         cmocka_unit_test(connections_are_counted),
+        cmocka_unit_test(the_slow_make_room_for_the_next),
         cmocka_unit_test(announced_bodies_share_a_budget),
         cmocka_unit_test(stopping_lets_running_requests_end),
         cmocka_unit_test(requests_outlive_their_server),
