@@ -151,7 +151,7 @@ struct api {
     struct store_totals totals;
     int64_t totals_mono, totals_cost;
     struct api_counts {
-        int64_t kind[API_COUNTED], in, out, parked;
+        int64_t kind[API_COUNTED], in, out, todo, parked;
         int64_t mono, cost;
     } counts; /* of the status page; kept while counting is dear */
 };
@@ -180,6 +180,10 @@ void api_login_result(struct api *a, const char *peer, const char *login, int64_
 void api_error_begin(struct api_call *c, int err);
 /* records.c: member "explain" */
 int api_put_explain(struct api_call *c, const char *owner, const char *id);
+
+/* referrals.c */
+struct store_thread;
+bool api_awaits_us(const struct store_thread *t);
 
 /* session.c */
 /* Fills c->me; leaves it empty when nobody is logged in. */

@@ -15,7 +15,7 @@ struct walk {
     int64_t n;
     bool parent; /* which peers are wanted */
     bool any;
-    int64_t roster_ts, in, out;
+    int64_t roster_ts, in, out, todo;
 };
 
 static void put_peer(struct api_call *c, const struct sync_peer_status *p)
@@ -120,6 +120,7 @@ static int on_thread(const struct store_thread *t, void *arg)
 {
     struct walk *x = arg;
     *(strcmp(t->init, t->peer) == 0 ? &x->in : &x->out) += 1;
+    x->todo += api_awaits_us(t);
     return 0;
 }
 
@@ -147,6 +148,7 @@ static int count(struct api_call *c, struct api_counts *k)
     }
     k->in = x.in;
     k->out = x.out;
+    k->todo = x.todo;
     k->mono = app_mono_ms();
     k->cost = r == 0 ? k->mono - began : 0;
     return r;
@@ -162,6 +164,7 @@ static int put_counts(struct api_call *c)
     }
     jw_int(&c->w, "referral_in", k->in);
     jw_int(&c->w, "referral_out", k->out);
+    jw_int(&c->w, "referral_todo", k->todo);
     jw_int(&c->w, "parked", k->parked);
     jw_end_obj(&c->w);
     return r;

@@ -304,6 +304,43 @@ static void referrals_of_both_boxes(void **state)
     assert_status(ask("GET", "/api/status", NULL), 200);
     assert_said("\"referral_out\":1");
     assert_said("\"referral_in\":0");
+    assert_said("\"referral_todo\":0");
+    /* Whose turn it is: the receiver's first, then, once it asks something, this node's. */
+    assert_status(ask("GET", "/api/referrals?box=todo", NULL), 200);
+    assert_said("\"items\":[]");
+    put_event(app_id(d.app), peer.s, REF_R, RE_DELIVERED, 1, 1, "{}");
+    put_event(app_id(d.app), peer.s, REF_R, RE_OPEN, 2, 1, "{}");
+    assert_status(ask("GET", "/api/referrals/case-1", NULL), 200);
+    assert_said("\"todo\":false");
+    put_event(app_id(d.app), peer.s, REF_R, RE_ASK_INFO, 3, 1, "{\"question\":\"几人\"}");
+    assert_status(ask("GET", "/api/referrals?box=todo", NULL), 200);
+    assert_said("\"state\":\"info_needed\"");
+    assert_said("\"todo\":true");
+    assert_status(ask("GET", "/api/status", NULL), 200);
+    assert_said("\"referral_todo\":1");
+}
+
+/* The same thread as the other party sees it. */
+static void the_receiver_is_told_that_it_is_his_turn(void **state)
+{
+    (void)state;
+    struct node_id peer;
+    static const uint8_t rnd[9] = {7};
+    static const enum ref_event by_us[] = {RE_DELIVERED, RE_OPEN, RE_ACCEPT, RE_OUTCOME};
+    static const char *const content[] = {"{}", "{}", "{}", "{\"result\":\"success\"}"};
+    node_id_make(rnd, &peer);
+    user_in("wang", "clerk");
+    put_event(peer.s, peer.s, REF_I, RE_SEND, 1, 0,
+              "{\"subject_kind\":\"org\",\"reason\":\"space\",\"title\":\"x\"}");
+    for (int i = 0; i < 4; i++) {
+        put_event(peer.s, peer.s, REF_R, by_us[i], i + 1, 1, content[i]);
+        assert_status(ask("GET", "/api/referrals?box=todo", NULL), 200);
+        if (i < 3) {
+            assert_said("\"todo\":true");
+        } else {
+            assert_said("\"items\":[]"); /* completed: the sender closes it */
+        }
+    }
 }
 
 /* ---- looking ---- */
@@ -439,10 +476,15 @@ static void audit_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_A_NODE(a_record_lives),          ON_A_NODE(a_change_keeps_the_audience),
-        ON_A_NODE(lists_and_pages),         ON_A_NODE(hostile_text),
-        ON_A_NODE(referrals_of_both_boxes), ON_A_NODE(status_and_lists),
-        ON_A_NODE(health_and_metrics),      ON_A_NODE(audit_rows),
+        ON_A_NODE(a_record_lives),
+        ON_A_NODE(a_change_keeps_the_audience),
+        ON_A_NODE(lists_and_pages),
+        ON_A_NODE(hostile_text),
+        ON_A_NODE(referrals_of_both_boxes),
+        ON_A_NODE(the_receiver_is_told_that_it_is_his_turn),
+        ON_A_NODE(status_and_lists),
+        ON_A_NODE(health_and_metrics),
+        ON_A_NODE(audit_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
