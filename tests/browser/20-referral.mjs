@@ -99,16 +99,22 @@ test('the statistics page shows what `sanji stats --json` says, and where a figu
   await d.hire('li');
   w.put('s1', 'listing', [{ kind: 'venue', title: '统计用场地' }]);
   const value = (x, node, ind) => x.cells.find((c) => c.node === node && c.ind === ind)?.v;
-  const report = await until('figures at the city', 60000, () => {
-    const x = w.json('city', 'stats', ['--period', period]);
-    return value(x, w.id('s1'), 'ref.completed') === 1 && value(x, w.id('s2'), 'ref.in.completed') === 1 && value(x, w.id('s1'), 'listing.new') === 1 && x;
+  const ready = (x) => value(x, w.id('s1'), 'ref.completed') === 1 && value(x, w.id('s2'), 'ref.in.completed') === 1 && value(x, w.id('s1'), 'listing.new') === 1;
+  const ask = () => w.json('city', 'stats', ['--period', period]);
+  // Figures go on arriving: the page is compared with a report that was the same before and after it.
+  let report;
+  await until('figures at the city', 60000, () => ready(ask()));
+  const { head, rows, foot } = await until('figures at rest', 30000, async () => {
+    report = ask();
+    await d.to(`#/stats?period=${period}`);
+    await d.page.reload();
+    await d.page.waitForSelector('.rows tfoot');
+    const seen = await d.page.evaluate(() => {
+      const line = (r) => [...r.children].map((c) => c.innerText.trim());
+      return { head: line(document.querySelector('.rows thead tr')), rows: [...document.querySelectorAll('.rows tbody tr')].map(line), foot: line(document.querySelector('.rows tfoot tr')) };
+    });
+    return JSON.stringify(ask()) === JSON.stringify(report) && seen;
   });
-  await d.to(`#/stats?period=${period}`);
-  await d.page.reload();
-  await d.page.waitForSelector('.rows tfoot');
-  const head = await d.page.$$eval('.rows thead th', (l) => l.map((e) => e.textContent.trim()));
-  const rows = await d.page.$$eval('.rows tbody tr', (l) => l.map((r) => [...r.children].map((c) => c.innerText.trim())));
-  const foot = await d.page.$$eval('.rows tfoot td', (l) => l.map((e) => e.innerText.trim()));
   const column = (ind) => head.findIndex((h) => h === d.t(`stat.${ind}`));
   let compared = 0;
   for (const c of report.cells) {

@@ -5,8 +5,14 @@ import { has, language, t } from "./i18n.js";
 
 let csrf = "";
 let onSignedOut = () => {};
+let onOtherSession = () => Promise.reject(new Error());
 export const setCsrf = (token) => (csrf = token || "");
 export const whenSignedOut = (fn) => (onSignedOut = fn);
+// Somebody logged in anew in another tab. fn asks who it is now; true: the same person, go on.
+export const whenOtherSession = (fn) => (onOtherSession = fn);
+
+// A question without an answer for so long counts as unreachable: a dead network says nothing.
+const patienceMs = 30000;
 
 function fail(status, body) {
   const e = new Error(body.err || "failed");
@@ -19,12 +25,41 @@ function fail(status, body) {
   return e;
 }
 
+// The node's words end where the command line likes it; on a page they are a sentence.
+const whole = (s) => s[0].toUpperCase() + s.slice(1) + (/[.。!！?？:：]$/.test(s) ? "" : t("word.stop"));
+
 export function sentence(e) {
-  if (e.message && e.body) return e.message;
+  if (e.message && e.body) return whole(e.message);
   return t(has(`err.${e.err}`) ? `err.${e.err}` : "err.failed", { status: e.status || "", want: e.want || "" });
 }
 
+// One signal out of the caller's and our patience. Only questions are given up: what becomes of a
+// write that was given up nobody could say.
+function patience(method, signal) {
+  if (method !== "GET") return { signal, done: () => {} };
+  const own = new AbortController();
+  const out = { signal: own.signal, late: false, done: () => clearTimeout(timer) };
+  const timer = setTimeout(() => {
+    out.late = true;
+    own.abort();
+  }, patienceMs);
+  if (signal) signal.addEventListener("abort", () => own.abort());
+  return out;
+}
+
 async function call(method, path, body, signal) {
+  const limit = patience(method, signal);
+  try {
+    return await exchange(method, path, body, limit.signal);
+  } catch (e) {
+    if (limit.late && e.name === "AbortError") throw fail(0, { err: "unreachable" });
+    throw e;
+  } finally {
+    limit.done();
+  }
+}
+
+async function exchange(method, path, body, signal) {
   const headers = { Accept: "application/json", "Accept-Language": language() };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;
@@ -61,7 +96,16 @@ async function call(method, path, body, signal) {
 }
 
 export const get = (path, signal) => call("GET", path, undefined, signal);
-export const post = (path, body) => call("POST", path, body === undefined ? {} : body);
+export async function post(path, body) {
+  const write = () => call("POST", path, body === undefined ? {} : body);
+  try {
+    return await write();
+  } catch (e) {
+    // Refused before anything was done, so asking again is safe.
+    if (e.err === "csrf" && (await onOtherSession().catch(() => false))) return write();
+    throw e;
+  }
+}
 
 // Members that are empty stay out; segments are for the caller to encode with enc().
 export const enc = encodeURIComponent;

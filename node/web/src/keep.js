@@ -43,5 +43,6 @@ export function loadDraft(name) {
     return null;
   }
 }
-export const saveDraft = (name, values) => remember(draftKey(name), JSON.stringify({ at: Date.now(), values }));
+// base: the revision the values were typed over.
+export const saveDraft = (name, values, base) => remember(draftKey(name), JSON.stringify({ at: Date.now(), values, base }));
 export const dropDraft = (name) => forget(draftKey(name));

@@ -65,7 +65,7 @@ export function toForm(fields, d) {
     if (f.type === "bool") v[f.name] = x === true;
     else if (f.type === "enums") v[f.name] = Array.isArray(x) ? x : [];
     else if (f.type === "texts") v[f.name] = Array.isArray(x) ? x.join("\n") : "";
-    else if (x === undefined || x === null) v[f.name] = f.type === "enum" && f.required && f.state && !d ? f.choices[0] : "";
+    else if (x === undefined || x === null) v[f.name] = f.preset !== undefined ? f.preset : f.type === "enum" && f.required && f.state && !d ? f.choices[0] : "";
     else if (f.type === "int") v[f.name] = unscale(x, digitsOf(f));
     else v[f.name] = String(x);
   });

@@ -13,16 +13,21 @@ let touched = Date.now();
 export function useLoad(path, everyMs) {
   const [state, set] = useState({ path: null, data: null, error: null, busy: true });
   const [turn, again] = useState(0);
-  const aborter = useRef(null);
+  const waits = useRef(false);
   useEffect(() => {
     if (!path) return undefined;
     const a = new AbortController();
-    aborter.current = a;
+    waits.current = true;
     set((s) => ({ ...s, data: s.path === path ? s.data : null, path, busy: true }));
     get(path, a.signal).then(
-      (data) => set({ path, data, error: null, busy: false }),
+      (data) => {
+        waits.current = false;
+        set({ path, data, error: null, busy: false });
+      },
       (error) => {
-        if (error.name !== "AbortError") set((s) => ({ ...s, error, busy: false }));
+        if (error.name === "AbortError") return;
+        waits.current = false;
+        set((s) => ({ ...s, error, busy: false }));
       },
     );
     return () => a.abort();
@@ -30,7 +35,8 @@ export function useLoad(path, everyMs) {
   useEffect(() => {
     if (!everyMs) return undefined;
     const id = setInterval(() => {
-      if (!document.hidden && Date.now() - touched < restMs) again((n) => n + 1);
+      // A slow answer is waited for: asking anew would throw it away, and the next one too.
+      if (!document.hidden && Date.now() - touched < restMs && !waits.current) again((n) => n + 1);
     }, everyMs);
     return () => clearInterval(id);
   }, [everyMs]);
@@ -39,23 +45,26 @@ export function useLoad(path, everyMs) {
   return state.path === path ? { ...state, reload } : { path, data: null, error: null, busy: true, reload };
 }
 
-// Small lists that hardly change (kinds, nodes): asked once per visit.
+// Small lists that hardly change (kinds, nodes): asked once per visit, and again after a failure when
+// somebody wants it.
 const cache = {};
 export function useOnce(path) {
-  const [data, set] = useState(null);
+  const [state, set] = useState({ data: null, error: null });
+  const [turn, again] = useState(0);
   useEffect(() => {
     let live = true;
     const p = cache[path] || (cache[path] = get(path));
     p.then(
-      (d) => live && set(d),
-      () => {
+      (data) => live && set({ data, error: null }),
+      (error) => {
         delete cache[path];
+        if (live) set({ data: null, error });
       },
     );
     return () => {
       live = false;
     };
-  }, [path]);
-  return data;
+  }, [path, turn]);
+  return { ...state, reload: () => again((n) => n + 1) };
 }
 export const forgetOnce = () => Object.keys(cache).forEach((k) => delete cache[k]);

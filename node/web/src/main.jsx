@@ -2,8 +2,8 @@
 // The staff pages: who is signed in decides between log-in, a first change of the one-time password,
 // and the pages themselves.
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
-import { get, post, setCsrf, whenSignedOut } from "./api.js";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { get, post, setCsrf, whenOtherSession, whenSignedOut } from "./api.js";
 import { hasOwnChoice, language, setLanguage, t } from "./i18n.js";
 import { draftsOf } from "./keep.js";
 import { forgetOnce } from "./load.js";
@@ -35,7 +35,9 @@ const Nowhere = () => (
   <>
     <Title text={t("page.not_found")} />
     <p>
-      <a href={href([])}>{t("nav.status")}</a>
+      <a class="button" href={href([])}>
+        {t("page.home")}
+      </a>
     </p>
   </>
 );
@@ -59,12 +61,24 @@ function App() {
     }
     setMe(who);
   };
+  const known = useRef(null);
+  known.current = me;
   const ask = () => get("/api/me").then(enter, (e) => (e.status === 401 ? enter(null) : setError(e)));
   useEffect(() => {
     whenSignedOut(() => {
       enter(null);
       setEnded(true);
     });
+    // The same person in another tab: this page goes on with the new token. Another person: the page
+    // becomes his, and drafts stay with whom they belong to.
+    whenOtherSession(() =>
+      get("/api/me").then((who) => {
+        const same = known.current && who.login === known.current.login;
+        if (same) setCsrf(who.csrf);
+        else enter(who);
+        return same;
+      }),
+    );
     ask();
   }, []);
   const speak = (l) => {

@@ -27,6 +27,9 @@ function parse() {
 export const href = (path, params) => `#/${path.map(encodeURIComponent).join("/")}${query(params || {})}`;
 export const go = (path, params) => (location.hash = href(path, params));
 
+// To a record after the form that made it: "back" then leads to the list, not into the form again.
+export const replace = (path, params) => location.replace(href(path, params));
+
 // Changes the address without a step in the history, for typing into a search box.
 export function amend(path, params) {
   history.replaceState(null, "", href(path, params));

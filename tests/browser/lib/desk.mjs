@@ -13,7 +13,7 @@ const texts = Object.fromEntries(['zh-CN', 'en'].map((l) => [l, JSON.parse(fs.re
 export const languages = Object.keys(texts);
 export const phone = { width: 360, height: 740 };
 export const wide = { width: 1280, height: 800 };
-export const within = 15000; // how long something may take that travels between platforms
+export const within = 30000; // how long something may take that travels between platforms
 
 // A sentence of the pages, as the tests expect it.
 export function say(lang, key, vars = {}) {
@@ -77,8 +77,19 @@ export class Desk {
   async close() {
     await this.context.close();
   }
-  to(hash) {
-    return this.page.goto(`${this.origin}/${hash}`);
+  async to(hash) {
+    await this.page.goto(`${this.origin}/${hash}`);
+    await this.here();
+  }
+  // Between a change of the address and the new page the old one still stands, and whatever is looked
+  // at then belongs to it. Waits for the page of the present address, or for one that asks for a log-in.
+  here() {
+    return this.page.waitForFunction(() => document.querySelector('.gate')
+      || (document.querySelector('main')?.dataset.at === location.hash && !document.querySelector('.waiting')));
+  }
+  // Waits for a field to hold the value: a press is answered a moment later.
+  holds(field, value) {
+    return this.page.waitForFunction(([f, v]) => document.querySelector(f)?.value === v, [field, value]);
   }
   field(key) {
     return this.page.getByLabel(this.t(key), { exact: false }).first();

@@ -13,12 +13,12 @@ function Branch({ node, below, own, depth }) {
     <li>
       <div class={`tree-node ${node.id === own ? "tree-own" : ""}`}>
         <strong>{node.name}</strong>
+        {node.id === own && <Badge tone="here" text={t("nodes.here")} />}
         <span class="tree-meta">
           <span>{tierName(node.tier)}</span>
           <span>{areaText(node.area, node.area_name)}</span>
           <code>{node.id}</code>
         </span>
-        {node.id === own && <Badge tone="calm" text={t("nodes.here")} />}
         {node.state && node.state !== "active" && <Badge value={node.state} tone="bad" text={tt(`kind.node.state.${node.state}`)} />}
       </div>
       {kids.length > 0 && (

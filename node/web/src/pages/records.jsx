@@ -10,7 +10,7 @@ import { Badge, Facts, Icon, Note, Problem, Rows, Stamp, Title, Waiting, areaTex
 import { Content, Explain, useNames } from "../parts/detail.jsx";
 import { Form } from "../parts/form.jsx";
 import { mayWrite } from "../roles.js";
-import { amend, go, href } from "../route.js";
+import { amend, href, replace } from "../route.js";
 import { stamp } from "../when.js";
 
 const page = 50;
@@ -116,19 +116,30 @@ function Filters({ k, params, total }) {
 
 const everyMs = 5000;
 
+// The first page, which is asked for again and again, before what was fetched below it. Something new
+// at the top must not push its last line into nowhere; what was newer than that line and is missing
+// now was withdrawn or changed.
+const keyOf = (it) => `${it.owner}/${it.id}`;
+function together(first, rest, byTime) {
+  const have = {};
+  first.forEach((it) => (have[keyOf(it)] = true));
+  const last = first.length ? first[first.length - 1].ts : 0;
+  return first.concat(rest.filter((it) => !have[keyOf(it)] && !(byTime && it.ts > last)));
+}
+
 function List({ k, params, me }) {
   const scope = recordScope(k.name);
   const names = useNames();
   const path = `/api/records${query({ kind: k.name, limit: page, ...apiFilters(k, params) })}`;
   const { data, error, reload, busy } = useLoad(path, everyMs);
   const [more, setMore] = useState({ path: "", items: [], next: null, error: null });
-  const own = more.path === path ? more : { path, items: [], next: data ? data.next : null, error: null };
-  const items = data ? data.items.concat(own.items) : [];
-  const next = own.items.length ? own.next : data && data.next;
+  const own = more.path === path ? more : null;
+  const items = data ? together(data.items, own ? own.items : [], !params.q) : [];
+  const next = own ? own.next : data && data.next;
   const load = () =>
     get(`${path}&after=${enc(next)}`).then(
-      (d) => setMore({ path, items: own.items.concat(d.items), next: d.next, error: null }),
-      (e) => setMore({ ...own, error: e }),
+      (d) => setMore({ path, items: together(items, d.items), next: d.next, error: null }),
+      (e) => setMore({ path, items, next, error: e }),
     );
   const title = fieldWith(k.fields, "title");
   const cols = k.fields.filter((f) => f.list && !f.title && !f.state && !f.own_area && f.type !== "object" && f.type !== "b64u");
@@ -141,7 +152,7 @@ function List({ k, params, me }) {
     .concat({ key: "owner_", label: t("word.owner"), wrap: true }, { key: "ts_", label: t("word.updated"), wrap: true });
   const rows = items.map((it) => {
     const r = {
-      key: `${it.owner}/${it.id}`,
+      key: keyOf(it),
       title: <a href={href(["r", k.name, it.owner, it.id])}>{it.title || it.id}</a>,
       state_: it.state ? <StateBadge k={k} state={it.state} /> : null,
       area_: areaText(it.area, it.area_name),
@@ -167,15 +178,15 @@ function List({ k, params, me }) {
       {!data && busy && <Waiting />}
       {data && items.length === 0 && (
         <div class="card empty">
-          <p>{t(query(apiFilters(k, params)) ? "list.none_found" : "list.none")}</p>
+          <p>{t(next ? "list.none_yet" : query(apiFilters(k, params)) ? "list.none_found" : "list.none")}</p>
         </div>
       )}
       {items.length > 0 && <Rows caption={kindName(k.name)} columns={columns} rows={rows} />}
-      <Problem error={own.error} />
+      <Problem error={own && own.error} />
       {next && (
         <p class="centre">
           <button type="button" class="button" onClick={load}>
-            {t("list.more")}
+            {t(items.length ? "list.more" : "list.look_on")}
           </button>
         </p>
       )}
@@ -183,25 +194,30 @@ function List({ k, params, me }) {
   );
 }
 
-function Audience({ k, value, onInput }) {
-  if (!k.audiences || k.audiences.length < 2) return null;
-  return (
-    <div class="field">
-      <label htmlFor="audience">{t("word.audience")}</label>
-      <select id="audience" value={value} onChange={(e) => onInput(e.currentTarget.value)}>
-        {k.audiences.map((a) => (
-          <option key={a} value={a}>
-            {t(`audience.${a}`)}
-          </option>
-        ))}
-      </select>
-      <p class="help">{t("audience.help")}</p>
-    </div>
-  );
+// Whom a new record is for is part of the form, and of its draft: what was meant for few must not come
+// back from a reload as meant for all.
+const audienceField = (k) => ({
+  name: "audience_",
+  type: "enum",
+  required: true,
+  choices: k.audiences,
+  preset: k.audience,
+  label: t("word.audience"),
+  help: t("audience.help"),
+  labels: k.audiences.reduce((o, a) => ({ ...o, [a]: t(`audience.${a}`) }), {}),
+});
+
+// A new record's id is made here, once for each form: sent a second time, because the answer to the
+// first got lost, it is still one record.
+function newId() {
+  const raw = crypto.getRandomValues(new Uint8Array(12));
+  return `w${Array.from(raw, (b) => (b + 256).toString(16).slice(1)).join("")}`;
 }
+const holds = (k, theirs, mine) =>
+  theirs.mine && theirs.kind === k.name && k.fields.every((f) => mine[f.name] === undefined || JSON.stringify(mine[f.name]) === JSON.stringify((theirs.d || {})[f.name]));
 
 // Two people changed the same record: both versions side by side, and the person decides.
-function Conflict({ k, mine, theirs, keep, take }) {
+function Conflict({ k, mine, theirs, keep, take, busy }) {
   const scope = recordScope(k.name);
   const names = useNames();
   const d = theirs.d || {};
@@ -228,10 +244,10 @@ function Conflict({ k, mine, theirs, keep, take }) {
           b: show(scope, f, d[f.name], names),
         }))}
       />
-      <button type="button" class="button primary" onClick={keep}>
+      <button type="button" class="button primary" onClick={keep} disabled={busy}>
         {t("conflict.keep")}
       </button>
-      <button type="button" class="button" onClick={take}>
+      <button type="button" class="button" onClick={take} disabled={busy}>
         {t("conflict.take")}
       </button>
     </section>
@@ -242,60 +258,71 @@ function Conflict({ k, mine, theirs, keep, take }) {
 const isMain = (f) => f.required || f.title || f.list || f.state || f.type === "long";
 
 function Edit({ k, record, me }) {
-  const [audience, setAudience] = useState(String((record && record.aud) || k.audience).split(":")[0]);
   const [base, setBase] = useState(record);
+  const [fresh] = useState(newId);
+  const [turn, setTurn] = useState(0);
   const [conflict, setConflict] = useState(null);
+  const [keepError, setKeepError] = useState(null);
+  const [busy, setBusy] = useState(false);
   const back = base ? href(["r", k.name, base.owner, base.id]) : href(["r", k.name]);
-  const draft = base ? `${k.name}.${base.id}` : `${k.name}.new`;
-  const write = (d, seen) =>
-    post(`/api/records/${enc(k.name)}`, { ...(base ? { id: base.id, seen_r: seen } : {}), ...(base ? {} : { audience }), d });
-  const send = async (d) => {
+  const draft = record ? `${k.name}.${record.id}` : `${k.name}.new`;
+  const choose = !record && k.audiences && k.audiences.length > 1;
+  const write = (body) => post(`/api/records/${enc(k.name)}`, body);
+  // over: the revision the form was begun from, or the id of a new record.
+  const send = async (content, over) => {
+    const { audience_: audience, ...d } = content;
     setConflict(null);
+    setKeepError(null);
     try {
-      return await write(d, base && base.r);
+      return await write(base ? { id: base.id, seen_r: over, d } : { id: over, ...(choose ? { audience } : {}), d });
     } catch (e) {
-      if (e.err === "conflict" && e.body && e.body.current) setConflict({ mine: d, theirs: e.body.current });
+      const theirs = e.err === "conflict" && e.body && e.body.current;
+      if (theirs && !base && holds(k, theirs, d)) return { id: over };
+      if (theirs) setConflict({ mine: d, theirs });
       throw e;
     }
   };
-  const done = (reply) => go(["r", k.name, (base && base.owner) || me.node.id, reply.id || base.id], { saved: 1 });
-  const [keepError, setKeepError] = useState(null);
-  const keep = () =>
-    write(conflict.mine, conflict.theirs.r).then(
+  const done = (reply) => replace(["r", k.name, (base && base.owner) || me.node.id, reply.id || base.id], { saved: 1 });
+  const keep = () => {
+    setBusy(true);
+    setKeepError(null);
+    write({ id: conflict.theirs.id, seen_r: conflict.theirs.r, d: conflict.mine }).then(
       (reply) => {
         dropDraft(draft);
         done(reply);
       },
       (e) => {
+        setBusy(false);
         if (e.err === "conflict" && e.body && e.body.current) setConflict({ ...conflict, theirs: e.body.current });
         else setKeepError(e);
       },
     );
+  };
   const take = () => {
     dropDraft(draft);
     setBase({ ...base, ...conflict.theirs });
+    setTurn(turn + 1);
     setConflict(null);
   };
   return (
     <>
-      <Title text={base ? t("form.edit", { title: base.title }) : t("form.new", { kind: kindName(k.name) })} back={back} />
-      {conflict && <Conflict k={k} mine={conflict.mine} theirs={conflict.theirs} keep={keep} take={take} />}
+      <Title text={base ? t("form.edit", { title: base.title }) : tt(`form.new.${k.name}`, "form.new")} back={back} />
+      {conflict && <Conflict k={k} mine={conflict.mine} theirs={conflict.theirs} keep={keep} take={take} busy={busy} />}
       <Problem error={keepError} />
       <section class="card">
         <Form
-          key={base ? base.r : 0}
+          key={turn}
           id="record"
           scope={recordScope(k.name)}
-          fields={k.fields}
+          fields={choose ? k.fields.concat(audienceField(k)) : k.fields}
           initial={base ? base.d : undefined}
+          base={base ? base.r : fresh}
           draft={draft}
           fold={isMain}
           send={send}
           done={done}
           cancel={() => (location.hash = back)}
-        >
-          {!base && <div class="fields"><Audience k={k} value={audience} onInput={setAudience} /></div>}
-        </Form>
+        />
       </section>
     </>
   );
@@ -316,6 +343,8 @@ function Withdraw({ k, record, reload }) {
       (e) => {
         setBusy(false);
         setError(e);
+        // The newest version takes the page; who still means it presses again.
+        if (e.err === "conflict") reload();
       },
     );
   };
@@ -384,17 +413,37 @@ function Detail({ k, record, reload, saved, me }) {
 
 function One({ k, route, me }) {
   const [, , owner, id, mode] = route.path;
+  const [saved] = useState(route.params.saved);
+  // Said once: neither a reload nor the way back says it again.
+  useEffect(() => {
+    if (saved) amend(route.path, {});
+  }, []);
   const { data, error, reload } = useLoad(`/api/records/${enc(owner)}/${enc(k.name)}/${enc(id)}`);
-  if (!data) return error ? <><Title text={kindName(k.name)} back={href(["r", k.name])} /><Problem error={error} retry={reload} /></> : <Waiting />;
+  if (!data) {
+    if (!error) return <Waiting />;
+    return (
+      <>
+        <Title text={kindName(k.name)} back={href(["r", k.name])} />
+        <Problem error={error.status === 404 ? { err: "not_found" } : error} retry={reload} />
+      </>
+    );
+  }
   if (mode === "edit" && data.mine && mayWrite(me)) return <Edit k={k} record={data} me={me} />;
-  return <Detail k={k} record={data} reload={reload} saved={route.params.saved} me={me} />;
+  return <Detail k={k} record={data} reload={reload} saved={saved} me={me} />;
 }
 
 export function Records({ me, route }) {
-  const kinds = useOnce("/api/kinds");
-  if (!kinds) return <Waiting />;
-  const k = kinds.kinds.find((x) => x.name === route.path[1]);
-  if (!k) return <Problem error={{ err: "unknown_kind" }} />;
+  const { data: kinds, error, reload } = useOnce("/api/kinds");
+  const k = kinds && kinds.kinds.find((x) => x.name === route.path[1]);
+  if (!k) {
+    if (!kinds && !error) return <Waiting />;
+    return (
+      <>
+        <Title text={kinds ? t("page.not_found") : tt(`kind.${route.path[1]}`, "page.not_found")} back={href([])} />
+        <Problem error={kinds ? { err: "unknown_kind" } : error} retry={kinds ? undefined : reload} />
+      </>
+    );
+  }
   if (route.path[2] === "new") return <Edit key="new" k={k} me={me} />;
   if (route.path.length >= 4) return <One key={route.key} k={k} route={route} me={me} />;
   return <List k={k} params={route.params} me={me} />;

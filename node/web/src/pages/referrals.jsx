@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Referrals: two boxes, the history both sides wrote, and the steps this side may take now.
-import { useState } from "preact/hooks";
-import { enc, post, query } from "../api.js";
+import { useEffect, useState } from "preact/hooks";
+import { enc, get, post, query } from "../api.js";
 import { t, tt } from "../i18n.js";
 import { eventScope, spread } from "../kinds.js";
 import { useLoad, useOnce } from "../load.js";
@@ -9,7 +9,7 @@ import { Badge, Icon, Note, Problem, Rows, Title, Waiting } from "../parts/bits.
 import { Content } from "../parts/detail.jsx";
 import { Form } from "../parts/form.jsx";
 import { mayWrite } from "../roles.js";
-import { amend, go, href } from "../route.js";
+import { amend, go, href, replace } from "../route.js";
 import { stamp, today } from "../when.js";
 
 const stateText = (s) => t(`referral.state.${s}`);
@@ -26,14 +26,26 @@ function Marks({ it }) {
 }
 
 const everyMs = 5000;
+const boxes = ["todo", "in", "out"];
 
 function List({ params, states, me }) {
-  const box = params.box === "out" ? "out" : "in";
-  const { data, error, reload } = useLoad(`/api/referrals${query({ box, state: params.state })}`, everyMs);
-  const rows = ((data && data.items) || []).map((it) => ({
+  const box = boxes.indexOf(params.box) >= 0 ? params.box : "in";
+  const path = `/api/referrals${query({ box, state: params.state })}`;
+  const { data, error, reload } = useLoad(path, everyMs);
+  const [more, setMore] = useState({ path: "", items: [], next: null, error: null });
+  const own = more.path === path ? more : null;
+  const next = own ? own.next : data && data.next;
+  const have = {};
+  const items = ((data && data.items) || []).concat(data && own ? own.items : []).filter((it) => !have[it.id] && (have[it.id] = true));
+  const load = () =>
+    get(`${path}&after=${enc(next)}`).then(
+      (d) => setMore({ path, items: (own ? own.items : []).concat(d.items), next: d.next, error: null }),
+      (e) => setMore({ path, items: own ? own.items : [], next, error: e }),
+    );
+  const rows = items.map((it) => ({
     key: it.id,
     title: <a href={href(["referrals", it.id])}>{it.title || t("referral.sealed")}</a>,
-    peer: it.peer_name || it.peer,
+    peer: box === "todo" ? t(it.who === "I" ? "referral.to_peer" : "referral.from_peer", { peer: it.peer_name || it.peer }) : it.peer_name || it.peer,
     state: <Marks it={it} />,
     urgency: it.urgency ? <Badge tone={it.urgency === "urgent" ? "bad" : it.urgency === "soon" ? "warn" : "plain"} text={t(`kind.referral.urgency.${it.urgency}`)} /> : "",
     created: stamp(it.created),
@@ -51,7 +63,7 @@ function List({ params, states, me }) {
       </Title>
       <div class="card filters stay">
         <div class="boxes" role="group" aria-label={t("referral.boxes")}>
-          {["in", "out"].map((b) => (
+          {boxes.map((b) => (
             <button
               key={b}
               type="button"
@@ -79,7 +91,7 @@ function List({ params, states, me }) {
       {!data && !error && <Waiting />}
       {data && rows.length === 0 && (
         <div class="card empty">
-          <p>{t(`referral.none_${box}`)}</p>
+          <p>{t(next ? "list.none_yet" : params.state ? "list.none_found" : `referral.none_${box}`)}</p>
         </div>
       )}
       {rows.length > 0 && (
@@ -87,7 +99,7 @@ function List({ params, states, me }) {
           caption={t(`referral.box.${box}`)}
           columns={[
             { key: "title", label: t("kind.referral.title"), main: true },
-            { key: "peer", label: t(box === "in" ? "referral.from" : "referral.to"), wrap: true },
+            { key: "peer", label: t({ in: "referral.from", out: "referral.to", todo: "referral.peer" }[box]), wrap: true },
             { key: "state", label: t("word.state"), wrap: true },
             { key: "urgency", label: t("kind.referral.urgency") },
             { key: "created", label: t("referral.created") },
@@ -96,6 +108,14 @@ function List({ params, states, me }) {
           rows={rows}
         />
       )}
+      <Problem error={own && own.error} />
+      {next ? (
+        <p class="centre">
+          <button type="button" class="button" onClick={load}>
+            {t(rows.length ? "list.more" : "list.look_on")}
+          </button>
+        </p>
+      ) : null}
     </>
   );
 }
@@ -154,7 +174,7 @@ function New({ events, me }) {
           fold={isMain}
           send={send}
           label={t("referral.send")}
-          done={(r) => go(["referrals", r.id], { saved: 1 })}
+          done={(r) => replace(["referrals", r.id], { saved: 1 })}
           cancel={() => go(["referrals"], { box: "out" })}
         >
           <details class="consent-text">
@@ -167,14 +187,14 @@ function New({ events, me }) {
   );
 }
 
-function Step({ id, step, events, to, done }) {
+function Step({ id, step, events, to, ours, done }) {
   const fields = spread(step.fields || [], { consent: events.consent });
   const [open, setOpen] = useState(false);
   const label = t(`referral.do.${step.ev}`);
   const grave = ["decline", "cancel_request", "void", "erase"].indexOf(step.ev) >= 0;
   if (!open) {
     return (
-      <button type="button" class={`button ${grave ? "danger" : "primary"}`} onClick={() => setOpen(true)}>
+      <button type="button" class={`button ${grave ? "danger" : ours ? "primary" : ""}`} onClick={() => setOpen(true)}>
         {label}
       </button>
     );
@@ -220,9 +240,15 @@ function Timeline({ list, events, names }) {
   );
 }
 
-function One({ id, events, me, saved }) {
+const over = ["closed", "erased", "entered_in_error"];
+
+function One({ id, events, me, route }) {
+  const [saved] = useState(route.params.saved);
+  useEffect(() => {
+    if (saved) amend(route.path, {});
+  }, []);
   const { data, error, reload } = useLoad(`/api/referrals/${enc(id)}`, everyMs);
-  if (!data) return error ? <><Title text={t("nav.referrals")} back={href(["referrals"])} /><Problem error={error} retry={reload} /></> : <Waiting />;
+  if (!data) return error ? <><Title text={t("nav.referrals")} back={href(["referrals"])} /><Problem error={error.status === 404 ? { err: "not_found" } : error} retry={reload} /></> : <Waiting />;
   const out = data.who === "I";
   const peer = data.peer_name || data.peer;
   const names = out ? { I: me.node.name, R: peer } : { I: peer, R: me.node.name };
@@ -245,15 +271,16 @@ function One({ id, events, me, saved }) {
       </section>
       {data.next && data.next.length > 0 && mayWrite(me) ? (
         <section class="card">
-          <h2>{t("referral.next")}</h2>
+          <h2>{t(data.todo ? "referral.next" : "referral.waits")}</h2>
+          {!data.todo && <p class="help">{t("referral.waits_help")}</p>}
           <div class="steps">
             {data.next.map((s) => (
-              <Step key={`${s.ev} ${data.events.length}`} id={id} step={s} events={events} to={out ? data.peer : me.node.id} done={reload} />
+              <Step key={s.ev} id={id} step={s} events={events} ours={data.todo} to={out ? data.peer : me.node.id} done={reload} />
             ))}
           </div>
         </section>
       ) : (
-        <p class="help">{t("referral.next_none")}</p>
+        <p class="help">{t(over.indexOf(data.state) >= 0 ? "referral.over" : "referral.next_none")}</p>
       )}
       <section class="card">
         <h2>{t("referral.history")}</h2>
@@ -264,13 +291,13 @@ function One({ id, events, me, saved }) {
 }
 
 export function Referrals({ me, route }) {
-  const kinds = useOnce("/api/kinds");
-  if (!kinds) return <Waiting />;
+  const { data: kinds, error, reload } = useOnce("/api/kinds");
+  if (!kinds) return error ? <><Title text={t("nav.referrals")} /><Problem error={error} retry={reload} /></> : <Waiting />;
   const r = kinds.referral || {};
   const events = r.events || {};
   const seen = {};
   const states = (r.edges || []).map((e) => e.to).filter((s) => !seen[s] && (seen[s] = true));
   if (route.path[1] === "new") return <New key="new" events={events} me={me} />;
-  if (route.path[1]) return <One key={route.path[1]} id={route.path[1]} events={events} me={me} saved={route.params.saved} />;
+  if (route.path[1]) return <One key={route.path[1]} id={route.path[1]} events={events} me={me} route={route} />;
   return <List params={route.params} states={states} me={me} />;
 }

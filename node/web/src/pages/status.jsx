@@ -53,6 +53,7 @@ function Parent({ parent, top, asOf }) {
 }
 
 const tiles = [
+  ["referral_todo", ["referrals"], { box: "todo" }],
   ["listing", ["r", "listing"]],
   ["need", ["r", "need"]],
   ["notice", ["r", "notice"]],
@@ -64,7 +65,7 @@ function Tiles({ counts, me }) {
   return (
     <ul class="tiles">
       {tiles.filter(([, path]) => path[0] !== "referrals" || mayCases(me)).map(([k, path, params]) => (
-        <li key={k}>
+        <li key={k} class={k === "referral_todo" && counts[k] ? "tile-todo" : undefined}>
           <a href={href(path, params)}>
             <span class="tile-n">{counts[k] === undefined ? "–" : counts[k]}</span>
             <span class="tile-t">{t(`count.${k}`)}</span>

@@ -6,7 +6,7 @@ import { useOnce } from "../load.js";
 import { Facts } from "./bits.jsx";
 
 export function useNames() {
-  const all = useOnce("/api/nodes");
+  const all = useOnce("/api/nodes").data;
   const names = {};
   ((all && all.nodes) || []).forEach((n) => (names[n.id] = n.name));
   return names;

@@ -6,11 +6,12 @@ import { t } from "../i18n.js";
 import { choiceLabel, fieldHelp, fieldLabel } from "../kinds.js";
 import { useOnce } from "../load.js";
 import { DateInput } from "./date.jsx";
-import { tierName } from "./bits.jsx";
+import { Problem, tierName } from "./bits.jsx";
 
 function NodeInput({ id, value, onInput, aria, f }) {
-  const all = useOnce("/api/nodes");
+  const { data: all, error, reload } = useOnce("/api/nodes");
   const nodes = ((all && all.nodes) || []).filter((n) => n.id !== f.except && (!n.state || n.state === "active" || n.id === value));
+  if (error) return <Problem error={error} retry={reload} />;
   return (
     <select id={id} value={value} {...aria} onChange={(e) => onInput(e.currentTarget.value)}>
       <option value="">{t("form.choose")}</option>
@@ -101,7 +102,7 @@ function Choice({ id, value, onInput, aria, f, scope }) {
       {(!f.required || value === "") && <option value="">{t(f.required ? "form.choose" : "form.open")}</option>}
       {f.choices.map((c) => (
         <option key={c} value={c}>
-          {choiceLabel(scope, f, c)}
+          {f.labels ? f.labels[c] : choiceLabel(scope, f, c)}
         </option>
       ))}
     </select>

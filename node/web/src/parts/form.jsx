@@ -24,12 +24,14 @@ const restore = (fields, initial, draft) => {
 };
 
 /* fields: of the kind table; visible(f, values) hides some; fold(f) says which stand outside the
- * disclosure "more"; send(d, values) returns a promise and is
- * called only with content that passed the checks here. */
-export function Form({ id, scope, fields, initial, draft, visible, fold, send, label, done, cancel, children }) {
+ * disclosure "more"; base: what the values are typed over (a revision), kept with the draft;
+ * send(d, base) returns a promise and is called only with content that passed the checks here. */
+export function Form({ id, scope, fields, initial, base, draft, visible, fold, send, label, done, cancel, children }) {
   const own = fields.filter(typed);
   const kept = useRef(undefined);
   if (kept.current === undefined) kept.current = draft ? loadDraft(draft) : null;
+  const over = useRef(undefined);
+  if (over.current === undefined) over.current = kept.current && kept.current.base !== undefined ? kept.current.base : base;
   const [values, setValues] = useState(() => restore(own, initial, kept.current));
   const [restored, setRestored] = useState(kept.current ? kept.current.at : 0);
   const [saved, setSaved] = useState(null);
@@ -55,11 +57,12 @@ export function Form({ id, scope, fields, initial, draft, visible, fold, send, l
     const next = { ...values, [name]: x };
     setValues(next);
     if (problems[name]) setProblems({ ...problems, [name]: undefined });
-    if (draft) setSaved(saveDraft(draft, next) ? Date.now() : -1);
+    if (draft) setSaved(saveDraft(draft, next, over.current) ? Date.now() : -1);
   };
   const discard = () => {
     if (draft) dropDraft(draft);
     setValues(toForm(own, initial));
+    over.current = base;
     setRestored(0);
     setSaved(null);
     setProblems({});
@@ -86,7 +89,7 @@ export function Form({ id, scope, fields, initial, draft, visible, fold, send, l
     setError(null);
     setProblems({});
     try {
-      const reply = await send(toContent(fields.filter((f) => !typed(f) || shown.indexOf(f) >= 0), values, initial), values);
+      const reply = await send(toContent(fields.filter((f) => !typed(f) || shown.indexOf(f) >= 0), values, initial), over.current);
       if (draft) dropDraft(draft);
       if (done) done(reply);
     } catch (err) {

@@ -20,12 +20,14 @@ export const placesOf = (me) => places.filter((p) => p.key !== "referrals" || ma
 
 const here = (route, path) => path.join("/") === (route.path[0] === "r" ? route.path.slice(0, 2) : route.path.slice(0, 1)).join("/");
 
+// The phone's "more" stands for every place that has none of its own in the bar.
 function Links({ route, items, className }) {
+  const at = items.find((p) => here(route, p.path)) || items.find((p) => p.key === "more");
   return (
     <ul class={className}>
       {items.map((p) => (
         <li key={p.key}>
-          <a href={href(p.path)} aria-current={here(route, p.path) ? "page" : undefined}>
+          <a href={href(p.path)} aria-current={p === at ? (here(route, p.path) ? "page" : "true") : undefined}>
             <Icon name={p.key} />
             <span>{t(`nav.${p.key}`)}</span>
           </a>
@@ -83,7 +85,7 @@ export function Frame({ me, route, lang, speak, leave, children }) {
         <Brand small />
         <div class="top-node">
           <strong>{node.name}</strong>
-          <span>{`${tierName(node.tier)} · ${areaText(node.area, node.area_name)}`}</span>
+          <span>{tierName(node.tier)}</span>
         </div>
         <Languages lang={lang} speak={speak} />
       </header>
