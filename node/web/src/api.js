@@ -26,7 +26,7 @@ function fail(status, body) {
 }
 
 // The node's words end where the command line likes it; on a page they are a sentence.
-const whole = (s) => s[0].toUpperCase() + s.slice(1) + (/[.。!！?？:：]$/.test(s) ? "" : t("word.stop"));
+const whole = (s) => s[0].toUpperCase() + s.slice(1) + (/[.!?:\u3002\uff01\uff1f\uff1a]$/.test(s) ? "" : t("word.stop"));
 
 export function sentence(e) {
   if (e.message && e.body) return whole(e.message);
