@@ -551,3 +551,21 @@ int act_body_parse(struct span d, struct arena *ar, struct act *ret, struct faul
     }
     return err;
 }
+
+bool act_heads_cover(const struct act_head *h, size_t n, const struct stream_key *s, int64_t seq,
+                     const uint8_t id[static HASH_LEN], const struct act_head **ret_head)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (h[i].aud == NULL || strcmp(h[i].aud, s->aud) != 0 || h[i].ep != (int64_t)s->ep ||
+            memcmp(h[i].en, s->en, sizeof(s->en)) != 0) {
+            continue;
+        }
+        if (ret_head != NULL) {
+            *ret_head = &h[i];
+        }
+        if (seq < h[i].seq || (seq == h[i].seq && memcmp(id, h[i].id, HASH_LEN) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}

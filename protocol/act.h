@@ -92,6 +92,10 @@ int act_body_write(struct span text, const struct act_co *co, size_t n_co, struc
  * hash, g, by, n and signatures when it says `crit`, nothing but crit = false otherwise. */
 int act_body_parse(struct span d, struct arena *ar, struct act *ret, struct fault *f);
 int act_sign(struct span text, const struct sign_key *k, struct act_co *ret);
+/* Is this place of a public stream at or before one of the heads listed for it? At the head itself
+ * the bundle must be the one named. *ret_head, where wanted: the head of that stream, or NULL. */
+bool act_heads_cover(const struct act_head *h, size_t n, const struct stream_key *s, int64_t seq,
+                     const uint8_t id[static HASH_LEN], const struct act_head **ret_head);
 /* True when a valid signature by this public key is among the co-signatures. Each key counts once:
  * the kid is derived from the key. */
 bool act_signed_by(const struct act *a, const uint8_t pub[static SIGN_PUB_LEN]);

@@ -151,14 +151,16 @@ static int subj_make(struct roster *r, const struct node_id *id, uint32_t *ret)
 
 static bool same_place(const struct rentry *a, const struct rentry *b)
 {
-    return a->stream == b->stream && a->ep == b->ep && a->seq == b->seq && a->idx == b->idx &&
-           memcmp(a->en, b->en, sizeof(a->en)) == 0;
+    const struct roster_place *x = &a->at, *y = &b->at;
+    return a->stream == b->stream && x->ep == y->ep && x->seq == y->seq && x->idx == y->idx &&
+           memcmp(x->en, y->en, sizeof(x->en)) == 0 && memcmp(x->id, y->id, HASH_LEN) == 0;
 }
 
 static void hash_entry(struct rentry *e)
 {
-    int64_t place[3] = {e->ep, e->seq, e->idx};
-    e->pos_hash = roster__mix(place, sizeof(place), roster__mix(e->en, sizeof(e->en), e->stream));
+    int64_t place[3] = {e->at.ep, e->at.seq, e->at.idx};
+    e->pos_hash =
+        roster__mix(place, sizeof(place), roster__mix(e->at.en, sizeof(e->at.en), e->stream));
     e->after_hash = roster__mix(e->a->after, HASH_LEN, e->subj);
 }
 
@@ -232,27 +234,52 @@ static int copy_act(struct roster *r, struct rentry *e, const struct act *a)
     return 0;
 }
 
-int roster_add(struct roster *r, const struct act *a, const struct node_id *by, int64_t ep,
-               const uint8_t en[static 8], int64_t seq, int idx)
+/* The share of one trust stream. A writer that talks without end silences only itself, and what is
+ * left out is the same everywhere, because a stream arrives in its own order. */
+static struct rshare *share_of(struct roster *r, uint32_t stream, const struct roster_place *at)
 {
-    struct rentry e = {.ep = ep, .seq = seq, .idx = idx, .a = a};
-    if (!node_id_none(&a->by) && node_id_cmp(&a->by, by) != 0) {
+    struct rshare **p = &r->subj[stream].said;
+    while (*p != NULL && ((*p)->ep != at->ep || memcmp((*p)->en, at->en, sizeof(at->en)) != 0)) {
+        p = &(*p)->next;
+    }
+    struct rshare *s = *p;
+    if (s != NULL) {
+        *p = s->next;
+    } else {
+        s = arena_alloc(r->keep, sizeof(*s));
+        if (s == NULL) {
+            return NULL;
+        }
+        s->ep = at->ep;
+        memcpy(s->en, at->en, sizeof(s->en));
+    }
+    s->next = r->subj[stream].said; /* the next act is most likely of the same stream */
+    r->subj[stream].said = s;
+    return s;
+}
+
+static int make_subjects(struct roster *r, struct rentry *e)
+{
+    int err = subj_make(r, &e->at.by, &e->stream);
+    if (err == 0) {
+        err = subj_make(r, &e->a->n, &e->subj);
+    }
+    if (err == 0) {
+        err = subj_make(r, &e->a->up, &e->up);
+    }
+    return err < 0 ? err : subj_make(r, &e->a->st, &e->st);
+}
+
+int roster_add(struct roster *r, const struct act *a, const struct roster_place *at)
+{
+    struct rentry e = {.at = *at, .a = a};
+    if (!node_id_none(&a->by) && node_id_cmp(&a->by, &at->by) != 0) {
         return SANJI_E_SPEC; /* P9: an act travels in its author's stream */
     }
     if (a->n_co > LIM_CO_SIGNATURES) {
         return SANJI_E_SPEC;
     }
-    memcpy(e.en, en, sizeof(e.en));
-    int err = subj_make(r, by, &e.stream);
-    if (err == 0) {
-        err = subj_make(r, &a->n, &e.subj);
-    }
-    if (err == 0) {
-        err = subj_make(r, &a->up, &e.up);
-    }
-    if (err == 0) {
-        err = subj_make(r, &a->st, &e.st);
-    }
+    int err = make_subjects(r, &e);
     if (err < 0) {
         return err;
     }
@@ -261,9 +288,12 @@ int roster_add(struct roster *r, const struct act *a, const struct node_id *by, 
     if (is_held(r, &e)) {
         return 0;
     }
-    /* A share for each author, in the order of its stream: one that talks without end silences only
-     * itself, and the same acts are left out everywhere. */
-    if (r->subj[e.stream].said >= LIM_ACTS) {
+    struct rshare *share = share_of(r, e.stream, at);
+    if (share == NULL) {
+        return SANJI_E_NOMEM;
+    }
+    if (share->acts >= LIM_ACTS || share->bytes + a->text.n > LIM_ACTS_BYTES) {
+        share->acts = LIM_ACTS; /* a shorter one behind it is left out too */
         return SANJI_E_SIZE;
     }
     err = copy_act(r, &e, a);
@@ -271,7 +301,8 @@ int roster_add(struct roster *r, const struct act *a, const struct node_id *by, 
         err = entry_keep(r, &e);
     }
     if (err == 0) {
-        r->subj[e.stream].said++;
+        share->acts++;
+        share->bytes += a->text.n;
     }
     return err;
 }

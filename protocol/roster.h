@@ -45,13 +45,22 @@ struct roster_node {
 struct roster *roster_new(const uint8_t g[static HASH_LEN]); /* g: hash of root act version 1 */
 void roster_free(struct roster *r);
 
-/* Adds one act as found in the trust stream of `by` at (ep, en, seq, idx). Copies everything it
- * needs; the same position twice is a no-op. 0: kept (valid or waiting, of this federation or of
- * one that may join it); SANJI_E_SPEC when it can never be valid there (another author's act),
- * SANJI_E_SIZE beyond LIM_ACTS of one author. `en` tells sibling epochs apart: heads listed by a
- * cut name it. */
-int roster_add(struct roster *r, const struct act *a, const struct node_id *by, int64_t ep,
-               const uint8_t en[static 8], int64_t seq, int idx);
+/* Where an act was found: item idx of one bundle of the trust stream of `by`. `kid` signed that
+ * bundle; empty when nobody knows. */
+struct roster_place {
+    struct node_id by;
+    int64_t ep, seq;
+    uint8_t en[8];
+    int idx;
+    uint8_t id[HASH_LEN]; /* of the bundle */
+    struct key_id kid;
+};
+
+/* Adds one act. Copies everything it needs; the same place twice is a no-op. 0: kept (valid or
+ * waiting, of this federation or of one that may join it); SANJI_E_SPEC when it can never be valid
+ * there (another author's act), SANJI_E_SIZE beyond LIM_ACTS or LIM_ACTS_BYTES of one stream, whose
+ * acts must be added in its order. */
+int roster_add(struct roster *r, const struct act *a, const struct roster_place *at);
 /* Folds everything held; call after a batch of adds. *ret_changed tells whether anything differs.
  */
 int roster_fold(struct roster *r, bool *ret_changed);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PASSES = 16 };
+enum { PASSES = 16, ROUNDS = 4 };
 
 /* ---- the ready acts, best first ---- */
 
@@ -28,12 +28,13 @@ static int better(const struct roster *r, const struct rentry *a, const struct r
 {
     int c = cmp_i64(a->rank, b->rank);
     c = c != 0 ? c : strcmp(author_id(r, a), author_id(r, b));
-    c = c != 0 ? c : cmp_i64(a->ep, b->ep);
-    c = c != 0 ? c : cmp_i64(a->seq, b->seq);
-    c = c != 0 ? c : cmp_i64(a->idx, b->idx);
-    c = c != 0 ? c : memcmp(a->en, b->en, sizeof(a->en));
+    c = c != 0 ? c : cmp_i64(a->at.ep, b->at.ep);
+    c = c != 0 ? c : cmp_i64(a->at.seq, b->at.seq);
+    c = c != 0 ? c : cmp_i64(a->at.idx, b->at.idx);
+    c = c != 0 ? c : memcmp(a->at.en, b->at.en, sizeof(a->at.en));
     c = c != 0 ? c : memcmp(a->a->hash, b->a->hash, HASH_LEN);
-    return c != 0 ? c : strcmp(r->subj[a->stream].id.s, r->subj[b->stream].id.s);
+    c = c != 0 ? c : strcmp(r->subj[a->stream].id.s, r->subj[b->stream].id.s);
+    return c != 0 ? c : memcmp(a->at.id, b->at.id, HASH_LEN);
 }
 
 static void heap_push(struct roster *r, struct rheap *h, uint32_t i)
@@ -103,9 +104,10 @@ static void wait_on(uint32_t *list, struct roster *r, uint32_t i)
 static void consider(struct roster *r, uint32_t i)
 {
     struct rentry *e = r->entry[i];
-    if (e->applied || e->linked || e->stale) {
+    if (e->applied || e->stale || e->out) {
         return;
     }
+    e->seen = true;
     if (e->author != RNONE && !r->subj[e->author].exists) {
         e->err = SANJI_E_UNKNOWN_KEY;
         wait_on(&r->subj[e->author].wait, r, i);
@@ -132,7 +134,7 @@ static void supersede(struct roster *r, const struct rentry *done)
     uint32_t i = r->after.head[done->after_hash & (r->after.cap - 1)];
     for (; i != RNONE; i = r->entry[i]->after_next) {
         struct rentry *e = r->entry[i];
-        if (e != done && e->subj == done->subj && !e->applied && !e->linked &&
+        if (e != done && e->subj == done->subj && !e->applied && !e->out &&
             memcmp(e->a->after, done->a->after, HASH_LEN) == 0) {
             e->stale = true;
             e->twin = memcmp(e->a->hash, done->a->hash, HASH_LEN) == 0;
@@ -147,7 +149,7 @@ static void follow(struct roster *r, uint32_t subj)
     uint32_t i = r->after.head[hash & (r->after.cap - 1)];
     for (; i != RNONE; i = r->entry[i]->after_next) {
         const struct rentry *e = r->entry[i];
-        if (e->subj == subj && memcmp(e->a->after, r->subj[subj].last, HASH_LEN) == 0) {
+        if (e->subj == subj && !e->seen && memcmp(e->a->after, r->subj[subj].last, HASH_LEN) == 0) {
             consider(r, i);
         }
     }
@@ -157,13 +159,6 @@ static bool moves_others(enum act_type t)
 {
     return t == ACT_ROOT || t == ACT_KEY || t == ACT_CUT || t == ACT_MOVE || t == ACT_CLOSE ||
            t == ACT_HANDOVER || t == ACT_ADOPT;
-}
-
-static int note_order(struct roster *r, const struct rentry *e)
-{
-    uint8_t flag = e->linked ? 1 : 0;
-    int err = hash_update(&r->order, e->a->hash, HASH_LEN);
-    return err < 0 ? err : hash_update(&r->order, &flag, 1);
 }
 
 static int take(struct roster *r, struct rentry *e)
@@ -182,24 +177,29 @@ static int take(struct roster *r, struct rentry *e)
     }
     if (e->a->type == ACT_ADOPT) {
         heap_rebuild(r, &r->ready);
-        heap_rebuild(r, &r->links);
     }
-    return note_order(r, e);
+    return hash_update(&r->order, e->a->hash, HASH_LEN);
 }
 
-/* Void, but what was written after it may stand: it keeps its place in its subject's chain. */
-static int take_link(struct roster *r, struct rentry *e)
+/* ---- acts that follow nothing that holds ---- */
+
+static const uint8_t zero[HASH_LEN];
+
+/* What they follow was refused or lost, is not understood here or is still on its way. Whether
+ * their author may say them does not hang on that, or a thief's act would shield itself from the
+ * cut that follows it. Only a first act about a node follows nothing. */
+static bool strays_enter(struct roster *r)
 {
-    struct rsubj *x = &r->subj[e->subj];
-    e->linked = true;
-    e->err = SANJI_E_REVOKED;
-    if (!x->exists) {
-        return 0;
+    bool any = false;
+    r->strays_in = true;
+    for (uint32_t i = 0; i < r->n_entry; i++) {
+        const struct rentry *e = r->entry[i];
+        if (!e->seen && !e->stale && !e->out && e->a->type != ACT_NODE) {
+            consider(r, i);
+            any = true;
+        }
     }
-    memcpy(x->last, e->a->hash, HASH_LEN);
-    supersede(r, e);
-    follow(r, e->subj);
-    return note_order(r, e);
+    return any;
 }
 
 /* ---- one pass ---- */
@@ -213,9 +213,8 @@ static int pass_begin(struct roster *r)
     /* Waking may push an act again that a stale place of the heap still holds: room for every
      * entry once, because an entry is in one list or heap at a time. */
     r->ready = (struct rheap){.v = arena_alloc(r->pass, n * sizeof(uint32_t)), .cap = n};
-    r->links = (struct rheap){.v = arena_alloc(r->pass, n * sizeof(uint32_t)), .cap = n};
     r->key_tab = arena_alloc(r->pass, r->key_cap * sizeof(struct rkey *));
-    if (r->ready.v == NULL || r->links.v == NULL || r->key_tab == NULL) {
+    if (r->ready.v == NULL || r->key_tab == NULL) {
         return SANJI_E_NOMEM;
     }
     for (size_t i = 0; i < r->n_subj; i++) {
@@ -229,11 +228,12 @@ static int pass_begin(struct roster *r)
     }
     for (size_t i = 0; i < r->n_entry; i++) {
         struct rentry *e = r->entry[i];
-        e->applied = e->linked = e->stale = e->twin = false;
-        e->err = SANJI_E_GAP;
+        e->applied = e->seen = e->stale = e->twin = false;
+        e->err = e->out ? SANJI_E_REVOKED : SANJI_E_GAP;
         e->old_up = RNONE;
     }
     r->waiting = RNONE;
+    r->strays_in = false;
     r->n_node = 0;
     r->node = NULL;
     r->fed[0] = (struct rfed){.top = RNONE};
@@ -243,44 +243,37 @@ static int pass_begin(struct roster *r)
     return hash_init(&r->order);
 }
 
-/* The next act to decide on, or RNONE. Links come only when nothing better is left. */
+/* Looks at the next act; *ret_more: there may be another. */
 static int step(struct roster *r, bool *ret_more)
 {
-    bool from_links = r->ready.n == 0;
     *ret_more = true;
-    if (from_links && roster__find_lineage(r)) {
+    if (r->ready.n == 0 && roster__find_lineage(r)) {
         wake(r, &r->waiting);
         return 0;
     }
-    if (from_links && r->links.n == 0) {
-        *ret_more = false;
+    if (r->ready.n == 0) {
+        *ret_more = !r->strays_in && strays_enter(r);
         return 0;
     }
-    uint32_t i = heap_pop(r, from_links ? &r->links : &r->ready);
+    uint32_t i = heap_pop(r, &r->ready);
     struct rentry *e = r->entry[i];
     if (e->stale) {
         return 0;
     }
     struct rverdict v = roster__judge(r, e);
+    if (v.err == 0 && v.beyond) { /* until a later cut adds heads */
+        v = (struct rverdict){.err = SANJI_E_REVOKED, .wait = RNONE};
+    }
     if (v.err < 0) {
         e->err = v.err;
         wait_on(v.wait == RNONE ? &r->waiting : &r->subj[v.wait].wait, r, i);
         return 0;
     }
-    if (!v.beyond) {
-        return take(r, e);
-    }
-    if (from_links) {
-        return take_link(r, e);
-    }
-    e->err = SANJI_E_REVOKED;
-    heap_push(r, &r->links, i);
-    return 0;
+    return take(r, e);
 }
 
 static int pass(struct roster *r)
 {
-    static const uint8_t zero[HASH_LEN];
     bool more = true;
     int err = pass_begin(r);
     if (err < 0) {
@@ -306,7 +299,7 @@ static bool revise(struct roster *r)
         struct rentry *e = r->entry[i];
         if (e->applied && !e->banned && !e->pardoned && !roster__still_holds(r, e)) {
             e->banned = changed = true;
-        } else if (e->banned && e->linked && roster__still_holds(r, e)) {
+        } else if (e->banned && e->err == SANJI_E_REVOKED && roster__still_holds(r, e)) {
             e->banned = false;
             e->pardoned = changed = true;
         }
@@ -314,13 +307,9 @@ static bool revise(struct roster *r)
     return changed;
 }
 
-int roster_fold(struct roster *r, bool *ret_changed)
+/* Passes until no applied act is refused by the end state, from nothing. */
+static int fold_passes(struct roster *r, uint8_t digest[static HASH_LEN])
 {
-    uint8_t digest[HASH_LEN];
-    *ret_changed = false;
-    if (!r->dirty) {
-        return 0;
-    }
     for (size_t i = 0; i < r->n_entry; i++) {
         r->entry[i]->banned = r->entry[i]->pardoned = false;
     }
@@ -334,10 +323,44 @@ int roster_fold(struct roster *r, bool *ret_changed)
             return SANJI_E_NOMEM;
         }
         if (n == PASSES || !revise(r)) {
-            break;
+            return 0;
         }
     }
-    int err = roster__publish(r);
+}
+
+/* Which bundles does the roster just made refuse? From the second half of the rounds on none comes
+ * back, so that it ends. */
+static bool find_out(struct roster *r, bool only_more)
+{
+    bool changed = false;
+    for (size_t i = 0; i < r->n_entry; i++) {
+        struct rentry *e = r->entry[i];
+        bool out = roster__is_out(r, e) || (only_more && e->out);
+        changed = changed || out != e->out;
+        e->out = out;
+    }
+    return changed;
+}
+
+/* A node that came later was never given what lies beyond the end of a key. Its fold knows nothing
+ * of it, so neither may this one: with the same acts left out, the same computation is made. */
+int roster_fold(struct roster *r, bool *ret_changed)
+{
+    uint8_t digest[HASH_LEN];
+    *ret_changed = false;
+    if (!r->dirty) {
+        return 0;
+    }
+    for (size_t i = 0; i < r->n_entry; i++) {
+        r->entry[i]->out = false;
+    }
+    int err = fold_passes(r, digest);
+    for (int n = 1; err == 0 && n < 2 * ROUNDS && find_out(r, n >= ROUNDS); n++) {
+        err = fold_passes(r, digest);
+    }
+    if (err == 0) {
+        err = roster__publish(r);
+    }
     if (err == 0) {
         *ret_changed = memcmp(digest, r->digest, HASH_LEN) != 0;
         memcpy(r->digest, digest, HASH_LEN);
@@ -351,7 +374,7 @@ void roster_each_void(const struct roster *r, roster_void_fn *fn, void *arg)
     for (size_t i = 0; i < r->n_entry; i++) {
         const struct rentry *e = r->entry[i];
         if (!e->applied && !e->twin) {
-            fn(e->a, r->subj[e->stream].id.s, e->seq, e->err, arg);
+            fn(e->a, r->subj[e->stream].id.s, e->at.seq, e->err, arg);
         }
     }
 }

@@ -17,9 +17,7 @@ enum { ROSTER_LINEAGE = 16 }; /* federations that succeeded each other */
 /* One act at one place of one trust stream. */
 struct rentry {
     const struct act *a;
-    int64_t ep, seq;
-    uint8_t en[8];
-    int idx;
+    struct roster_place at;
     uint32_t stream; /* subject index of the stream's writer */
     uint32_t author; /* RNONE: root */
     uint32_t subj;
@@ -32,10 +30,11 @@ struct rentry {
         bool known, good;
     } * proof;
     /* per fold */
+    bool out;      /* its bundle is beyond the end of the key that signed it: as if not held */
     bool banned;   /* an earlier pass applied it, and its end state refuses it */
     bool pardoned; /* a ban was taken back: not banned again */
     /* per pass */
-    bool applied, linked, stale, twin;
+    bool applied, seen, stale, twin;
     int err;         /* why it does not hold, for display */
     int64_t rank;    /* author's lv, 0 for root */
     uint32_t old_up; /* move: parent before */
@@ -55,10 +54,17 @@ struct rformer { /* a parent before a move */
     struct rformer *older;
 };
 
+struct rshare { /* of one trust stream: what was added so far */
+    int64_t ep;
+    uint8_t en[8];
+    size_t acts, bytes;
+    struct rshare *next;
+};
+
 struct rsubj {
     struct node_id id;
     uint32_t hash, hash_next;
-    uint32_t said; /* acts held from its trust stream */
+    struct rshare *said; /* its trust streams, the one added to last first */
     /* per pass */
     bool exists;
     bool linked; /* its path ends at the top of the federation in force */
@@ -123,7 +129,8 @@ struct roster {
     size_t key_cap;
     size_t n_node;
     uint32_t waiting; /* entries to look at again when the tree or a key changes */
-    struct rheap ready, links;
+    bool strays_in;   /* the acts that follow nothing that holds have been looked at */
+    struct rheap ready;
     struct hash_ctx order;
     struct roster_node *node;
 };
@@ -145,6 +152,8 @@ struct rverdict roster__judge(struct roster *r, struct rentry *e);
 /* What does not follow from the subject's chain, asked of the end state: still its author's to say?
  */
 bool roster__still_holds(struct roster *r, struct rentry *e);
+/* Is the bundle the act lies in beyond the end of the key that signed it? */
+bool roster__is_out(const struct roster *r, const struct rentry *e);
 /* Joins the federations named by adopt acts that a known root has signed. */
 bool roster__find_lineage(struct roster *r);
 struct rfed *roster__fed(struct roster *r, const uint8_t g[static HASH_LEN]);

@@ -471,18 +471,10 @@ static int private_limit(const struct roster_key *k, const struct bundle *b,
 static int public_limit(const struct roster_key *k, const struct bundle *b,
                         const struct act_head **ret)
 {
-    for (size_t i = 0; i < k->n_heads; i++) {
-        const struct act_head *h = &k->heads[i];
-        if (h->aud == NULL || strcmp(h->aud, b->hdr.aud) != 0 || h->ep != b->hdr.ep ||
-            memcmp(h->en, b->hdr.en, sizeof(h->en)) != 0) {
-            continue;
-        }
-        *ret = h;
-        bool inside =
-            b->hdr.seq < h->seq || (b->hdr.seq == h->seq && memcmp(b->id, h->id, HASH_LEN) == 0);
-        return inside ? 0 : SANJI_E_REVOKED;
-    }
-    return SANJI_E_REVOKED;
+    struct stream_key s = {.by = b->hdr.by, .ep = (uint32_t)b->hdr.ep};
+    memcpy(s.aud, b->hdr.aud, sizeof(s.aud));
+    memcpy(s.en, b->hdr.en, sizeof(s.en));
+    return act_heads_cover(k->heads, k->n_heads, &s, b->hdr.seq, b->id, ret) ? 0 : SANJI_E_REVOKED;
 }
 
 int roster_key_covers(const struct roster *r, const struct bundle *b,

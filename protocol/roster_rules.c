@@ -70,13 +70,27 @@ static bool quorum(struct roster *r, struct rentry *e, const struct act *root)
 static bool covered(const struct act_head *h, size_t n, const char *by, const struct rentry *e)
 {
     for (size_t i = 0; i < n; i++) {
-        if (h[i].aud != NULL && strcmp(h[i].aud, "trust") == 0 && h[i].ep == e->ep &&
-            memcmp(h[i].en, e->en, sizeof(e->en)) == 0 && e->seq <= h[i].seq &&
+        if (h[i].aud != NULL && strcmp(h[i].aud, "trust") == 0 && h[i].ep == e->at.ep &&
+            memcmp(h[i].en, e->at.en, sizeof(e->at.en)) == 0 && e->at.seq <= h[i].seq &&
             (by == NULL || (h[i].by != NULL && strcmp(h[i].by, by) == 0))) {
             return true;
         }
     }
     return false;
+}
+
+bool roster__is_out(const struct roster *r, const struct rentry *e)
+{
+    const struct rkey *k = r->subj[e->stream].keys;
+    while (k != NULL && strcmp(k->pub.kid.s, e->at.kid.s) != 0) {
+        k = k->older;
+    }
+    if (k == NULL || !k->pub.ended) {
+        return false;
+    }
+    struct stream_key s = {.by = e->at.by, .aud = "trust", .ep = (uint32_t)e->at.ep};
+    memcpy(s.en, e->at.en, sizeof(s.en));
+    return !act_heads_cover(k->pub.heads, k->pub.n_heads, &s, e->at.seq, e->at.id, NULL);
 }
 
 enum say { SAY_NO, SAY_UNSIGNED, SAY_BEYOND, SAY_YES };
@@ -503,7 +517,7 @@ bool roster__find_lineage(struct roster *r)
     bool found = false;
     for (size_t i = 0; i < r->n_entry && r->n_fed < ROSTER_LINEAGE; i++) {
         struct rentry *e = r->entry[i];
-        if (e->a->type != ACT_ADOPT || roster__fed(r, e->a->to) != NULL) {
+        if (e->out || e->a->type != ACT_ADOPT || roster__fed(r, e->a->to) != NULL) {
             continue;
         }
         const struct rfed *f = roster__fed(r, e->a->g);

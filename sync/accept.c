@@ -12,6 +12,10 @@ static int acts_of(struct sync *s, const struct bundle *b, struct roster *into)
     if (a == NULL) {
         return SANJI_E_NOMEM;
     }
+    struct roster_place at = {.by = b->hdr.by, .ep = b->hdr.ep, .seq = b->hdr.seq};
+    at.kid = b->hdr.kid;
+    memcpy(at.en, b->hdr.en, sizeof(at.en));
+    memcpy(at.id, b->id, HASH_LEN);
     int r = 0;
     for (int i = 0; r == 0 && b->item != NULL && i < (int)b->hdr.n; i++) {
         struct item it;
@@ -28,7 +32,8 @@ static int acts_of(struct sync *s, const struct bundle *b, struct roster *into)
         if (rp < 0) {
             continue;
         }
-        int ra = roster_add(into, &act, &b->hdr.by, b->hdr.ep, b->hdr.en, b->hdr.seq, i);
+        at.idx = i;
+        int ra = roster_add(into, &act, &at);
         if (ra == SANJI_E_NOMEM) {
             r = ra;
         } else if (ra == 0) { /* an act that can never hold is void, its bundle is a bundle */

@@ -297,12 +297,11 @@ static int void_set(struct sync *s, size_t idx, int64_t at)
     return r;
 }
 
-/* Trust streams stay whole: their acts are judged one by one, also those that are void. */
 static int voids_find(struct sync *s, const struct roster_node *n, size_t idx)
 {
     struct stream *st = &s->streams[idx];
     struct scan c = {.s = s, .is_private = audience_is_private(st->aud.type)};
-    int64_t from = n == NULL || st->aud.type == AUD_TRUST ? -1 : scan_from(n, st);
+    int64_t from = n == NULL ? -1 : scan_from(n, st);
     int r = 0;
     if (from >= 0) {
         r = s->st->bundles(s->st->ctx, st->row.no, c.is_private ? 0 : from, SIZE_MAX, scan_bundle,

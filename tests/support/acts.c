@@ -87,8 +87,9 @@ static int64_t next_seq(const struct hist *h, const struct node_id *stream, int6
 {
     int64_t seq = 1;
     for (size_t i = 0; i < h->n; i++) {
-        if (node_id_cmp(&h->v[i].stream, stream) == 0 && h->v[i].ep == ep && h->v[i].seq >= seq) {
-            seq = h->v[i].seq + 1;
+        const struct roster_place *at = &h->v[i].at;
+        if (node_id_cmp(&at->by, stream) == 0 && at->ep == ep && at->seq >= seq) {
+            seq = at->seq + 1;
         }
     }
     return seq;
@@ -120,12 +121,13 @@ struct hact *hist_say_after(struct hist *h, struct act *a, const char *stream, b
         assert(h->v != NULL);
     }
     struct hact *x = &h->v[h->n];
-    *x = (struct hact){.stream = tnode(stream), .ep = h->ep};
-    memset(x->en, (int)h->ep, sizeof(x->en));
-    x->seq = next_seq(h, &x->stream, h->ep);
+    *x = (struct hact){.at = {.by = tnode(stream), .ep = h->ep}};
+    memset(x->at.en, (int)h->ep, sizeof(x->at.en));
+    x->at.seq = next_seq(h, &x->at.by, h->ep);
+    hash_bytes(&x->at.seq, sizeof(x->at.seq), x->at.id);
     a->has_g = !(a->type == ACT_ROOT && a->ver == 1);
     memcpy(a->g, h->g, HASH_LEN);
-    a->by = by_root ? (struct node_id){{0}} : x->stream;
+    a->by = by_root ? (struct node_id){{0}} : x->at.by;
     memcpy(a->after, after, HASH_LEN);
     a->ts = 1700000000000 + (int64_t)h->n;
     buf_init(&text, LIM_ITEM_BYTES);
@@ -137,6 +139,9 @@ struct hact *hist_say_after(struct hist *h, struct act *a, const char *stream, b
     assert(err == 0);
     err = act_body_parse(span_of(body.data, body.len), h->ar, &x->a, &f);
     assert(err == 0);
+    if (!by_root) {
+        x->at.kid = x->a.co[0].kid; /* the author is named first */
+    }
     if (!a->has_g) {
         memcpy(h->g, x->a.hash, HASH_LEN);
     }
@@ -239,7 +244,7 @@ struct roster *hist_fold(const struct hist *h, const size_t *perm)
     assert(r != NULL);
     for (size_t i = 0; i < h->n; i++) {
         const struct hact *x = &h->v[perm == NULL ? i : perm[i]];
-        int err = roster_add(r, &x->a, &x->stream, x->ep, x->en, x->seq, x->idx);
+        int err = roster_add(r, &x->a, &x->at);
         assert(err == 0);
     }
     int err = roster_fold(r, &changed);

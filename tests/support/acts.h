@@ -24,10 +24,7 @@ struct node_id tnode(const char *name);
 
 struct hact {
     struct act a;
-    struct node_id stream;
-    int64_t ep, seq;
-    uint8_t en[8];
-    int idx;
+    struct roster_place at; /* no kid for acts of the root: their bundle stands in any case */
 };
 struct hist {
     struct arena *ar;

@@ -89,7 +89,7 @@ static void test_genesis(void **state)
     assert_int_equal(roster_fold(r, &changed), 0);
     assert_false(changed);
     /* the same place again is a no-op */
-    assert_int_equal(roster_add(r, &h.v[3].a, &h.v[3].stream, 1, h.v[3].en, h.v[3].seq, 0), 0);
+    assert_int_equal(roster_add(r, &h.v[3].a, &h.v[3].at), 0);
     assert_int_equal(roster_fold(r, &changed), 0);
     assert_false(changed);
     roster_free(r);
@@ -184,8 +184,10 @@ static void test_wrong_stream(void **state)
     hist_init(&h);
     hist_basic(&h);
     struct roster *r = hist_fold(&h, NULL);
-    struct node_id s1 = tnode("s1");
-    assert_int_equal(roster_add(r, &h.v[2].a, &s1, 1, h.v[2].en, 9, 0), SANJI_E_SPEC);
+    struct roster_place at = h.v[2].at;
+    at.by = tnode("s1");
+    at.seq = 9;
+    assert_int_equal(roster_add(r, &h.v[2].a, &at), SANJI_E_SPEC);
     roster_free(r);
     hist_done(&h);
 }
@@ -342,12 +344,29 @@ static void test_competing(void **state)
     r = hist_fold(&h, NULL);
     assert_string_equal(get(r, "s2")->name, "second");
     roster_free(r);
-    /* a predecessor that is not here: it waits */
+    /* what follows the loser stands for itself */
+    memcpy(after, h.v[h.n - 1].a.hash, HASH_LEN);
+    a = t_info("s2", "behind the loser");
+    struct hact *x = hist_say_after(&h, &a, "city", false, "city", after);
+    r = hist_fold(&h, NULL);
+    assert_string_equal(get(r, "s2")->name, "behind the loser");
+    assert_int_equal(why_void(r, &h.v[h.n - 2].a), SANJI_E_CONFLICT);
+    roster_free(r);
+    /* a predecessor that is not here keeps nobody from speaking; a first act has none */
     memset(after, 9, sizeof(after));
     a = t_info("s2", "later");
-    struct hact *x = hist_say_after(&h, &a, "d1", false, "d1", after);
+    (void)hist_say_after(&h, &a, "d1", false, "d1", after);
+    a = t_node("x", "d1", 40, false, "x");
+    x = hist_say_after(&h, &a, "d1", false, "d1 x", after);
     r = hist_fold(&h, NULL);
+    assert_string_equal(get(r, "s2")->name, "later");
     assert_int_equal(why_void(r, &x->a), SANJI_E_GAP);
+    roster_free(r);
+    /* of two such acts the nearer to the root, once */
+    a = t_info("s2", "later still");
+    (void)hist_say_after(&h, &a, "city", false, "city", after);
+    r = hist_fold(&h, NULL);
+    assert_string_equal(get(r, "s2")->name, "later still");
     roster_free(r);
     hist_done(&h);
 }
@@ -663,7 +682,7 @@ static void test_any_order(void **state)
         bool changed;
         for (size_t i = 0; i < h.n; i++) {
             const struct hact *x = &h.v[perm[i]];
-            assert_int_equal(roster_add(r, &x->a, &x->stream, x->ep, x->en, x->seq, x->idx), 0);
+            assert_int_equal(roster_add(r, &x->a, &x->at), 0);
             if (i % 7 == (size_t)round % 7) { /* folds in between must leave no trace */
                 assert_int_equal(roster_fold(r, &changed), 0);
             }
@@ -844,7 +863,7 @@ static void test_share_of_acts(void **state)
     struct roster *r = hist_fold(&h, NULL);
     struct act a = t_info("s1", "x");
     struct node_id by = tnode("s1"), other = tnode("s2");
-    uint8_t en[8] = {9};
+    struct roster_place at = {.by = by, .ep = 1, .en = {9}};
     bool changed;
     memcpy(a.g, h.g, HASH_LEN);
     a.has_g = true;
@@ -860,14 +879,15 @@ static void test_share_of_acts(void **state)
         assert_int_equal(act_write(&a, &text), 0);
         assert_int_equal(act_parse(span_of(text.data, text.len), ar, &back, NULL), 0);
         int want = i < LIM_ACTS ? 0 : SANJI_E_SIZE;
-        assert_int_equal(roster_add(r, &back, &by, 1, en, i + 1, 0), want);
+        at.seq = i + 1;
+        assert_int_equal(roster_add(r, &back, &at), want);
         buf_done(&text);
         arena_free(ar);
     }
     a = t_info("s2", "still heard");
     a.by = other;
     const struct hact *ok = hist_say(&h, &a, "s2", false, "s2");
-    assert_int_equal(roster_add(r, &ok->a, &other, 1, ok->en, ok->seq, ok->idx), 0);
+    assert_int_equal(roster_add(r, &ok->a, &ok->at), 0);
     assert_int_equal(roster_fold(r, &changed), 0);
     assert_string_equal(get(r, "s2")->name, "still heard");
     roster_free(r);
@@ -934,12 +954,11 @@ static void succession(struct hist *h, struct roster **ret_b, struct roster **re
     for (size_t i = 0; i < a.n + h->n; i++) { /* B hears of A last, A of B first */
         const struct hact *p = i < h->n ? &h->v[i] : &a.v[i - h->n];
         const struct hact *q = i < a.n ? &a.v[a.n - 1 - i] : &h->v[i - a.n];
-        assert_int_equal(roster_add(*ret_b, &p->a, &p->stream, p->ep, p->en, p->seq, 0), 0);
-        assert_int_equal(roster_add(*ret_a, &q->a, &q->stream, q->ep, q->en, q->seq, 0), 0);
+        assert_int_equal(roster_add(*ret_b, &p->a, &p->at), 0);
+        assert_int_equal(roster_add(*ret_a, &q->a, &q->at), 0);
     }
     assert_int_equal(roster_fold(*ret_b, &changed), 0);
     assert_int_equal(roster_fold(*ret_a, &changed), 0);
-    memcpy(h->v[0].en, a.g, 8); /* the test wants to know A's name */
     hist_done(&a);
 }
 
@@ -1023,7 +1042,7 @@ static void test_large(void **state)
     struct roster *r = roster_new(h.g);
     for (size_t i = h.n; i > 0; i--) {
         const struct hact *x = &h.v[i - 1];
-        assert_int_equal(roster_add(r, &x->a, &x->stream, x->ep, x->en, x->seq, x->idx), 0);
+        assert_int_equal(roster_add(r, &x->a, &x->at), 0);
     }
     bool changed;
     double t0 = now_ms();
@@ -1032,7 +1051,7 @@ static void test_large(void **state)
     assert_int_equal(roster_count(r), (size_t)n + 1);
     a = t_info("n1", "again");
     struct hact *x = hist_say(&h, &a, "n1", false, "n1");
-    assert_int_equal(roster_add(r, &x->a, &x->stream, x->ep, x->en, x->seq, x->idx), 0);
+    assert_int_equal(roster_add(r, &x->a, &x->at), 0);
     double t2 = now_ms();
     assert_int_equal(roster_fold(r, &changed), 0);
     double t3 = now_ms();
