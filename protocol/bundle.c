@@ -223,7 +223,7 @@ static int items_split(struct cursor *c, struct arena *a, struct bundle *ret, st
             return r;
         }
     }
-    if (n > 0 ? EXPECT(c, ",") : c->p < c->end && *c->p != ']') {
+    if (n > 0 ? EXPECT(c, ",") : c->p < c->end && (*c->p == '"' || *c->p == '{')) {
         return fault_set(f, SANJI_E_SPEC, "n", "the number of items");
     }
     return EXPECT(c, "]}") && c->p == c->end

@@ -35,7 +35,7 @@ const struct jspec msg_invite_spec[] = {
     JF_TOKEN(S, area, 2, 12),
     JF_BYTES(S, tls),
     JF_BYTES(S, secret),
-    JF_INT(S, lv, 1, 1000),
+    JF_INT(S, lv, 1, 99),
     JF_INT(S, exp, 0, INT_WIRE),
     {"auto", JF_T_BOOL, false, JF_CHK_(S, auto_ok, bool), 0, 1, NULL, 0, SIZE_MAX},
     JF_TOKEN(S, head_by, LIM_NODE_ID, LIM_NODE_ID),

@@ -163,7 +163,7 @@ int item_parse(struct span text, struct item *ret, struct fault *f)
 {
     struct item it = {0};
     struct jcur c;
-    struct span name, value;
+    struct span name, value, other = {0};
     unsigned seen = 0;
     if (!jcur_object(&c, text)) {
         return fault_set(f, SANJI_E_SPEC, "", "an object");
@@ -174,14 +174,19 @@ int item_parse(struct span text, struct item *ret, struct fault *f)
             m++;
         }
         if (m == M_COUNT) {
-            char shown[LIM_NAME_BYTES + 1] = {0};
-            memcpy(shown, name.p, name.n < LIM_NAME_BYTES ? name.n : LIM_NAME_BYTES);
-            return fault_set(f, SANJI_E_SPEC, shown, "no such member");
+            other = name;
+            continue;
         }
         if ((seen & 1U << m) != 0 || !members[m].get(&it, value)) {
             return member_fault(f, m);
         }
         seen |= 1U << m;
+    }
+    /* What a newer version added it announces with `crit`: parked until this one is upgraded. */
+    if (other.n > 0 && !it.unknown_crit) {
+        char shown[LIM_NAME_BYTES + 1] = {0};
+        memcpy(shown, other.p, other.n < LIM_NAME_BYTES ? other.n : LIM_NAME_BYTES);
+        return fault_set(f, SANJI_E_SPEC, shown, "no such member");
     }
     for (int m = 0; m < M_COUNT; m++) {
         if (members[m].required && (seen & 1U << m) == 0) {

@@ -8,7 +8,7 @@
 
 /* clang-format off */
 static const struct kind_field fields[] = {
-    F_LONG("a", 2, 32000, KFF_REQ),
+    F_LONG("a", 2, LIM_ITEM_BYTES - 4096, KFF_REQ),
     F_OBJ("co", KFF_REQ),
 };
 /* clang-format on */
