@@ -74,6 +74,8 @@ const struct roster_key *roster_current_key(const struct roster *r, const char *
 const uint8_t *roster_g(const struct roster *r);
 /* g or a g this federation succeeded. */
 bool roster_knows_g(const struct roster *r, const uint8_t g[static HASH_LEN]);
+/* Every federation of the lineage, in no order that means anything; NULL past the last. */
+const uint8_t *roster_lineage(const struct roster *r, size_t i);
 /* Root keys in force. */
 size_t roster_root_keys(const struct roster *r, const uint8_t (**ret_keys)[SIGN_PUB_LEN],
                         int64_t *ret_k);

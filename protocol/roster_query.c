@@ -276,6 +276,11 @@ bool roster_knows_g(const struct roster *r, const uint8_t g[static HASH_LEN])
     return memcmp(r->g, g, HASH_LEN) == 0;
 }
 
+const uint8_t *roster_lineage(const struct roster *r, size_t i)
+{
+    return i < r->n_fed ? r->fed[i].g : i == 0 ? r->g : NULL;
+}
+
 static const struct act *root_in_force(const struct roster *r)
 {
     const struct rfed *f = &r->fed[r->cur];

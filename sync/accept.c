@@ -107,11 +107,12 @@ int sync__roster_load(struct sync *s)
     return r < 0 ? r : sync__authority(s, false);
 }
 
-/* PROTOCOL.md 10.1: the signer of the first trust bundle may be introduced by the bundle itself;
- * its acts are judged by their own signatures in a roster of their own. */
+/* PROTOCOL.md 10.1: the signer of the first trust bundle of a federation, the own one or one of its
+ * lineage, may be introduced by the bundle itself; its acts are judged by their own signatures in a
+ * roster of their own. */
 static int genesis_key(struct sync *s, const struct bundle *b)
 {
-    struct roster *r = roster_new(s->self.g);
+    struct roster *r = roster_new(b->hdr.g);
     if (r == NULL) {
         return SANJI_E_NOMEM;
     }
@@ -149,7 +150,8 @@ static int signature(struct sync *s, const struct bundle *b, enum aud_type aud)
     const struct roster_key *key = NULL;
     const struct act_head *limit = NULL;
     int r = roster_key_covers(s->roster, b, &key, &limit);
-    if (r == SANJI_E_UNKNOWN_KEY && aud == AUD_TRUST && roster_top(s->roster) == NULL) {
+    if (r == SANJI_E_UNKNOWN_KEY && aud == AUD_TRUST &&
+        roster_node(s->roster, b->hdr.by.s) == NULL) {
         return genesis_key(s, b);
     }
     if (r == SANJI_E_UNKNOWN_KEY && key == NULL && s->old_key != NULL &&
@@ -232,11 +234,11 @@ static bool was_entitled(const struct sync *s, const struct stream *st, const st
  * either: entitlement does not hang on the sender alone. */
 static int audience_check(const struct sync *s, const struct stream *st, const struct bundle *b)
 {
-    if (roster_top(s->roster) == NULL) {
-        return 0; /* genesis: trust only */
+    if (st->aud.type == AUD_TRUST) {
+        return 0; /* everybody may, and who the writer is its key has shown */
     }
     int r = roster_may_write(s->roster, b->hdr.by.s, &st->aud);
-    if (r < 0 || st->row.no != 0 || st->aud.type == AUD_TRUST || s->witness ||
+    if (r < 0 || st->row.no != 0 || s->witness ||
         roster_entitled(s->roster, b->hdr.by.s, &st->aud, s->self.id.s) || was_entitled(s, st, b)) {
         return r;
     }
@@ -337,11 +339,23 @@ static int position(struct sync *s, struct stream *st, const struct bundle *b)
     return st->row.no == 0 ? may_begin(s, b) : 0;
 }
 
+/* An epoch is of one federation (P4); a question only where there are several. */
+static int same_g(struct sync *s, const struct stream *st, const struct bundle *b)
+{
+    uint8_t g[HASH_LEN];
+    if (roster_lineage(s->roster, 1) == NULL || st->row.no == 0 || st->row.seq == 0) {
+        return 0;
+    }
+    int r = sync__stream_g(s, st, g);
+    return r < 0 ? r : memcmp(g, b->hdr.g, HASH_LEN) == 0 ? 0 : SANJI_E_FEDERATION;
+}
+
 int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span frame,
                         struct sync_accept *ret)
 {
     if (!roster_knows_g(s->roster, b->hdr.g)) {
-        return SANJI_E_FEDERATION;
+        /* The act that joins it may lie in another trust stream and come later. */
+        return strcmp(b->hdr.aud, "trust") == 0 ? SANJI_E_UNKNOWN_KEY : SANJI_E_FEDERATION;
     }
     if (b->header_only) {
         return SANJI_E_WITHHELD;
@@ -353,6 +367,9 @@ int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span fram
     int r = audience_parse(ret->stream.aud, strlen(ret->stream.aud), &fresh.aud);
     if (r == 0) {
         r = position(s, st, b);
+    }
+    if (r == 0) {
+        r = same_g(s, st, b);
     }
     bool apart = r == SANJI_E_GAP && s->n_chains > 0;
     if (r == 0) {

@@ -126,7 +126,6 @@ static int sealed_open(struct applying *ap, const struct item *it, const uint8_t
     }
     struct seal_ctx c;
     memset(&c, 0, sizeof(c));
-    memcpy(c.g, ap->b->hdr.g, HASH_LEN);
     c.by = ap->key->by;
     memcpy(c.id, it->id, sizeof(c.id));
     c.step = it->r;
@@ -135,8 +134,17 @@ static int sealed_open(struct applying *ap, const struct item *it, const uint8_t
     buf_init(&plain, 64 * 1024);
     struct inner in;
     memset(&in, 0, sizeof(in));
-    int r = seal_read(it->d, &c, &s->self.id, s->self.seal_seeds, s->self.n_seal_seeds, s->arena,
+    const uint8_t *g = ap->b->hdr.g;
+    int r = SANJI_E_OPEN;
+    /* An item keeps its bytes when it is restated after a succession: its own federation may be an
+     * older one than that of its bundle, or a newer. */
+    for (size_t i = 0; g != NULL && r == SANJI_E_OPEN; i++) {
+        memcpy(c.g, g, HASH_LEN);
+        buf_reset(&plain);
+        r = seal_read(it->d, &c, &s->self.id, s->self.seal_seeds, s->self.n_seal_seeds, s->arena,
                       cek, &plain, NULL);
+        g = roster_lineage(s->roster, 1) == NULL ? NULL : roster_lineage(s->roster, i);
+    }
     if (r == 0) {
         r = inner_read(span_of(plain.data, plain.len), &in);
     }

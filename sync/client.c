@@ -96,7 +96,7 @@ static void open_session(struct sync *s, int lane)
     memset(o, 0, sizeof(*o));
     l->token[0] = '\0';
     o->v = 1;
-    memcpy(o->g, s->self.g, HASH_LEN);
+    memcpy(o->g, roster_g(s->roster), HASH_LEN);
     (void)snprintf(l->open_text[0], sizeof(l->open_text[0]), "%s", s->self.id.s);
     const struct key_id *kid;
     (void)sync__login_key(s, &kid);
@@ -212,7 +212,7 @@ static void hello_base(const struct sync *s, struct msg_hello *h)
 {
     memset(h, 0, sizeof(*h));
     h->v = 1;
-    memcpy(h->g, s->self.g, HASH_LEN);
+    memcpy(h->g, roster_g(s->roster), HASH_LEN);
     sync_roster_version(s, h->rv);
     h->ts = s->tick.now_ms;
 }

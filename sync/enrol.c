@@ -114,7 +114,7 @@ int enrol_invite(struct sync *s, const struct sync_tick *t, const char *name, in
     memset(&in, 0, sizeof(in));
     sync__random(s, row.secret, sizeof(row.secret));
     in.v = 1;
-    memcpy(in.g, s->self.g, HASH_LEN);
+    memcpy(in.g, roster_g(s->roster), HASH_LEN);
     in.node = ret_node->s;
     in.up = s->self.id.s;
     in.url = url;
@@ -148,7 +148,7 @@ static int act_text(struct sync *s, const struct msg_enrol *e, const struct invi
     memset(&a, 0, sizeof(a));
     a.type = ACT_NODE;
     a.has_g = true;
-    memcpy(a.g, s->self.g, HASH_LEN);
+    memcpy(a.g, roster_g(s->roster), HASH_LEN);
     a.by = s->self.id;
     a.up = s->self.id;
     a.ts = s->tick.now_ms;

@@ -216,6 +216,8 @@ int sync__origin_more(struct sync *s, const char *by);
 bool sync__origin_full(const struct sync *s, const char *by);
 /* Highest epoch held of (by, aud); -1 index when none. */
 int sync__stream_newest(const struct sync *s, const char *by, const char *aud);
+/* The federation id in the headers of a stream that is held. */
+int sync__stream_g(struct sync *s, const struct stream *st, uint8_t ret[static HASH_LEN]);
 bool sync__entitled(const struct sync *s, size_t idx, const struct peer *p);
 
 /* accept.c */

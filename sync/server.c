@@ -47,7 +47,7 @@ static void hello_base(const struct sync *s, struct msg_hello *h)
 {
     memset(h, 0, sizeof(*h));
     h->v = 1;
-    memcpy(h->g, s->self.g, HASH_LEN);
+    memcpy(h->g, roster_g(s->roster), HASH_LEN);
     sync_roster_version(s, h->rv);
     h->ts = s->tick.now_ms;
 }

@@ -270,3 +270,37 @@ bool sync__entitled(const struct sync *s, size_t idx, const struct peer *p)
     const struct stream *st = &s->streams[idx];
     return roster_entitled(s->roster, st->row.key.by.s, &st->aud, p->id.s);
 }
+
+/* ---- the federation an epoch belongs to ---- */
+
+struct g_read {
+    struct frame_ctx *fc;
+    uint8_t *out;
+};
+
+static int read_g(const struct sync_bundle_row *row, void *arg)
+{
+    struct g_read *x = arg;
+    struct arena *a = arena_new((size_t)64 * 1024);
+    struct bundle b;
+    struct buf line;
+    size_t used;
+    buf_init(&line, LIM_BUNDLE_BYTES + 64); /* the caller's line is in use */
+    int r = a == NULL ? SANJI_E_NOMEM : frame_unpack(x->fc, row->frame, &line, &used);
+    if (r == 0) {
+        r = bundle_peek(span_of(line.data, line.len), a, &b, NULL) < 0 ? SANJI_E_CORRUPT : 0;
+    }
+    if (r == 0) {
+        memcpy(x->out, b.hdr.g, HASH_LEN);
+    }
+    buf_done(&line);
+    arena_free(a);
+    return r < 0 ? r : 1;
+}
+
+int sync__stream_g(struct sync *s, const struct stream *st, uint8_t ret[static HASH_LEN])
+{
+    struct g_read x = {s->fc, ret};
+    memcpy(ret, roster_g(s->roster), HASH_LEN);
+    return s->st->bundles(s->st->ctx, st->row.no, st->row.seq - 1, 1, read_g, &x);
+}

@@ -45,6 +45,22 @@ static void epoch_after(struct sync *s, const struct sync_stream_row *row, struc
     memset(h->prev, 0, sizeof(h->prev));
 }
 
+/* An epoch keeps its federation; where another took over, `fed` goes on in a new one. */
+static int find_g(struct sync *s, const struct stream *st, struct bundle_header *h,
+                  bool *ret_is_old)
+{
+    uint8_t g[HASH_LEN];
+    if (roster_lineage(s->roster, 1) == NULL || st->row.seq == 0) {
+        return 0;
+    }
+    int r = sync__stream_g(s, st, g);
+    if (r == 0) {
+        *ret_is_old = st->aud.type == AUD_FED && memcmp(g, h->g, HASH_LEN) != 0;
+        memcpy(h->g, *ret_is_old ? h->g : g, HASH_LEN);
+    }
+    return r;
+}
+
 /* Continues the newest epoch of (self, aud), or begins the first. */
 static int next_header(struct sync *s, enum bundle_type type, const char *aud,
                        struct bundle_header *h)
@@ -52,7 +68,7 @@ static int next_header(struct sync *s, enum bundle_type type, const char *aud,
     memset(h, 0, sizeof(*h));
     h->v = 1;
     h->t = type;
-    memcpy(h->g, s->self.g, HASH_LEN);
+    memcpy(h->g, roster_g(s->roster), HASH_LEN);
     h->by = s->self.id;
     size_t n = strlen(aud);
     if (n > LIM_AUD_BYTES) {
@@ -69,8 +85,13 @@ static int next_header(struct sync *s, enum bundle_type type, const char *aud,
         memcpy(h->en, row->key.en, sizeof(h->en));
         h->seq = row->seq + 1;
         memcpy(h->prev, row->id, HASH_LEN);
-        if (s->streams[idx].kept >
-            row->seq) { /* its key was cut: what others hold of it ends there */
+        bool is_short = s->streams[idx].kept > row->seq; /* its key was cut: it ends there */
+        bool is_old = false;
+        int r = is_short ? 0 : find_g(s, &s->streams[idx], h, &is_old);
+        if (r < 0) {
+            return r;
+        }
+        if (is_short || is_old) {
             epoch_after(s, row, h);
         }
     } else {
@@ -314,7 +335,7 @@ int sync_seal_item(struct sync *s, const struct sync_tick *t, const char *id, in
     if (!record_id_valid(id, n)) {
         return SANJI_E_SPEC;
     }
-    memcpy(c.g, s->self.g, HASH_LEN);
+    memcpy(c.g, roster_g(s->roster), HASH_LEN);
     c.by = s->self.id;
     memcpy(c.id, id, n);
     c.step = step;
