@@ -82,6 +82,10 @@ size_t roster_root_keys(const struct roster *r, const uint8_t (**ret_keys)[SIGN_
 /* Hash of the root act in force: the `after` of the next act about the root's subject chain. */
 int64_t roster_root_version(const struct roster *r);
 
+/* The highest of the floors that this node and what is above it have set; false: none. */
+bool roster_floor(const struct roster *r, const char *node, const char **ret_minv,
+                  const char **ret_date);
+
 bool roster_is_ancestor(const struct roster *r, const char *anc, const char *node); /* proper */
 /* As above, also through former parents. */
 bool roster_was_ancestor(const struct roster *r, const char *anc, const char *node);

@@ -171,6 +171,13 @@ static int apply_quota(struct roster *r, struct rentry *e, struct rsubj *x)
     return 0;
 }
 
+static int apply_floor(struct roster *r, struct rentry *e, struct rsubj *x)
+{
+    (void)r;
+    x->floor = e->a;
+    return 0;
+}
+
 static int apply_close(struct roster *r, struct rentry *e, struct rsubj *x)
 {
     (void)r;
@@ -216,18 +223,16 @@ static int apply_adopt(struct roster *r, struct rentry *e, struct rsubj *x)
 }
 
 static apply_fn *const apply_table[ACT_TYPE_COUNT] = {
-    [ACT_ROOT] = apply_root,   [ACT_NODE] = apply_node, [ACT_KEY] = apply_key,
-    [ACT_CUT] = apply_cut,     [ACT_MOVE] = apply_move, [ACT_STEWARD] = apply_steward,
-    [ACT_QUOTA] = apply_quota, [ACT_FLOOR] = NULL, /* shown from the act itself */
-    [ACT_CLOSE] = apply_close, [ACT_INFO] = apply_info, [ACT_HANDOVER] = apply_handover,
-    [ACT_ADOPT] = apply_adopt,
+    [ACT_ROOT] = apply_root,   [ACT_NODE] = apply_node,         [ACT_KEY] = apply_key,
+    [ACT_CUT] = apply_cut,     [ACT_MOVE] = apply_move,         [ACT_STEWARD] = apply_steward,
+    [ACT_QUOTA] = apply_quota, [ACT_FLOOR] = apply_floor,       [ACT_CLOSE] = apply_close,
+    [ACT_INFO] = apply_info,   [ACT_HANDOVER] = apply_handover, [ACT_ADOPT] = apply_adopt,
 };
 
 int roster__apply(struct roster *r, struct rentry *e)
 {
     struct rsubj *x = &r->subj[e->subj];
-    apply_fn *fn = apply_table[e->a->type];
-    int err = fn == NULL ? 0 : fn(r, e, x);
+    int err = apply_table[e->a->type](r, e, x);
     if (err == 0) {
         x->acts++;
         memcpy(x->last, e->a->hash, HASH_LEN);

@@ -74,6 +74,7 @@ struct rsubj {
     uint32_t up, children;
     int64_t lv, acts, quota_items, quota_bytes;
     const char *name, *area, *url;
+    const struct act *floor; /* its newest one */
     uint8_t last[HASH_LEN];
     struct node_id enrolled_by, steward;
     struct rkey *keys; /* newest first */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Questions to a folded roster. The exchange asks several of them for every stream it names, so
  * each costs a hash look-up and a walk to the top of the tree (LIM_TREE_DEPTH steps). */
+#include "protocol/base/text.h"
 #include "protocol/roster_internal.h"
 
 #include <stdlib.h>
@@ -321,6 +322,23 @@ static bool was_above(const struct roster *r, uint32_t anc, uint32_t node)
 {
     const struct rsubj *s = &r->subj[node];
     return s->anc != NULL ? in_set(s->anc, s->n_anc, anc) : is_above(r, anc, node);
+}
+
+bool roster_floor(const struct roster *r, const char *node, const char **ret_minv,
+                  const char **ret_date)
+{
+    const struct act *best = NULL;
+    for (uint32_t i = known(r, node); i != RNONE; i = r->subj[i].up) {
+        const struct act *a = r->subj[i].floor;
+        if (a != NULL && (best == NULL || version_cmp(a->minv, best->minv) > 0)) {
+            best = a;
+        }
+    }
+    if (best != NULL) {
+        *ret_minv = best->minv;
+        *ret_date = best->date;
+    }
+    return best != NULL;
 }
 
 bool roster_is_ancestor(const struct roster *r, const char *anc, const char *node)

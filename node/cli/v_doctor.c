@@ -195,6 +195,20 @@ static int look_calendar(struct verb *v)
     return say_check(v, ok ? FINE : NOTE, "calendar", year);
 }
 
+/* An old version goes on working; its administrator is told before and after the day. */
+static int look_floor(struct verb *v)
+{
+    const char *minv = NULL, *date = NULL;
+    char text[120], day[11];
+    if (!roster_floor(app_roster(v->app), app_id(v->app), &minv, &date) ||
+        version_cmp(SANJI_VERSION, minv) >= 0) {
+        return EXIT_OK;
+    }
+    date_write(date_of_ms(app_now_ms()), day);
+    snprintf(text, sizeof text, "%s < %s, %s", SANJI_VERSION, minv, date);
+    return say_check(v, strcmp(day, date) < 0 ? NOTE : WRONG, "floor", text);
+}
+
 int v_doctor_node(struct verb *v)
 {
     struct store_totals t = {0};
@@ -223,5 +237,6 @@ int v_doctor_node(struct verb *v)
         snprintf(n, sizeof n, "%d", waiting);
         bad |= say_check(v, NOTE, "waiting", n);
     }
+    bad |= look_floor(v);
     return bad | look_calendar(v);
 }

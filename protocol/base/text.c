@@ -217,3 +217,30 @@ int text_bytes(const char *s, int64_t *ret_bytes)
     }
     return r;
 }
+
+static uint64_t version_part(const char **p)
+{
+    uint64_t v = 0;
+    while (is_digit(**p)) {
+        v = v > UINT32_MAX ? v : v * 10 + (uint64_t)(**p - '0');
+        (*p)++;
+    }
+    return v;
+}
+
+int version_cmp(const char *a, const char *b)
+{
+    for (;;) {
+        uint64_t x = version_part(&a);
+        uint64_t y = version_part(&b);
+        if (x != y) {
+            return x < y ? -1 : 1;
+        }
+        bool more_a = *a == '.', more_b = *b == '.';
+        if (!more_a && !more_b) {
+            return 0;
+        }
+        a += more_a; /* the one that has ended counts as .0 from here on */
+        b += more_b;
+    }
+}

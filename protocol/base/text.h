@@ -36,4 +36,8 @@ void time_write(int64_t ms_utc, char out[static 32]);   /* 2026-11-22T17:30:05.1
 /* Period "2026", "2026-H1", "2026-Q4", "2026-11", "2026-W07", "2026-11-22" -> [first,last] day. */
 int period_parse(const char *s, size_t n, int *ret_first, int *ret_last);
 
+/* Versions such as 1.10.2: number by number, a missing one is 0, what follows the first other
+ * character does not count. */
+int version_cmp(const char *a, const char *b);
+
 #endif

@@ -459,6 +459,32 @@ static void test_periods(void **st)
     }
 }
 
+static void test_versions(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        int want;
+    } rows[] = {
+        {"1", "1", 0},
+        {"1.2", "1.10", -1},
+        {"1.10", "1.2", 1},
+        {"1", "1.0.0", 0},
+        {"1.0.1", "1", 1},
+        {"0.9", "1", -1},
+        {"1.2-rc1", "1.2", 0},
+        {"", "0", 0},
+        {"v1", "0", 0},
+        {"1.", "1", 0},
+        {"99999999999999999999999", "1", 1},
+        {"1..2", "1.0.2", 0},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(version_cmp(rows[i].a, rows[i].b), rows[i].want);
+        assert_int_equal(version_cmp(rows[i].b, rows[i].a), -rows[i].want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -468,7 +494,7 @@ int main(void)
         cmocka_unit_test(test_utf8),      cmocka_unit_test(test_control),
         cmocka_unit_test(test_i64),       cmocka_unit_test(test_units),
         cmocka_unit_test(test_dates),     cmocka_unit_test(test_times),
-        cmocka_unit_test(test_periods),
+        cmocka_unit_test(test_periods),   cmocka_unit_test(test_versions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

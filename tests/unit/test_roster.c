@@ -698,6 +698,34 @@ static void test_any_order(void **state)
     hist_done(&h);
 }
 
+static void test_floor(void **state)
+{
+    (void)state;
+    struct hist h;
+    const char *minv = NULL, *date = NULL;
+    hist_init(&h);
+    hist_basic(&h);
+    struct act a = {.type = ACT_FLOOR, .n = tnode("d1"), .minv = "1.10", .date = "2027-01-01"};
+    (void)hist_say(&h, &a, "d1", false, "d1");
+    a = (struct act){.type = ACT_FLOOR, .n = tnode("city"), .minv = "1.9", .date = "2026-12-01"};
+    (void)hist_say(&h, &a, "city", false, "city");
+    struct roster *r = hist_fold(&h, NULL);
+    assert_true(roster_floor(r, tnode("s1").s, &minv, &date)); /* the stricter one */
+    assert_string_equal(minv, "1.10");
+    assert_string_equal(date, "2027-01-01");
+    assert_true(roster_floor(r, tnode("s3").s, &minv, &date));
+    assert_string_equal(minv, "1.9");
+    assert_false(roster_floor(r, tnode("nobody").s, &minv, &date));
+    roster_free(r);
+    a = (struct act){.type = ACT_FLOOR, .n = tnode("d1"), .minv = "1.0", .date = "2027-01-01"};
+    (void)hist_say(&h, &a, "d1", false, "d1"); /* taken back */
+    r = hist_fold(&h, NULL);
+    assert_true(roster_floor(r, tnode("s1").s, &minv, &date));
+    assert_string_equal(minv, "1.9");
+    roster_free(r);
+    hist_done(&h);
+}
+
 /* ---- audiences over four levels, with a move ---- */
 
 struct tree {
@@ -1086,6 +1114,7 @@ int main(void)
         cmocka_unit_test(test_covers_public),
         cmocka_unit_test(test_root_versions),
         cmocka_unit_test(test_any_order),
+        cmocka_unit_test(test_floor),
         cmocka_unit_test(test_entitlement),
         cmocka_unit_test(test_share_of_acts),
         cmocka_unit_test(test_entitlement_to_many),
