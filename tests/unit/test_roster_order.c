@@ -3,6 +3,7 @@
  * thief wrote. All of them must come to the same roster: random histories with stolen registrars,
  * rotations, widened cuts and moves, each delivered to many nodes through the rule that refuses
  * bundles on arrival. */
+#include "protocol/base/text.h"
 #include "tests/support/acts.h"
 
 #include <setjmp.h>
@@ -257,8 +258,9 @@ static void test_late_joiner(void **state)
     buf_init(&want, 1 << 20);
     buf_init(&got, 1 << 20);
     const char *more = getenv("SANJI_TEST_HISTORIES");
-    int histories = more == NULL ? HISTORIES : (int)strtol(more, NULL, 10);
-    for (int i = 0; i < histories; i++) {
+    int64_t histories = HISTORIES;
+    assert_true(more == NULL || text_i64(more, strlen(more), 1, INT32_MAX, &histories) == 0);
+    for (int i = 0; i < (int)histories; i++) {
         struct story x;
         rnd_state = (uint32_t)i + 1;
         story_make(&x);
