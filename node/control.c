@@ -80,14 +80,16 @@ static size_t queued(const struct control_conn *c)
 
 static void watch_set(struct control_conn *c)
 {
-    unsigned what = LOOP_READ | (queued(c) > 0 ? LOOP_WRITE : 0U);
+    /* Somebody waits for room, or for the last byte: told when the socket takes bytes again. */
+    bool write = queued(c) > 0 || c->was_full || c->exited;
+    unsigned what = LOOP_READ | (write ? LOOP_WRITE : 0U);
     if (loop_fd_set(c->watch, what) < 0) {
         log_event(LOG_ERR, "control.memory", "%s", "err=no_memory");
     }
 }
 
-/* Sends what the socket takes. False: the client is gone, or all is said after the exit code. */
-static bool flush(struct control_conn *c)
+/* Sends what the socket takes. False: the client is gone. */
+static bool send_some(struct control_conn *c)
 {
     while (queued(c) > 0) {
         ssize_t n = send(c->fd, c->out.data + c->sent, queued(c), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -101,7 +103,13 @@ static bool flush(struct control_conn *c)
     }
     buf_reset(&c->out);
     c->sent = 0;
-    return !c->exited;
+    return true;
+}
+
+/* False: the client is gone, or all is said after the exit code. */
+static bool flush(struct control_conn *c)
+{
+    return send_some(c) && (queued(c) > 0 || !c->exited);
 }
 
 static int push(struct control_conn *c, uint8_t type, const void *p, size_t n)
@@ -127,6 +135,7 @@ static int push(struct control_conn *c, uint8_t type, const void *p, size_t n)
         at += part;
         n -= part;
     } while (n > 0);
+    (void)send_some(c); /* at once; what does not go, or goes wrong, is for the loop to see */
     watch_set(c);
     return c->out.err;
 }
@@ -173,6 +182,7 @@ void control_exit(struct control_conn *c, int code)
     uint8_t b[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
     int r = push(c, CONTROL_EXIT, b, sizeof b);
     c->exited = true;
+    watch_set(c);
     if (r < 0) {
         conn_free(c); /* the client sees the end of the stream and reports it */
     }
