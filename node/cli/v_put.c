@@ -4,6 +4,8 @@
  * (an id that is another kind's) is asked of it, in a dry run, when the input names ids at all. */
 #include "node/cli/put.h"
 
+#include "protocol/base/text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -208,7 +210,9 @@ static int put_checked(struct verb *v, int argc, const char *const *argv, const 
             return code;
         }
     }
-    return again_with(v, argc, argv, "--checked", fd);
+    char checked[32];
+    snprintf(checked, sizeof checked, "--checked=%ld", c.lines);
+    return again_with(v, argc, argv, checked, fd);
 }
 
 int put_client(struct verb *v, int argc, const char *const *argv)
@@ -248,6 +252,7 @@ struct run {
     struct buf text; /* referral send: the whole input */
     long stored, pending, bad;
     bool is_put;
+    bool is_large; /* never stored whole: nobody waits until the first WHOLE of it are there */
 };
 
 static void run_drop(void *data)
@@ -260,6 +265,14 @@ static void run_drop(void *data)
     free(x);
 }
 
+/* What the command's own process has counted already; 0: it has not. */
+static int64_t counted(const struct verb *v)
+{
+    const char *n = verb_flag(v, "checked");
+    int64_t lines = 0;
+    return n != NULL && text_i64(n, strlen(n), 0, INT64_MAX, &lines) == 0 ? lines : 0;
+}
+
 static int run_begin(struct verb *v, struct run **ret)
 {
     struct run *x = v->data;
@@ -270,6 +283,7 @@ static int run_begin(struct verb *v, struct run **ret)
         }
         x->v = v;
         x->is_put = strcmp(v->def->name, "put") == 0;
+        x->is_large = x->is_put && counted(v) > WHOLE;
         put_lines_init(&x->lines);
         buf_init(&x->ids, 64 << 20);
         buf_init(&x->text, LIM_ITEM_BYTES * 2);
@@ -333,7 +347,7 @@ static int run_line(struct span json, long line, void *arg)
         }
     }
     size_t batch = x->v->in_daemon ? (size_t)LIM_WRITE_ITEMS : (size_t)BATCH_HERE;
-    if (x->stored == 0 && !stream) {
+    if (x->stored == 0 && !stream && !x->is_large) {
         batch = WHOLE + 1; /* one record more, and the input is not small */
     }
     bool full = app_put_pending(x->p) >= batch || app_put_pending_bytes(x->p) > WHOLE_BYTES;

@@ -36,7 +36,7 @@ const struct verb_def verb_defs[] = {
     {"doctor", "", 0, 0, VERB_LOCAL, VERB_READS, v_doctor, NULL, {DATA, JSON}},
     {"sync", "", 0, 0, VERB_NODE, 0, v_sync, NULL, {DATA, V("wait", "2m"), JSON}},
     {"put", "KIND [FILE|-]", 1, 2, VERB_NODE, VERB_INPUT, v_put, v_put_input,
-     {DATA, B("stream"), V("audience", "fed|sub|up"), B("dry-run"), B("checked"), JSON}},
+     {DATA, B("stream"), V("audience", "fed|sub|up"), B("dry-run"), V("checked", "RECORDS"), JSON}},
     {"get", "[OWNER/]ID", 1, 1, VERB_NODE, VERB_READS, v_get, NULL, {DATA, JSON}},
     {"list", "KIND", 1, 1, VERB_NODE, VERB_READS, v_list, NULL,
      {DATA, V("owner", "NODE"), V("area", "CODE"), V("state", "STATE"), V("search", "TEXT"), V("limit", "N"), JSON}},
