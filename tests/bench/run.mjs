@@ -280,6 +280,7 @@ async function ours(round) {
   try {
     await w.init('city');
     await w.join('district', 'city', 'district', '370102');
+    while (w.run(['invite', '--data', w.data('district'), '--name', 'x', '--tier', 'street', '--area', '370102']).code !== 0) await sleep(100); // until it knows itself
     await w.join('street', 'district', 'street', '370102001');
     await w.join('street2', 'city', 'street', '370101');
     await sleep(1500);
@@ -292,7 +293,7 @@ async function ours(round) {
       await updates(w, round, ids);
       await w3(w, round, ids, 'W3-updated', opt.updates + 1);
     }
-    if (wanted('W2')) await w2busy(w, round);
+    if (wanted('W2') || wanted('W2-busy')) await w2busy(w, round);
     if (wanted('W4')) await w4(w, round);
   } finally {
     await w.close();
