@@ -219,6 +219,7 @@ static int too_many(struct api_call *c, int64_t wait_ms)
     snprintf(s, 32, "%lld", (long long)((wait_ms + 999) / 1000));
     api_header(c->rep, "Retry-After", s);
     snprintf(c->f.want, sizeof c->f.want, "%.20s s", s);
+    c->code = "too_many_tries";
     return SANJI_E_RATE;
 }
 

@@ -316,6 +316,8 @@ static void log_in_limits(void **state)
     d.rq.peer = "10.0.0.8";
     assert_status(send_request("POST", "/api/login", body), 429);
     assert_string_equal(header("Retry-After"), "1");
+    assert_said("\"err\":\"too_many_tries\"");
+    assert_said("Too many attempts; please try again in 1 s");
     defaults();
     d.rq.peer = "10.0.0.9";
     assert_status(send_request("POST", "/api/login", body), 200);
