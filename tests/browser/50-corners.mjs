@@ -94,6 +94,23 @@ test('back leads to where one came from, never into a form that was sent; "saved
   await d.page.getByRole('heading', { level: 1, name: d.t('nav.need') }).waitFor();
 });
 
+test('the search box says what is searched for, also after a link and the way back', async () => {
+  await d.to('#/r/notice');
+  await d.seen(d.t('list.none_write'));
+  await d.to('#/r/listing?q=nowhere');
+  await d.holds('#q', 'nowhere');
+  await d.seen(d.t('list.none_found'));
+  await d.to('#/r/listing');
+  await d.holds('#q', '');
+  await d.page.fill('#q', '会议室');
+  await d.page.waitForFunction(() => location.hash.includes('q='));
+  await d.page.fill('#q', '会议室二');
+  await d.seen(d.t('list.none_found'));
+  await d.holds('#q', '会议室二');
+  await d.page.goBack();
+  await d.holds('#q', 'nowhere');
+});
+
 test('withdrawing what a colleague has just changed shows his version first', async () => {
   const [id] = w.put('city', 'listing', [{ kind: 'venue', title: '旧会议室' }]);
   await d.to(`#/r/listing/${w.id('city')}/${id}`);

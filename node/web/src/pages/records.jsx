@@ -39,10 +39,15 @@ function Filters({ k, params, total }) {
   const scope = recordScope(k.name);
   const names = useNames();
   const [q, setQ] = useState(params.q || "");
+  const sent = useRef(params.q || "");
   const set = (name, x) => amend(["r", k.name], { ...params, [name]: x });
+  // The box follows the address (a link, the way back), except for what it has just written there.
+  useEffect(() => {
+    if ((params.q || "") !== sent.current) setQ((sent.current = params.q || ""));
+  }, [params.q]);
   useEffect(() => {
     if (q === (params.q || "")) return undefined;
-    const late = setTimeout(() => set("q", q), 300);
+    const late = setTimeout(() => set("q", (sent.current = q)), 300);
     return () => clearTimeout(late);
   }, [q]);
   const offered = k.fields.filter((f) => f.filter && (f.choices || f.type === "area" || f.type === "bool" || f.type === "int"));
@@ -178,7 +183,7 @@ function List({ k, params, me }) {
       {!data && busy && <Waiting />}
       {data && items.length === 0 && (
         <div class="card empty">
-          <p>{t(next ? "list.none_yet" : query(apiFilters(k, params)) ? "list.none_found" : "list.none")}</p>
+          <p>{t(next ? "list.none_yet" : query(apiFilters(k, params)) ? "list.none_found" : k.owner !== "machine" && mayWrite(me) ? "list.none_write" : "list.none")}</p>
         </div>
       )}
       {items.length > 0 && <Rows caption={kindName(k.name)} columns={columns} rows={rows} />}
@@ -369,8 +374,8 @@ function Withdraw({ k, record, reload }) {
   );
 }
 
-// The page's heading says it already.
-const titleOf = (k) => k.fields.filter((f) => f.title).map((f) => f.name);
+// The page's heading and the line below it say them already.
+const toldOf = (k) => k.fields.filter((f) => f.title || f.own_area).map((f) => f.name);
 
 function Detail({ k, record, reload, saved, me }) {
   const gone = record.state === "withdrawn";
@@ -396,7 +401,7 @@ function Detail({ k, record, reload, saved, me }) {
           <span>{areaText(record.area, record.area_name)}</span>
           <span>{t("word.updated_at", { when: stamp(record.ts) })}</span>
         </p>
-        <Content scope={recordScope(k.name)} fields={k.fields} d={record.d || {}} skip={titleOf(k)} />
+        <Content scope={recordScope(k.name)} fields={k.fields} d={record.d || {}} skip={toldOf(k)} />
         <Facts
           rows={[
             [t("word.audience"), tt(`audience.${String(record.aud).split(":")[0]}`, record.aud)],

@@ -30,7 +30,7 @@ const cuts = [2, 4, 6, 9, 12];
 const nameOf = {}; // every name that was seen in a list, so that a code does not stand alone
 
 function AreaInput({ id, value, onInput, aria }) {
-  const [names, setNames] = useState([]);
+  const [names, setNames] = useState(null); // null: not asked yet
   const known = /^\d{2,12}$/.test(value) ? value : "";
   useEffect(() => {
     let live = true;
@@ -64,11 +64,11 @@ function AreaInput({ id, value, onInput, aria }) {
       <select
         aria-label={t("area.below")}
         value=""
-        disabled={names.length === 0}
+        disabled={!names || names.length === 0}
         onChange={(e) => e.currentTarget.value && onInput(e.currentTarget.value)}
       >
-        <option value="">{t(names.length ? "area.below" : "area.none")}</option>
-        {names.map((a) => (
+        <option value="">{t(!names || names.length ? "area.below" : "area.none")}</option>
+        {(names || []).map((a) => (
           <option key={a.code} value={a.code}>
             {`${a.name} ${a.code}`}
           </option>
