@@ -117,7 +117,7 @@ int password_policy(const char *password, const char *login, const char **ret_wa
     size_t n = strlen(password);
     if (!utf8_valid(password, n, NULL) || utf8_len(password, n) < PASSWORD_MIN ||
         utf8_len(password, n) > PASSWORD_MAX) {
-        want = "8 .. 128";
+        want = "8 .. 128 characters";
     } else if (is_common(password) || one_character(password, n) ||
                (login != NULL && strcmp(password, login) == 0)) {
         want = "not a common password";

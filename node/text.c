@@ -188,7 +188,7 @@ const char *text_error(enum text_lang l, int err)
 }
 
 /* Inner layers say what would have been right in English and know no languages. */
-static const char *want_of(enum text_lang l, const char *want)
+const char *text_want(enum text_lang l, const char *want)
 {
     char key[128];
     int n = snprintf(key, sizeof key, "want.%s", want);
@@ -202,6 +202,6 @@ void text_fault(struct buf *out, enum text_lang l, int err, const struct fault *
     }
     buf_puts(out, text_error(l, err));
     if (f != NULL && f->want[0] != '\0') {
-        text_put(out, l, "fault.want", "want", want_of(l, f->want), NULL);
+        text_put(out, l, "fault.want", "want", text_want(l, f->want), NULL);
     }
 }

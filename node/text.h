@@ -25,6 +25,8 @@ bool text_has(enum text_lang l, const char *key);
 void text_put(struct buf *out, enum text_lang l, const char *key, ...) __attribute__((sentinel));
 /* Sentence of a negative SANJI_E_*: what it means and what to do. */
 const char *text_error(enum text_lang l, int err);
+/* What a fault wanted instead, in words where there are some; else as it is. */
+const char *text_want(enum text_lang l, const char *want);
 /* What, where (member, line) and remedy of a fault, one line without newline. */
 void text_fault(struct buf *out, enum text_lang l, int err, const struct fault *f);
 /* For tests: walks all keys of a language. */

@@ -122,7 +122,7 @@ static void put_message(struct api_call *c, int err)
     snprintf(key, sizeof key, "%s%.40s", c->code != NULL ? "api." : "error.",
              c->code != NULL ? c->code : err_name(err));
     if (c->code != NULL && text_has(c->lang, key)) {
-        text_put(&b, c->lang, key, "want", c->f.want, NULL);
+        text_put(&b, c->lang, key, "want", text_want(c->lang, c->f.want), NULL);
     } else if (c->code == NULL && text_has(c->lang, key)) {
         text_fault(&b, c->lang, err, &c->f);
     }
