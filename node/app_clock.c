@@ -10,7 +10,6 @@
 #include <string.h>
 
 enum { SKEW_MS = 300000, DAY_MS = 86400000 };
-static const int64_t older_than_this_program = INT64_C(1735689600000); /* 2025-01-01 */
 static const int64_t long_silence = INT64_C(400) * DAY_MS;
 
 struct witnesses {
@@ -61,7 +60,7 @@ void app_clock(struct app *a, struct app_clock *ret)
         *ret = (struct app_clock){skew > 0 ? "ahead" : "behind", skew < 0 ? -skew : skew, true};
         return;
     }
-    if (now < older_than_this_program) {
+    if (now < SYNC_TS_EARLIEST) {
         *ret = (struct app_clock){"old", 0, true};
         return;
     }

@@ -65,6 +65,14 @@ static int inner_read(struct span text, struct inner *in)
     return jcur_get(text, "d", &in->d) && jcur_type(in->d) == JCUR_OBJ ? 0 : SANJI_E_SPEC;
 }
 
+/* When a record was made, for lists and pages. A writer's clock that runs ahead would keep his
+ * records above everybody's for years, one that has stopped would hide them below: what cannot be
+ * true gives way to the time of receipt. Order never rests on it (PROTOCOL.md section 5). */
+static int64_t shown_time(const struct sync_bundle_row *row)
+{
+    return row->ts > row->got || row->ts < SYNC_TS_EARLIEST ? row->got : row->ts;
+}
+
 static int sealed_referral(struct applying *ap, const struct item *it, const struct inner *in,
                            const uint8_t *leaf, const uint8_t cek[32], int idx)
 {
@@ -104,7 +112,7 @@ static int sealed_referral(struct applying *ap, const struct item *it, const str
     ev.on = on;
     ev.leaf = leaf;
     ev.cek = cek;
-    ev.ts = ap->row->ts;
+    ev.ts = shown_time(ap->row);
     ev.got = ap->row->got;
     return ap->s->st->sealed_put(ap->s->st->ctx, &ev);
 }
@@ -192,7 +200,7 @@ static int apply_item(struct applying *ap, int idx, struct fault *f)
         .item = &it,
         .kind = kind_find(it.k),
         .leaf = ref->leaf,
-        .ts = ap->row->ts,
+        .ts = shown_time(ap->row),
         .got = ap->row->got,
     };
     const struct sync_store *st = ap->s->st;

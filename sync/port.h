@@ -23,6 +23,9 @@ struct sync_stream_row {
     bool frozen;          /* equivocation seen */
 };
 
+/* 2025-01-01: earlier than anything this program can have signed. */
+#define SYNC_TS_EARLIEST INT64_C(1735689600000)
+
 struct sync_bundle_row {
     int64_t no, seq;
     uint8_t id[HASH_LEN];
@@ -43,7 +46,7 @@ struct sync_record {
     const struct item *item;
     const struct kind *kind;
     const uint8_t *leaf;
-    int64_t ts, got;
+    int64_t ts, got; /* ts: what is shown as its time, never after got */
 };
 
 /* One referral event this node could open. */

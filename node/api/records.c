@@ -213,6 +213,7 @@ static int read_list(struct list *l, struct store_filter *f)
     f->area = l->area[0] == '\0' ? NULL : l->area;
     f->text = l->q[0] == '\0' ? NULL : l->q;
     f->limit = l->n_f > 0 ? SCAN_MAX + 1 : l->limit + 1;
+    f->now_ms = c->now;
     return r;
 }
 

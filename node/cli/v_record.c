@@ -105,7 +105,8 @@ int v_list(struct verb *v)
                              .area = verb_flag(v, "area"),
                              .state = verb_flag(v, "state"),
                              .text = verb_flag(v, "search"),
-                             .limit = limit};
+                             .limit = limit,
+                             .now_ms = app_now_ms()};
     int r = store_record_list(v->app->store, &f, on_listed, &t);
     if (r < 0) {
         return verb_fail(v, r, v->arg[0]);

@@ -129,18 +129,35 @@ static enum stmt_id list_stmt(struct store *s, const struct store_filter *f)
     return f->area != NULL ? Q_REC_LIST_AREA : Q_REC_LIST_KIND;
 }
 
-int store_record_list(struct store *s, const struct store_filter *f, store_rec_fn fn, void *arg)
+struct giving {
+    store_rec_fn fn;
+    void *arg;
+    int64_t floor, given; /* rows dated up to floor end the walk */
+    bool stopped;         /* by fn */
+};
+
+static int give_one(const struct store_rec *rec, void *arg)
+{
+    struct giving *g = arg;
+    if (rec->ts <= g->floor) {
+        return 1;
+    }
+    g->given++;
+    int r = g->fn(rec, g->arg);
+    g->stopped = r != 0;
+    return r;
+}
+
+static int list_part(struct store *s, const struct store_filter *f, enum stmt_id stmt,
+                     struct giving *g)
 {
     char to[AREA_BYTES];
     struct q q;
-    if (f->text != NULL && f->text[0] != '\0') {
-        return store__search(s, f, fn, arg);
-    }
     int r = f->area == NULL ? 0 : area_end(f->area, to);
     if (r < 0) {
         return r;
     }
-    q_begin(&q, &s->db, list_stmt(s, f));
+    q_begin(&q, &s->db, stmt);
     q_text(&q, f->kind);
     q_text(&q, f->area);
     q_text(&q, f->owner);
@@ -148,9 +165,40 @@ int store_record_list(struct store *s, const struct store_filter *f, store_rec_f
     q_int(&q, f->before_ts);
     q_int(&q, f->before_n);
     q_text(&q, f->area == NULL ? NULL : to);
-    q_int(&q, f->limit <= 0 ? DEFAULT_LIMIT : f->limit);
+    q_int(&q, f->limit);
     q_int(&q, f->offset);
-    return give_all(&q, fn, arg);
+    return give_all(&q, give_one, g);
+}
+
+enum { AHEAD_MS = 86400000 }; /* neighbours' clocks may differ a little, and so do time zones */
+
+int store_record_list(struct store *s, const struct store_filter *f, store_rec_fn fn, void *arg)
+{
+    struct giving g = {.fn = fn, .arg = arg, .floor = INT64_MIN};
+    if (f->text != NULL && f->text[0] != '\0') {
+        return store__search(s, f, fn, arg);
+    }
+    struct store_filter part = *f;
+    part.limit = f->limit <= 0 ? DEFAULT_LIMIT : f->limit;
+    enum stmt_id stmt = list_stmt(s, f);
+    if (f->now_ms == 0 || stmt == Q_REC_LIST_ALL) {
+        return list_part(s, &part, stmt, &g);
+    }
+    int64_t top = f->now_ms + AHEAD_MS;
+    bool among_last = f->before_ts > top; /* the page before this one ended there */
+    int r = 0;
+    if (!among_last) {
+        part.before_n = f->before_ts == 0 ? 0 : f->before_n;
+        part.before_ts = f->before_ts == 0 ? top + 1 : f->before_ts;
+        r = list_part(s, &part, stmt, &g);
+        part.before_ts = part.before_n = 0;
+    }
+    part.limit -= g.given;
+    if (r < 0 || g.stopped || part.limit <= 0) {
+        return r;
+    }
+    g.floor = top;
+    return list_part(s, &part, stmt, &g);
 }
 
 static int count_one(const struct store_rec *rec, void *arg)

@@ -90,13 +90,16 @@ struct store_filter {
     int64_t limit;     /* 0: 50 */
     int64_t offset;
     int64_t before_ts,
-        before_n; /* keyset paging: only rows older than this pair; 0: from the start */
+        before_n;   /* keyset paging: only rows older than this pair; 0: from the start */
+    int64_t now_ms; /* 0: strictly by time. Else records dated more than a day after it come last:
+                       they were made while this machine's clock was ahead */
 };
 /* The state of one record. owner NULL: any owner (SANJI_E_CONFLICT when several have that id); kind
  * NULL: any. Withdrawn records are found, with withdrawn set. SANJI_E_NOT_FOUND. */
 int store_record_get(struct store *s, const char *owner, const char *kind, const char *id,
                      store_rec_fn fn, void *arg);
-/* Visible records, newest first (writer's clock; without a kind by arrival). Withdrawn ones left
+/* Visible records, newest first (writer's clock, or receipt where that cannot be; without a kind by
+ * arrival). Withdrawn ones left
  * out. */
 int store_record_list(struct store *s, const struct store_filter *f, store_rec_fn fn, void *arg);
 /* Ignores limit, offset and before. */

@@ -174,6 +174,93 @@ static void a_mismatch_names_who_says_what(void **state)
     app_close(street);
 }
 
+static void write_at(struct app *a, int64_t now_ms, const char *id)
+{
+    struct sync_tick t;
+    struct buf text;
+    struct item it = {.op = OP_PUT, .r = 1, .d = lit("{\"kind\":\"venue\",\"title\":\"x\"}")};
+    snprintf(it.id, sizeof it.id, "%s", id);
+    snprintf(it.k, sizeof it.k, "listing/1");
+    assert_int_equal(app_tick_make(&t), 0);
+    memcpy(it.z, t.rnd, sizeof it.z);
+    t.now_ms = now_ms;
+    buf_init(&text, 4096);
+    assert_int_equal(item_write(&it, &text), 0);
+    struct span s = span_of(text.data, text.len);
+    assert_int_equal(sync_write(a->sync, &t, "fed", &s, 1, false, NULL), 0);
+    app_changed(a);
+    buf_done(&text);
+}
+
+struct page {
+    struct buf ids;
+    int64_t ts, n;
+};
+
+static int on_listed(const struct store_rec *rec, void *arg)
+{
+    struct page *p = arg;
+    p->ts = rec->ts;
+    p->n = rec->n;
+    return buf_printf(&p->ids, "%s ", rec->id);
+}
+
+/* The list, and the same list page by page. */
+static void list_is(struct app *a, const char *owner, const char *want)
+{
+    struct store_filter f = {.kind = "listing", .owner = owner, .now_ms = app_now_ms()};
+    struct page whole = {0}, paged = {0};
+    buf_init(&whole.ids, 4096);
+    buf_init(&paged.ids, 4096);
+    assert_int_equal(store_record_list(a->store, &f, on_listed, &whole), 0);
+    assert_string_equal(buf_str(&whole.ids), want);
+    f.limit = 1;
+    for (size_t last = 1; last != paged.ids.len;) {
+        last = paged.ids.len;
+        assert_int_equal(store_record_list(a->store, &f, on_listed, &paged), 0);
+        f.before_ts = paged.ts;
+        f.before_n = paged.n;
+    }
+    assert_string_equal(buf_str(&paged.ids), want);
+    buf_done(&whole.ids);
+    buf_done(&paged.ids);
+}
+
+/* Where a clock is wrong by years, nothing stays on top of the lists, and nothing new is hidden
+ * below: neighbours show the time of receipt, the writer itself puts last what it dated ahead. */
+static void a_wrong_clock_does_not_rule_the_lists(void **state)
+{
+    (void)state;
+    static const int64_t hour = 3600000, years = INT64_C(9) * 365 * 86400000;
+    struct app *city = node_born(0, "city4"), *street = node_child(city, 1, "street4");
+    struct app_clock c;
+    int64_t now = app_now_ms();
+    nodes_settle(city, street);
+    write_at(city, now - 2 * hour, "older");
+    write_at(street, now - hour, "right");
+    write_at(street, INT64_C(631152000000), "behind"); /* 1990: the battery of the clock is empty */
+    write_at(street, now + years, "ahead");
+    write_at(street, now + years + hour, "ahead2");
+    list_is(street, NULL, "right behind ahead2 ahead ");
+    list_is(street, app_id(street), "right behind ahead2 ahead ");
+    nodes_settle(city, street);
+    write_at(city, app_now_ms() + 1000, "newest");
+    list_is(city, NULL, "newest ahead2 ahead behind right older ");
+    nodes_settle(city, street);
+    list_is(street, NULL, "newest right older behind ahead2 ahead ");
+    app_clock(city, &c); /* one alone is no witness against this clock, two are */
+    assert_string_equal(c.word, "ok");
+    write_at(city, now + years, "ours");
+    app_clock(city, &c);
+    assert_string_equal(c.word, "back");
+    assert_true(c.wrong && c.off_ms > years / 2 && c.off_ms <= years);
+    node_sound(city);
+    node_sound(street);
+    list_is(street, NULL, "newest right older behind ahead2 ahead ");
+    app_close(city);
+    app_close(street);
+}
+
 static void name_is(struct app *a, const char *code, const char *want)
 {
     struct buf b;
@@ -254,6 +341,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_nodes_agree),
         cmocka_unit_test(a_mismatch_names_who_says_what),
+        cmocka_unit_test(a_wrong_clock_does_not_rule_the_lists),
         cmocka_unit_test(the_tops_areas_overrule_the_table),
     };
     return cmocka_run_group_tests(tests, home_make, home_drop);

@@ -35,7 +35,7 @@ CREATE TABLE record (
     no    INTEGER NOT NULL,
     seq   INTEGER NOT NULL,
     idx   INTEGER NOT NULL,
-    ts    INTEGER NOT NULL, -- writer's clock when this form was first seen
+    ts    INTEGER NOT NULL, -- shown as its time when this form was first seen: the writer's clock, or got where that cannot be
     got   INTEGER NOT NULL, -- receipt of that
     leaf  BLOB    NOT NULL CHECK (length(leaf) = 32),
     area  TEXT    NOT NULL, -- these four: by the kind's table, may be empty
