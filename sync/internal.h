@@ -70,7 +70,7 @@ struct peer {
     bool has_held;
     struct held held;
     int64_t quota_day, quota_items, quota_bytes;
-    bool quota_told;
+    bool quota_told, quota_loaded; /* loaded: from the store, where the day's count is kept */
     struct sync_peer_status st;
 };
 

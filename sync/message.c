@@ -2,6 +2,7 @@
 /* The frames of one exchange message: hello, have frames, bundles (PROTOCOL.md section 12). */
 #include "sync/internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 int sync__hello_write(struct sync *s, const struct msg_hello *h, struct buf *out)
@@ -68,6 +69,41 @@ int sync__hello_read(struct sync *s, struct peer *p, struct span body, struct ms
     return 0;
 }
 
+/* The day's count is kept with what it counted: a restart would else begin the day anew. */
+struct quota_kept {
+    int64_t day, items, bytes;
+};
+
+static const char *quota_name(const struct peer *p, char out[static LIM_NODE_ID + 8])
+{
+    (void)snprintf(out, LIM_NODE_ID + 8, "quota/%s", p->id.s);
+    return out;
+}
+
+static void quota_load(struct sync *s, struct peer *p)
+{
+    char name[LIM_NODE_ID + 8];
+    struct quota_kept k;
+    struct buf b;
+    buf_init(&b, sizeof(k));
+    p->quota_loaded = true;
+    p->quota_day = p->quota_items = p->quota_bytes = 0;
+    if (s->st->kv_get(s->st->ctx, quota_name(p, name), &b) == 0 && b.len == sizeof(k)) {
+        memcpy(&k, b.data, sizeof(k));
+        p->quota_day = k.day;
+        p->quota_items = k.items;
+        p->quota_bytes = k.bytes;
+    }
+    buf_done(&b);
+}
+
+static int quota_save(const struct sync *s, const struct peer *p)
+{
+    char name[LIM_NODE_ID + 8];
+    struct quota_kept k = {p->quota_day, p->quota_items, p->quota_bytes};
+    return s->st->kv_put(s->st->ctx, quota_name(p, name), span_of(&k, sizeof(k)));
+}
+
 /* What a child's own streams may bring in a day; what comes through it from below counts at its own
  * first relay. */
 static bool quota_used(struct sync *s, struct peer *p)
@@ -76,6 +112,9 @@ static bool quota_used(struct sync *s, struct peer *p)
     int64_t items = n != NULL && n->quota_items > 0 ? n->quota_items : LIM_QUOTA_ITEMS;
     int64_t bytes = n != NULL && n->quota_bytes > 0 ? n->quota_bytes : LIM_QUOTA_BYTES;
     int64_t day = s->tick.now_ms / 86400000;
+    if (!p->quota_loaded) {
+        quota_load(s, p);
+    }
     if (p->quota_day != day) {
         p->quota_day = day;
         p->quota_items = p->quota_bytes = 0;
@@ -128,7 +167,8 @@ int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t 
     if (r < 0) {
         return r;
     }
-    int64_t stored = 0, bytes = 0;
+    (void)quota_used(s, p); /* a new day, or the count of before a restart */
+    int64_t stored = 0, bytes = 0, counted = p->quota_items;
     while (rest.n > 0 && r == 0 && inflated <= LIM_INFLATE_BYTES) {
         struct sync_accept acc;
         size_t used;
@@ -163,7 +203,13 @@ int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t 
         }
         rest = span_of(rest.p + used, rest.n - used);
     }
+    if (r == 0 && !p->is_parent && p->quota_items != counted) {
+        r = quota_save(s, p);
+    }
     r = sync__tx_end(s, r);
+    if (r < 0) {
+        p->quota_loaded = false; /* what was rolled back counts for nothing */
+    }
     if (r == 0) {
         *ret_stored = stored;
         p->st.in_bundles += stored;

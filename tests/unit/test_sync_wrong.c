@@ -162,11 +162,17 @@ static void quota_defers(void **state)
     char aud[LIM_AUD_BYTES + 1];
     assert_int_equal(w->node[d1].alarms[-SANJI_E_QUOTA], 1);
     assert_int_equal(world_head(w, d1, w->node[s1].id.s, world_aud(w, "up:@d1", aud)), 0);
+    /* A restart of the parent does not begin the day anew. */
+    world_crash(w, d1);
+    world_start(w, d1);
+    assert_int_equal(world_put(w, s1, "fed", "q12", 1, "x", NULL), 0);
+    world_run(w, 600000);
+    assert_int_equal(world_head(w, d1, w->node[s1].id.s, "fed"), 5);
     int64_t posts = w->node[s1].posts, want = 10;
     world_run(w, 3600000);
     assert_true(w->node[s1].posts - posts < 250);
     assert_true(world_until(w, 86400000 + 1000000, d1_quota_used, &want));
-    want = 12;
+    want = 13;
     assert_true(world_until(w, 86400000 + 1000000, d1_quota_used, &want));
     story_agree(&t, 60000);
     world_done(w);
