@@ -20,6 +20,8 @@ int app__guard_load(struct app *a);
 void app__guard_save(struct app *a, bool now); /* when a head has moved; seldom, unless now */
 void app__self(const struct app *a, struct sync_self *ret); /* keys and pin */
 void app__wrote(struct app *a);
+/* 0, or why own records would be lost: own history, SANJI_E_REVOKED, SANJI_E_CLOSED. */
+int app__may_write(const struct app *a);
 void app__record_id(struct app *a, int64_t now_ms, char out[static 28]);
 /* Item text of an own record. */
 int app__item(const char *id, const struct kind *k, enum item_op op, int64_t r, struct span d,

@@ -213,7 +213,7 @@ int app_put_check(const struct kind *k, struct span json, struct buf *ret_d,
 
 /* The others take nothing more of this node: accepting a record would lose it without a word. A
  * node the roster does not hold yet may write, its records wait for their turn. */
-static int may_write(const struct app *a)
+int app__may_write(const struct app *a)
 {
     const struct roster_node *me = app_self_node(a);
     const struct roster_key *k = roster_current_key(app_roster(a), app_id(a));
@@ -240,7 +240,7 @@ int app_put_begin(struct app *a, const struct kind *k, const char *aud, bool dry
     if (!allowed_word(k->audiences, word) || strlen(word) > 7) {
         return SANJI_E_AUDIENCE;
     }
-    int r = dry ? 0 : may_write(a);
+    int r = dry ? 0 : app__may_write(a);
     if (r < 0) {
         return r;
     }
@@ -575,7 +575,7 @@ int app_withdraw(struct app *a, const char *id)
     buf_init(&item, LIM_ITEM_BYTES);
     int r = find_old(a, id, &o);
     if (r == 0) {
-        r = may_write(a);
+        r = app__may_write(a);
     }
     if (r == 0 && !o.found) {
         r = SANJI_E_NOT_FOUND;

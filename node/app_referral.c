@@ -140,11 +140,12 @@ int app_referral_send(struct app *a, const char *to, struct span d,
     if (n->state != NODE_ACTIVE) {
         return fault_set(f, SANJI_E_CLOSED, "to", NULL);
     }
-    if (app_disk_low(a)) {
-        return SANJI_E_FULL;
+    int r = app_disk_low(a) ? SANJI_E_FULL : app__may_write(a);
+    if (r < 0) {
+        return r;
     }
     buf_init(&c, LIM_ITEM_BYTES * 2);
-    int r = content(RE_SEND, d, &c, f);
+    r = content(RE_SEND, d, &c, f);
     if (r == 0) {
         r = app_random(cek, sizeof cek);
     }
@@ -208,8 +209,8 @@ int app_referral_event(struct app *a, const char *id, enum ref_event ev, struct 
 {
     struct thread x = {0};
     int r = load_thread(a, id, &x);
-    if (r == 0 && app_disk_low(a)) {
-        r = SANJI_E_FULL;
+    if (r == 0) {
+        r = app_disk_low(a) ? SANJI_E_FULL : app__may_write(a);
     }
     return r == 0 ? next_event(a, &x, ev, d, f) : r;
 }
@@ -287,7 +288,7 @@ static int act_on(struct app *a, const struct due *x)
 int app_referral_auto(struct app *a)
 {
     struct due_list l = {0};
-    if (app_self_node(a) == NULL || app_disk_low(a)) {
+    if (app_self_node(a) == NULL || app_disk_low(a) || app__may_write(a) < 0) {
         return 0;
     }
     int r = store_thread_list(a->store, 0, 0, on_candidate, &l);

@@ -174,6 +174,36 @@ static void a_mismatch_names_who_says_what(void **state)
     app_close(street);
 }
 
+/* What it would write from then on counts for nobody: it is told, and nothing is lost unsaid. */
+static void a_revoked_node_writes_no_referral(void **state)
+{
+    (void)state;
+    struct app *city = node_born(0, "city5"), *street = node_child(city, 1, "street5");
+    char id[LIM_ID_BYTES + 1], in[LIM_ID_BYTES + 1], other[LIM_ID_BYTES + 1];
+    struct fault f = {0};
+    struct store_totals before, after;
+    nodes_settle(city, street);
+    assert_int_equal(app_referral_send(street, app_id(city), lit(referral), id, &f), 0);
+    assert_int_equal(app_referral_send(city, app_id(street), lit(referral), in, &f), 0);
+    nodes_settle(city, street);
+    assert_int_equal(app_node_revoke(city, app_id(street), NULL, "left"), 0);
+    nodes_settle(city, street);
+    assert_int_equal(store_totals(street->store, &before), 0);
+    assert_int_equal(app_referral_send(street, app_id(city), lit(referral), other, &f),
+                     SANJI_E_REVOKED);
+    assert_int_equal(app_referral_event(street, in, RE_OPEN, lit("{}"), &f), SANJI_E_REVOKED);
+    assert_int_equal(
+        app_referral_event(street, id, RE_CANCEL_REQUEST, lit("{\"reason\":\"mistake\"}"), &f),
+        SANJI_E_REVOKED);
+    assert_int_equal(app_referral_auto(street), 0);
+    assert_int_equal(store_totals(street->store, &after), 0);
+    assert_int_equal(after.bundles, before.bundles);
+    assert_int_equal(app_referral_send(city, app_id(street), lit(referral), other, &f),
+                     SANJI_E_CLOSED); /* nobody is there to answer */
+    app_close(city);
+    app_close(street);
+}
+
 static void write_at(struct app *a, int64_t now_ms, const char *id)
 {
     struct sync_tick t;
@@ -341,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_nodes_agree),
         cmocka_unit_test(a_mismatch_names_who_says_what),
+        cmocka_unit_test(a_revoked_node_writes_no_referral),
         cmocka_unit_test(a_wrong_clock_does_not_rule_the_lists),
         cmocka_unit_test(the_tops_areas_overrule_the_table),
     };
