@@ -26,10 +26,11 @@ enum {
     LIM_TREE_DEPTH = 8, /* levels of the tree */
     LIM_EPOCH = 1000000,
     LIM_SEQ = 1000000000,
-    LIM_HAVE_PER_LINE = 256,   /* streams in one have line */
-    LIM_STREAMS_EACH = 8192,   /* streams of one writer, all audiences and epochs */
-    LIM_NODES = 4096,          /* nodes of one federation */
-    LIM_ACTS = 8192,           /* trust acts looked at from one trust stream */
+    LIM_HAVE_PER_LINE = 256, /* streams in one have line */
+    LIM_KEY_ITEMS = 1000,    /* superseded items, and more than the live ones, before a keyframe */
+    LIM_STREAMS_EACH = 8192, /* streams of one writer, all audiences and epochs */
+    LIM_NODES = 4096,        /* nodes of one federation */
+    LIM_ACTS = 8192,         /* trust acts looked at from one trust stream */
     LIM_ACTS_BYTES = 32 << 20, /* bytes of acts looked at from one trust stream */
     LIM_CO_SIGNATURES = 16,
     LIM_ROOT_KEYS = 16,

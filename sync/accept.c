@@ -248,7 +248,7 @@ static int audience_check(const struct sync *s, const struct stream *st, const s
 
 enum { SIBLINGS_MAX = 16 }; /* epochs of one number: each is a restore, or mischief */
 
-static int may_begin(const struct sync *s, const struct bundle *b)
+static int may_begin(const struct sync *s, const struct stream *st, const struct bundle *b)
 {
     /* Epochs grow by one at most: nobody can jump to the end of the number range. */
     size_t siblings = 0;
@@ -265,7 +265,7 @@ static int may_begin(const struct sync *s, const struct bundle *b)
         return SANJI_E_GAP;
     }
     if (b->hdr.seq != 1) {
-        return SANJI_E_GAP;
+        return sync__key_starts(st, b) ? 0 : SANJI_E_GAP;
     }
     if (b->hdr.ep > 1 && b->hdr.t != BUNDLE_EPOCH) {
         return SANJI_E_CHAIN;
@@ -277,22 +277,22 @@ static int store(struct sync *s, struct stream *st, const struct bundle *b, stru
                  struct sync_bundle_row *row)
 {
     int r = 0;
+    bool jumps = sync__key_starts(st, b);
     if (st->row.no == 0) {
         r = s->st->stream_add(s->st->ctx, &st->row.key, &st->row.no);
-        if (r < 0) {
-            return r;
+        if (r == 0) {
+            r = sync__origin_more(s, st->row.key.by.s);
         }
-        r = sync__origin_more(s, st->row.key.by.s);
-        if (r < 0) {
-            return r;
-        }
-        st->row.first = b->hdr.seq;
     } else if (st->kept > st->row.seq) {
         r = sync__voids_drop(s, st);
-        if (r < 0) {
-            return r;
-        }
     }
+    if (r == 0 && jumps) {
+        r = sync__key_jump(s, st, b);
+    }
+    if (r < 0) {
+        return r;
+    }
+    st->row.first = st->row.seq == 0 ? b->hdr.seq : st->row.first;
     *row = (struct sync_bundle_row){
         .no = st->row.no,
         .seq = b->hdr.seq,
@@ -325,7 +325,10 @@ static int position(struct sync *s, struct stream *st, const struct bundle *b)
     case HEAD_SAME:
         return SANJI_E_OLD;
     case HEAD_GAP:
-        return SANJI_E_GAP;
+        if (!sync__key_starts(st, b)) {
+            return SANJI_E_GAP;
+        }
+        break;
     case HEAD_CHAIN:
         if (have.seq == 0) {
             return SANJI_E_CHAIN;
@@ -336,7 +339,7 @@ static int position(struct sync *s, struct stream *st, const struct bundle *b)
     case HEAD_NEXT:
         break;
     }
-    return st->row.no == 0 ? may_begin(s, b) : 0;
+    return st->row.no == 0 ? may_begin(s, st, b) : 0;
 }
 
 /* An epoch is of one federation (P4); a question only where there are several. */
@@ -376,7 +379,10 @@ int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span fram
         r = signature(s, b, st->aud.type);
     }
     if ((r == SANJI_E_UNKNOWN_KEY || apart) && audience_is_private(st->aud.type)) {
-        return sync__proof_wait(s, b, frame, st->row.no == 0 ? 0 : st->row.seq, st->row.id, ret);
+        bool starts = sync__key_starts(st, b);
+        int64_t head = st->row.no == 0 ? 0 : st->row.seq;
+        return sync__proof_wait(s, b, frame, starts ? b->hdr.seq - 1 : head,
+                                starts ? b->hdr.prev : st->row.id, ret);
     }
     if (r == 0) {
         r = audience_check(s, st, b);
@@ -387,6 +393,14 @@ int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span fram
     }
     if (r == 0 && idx < 0) {
         r = idx = sync__stream_intern(s, &ret->stream);
+    }
+    if (r < 0) {
+        return r;
+    }
+    struct key_check check;
+    r = sync__key_closing(s, (size_t)idx, b);
+    if (r == 0) {
+        r = sync__key_before(s, (size_t)idx, b, &check);
     }
     if (r < 0) {
         return r;
@@ -405,6 +419,9 @@ int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span fram
     }
     if (r == 0) {
         r = sync__apply(s, b, &row, &ret->stream, s->streams[idx].aud.type);
+    }
+    if (r == 0) {
+        r = sync__key_taken(s, (size_t)idx, b, &check);
     }
     if (r == 0) {
         sync__stream_advanced(s, (size_t)idx);

@@ -79,7 +79,11 @@ static int sealed_referral(struct applying *ap, const struct item *it, const str
     struct audience to;
     char on[11] = "";
     int day;
-    struct sync_sealed ev = {.no = ap->row->no, .ep = ap->key->ep, .seq = ap->row->seq, .idx = idx};
+    struct sync_sealed ev = {.no = ap->row->no,
+                             .ep = ap->key->ep,
+                             .seq = ap->row->seq,
+                             .idx = idx,
+                             .key = ap->b->hdr.t == BUNDLE_KEY};
     if (!span_eqs(in->kind, "referral/1")) {
         return SANJI_E_VERSION;
     }
@@ -194,6 +198,7 @@ static int apply_item(struct applying *ap, int idx, struct fault *f)
         .no = ap->row->no,
         .seq = ap->row->seq,
         .idx = idx,
+        .key = ap->b->hdr.t == BUNDLE_KEY,
         .stream = ap->key,
         .aud = ap->aud,
         .owner = owner,
@@ -227,7 +232,12 @@ int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle
         .blocked = aud != AUD_TRUST && sync__is_blocked(s, key->by.s),
         .top = top != NULL && node_id_cmp(&top->id, &key->by) == 0,
     };
-    for (int i = 0; b->item != NULL && i < (int)b->hdr.n; i++) {
+    bool below = false;
+    int e = sync__key_below(s, key, row->no, row->seq, &below);
+    if (e < 0) {
+        return e;
+    }
+    for (int i = 0; !below && b->item != NULL && i < (int)b->hdr.n; i++) {
         struct fault f = {0};
         int r = apply_item(&ap, i, &f);
         if (r < 0 && sync_is_store_failure(r)) {
@@ -239,6 +249,9 @@ int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle
                 return r;
             }
         }
+    }
+    if (!below && (e = sync__key_apply(s, b, row, key)) < 0) {
+        return e;
     }
     return s->st->bundle_applied(s->st->ctx, row->no, row->seq);
 }

@@ -151,7 +151,7 @@ bool sync__is_blocked(const struct sync *s, const char *by)
     return false;
 }
 
-static int redo_add(struct sync *s, const struct node_id *id)
+int sync__redo_add(struct sync *s, const struct node_id *id)
 {
     if (node_id_none(id)) {
         return 0;
@@ -179,11 +179,11 @@ static int compare(struct sync *s, const struct authority *was, const struct aut
     int r = 0;
     if (was->top != now->top || was->blocked != now->blocked ||
         memcmp(was->keys, now->keys, HASH_LEN) != 0) {
-        r = redo_add(s, id);
+        r = sync__redo_add(s, id);
     }
     if (r == 0 && node_id_cmp(&was->steward, &now->steward) != 0) {
-        r = redo_add(s, &was->steward);
-        r = r < 0 ? r : redo_add(s, &now->steward);
+        r = sync__redo_add(s, &was->steward);
+        r = r < 0 ? r : sync__redo_add(s, &now->steward);
     }
     return r;
 }
@@ -306,6 +306,9 @@ static int voids_find(struct sync *s, const struct roster_node *n, size_t idx)
     if (from >= 0) {
         r = s->st->bundles(s->st->ctx, st->row.no, c.is_private ? 0 : from, SIZE_MAX, scan_bundle,
                            &c);
+    }
+    if (r >= 0 && c.at != 0) {
+        r = sync__key_voids(s, idx, &c.at);
     }
     return r < 0 ? r : void_set(s, idx, c.at);
 }

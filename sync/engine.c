@@ -183,6 +183,7 @@ void sync_free(struct sync *s)
     sign_key_free(s->key);
     sign_key_free(s->old_key);
     sync__proof_free(s);
+    sync__key_free(s);
     sync__self_free(s);
     if (s->seal_seeds != NULL) {
         mem_wipe(s->seal_seeds, (s->self.n_seal_seeds + 1) * sizeof(*s->seal_seeds));
@@ -260,6 +261,7 @@ static void after_step(struct sync *s)
     }
     sync__client_run(s);
     int64_t at = min_wake(sync__client_wake(s), sync__server_wake(s));
+    at = min_wake(at, sync__key_wake(s));
     if (at != 0) {
         struct sync_wish *w = sync__wish(s, SW_WAKE);
         if (w != NULL) {
@@ -300,6 +302,8 @@ int sync_step(struct sync *s, const struct sync_tick *t, const struct sync_event
         s->stopping = false;
         break;
     case SEV_TICK:
+        r = s->started && !s->stopping ? sync__key_step(s) : 0;
+        break;
     case SEV_LOCAL:
         break;
     case SEV_ANSWER:

@@ -17,6 +17,9 @@ struct stream {
     struct sync_stream_row row; /* no == 0: stated by a peer, not held here */
     struct audience aud;
     int64_t kept; /* head in the store; above row.seq: void bundles, kept for a later cut to name */
+    int64_t jump; /* a keyframe's run begins here whose end is not held yet; 0: none */
+    int64_t run;  /* own stream: the keyframe being written began here; 0: none */
+    uint8_t work; /* KW_* queued, see keyframe.c */
     uint32_t hash;
     int32_t next; /* further epochs of the same (by, aud): index, -1 at the end */
 };
@@ -161,6 +164,9 @@ struct sync {
     size_t n_origins, last_origin;
     size_t index_cap;
 
+    struct idx_queue keyq, dropq; /* streams to compact, streams with bundles to delete */
+    int64_t key_at;               /* mono: the next slice of that work; 0: none */
+
     struct frame_ctx *fc;
     struct arena *arena;
     struct buf line;    /* inflated frame */
@@ -251,6 +257,7 @@ const struct sign_key *sync__login_key(const struct sync *s, const struct key_id
 /* Takes note of what the roster says about each writer; with `redo` remembers whom it says
  * something else about. */
 int sync__authority(struct sync *s, bool redo);
+int sync__redo_add(struct sync *s, const struct node_id *id);
 /* Derives their part of the views again. */
 int sync__redo(struct sync *s);
 /* True when an act about this writer is in force that this version does not understand. */
@@ -261,6 +268,34 @@ int sync__voids_load(struct sync *s);
 int sync__voids_drop(struct sync *s, struct stream *st);
 int sync__upgraded(struct sync *s);
 void sync__derive_free(struct sync *s);
+
+/* keyframe.c: compaction (PROTOCOL.md 15.2) */
+int sync__key_load(struct sync *s); /* what was under way when the store was closed */
+void sync__key_free(struct sync *s);
+/* May a run begin with this bundle, which does not follow the head? */
+bool sync__key_starts(const struct stream *st, const struct bundle *b);
+/* It does: remembers the head before it, to come back to if the run proves incomplete. */
+int sync__key_jump(struct sync *s, struct stream *st, const struct bundle *b);
+/* The last bundle of a run is about to be stored. SANJI_E_GAP: the run is not all here, and the
+ * stream stands again where it stood before. */
+int sync__key_closing(struct sync *s, size_t idx, const struct bundle *b);
+/* Views: takes the keyframe that this bundle closes, if its run is held. */
+int sync__key_apply(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,
+                    const struct stream_key *key);
+/* True for places before the lane's keyframe. */
+int sync__key_below(struct sync *s, const struct stream_key *key, int64_t no, int64_t seq,
+                    bool *ret);
+struct key_check {
+    bool due, was_equal; /* a run is being closed; the views said the same before */
+};
+int sync__key_before(struct sync *s, size_t idx, const struct bundle *b, struct key_check *ret);
+int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const struct key_check *c);
+/* Of a stream that ends before `at` now: may be moved to 1, when the keyframe it rests on is gone.
+ */
+int sync__key_voids(struct sync *s, size_t idx, int64_t *io_at);
+int sync__key_wrote(struct sync *s, size_t idx); /* own stream */
+int sync__key_step(struct sync *s);              /* one slice of what is to be done */
+int64_t sync__key_wake(const struct sync *s);
 
 /* self.c */
 /* A neighbour holds k up to seq; only own streams matter. */
@@ -274,6 +309,9 @@ int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle
                 const struct stream_key *key, enum aud_type aud);
 
 /* write.c */
+/* One own bundle in the open transaction; kf: it closes a keyframe. */
+int sync__write_one(struct sync *s, enum bundle_type type, const char *aud,
+                    const struct span *items, size_t n, const struct keyframe *kf, uint8_t *ret_id);
 int sync__act_publish(struct sync *s, struct span text, bool sign, const struct act_co *co,
                       size_t n_co, bool in_tx);
 

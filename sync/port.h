@@ -19,7 +19,7 @@ struct sync_stream_row {
     struct stream_key key;
     int64_t seq;          /* head; 0: nothing yet */
     uint8_t id[HASH_LEN]; /* id of the head */
-    int64_t first;        /* lowest seq held without a gap up to the head */
+    int64_t first;        /* lowest seq that counts: what stands below is being deleted */
     bool frozen;          /* equivocation seen */
 };
 
@@ -36,10 +36,20 @@ struct sync_bundle_row {
     int type; /* enum bundle_type */
 };
 
+/* What one (by, aud) says, over all its epochs (PROTOCOL.md 15.2 and 15.3). */
+struct sync_tally {
+    struct live_digest live;
+    int64_t items; /* taken since the newest keyframe, the live ones included */
+    /* That keyframe: its run is `from` to `to` of stream `no`, epoch `ep`; 0: none. Whatever stands
+     * before it in the lane is not in the views. */
+    int64_t ep, no, from, to;
+};
+
 /* One item that passed every check, to be projected into the views. */
 struct sync_record {
     int64_t no, seq;
     int idx;
+    bool key; /* said again by a keyframe: this place goes before any that is not */
     const struct stream_key *stream;
     enum aud_type aud;
     const char *owner; /* by, or for */
@@ -53,6 +63,7 @@ struct sync_record {
 struct sync_sealed {
     int64_t no, ep, seq;
     int idx;
+    bool key;              /* as in sync_record */
     const char *by, *id;   /* writer, thread */
     const char *initiator; /* a thread is named by (initiator, id): nobody can enter another's */
     int64_t step, seen;
@@ -75,14 +86,21 @@ struct sync_store {
     /* --- truth --- */
     int (*streams)(void *ctx, int (*fn)(const struct sync_stream_row *row, void *arg), void *arg);
     int (*stream_add)(void *ctx, const struct stream_key *key, int64_t *ret_no);
-    /* Inserts at head+1 (or anywhere, for a keyframe start) and moves the head. */
+    /* Inserts at head+1 (or anywhere, for a keyframe start) and moves the head. The first bundle of
+     * all is where the stream begins to count. */
     int (*bundle_put)(void *ctx, const struct sync_bundle_row *row);
     int (*bundle_id)(void *ctx, int64_t no, int64_t seq, uint8_t ret_id[static HASH_LEN]);
-    /* Ascending from seq > after, until about max_bytes of frames (at least one). */
+    /* Ascending from seq > after, until about max_bytes of frames (at least one); never below
+     * `first`. */
     int (*bundles)(void *ctx, int64_t no, int64_t after, size_t max_bytes,
                    int (*fn)(const struct sync_bundle_row *row, void *arg), void *arg);
     /* Drops the bundles above seq; the head is (seq, id) then. */
     int (*stream_cut)(void *ctx, int64_t no, int64_t seq, const uint8_t id[static HASH_LEN]);
+    /* What counts begins at seq `from`. The bundles below stay until drop_below() has taken them.
+     */
+    int (*stream_from)(void *ctx, int64_t no, int64_t from);
+    /* Deletes up to max bundles below `first`, the lowest first; ret_n: how many. */
+    int (*drop_below)(void *ctx, int64_t no, int64_t max, int64_t *ret_n);
     int (*freeze)(void *ctx, int64_t no, const uint8_t held[static HASH_LEN],
                   struct span other_line);
     /* Small persistent values by name: tickets, invites, counters. get: SANJI_E_NOT_FOUND. */
@@ -100,7 +118,8 @@ struct sync_store {
     /* ev items: named (owner, id, r). Of several leaves with one name the one with the lowest (ep,
      * seq, idx) counts, then the smallest; the store parks the others at their lowest places as
      * SANJI_E_EXISTS (a reason given by park() goes before it) and takes that back when they count
-     * after all. All of them are live. */
+     * after all. All of them are live. Of several places of one leaf in one (by, aud) the lowest
+     * counts, but the last one said by a keyframe (rec->key) goes before those that are not. */
     int (*event_put)(void *ctx, const struct sync_record *rec);
     /* By the same rule one event counts for each (thread, party, step); a thread is between its
      * initiator and whom the initiator's first event went to. */
@@ -115,7 +134,18 @@ struct sync_store {
     int (*bundle_applied)(void *ctx, int64_t no, int64_t seq);
     /* The roster changed: the store may refresh its node view. */
     int (*roster_changed)(void *ctx);
-    int (*live)(void *ctx, const char *by, const char *aud, struct live_digest *ret);
+    int (*tally)(void *ctx, const char *by, const char *aud, struct sync_tally *ret);
+    /* Must a keyframe restate this item? True when its place is the one that counts of a live leaf;
+     * of a withdrawal, when it hides a form in another lane; and when it is parked for a reason of
+     * its own, so that nobody here can tell. */
+    int (*stands)(void *ctx, const struct sync_record *rec, bool *ret);
+    /* SHA-256(0x02, live leaves sorted ascending). */
+    int (*live_sha)(void *ctx, const char *by, const char *aud, uint8_t ret[static HASH_LEN]);
+    /* Is anything of stream `no` parked for a reason of its own (not SANJI_E_EXISTS)? */
+    int (*has_parked)(void *ctx, int64_t no, bool *ret);
+    /* A keyframe (k: ep, no, from, to) was taken: rows and parked items that stand before it in the
+     * lane leave the views, what they hid shows again. */
+    int (*keyframe)(void *ctx, const char *by, const char *aud, const struct sync_tally *k);
 };
 
 #endif

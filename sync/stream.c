@@ -235,7 +235,10 @@ int sync__streams_load(struct sync *s)
         s->streams[i].kept = 0;
     }
     int r = s->st->streams(s->st->ctx, load_one, s);
-    return r < 0 ? r : sync__voids_load(s);
+    if (r == 0) {
+        r = sync__voids_load(s);
+    }
+    return r < 0 ? r : sync__key_load(s);
 }
 
 void sync__streams_clear(struct sync *s)

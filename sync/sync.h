@@ -94,6 +94,7 @@ struct sync_tuning {
     int64_t backoff_max_ms;
     int64_t max_bytes;   /* of bundles per message, inflated */
     int64_t max_streams; /* of one writer; 0: LIM_STREAMS_EACH */
+    int64_t key_items;   /* superseded items before a keyframe is written; 0: LIM_KEY_ITEMS */
 };
 void sync_tune(struct sync *s, const struct sync_tuning *t);
 

@@ -108,8 +108,8 @@ static int next_header(struct sync *s, enum bundle_type type, const char *aud,
     return 0;
 }
 
-static int write_one(struct sync *s, enum bundle_type type, const char *aud,
-                     const struct span *items, size_t n, uint8_t *ret_id)
+int sync__write_one(struct sync *s, enum bundle_type type, const char *aud,
+                    const struct span *items, size_t n, const struct keyframe *kf, uint8_t *ret_id)
 {
     struct bundle_header h;
     struct bundle b;
@@ -120,8 +120,14 @@ static int write_one(struct sync *s, enum bundle_type type, const char *aud,
     memset(&acc, 0, sizeof(acc));
     int r = next_header(s, type, aud, &h);
     if (r == 0 && type == BUNDLE_BEAT) {
+        struct sync_tally lane;
         h.has_live = true;
-        r = s->st->live(s->st->ctx, s->self.id.s, aud, &h.live);
+        r = s->st->tally(s->st->ctx, s->self.id.s, aud, &lane);
+        h.live = lane.live;
+    }
+    if (kf != NULL) {
+        h.has_kf = true;
+        h.kf = *kf;
     }
     if (r == 0) {
         r = bundle_make(&h, items, n, s->key, &line);
@@ -141,6 +147,9 @@ static int write_one(struct sync *s, enum bundle_type type, const char *aud,
     }
     if (r == 0 && ret_id != NULL) {
         memcpy(ret_id, b.id, HASH_LEN);
+    }
+    if (r == 0) {
+        r = sync__key_wrote(s, (size_t)sync__stream_find(s, &acc.stream));
     }
     buf_done(&line);
     buf_done(&frame);
@@ -176,7 +185,7 @@ int sync_write_type(struct sync *s, const struct sync_tick *t, enum bundle_type 
             bytes += items[at + k].n;
             k++;
         }
-        r = write_one(s, type, aud, items + at, k, ret_id);
+        r = sync__write_one(s, type, aud, items + at, k, NULL, ret_id);
         at += k;
     } while (r == 0 && at < n);
     return in_tx ? r : sync__tx_end(s, r);

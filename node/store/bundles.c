@@ -115,31 +115,6 @@ int store_bundle_get(struct store *s, int64_t no, int64_t seq, store_bundle_fn f
     return r < 0 ? r : o.found ? 0 : SANJI_E_NOT_FOUND;
 }
 
-int store_bundle_drop_before(struct store *s, int64_t no, int64_t from)
-{
-    struct sync_stream_row st;
-    struct q q;
-    int r = store_stream_get(s, no, &st);
-    if (r == 0 && (strcmp(st.key.aud, "trust") == 0 || from < st.first || from > st.seq)) {
-        /* Trust is append-only, and a hole must not appear in what is held. */
-        r = SANJI_E_STATE;
-    }
-    if (r < 0) {
-        return r;
-    }
-    q_begin(&q, &s->db, Q_BUNDLE_DROP);
-    q_int(&q, store__pos(no, 0));
-    q_int(&q, store__pos(no, from) - 1);
-    r = q_run(&q);
-    if (r < 0) {
-        return r;
-    }
-    q_begin(&q, &s->db, Q_STREAM_FIRST);
-    q_int(&q, no);
-    q_int(&q, from);
-    return q_run(&q);
-}
-
 int store_bundle_restub(struct store *s, int64_t no, int64_t seq, struct span frame,
                         int64_t raw_bytes)
 {

@@ -105,6 +105,7 @@ struct pair {
     struct store_bundle_fact *v;      /* again */
     size_t n, cap, at;
     int64_t first, last;  /* of the run held; 0: nothing yet */
+    bool is_key;          /* the first is of a keyframe */
     uint8_t id[HASH_LEN]; /* of the last, by its bytes as far as they were taken */
 };
 
@@ -146,12 +147,24 @@ static int missing(struct pair *p, int64_t from, int64_t to)
     return 0;
 }
 
+/* A run was begun on both sides after the same bundle: what lies between is not asked for. */
+static bool jumped(const struct pair *p, int64_t seq)
+{
+    for (size_t i = p->at; i < p->n && p->v[i].seq <= seq; i++) {
+        if (p->v[i].seq == seq) {
+            return p->v[i].type == BUNDLE_KEY && (i == 0 || p->v[i - 1].seq == p->last);
+        }
+    }
+    return false;
+}
+
 static int on_fact(const struct sync_bundle_row *row, void *arg)
 {
     struct pair *p = arg;
     if (p->last == 0) {
         p->first = row->seq;
-    } else if (row->seq != p->last + 1) {
+        p->is_key = row->type == BUNDLE_KEY;
+    } else if (row->seq != p->last + 1 && !jumped(p, row->seq)) {
         (void)missing(p, p->last + 1, row->seq - 1);
     }
     p->last = row->seq;
@@ -194,6 +207,7 @@ static int pair_one(struct compare *c, const struct sync_stream_row *st,
     const char *bad = st->seq < p.last                                           ? "seq"
                       : st->seq == p.last && memcmp(st->id, p.id, HASH_LEN) != 0 ? "id"
                       : !no_front && p.last > 0 && st->first != p.first          ? "first"
+                      : p.last > 0 && st->first > 1 && !p.is_key                 ? "first"
                       : st->frozen != frozen                                     ? "frozen"
                                                                                  : NULL;
     if (r == 0 && bad != NULL && (p.last > 0 || st->seq > 0 || st->frozen)) {

@@ -135,7 +135,9 @@ static int settle(struct db *db)
     }
     switch (db->mode) {
     case DB_WRITER:
-        return db_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+        /* The first takes effect in a new file alone; an old one reuses its pages. */
+        return db_exec(db, "PRAGMA auto_vacuum=INCREMENTAL;"
+                           "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
                            "PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=33554432");
     case DB_READER:
         return db_exec(db, "PRAGMA query_only=ON; PRAGMA wal_autocheckpoint=0");

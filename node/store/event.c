@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct place {
-    int64_t n, no, ep, seq, idx, vis;
+    int64_t n, no, ep, seq, idx, vis, key;
     uint8_t leaf[HASH_LEN];
 };
 
@@ -141,6 +141,7 @@ static int event_insert(struct store *s, const struct sync_record *rec, int64_t 
     q_int(&q, rec->ts);
     q_int(&q, rec->got);
     q_blob(&q, rec->leaf, HASH_LEN);
+    q_int(&q, rec->key);
     q_span(&q, it->d);
     return q_run(&q);
 }
@@ -154,8 +155,14 @@ static int event_move(struct store *s, const struct place *old, const struct syn
     q_int(&q, rec->no);
     q_int(&q, rec->seq);
     q_int(&q, rec->idx);
-    q_int(&q, rec->ts);
-    q_int(&q, rec->got);
+    if (rec->key) { /* said again: when it was first said is known */
+        q_null(&q);
+        q_null(&q);
+    } else {
+        q_int(&q, rec->ts);
+        q_int(&q, rec->got);
+    }
+    q_int(&q, rec->key);
     int r = q_run(&q);
     return r < 0 || old->vis != 0 ? r : park_lost(s, Q_PARK_FOUND, old->no, old->seq, old->idx);
 }
@@ -175,11 +182,43 @@ static int same_find(struct store *s, const struct name *nm, const uint8_t leaf[
                               .ep = q_col_int(&q, 2),
                               .seq = q_col_int(&q, 3),
                               .idx = q_col_int(&q, 4),
-                              .vis = q_col_int(&q, 5)};
+                              .vis = q_col_int(&q, 5),
+                              .key = q_col_int(&q, 6)};
         memcpy(ret->leaf, leaf, HASH_LEN);
     }
     int r = q_end(&q);
     return r == 0 && !found ? SANJI_E_NOT_FOUND : r;
+}
+
+/* Of two places of one text, which counts: the last one in a keyframe, else the lowest. */
+static bool place_better(const struct place *a, const struct place *b)
+{
+    return a->key != b->key ? a->key != 0 : a->key != 0 ? place_cmp(a, b) > 0 : place_cmp(a, b) < 0;
+}
+
+/* Gives the name to whoever stands lowest now. */
+static int name_settle(struct store *s, const struct name *nm)
+{
+    struct place best;
+    int r = name_best(s, nm, 0, NULL, &best);
+    return r == SANJI_E_NOT_FOUND ? 0 : r < 0 ? r : name_give(s, nm, best.leaf);
+}
+
+int store__event_settle(struct store *s, const char *owner, const char *id, int64_t r)
+{
+    const struct name nm = {owner, id, r};
+    return name_settle(s, &nm);
+}
+
+/* A text moved up to its place in a keyframe: another may stand lower now. */
+static int moved_up(struct store *s, const struct name *nm, const struct place *old,
+                    const struct sync_record *rec)
+{
+    int r = event_move(s, old, rec);
+    if (r == 0 && old->vis == 0) {
+        r = park_lost(s, Q_PARK_LOST, rec->no, rec->seq, rec->idx);
+    }
+    return r < 0 ? r : name_settle(s, nm);
 }
 
 int store__event_put(void *ctx, const struct sync_record *rec)
@@ -187,7 +226,8 @@ int store__event_put(void *ctx, const struct sync_record *rec)
     struct store *s = ctx;
     assert(s != NULL && s->magic == STORE_MAGIC);
     const struct name nm = {rec->owner, rec->item->id, rec->item->r};
-    struct place p = {.ep = rec->stream->ep, .seq = rec->seq, .idx = rec->idx}, old, best;
+    struct place p = {.ep = rec->stream->ep, .seq = rec->seq, .idx = rec->idx, .key = rec->key};
+    struct place old, best;
     memcpy(p.leaf, rec->leaf, HASH_LEN);
     int r = store__lane_use(s, rec->stream->by.s, rec->stream->aud);
     if (r < 0) {
@@ -195,8 +235,14 @@ int store__event_put(void *ctx, const struct sync_record *rec)
     }
     r = same_find(s, &nm, p.leaf, &old);
     bool is_new = r == SANJI_E_NOT_FOUND;
-    if ((r < 0 && !is_new) || (!is_new && place_cmp(&p, &old) >= 0)) {
-        return r; /* at its lowest place already */
+    if (r == 0 || is_new) {
+        store__lane_count(s, rec);
+    }
+    if ((r < 0 && !is_new) || (!is_new && !place_better(&p, &old))) {
+        return r; /* at the right place already */
+    }
+    if (!is_new && p.key != 0) {
+        return moved_up(s, &nm, &old, rec);
     }
     r = name_best(s, &nm, 1, NULL, &best);
     bool is_free = r == SANJI_E_NOT_FOUND;
@@ -206,7 +252,7 @@ int store__event_put(void *ctx, const struct sync_record *rec)
     bool holds = is_free || memcmp(best.leaf, p.leaf, HASH_LEN) == 0;
     r = is_new ? event_insert(s, rec, holds) : event_move(s, &old, rec);
     if (r == 0 && is_new) {
-        live_add(&s->lane.live, rec->leaf);
+        live_add(&s->lane.t.live, rec->leaf);
         s->lane.is_dirty = true;
     }
     if (r < 0 || holds) {
@@ -248,11 +294,7 @@ int store__events_settle(struct store *s)
     int r = q_end(&q);
     for (size_t i = 0; r == 0 && i < n; i++) {
         const struct name nm = {v[i].owner, v[i].id, v[i].r};
-        struct place best;
-        r = name_best(s, &nm, 0, NULL, &best);
-        if (r == 0) {
-            r = name_give(s, &nm, best.leaf);
-        }
+        r = name_settle(s, &nm);
     }
     free(v);
     return r;

@@ -13,7 +13,8 @@ struct lane {
     int64_t no; /* 0: none */
     char by[LIM_NODE_ID + 2];
     char aud[LIM_AUD_BYTES + 1];
-    struct live_digest live;
+    struct sync_tally t;
+    bool is_steward; /* holds items written for other nodes */
     bool is_dirty;
 };
 
@@ -58,13 +59,25 @@ int store__record_put(void *ctx, const struct sync_record *rec);
 int store__lane_use(struct store *s, const char *by, const char *aud);
 /* "listing/1" -> name and major; the item has passed the grammar. */
 struct span store__kind_split(const char *k, int64_t *ret_major);
-int store__live(void *ctx, const char *by, const char *aud, struct live_digest *ret);
+int store__lane_find(struct store *s, const char *by, const char *aud, struct lane *ret);
+void store__lane_count(struct store *s, const struct sync_record *rec);
+/* Shows the best form of a name whose state was taken away. */
+int store__record_settle(struct store *s, const char *owner, const char *id);
 int store__lane_flush(struct store *s);
 void store__lane_forget(struct store *s);
 /* event.c */
 int store__event_put(void *ctx, const struct sync_record *rec);
 /* Settles who holds each name that several texts claim. */
 int store__events_settle(struct store *s);
+int store__event_settle(struct store *s, const char *owner, const char *id, int64_t r);
+/* compact.c */
+int store__tally(void *ctx, const char *by, const char *aud, struct sync_tally *ret);
+int store__stands(void *ctx, const struct sync_record *rec, bool *ret);
+int store__live_sha(void *ctx, const char *by, const char *aud, uint8_t ret[static HASH_LEN]);
+int store__has_parked(void *ctx, int64_t no, bool *ret);
+int store__keyframe(void *ctx, const char *by, const char *aud, const struct sync_tally *k);
+int store__stream_from(void *ctx, int64_t no, int64_t from);
+int store__drop_below(void *ctx, int64_t no, int64_t max, int64_t *ret_n);
 /* forget.c */
 int store__forget(void *ctx, const char *by);
 int store__unpark(void *ctx, int reason, int (*fn)(int64_t no, int64_t seq, void *arg), void *arg);

@@ -163,6 +163,7 @@ static int event_add(struct store *s, int64_t thread, const struct sync_sealed *
     q_int(&q, ev->ts);
     q_int(&q, ev->got);
     q_blob(&q, ev->leaf, HASH_LEN);
+    q_int(&q, ev->key);
     q_span(&q, ev->d);
     return q_run(&q);
 }

@@ -145,8 +145,8 @@ typedef int (*store_bundle_fn)(const struct sync_stream_row *st, const struct sy
 /* Ascending; no 0: every stream, trust streams first. */
 int store_bundle_walk(struct store *s, int64_t no, store_bundle_fn fn, void *arg);
 int store_bundle_get(struct store *s, int64_t no, int64_t seq, store_bundle_fn fn, void *arg);
-/* Drops bundles below seq `from` of a stream whose keyframe run begins there. */
-int store_bundle_drop_before(struct store *s, int64_t no, int64_t from);
+/* Gives some empty pages of the file back, outside a transaction; ret_left: how many more may. */
+int store_shrink(struct store *s, int64_t *ret_left);
 /* Replaces a stored frame by the same bundle with items blanked (erasure). */
 int store_bundle_restub(struct store *s, int64_t no, int64_t seq, struct span frame,
                         int64_t raw_bytes);

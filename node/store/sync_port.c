@@ -154,7 +154,7 @@ static int port_bundle_put(void *ctx, const struct sync_bundle_row *row)
     q_int(&q, row->no);
     q_int(&q, row->seq);
     q_blob(&q, row->id, HASH_LEN);
-    q_int(&q, head > 0 && row->seq == head + 1 ? first : row->seq);
+    q_int(&q, head > 0 ? first : row->seq);
     return q_run(&q);
 }
 
@@ -194,6 +194,7 @@ static int port_bundles(void *ctx, int64_t no, int64_t after, size_t max_bytes,
     q_begin(&q, &of(ctx)->db, Q_BUNDLE_WALK);
     q_int(&q, store__pos(no, after < 0 ? 0 : after));
     q_int(&q, store__pos(no, LIM_SEQ));
+    q_int(&q, no);
     while (r == 0 && q_row(&q)) {
         struct sync_bundle_row row;
         bundle_read(&q, &row);
@@ -342,6 +343,8 @@ void store__port_init(struct store *s)
         .bundle_id = port_bundle_id,
         .bundles = port_bundles,
         .stream_cut = port_stream_cut,
+        .stream_from = store__stream_from,
+        .drop_below = store__drop_below,
         .freeze = port_freeze,
         .kv_get = port_kv_get,
         .kv_put = port_kv_put,
@@ -355,6 +358,10 @@ void store__port_init(struct store *s)
         .unpark = store__unpark,
         .bundle_applied = port_bundle_applied,
         .roster_changed = port_roster_changed,
-        .live = store__live,
+        .tally = store__tally,
+        .stands = store__stands,
+        .live_sha = store__live_sha,
+        .has_parked = store__has_parked,
+        .keyframe = store__keyframe,
     };
 }

@@ -40,8 +40,14 @@ int store__lane_flush(struct store *s)
     struct q q;
     q_begin(&q, &s->db, Q_LANE_SET);
     q_int(&q, s->lane.no);
-    q_int(&q, s->lane.live.c);
-    q_blob(&q, s->lane.live.s, HASH_LEN);
+    q_int(&q, s->lane.t.live.c);
+    q_blob(&q, s->lane.t.live.s, HASH_LEN);
+    q_int(&q, s->lane.t.items);
+    q_int(&q, s->lane.t.ep);
+    q_int(&q, s->lane.t.no);
+    q_int(&q, s->lane.t.from);
+    q_int(&q, s->lane.t.to);
+    q_int(&q, s->lane.is_steward);
     int r = q_run(&q);
     if (r == 0) {
         s->lane.is_dirty = false;
@@ -55,7 +61,7 @@ void store__lane_forget(struct store *s)
     s->lane.is_dirty = false;
 }
 
-static int lane_find(struct store *s, const char *by, const char *aud, struct lane *ret)
+int store__lane_find(struct store *s, const char *by, const char *aud, struct lane *ret)
 {
     struct q q;
     q_begin(&q, &s->db, Q_LANE_GET);
@@ -64,8 +70,14 @@ static int lane_find(struct store *s, const char *by, const char *aud, struct la
     bool found = q_row(&q);
     if (found) {
         ret->no = q_col_int(&q, 0);
-        ret->live.c = q_col_int(&q, 1);
-        q_col_fixed(&q, 2, ret->live.s, HASH_LEN);
+        ret->t = (struct sync_tally){.items = q_col_int(&q, 3),
+                                     .ep = q_col_int(&q, 4),
+                                     .no = q_col_int(&q, 5),
+                                     .from = q_col_int(&q, 6),
+                                     .to = q_col_int(&q, 7)};
+        ret->t.live.c = q_col_int(&q, 1);
+        q_col_fixed(&q, 2, ret->t.live.s, HASH_LEN);
+        ret->is_steward = q_col_int(&q, 8) != 0;
     }
     int r = q_end(&q);
     return r == 0 && !found ? SANJI_E_NOT_FOUND : r;
@@ -96,7 +108,7 @@ int store__lane_use(struct store *s, const char *by, const char *aud)
         return r;
     }
     struct lane l = {0};
-    r = lane_find(s, by, aud, &l);
+    r = store__lane_find(s, by, aud, &l);
     if (r == SANJI_E_NOT_FOUND) {
         r = lane_add(s, by, aud, &l);
     }
@@ -109,22 +121,6 @@ int store__lane_use(struct store *s, const char *by, const char *aud)
     memcpy(l.by, by, strlen(by) + 1);
     memcpy(l.aud, aud, strlen(aud) + 1);
     s->lane = l;
-    return 0;
-}
-
-int store__live(void *ctx, const char *by, const char *aud, struct live_digest *ret)
-{
-    struct store *s = ctx;
-    assert(s != NULL && s->magic == STORE_MAGIC);
-    int r = store__lane_flush(s);
-    struct lane l = {0};
-    if (r == 0) {
-        r = lane_find(s, by, aud, &l);
-    }
-    if (r < 0 && r != SANJI_E_NOT_FOUND) {
-        return r;
-    }
-    *ret = l.live;
     return 0;
 }
 
@@ -322,13 +318,62 @@ static int lane_beats(struct store *s, int64_t other, bool *ret)
 static void live_replace(struct store *s, const struct held *h, const struct sync_record *rec)
 {
     if (h->has_same && h->same.wd == 0) {
-        live_sub(&s->lane.live, h->same.leaf);
+        live_sub(&s->lane.t.live, h->same.leaf);
         s->lane.is_dirty = true;
     }
     if (rec->item->op != OP_WITHDRAW) {
-        live_add(&s->lane.live, rec->leaf);
+        live_add(&s->lane.t.live, rec->leaf);
         s->lane.is_dirty = true;
     }
+}
+
+/* A new number: the search index has not seen it. */
+static int record_show(struct store *s, int64_t n, int64_t wd)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_REC_SHOW);
+    q_int(&q, n);
+    q_int(&q, s->next_n++);
+    q_int(&q, wd != 0 ? 2 : 1);
+    return q_run(&q);
+}
+
+int store__record_settle(struct store *s, const char *owner, const char *id)
+{
+    struct q q;
+    int64_t n = 0, wd = 0;
+    q_begin(&q, &s->db, Q_REC_BEST);
+    q_text(&q, owner);
+    q_text(&q, id);
+    if (q_row(&q)) {
+        n = q_col_int(&q, 0);
+        wd = q_col_int(&q, 1);
+    }
+    int r = q_end(&q);
+    return r < 0 || n == 0 ? r : record_show(s, n, wd);
+}
+
+/* A hidden form moved up: does it show now? */
+static int contest(struct store *s, const struct form *f, const struct held *h)
+{
+    int c = h->has_other ? form_cmp(f, &h->other) : 1;
+    bool wins = c > 0;
+    int r = c == 0 ? lane_beats(s, h->other.lane, &wins) : 0;
+    if (r < 0 || !wins) {
+        return r;
+    }
+    if (h->has_other && (r = record_hide(s, h->other.n)) < 0) {
+        return r;
+    }
+    return record_show(s, h->same.n, f->wd);
+}
+
+/* One more item of the lane at hand. */
+void store__lane_count(struct store *s, const struct sync_record *rec)
+{
+    s->lane.t.items++;
+    s->lane.is_dirty = true;
+    s->lane.is_steward = s->lane.is_steward || strcmp(rec->owner, s->lane.by) != 0;
 }
 
 int store__record_put(void *ctx, const struct sync_record *rec)
@@ -349,13 +394,15 @@ int store__record_put(void *ctx, const struct sync_record *rec)
     if (r < 0) {
         return r;
     }
+    store__lane_count(s, rec);
     if (h.has_same) {
         if (form_cmp(&f, &h.same) <= 0) {
             return 0;
         }
-        /* A keyframe says the same again: only the place changes. */
+        /* A keyframe says the same again: only the place changes, and with it perhaps the tie. */
         if (memcmp(f.leaf, h.same.leaf, HASH_LEN) == 0) {
-            return move_position(s, Q_REC_POS, h.same.n, rec);
+            r = move_position(s, Q_REC_POS, h.same.n, rec);
+            return r < 0 || h.same.vis != 0 ? r : contest(s, &f, &h);
         }
         r = record_delete(s, h.same.n);
     }

@@ -43,6 +43,20 @@ static void draw_faults(struct sim *m)
     m->actions = (int)world_range(w, 20, 90);
 }
 
+/* Keyframes after a handful of changes. From the seed alone: what is drawn stays as it was. */
+static void draw_keyframes(struct sim *m, uint64_t seed)
+{
+    static const int64_t items[] = {0, 1, 2, 6};
+    uint64_t h = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    m->churn = (h >> 40 & 1) != 0;
+    m->w.has_tune = true;
+    m->w.tune = (struct sync_tuning){.wait_ms = LIM_WAIT_MS,
+                                     .backoff_min_ms = 1000,
+                                     .backoff_max_ms = 900000,
+                                     .max_bytes = 1 << 20,
+                                     .key_items = items[h >> 50 & 3]};
+}
+
 static int join(struct sim *m, int up)
 {
     char name[16];
@@ -64,6 +78,7 @@ void sim_draw(struct sim *m, uint64_t seed)
     world_init(w, seed);
     buf_init(&m->evil, LIM_MESSAGE_BYTES);
     draw_faults(m);
+    draw_keyframes(m, seed);
     w->inspect = true;
     m->bad = -1;
     (void)world_genesis(w, "city", 20);
@@ -153,7 +168,8 @@ static const struct sim_write *earlier(struct sim *m, int i)
 static void write_something(struct sim *m, int i)
 {
     char aud[LIM_AUD_BYTES + 1], id[20], old[LIM_AUD_BYTES + 1];
-    const struct sim_write *x = coin(m) ? earlier(m, i) : NULL;
+    const struct sim_write *x =
+        coin(m) || (m->churn && world_chance(&m->w, 900)) ? earlier(m, i) : NULL;
     if (x == NULL) {
         (void)snprintf(id, sizeof(id), "v%d", ++m->next_id);
         audience_of(m, i, aud);
@@ -164,7 +180,7 @@ static void write_something(struct sim *m, int i)
     (void)snprintf(id, sizeof(id), "%s", was.id);
     (void)snprintf(old, sizeof(old), "%s", was.aud);
     audience_of(m, i, aud);
-    if (coin(m)) {
+    if (coin(m) || (m->churn && coin(m))) {
         put(m, i, id, old, was.r + 1, false);
     } else if (strcmp(aud, old) != 0 && coin(m)) { /* moved: put in the new, withdrawn in the old */
         put(m, i, id, aud, was.r + 1, false);
@@ -406,6 +422,10 @@ void sim_heal(struct sim *m)
     /* A stream that a neighbour could not take is offered again in its next session: 15 minutes. */
     for (int k = 0; k < 20 && (k < 2 || !world_converged(w, NULL)); k++) {
         world_run(w, 60000);
+    }
+    for (int i = 0; i < w->n; i++) {
+        m->count[SC_COMPACTED] += mem_store_compacted(w->node[i].mem);
+        m->count[SC_JUMPS] += mem_store_jumps(w->node[i].mem);
     }
     m->count[SC_EVENTS] = w->events;
 }

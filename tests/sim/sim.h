@@ -21,7 +21,9 @@ enum sim_count {
     SC_WINTERS, /* months during which a node is off */
     SC_CLOCKS,
     SC_HOSTILE,
-    SC_REVOKED, /* keys cut */
+    SC_REVOKED,   /* keys cut */
+    SC_COMPACTED, /* streams at a node that begin with a keyframe */
+    SC_JUMPS,     /* keyframes taken instead of what was missed */
     SC_EVENTS,
     SC_COUNT
 };
@@ -40,8 +42,8 @@ struct sim {
     struct world_faults faults; /* as drawn; off while healing */
     int actions;
     bool crashes, store_errors, cuts, stops, joins, clocks, winter, hostile, referrals, bursts,
-        revokes;
-    int bad; /* index of the hostile node, -1 */
+        revokes, churn; /* churn: the same few records are written again and again */
+    int bad;            /* index of the hostile node, -1 */
     struct sim_write write[SIM_WRITES];
     size_t n_writes;
     int64_t count[SC_COUNT];

@@ -25,6 +25,7 @@ enum tab_id {
     TAB_EVENT,
     TAB_REF,
     TAB_KEY,
+    TAB_LANE,
     TAB_COUNT
 };
 
@@ -64,7 +65,7 @@ struct form_r {
     const char *owner, *id, *kind, *by, *aud;
     int64_t r, no, ep, seq;
     int idx;
-    bool is_wd;
+    bool is_wd, key;
     uint8_t leaf[HASH_LEN];
     struct span d;
 };
@@ -72,8 +73,9 @@ struct ref_r {
     struct row row;
     const char *init, *id, *peer, *by;
     struct ref_ev ev;
-    int64_t ts, ep, seq;
+    int64_t ts, no, ep, seq;
     int idx;
+    bool key;
     uint8_t leaf[HASH_LEN];
     struct span d;
 };
@@ -81,6 +83,12 @@ struct key_r {
     struct row row;
     const char *init, *id;
     uint8_t cek[32];
+};
+
+struct lane_r {
+    struct row row;
+    const char *by, *aud;
+    struct sync_tally t; /* without the digest, which is worked out when asked for */
 };
 
 struct undo {
@@ -97,7 +105,7 @@ struct mem_store {
     struct undo *undo;
     size_t n_undo, cap_undo;
     bool in_tx;
-    int64_t calls, fail_at;
+    int64_t calls, fail_at, jumps;
     int fail_err;
     bool has_failed;
 };
@@ -128,6 +136,12 @@ int mem__sealed_put(void *ctx, const struct sync_sealed *ev);
 size_t mem__events_lost(const struct mem_store *m);
 bool mem__is_parked(const struct mem_store *m, int64_t no, int64_t seq, int idx);
 void mem__forget(struct mem_store *m, const char *by);
-int mem__live(void *ctx, const char *by, const char *aud, struct live_digest *ret);
+int mem__tally(void *ctx, const char *by, const char *aud, struct sync_tally *ret);
+int mem__stands(void *ctx, const struct sync_record *rec, bool *ret);
+int mem__live_sha(void *ctx, const char *by, const char *aud, uint8_t ret[static HASH_LEN]);
+/* Takes out what stands before it. */
+void mem__below(struct mem_store *m, const char *by, const char *aud, const struct sync_tally *k);
+/* 0: not parked. */
+int mem__parked_as(const struct mem_store *m, int64_t no, int64_t seq, int idx);
 
 #endif

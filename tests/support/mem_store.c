@@ -164,7 +164,8 @@ static int port_bundle_put(void *ctx, const struct sync_bundle_row *row)
     mem__add(m, TAB_BUNDLE, &x, pos_hash(row->no, row->seq));
     st = mem__edit(m, TAB_STREAM, (size_t)row->no - 1);
     if (row->seq > st->s.seq) {
-        if (st->s.seq == 0 || row->seq != st->s.seq + 1) {
+        m->jumps += row->seq > st->s.seq + 1;
+        if (st->s.seq == 0) {
             st->s.first = row->seq;
         }
         st->s.seq = row->seq;
@@ -198,6 +199,7 @@ static int port_bundles(void *ctx, int64_t no, int64_t after, size_t max_bytes,
     int r = mem__call(ctx, &m);
     struct stream_r *st = stream_of(m, no);
     size_t given = 0;
+    after = st != NULL && after < st->s.first - 1 ? st->s.first - 1 : after;
     for (int64_t seq = after < 0 ? 1 : after + 1; r == 0 && st != NULL && seq <= st->s.seq; seq++) {
         struct bundle_r *b = bundle_at(m, no, seq);
         if (b == NULL) {
@@ -235,6 +237,64 @@ static int port_stream_cut(void *ctx, int64_t no, int64_t seq, const uint8_t id[
     st->s.first = st->s.first < seq ? st->s.first : seq;
     memcpy(st->s.id, id, HASH_LEN);
     return 0;
+}
+
+static int port_stream_from(void *ctx, int64_t no, int64_t from)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    if (r == 0) {
+        ((struct stream_r *)mem__edit(m, TAB_STREAM, (size_t)no - 1))->s.first = from;
+    }
+    return r;
+}
+
+static int port_drop_below(void *ctx, int64_t no, int64_t max, int64_t *ret_n)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    *ret_n = 0;
+    const struct stream_r *st = stream_of(m, no);
+    for (int64_t seq = 1; r == 0 && st != NULL && seq < st->s.first && *ret_n < max; seq++) {
+        for (size_t i = 0; i < m->tab[TAB_BUNDLE].n; i++) {
+            const struct bundle_r *b = mem__at(m, TAB_BUNDLE, i);
+            if (!b->row.is_dead && b->b.no == no && b->b.seq == seq) {
+                ((struct row *)mem__edit(m, TAB_BUNDLE, i))->is_dead = true;
+                ++*ret_n;
+            }
+        }
+    }
+    return r;
+}
+
+static int port_has_parked(void *ctx, int64_t no, bool *ret)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    *ret = false;
+    for (size_t i = 0; r == 0 && i < m->tab[TAB_PARK].n; i++) {
+        const struct park_r *x = mem__at(m, TAB_PARK, i);
+        *ret = *ret || (!x->row.is_dead && x->no == no && x->reason != SANJI_E_EXISTS);
+    }
+    return r;
+}
+
+static int port_keyframe(void *ctx, const char *by, const char *aud, const struct sync_tally *k)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    for (size_t i = 0; r == 0 && i < m->tab[TAB_PARK].n; i++) {
+        const struct park_r *x = mem__at(m, TAB_PARK, i);
+        const struct stream_key *key = &stream_of(m, x->no)->s.key;
+        if (!x->row.is_dead && strcmp(key->by.s, by) == 0 && strcmp(key->aud, aud) == 0 &&
+            ((int64_t)key->ep < k->ep || (x->no == k->no && x->seq < k->from))) {
+            ((struct row *)mem__edit(m, TAB_PARK, i))->is_dead = true;
+        }
+    }
+    if (r == 0) {
+        mem__below(m, by, aud, k);
+    }
+    return r;
 }
 
 static int port_forget(void *ctx, const char *by)
@@ -391,17 +451,22 @@ static int port_kv_each(void *ctx, const char *prefix,
     return r < 0 ? r : 0;
 }
 
-bool mem__is_parked(const struct mem_store *m, int64_t no, int64_t seq, int idx)
+int mem__parked_as(const struct mem_store *m, int64_t no, int64_t seq, int idx)
 {
     size_t i = 0;
     void *p = NULL;
     while (mem__next(m, TAB_PARK, pos_hash(no, seq), &i, &p)) {
         const struct park_r *x = p;
         if (x->no == no && x->seq == seq && x->idx == idx) {
-            return true;
+            return x->reason;
         }
     }
-    return false;
+    return 0;
+}
+
+bool mem__is_parked(const struct mem_store *m, int64_t no, int64_t seq, int idx)
+{
+    return mem__parked_as(m, no, seq, idx) != 0;
 }
 
 static int port_park(void *ctx, int64_t no, int64_t seq, int idx, int reason, const char *member)
@@ -448,7 +513,7 @@ struct mem_store *mem_store_new(void)
         [TAB_FORK] = sizeof(struct fork_r),     [TAB_KV] = sizeof(struct kv_r),
         [TAB_PARK] = sizeof(struct park_r),     [TAB_FORM] = sizeof(struct form_r),
         [TAB_EVENT] = sizeof(struct form_r),    [TAB_REF] = sizeof(struct ref_r),
-        [TAB_KEY] = sizeof(struct key_r),
+        [TAB_KEY] = sizeof(struct key_r),       [TAB_LANE] = sizeof(struct lane_r),
     };
     /* clang-format on */
     struct mem_store *m = calloc(1, sizeof *m);
@@ -471,6 +536,8 @@ struct mem_store *mem_store_new(void)
         .bundle_id = port_bundle_id,
         .bundles = port_bundles,
         .stream_cut = port_stream_cut,
+        .stream_from = port_stream_from,
+        .drop_below = port_drop_below,
         .freeze = port_freeze,
         .kv_get = port_kv_get,
         .kv_put = port_kv_put,
@@ -484,7 +551,11 @@ struct mem_store *mem_store_new(void)
         .unpark = port_unpark,
         .bundle_applied = port_bundle_applied,
         .roster_changed = port_roster_changed,
-        .live = mem__live,
+        .tally = mem__tally,
+        .stands = mem__stands,
+        .live_sha = mem__live_sha,
+        .has_parked = port_has_parked,
+        .keyframe = port_keyframe,
     };
     return m;
 }
@@ -554,6 +625,20 @@ void mem_store_fail_at(struct mem_store *m, int64_t n, int err)
 bool mem_store_failed(const struct mem_store *m)
 {
     return m->has_failed;
+}
+
+int64_t mem_store_compacted(const struct mem_store *m)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < m->tab[TAB_STREAM].n; i++) {
+        n += ((struct stream_r *)mem__at(m, TAB_STREAM, i))->s.first > 1;
+    }
+    return n;
+}
+
+int64_t mem_store_jumps(const struct mem_store *m)
+{
+    return m->jumps;
 }
 
 int64_t mem_store_calls(const struct mem_store *m)

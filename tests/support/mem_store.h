@@ -28,6 +28,9 @@ void mem_store_restore(struct mem_store *m, const struct mem_store *snap);
  * call but rollback counts; a failing commit rolls back. */
 void mem_store_fail_at(struct mem_store *m, int64_t n, int err);
 bool mem_store_failed(const struct mem_store *m); /* that failure has happened */
+/* Streams that do not begin at 1; bundles that were taken beyond a gap. */
+int64_t mem_store_compacted(const struct mem_store *m);
+int64_t mem_store_jumps(const struct mem_store *m);
 int64_t mem_store_calls(const struct mem_store *m);
 /* Forgets all views, as `rebuild` does; truth stays. */
 void mem_store_drop_views(struct mem_store *m);

@@ -63,7 +63,8 @@ static struct form_r form_of(struct mem_store *m, const struct sync_record *rec)
                        .ep = rec->stream->ep,
                        .seq = rec->seq,
                        .idx = rec->idx,
-                       .is_wd = rec->item->op == OP_WITHDRAW};
+                       .is_wd = rec->item->op == OP_WITHDRAW,
+                       .key = rec->key};
     memcpy(f.leaf, rec->leaf, HASH_LEN);
     f.d = mem__bytes(m, f.is_wd ? span_of("", 0) : rec->item->d);
     return f;
@@ -87,6 +88,37 @@ static void replace(struct mem_store *m, enum tab_id t, size_t i, const struct f
     old->row = keep;
 }
 
+/* ---- lanes ---- */
+
+static struct lane_r *lane_at(struct mem_store *m, const char *by, const char *aud, size_t *ret_i)
+{
+    void *p = NULL;
+    *ret_i = 0;
+    while (mem__next(m, TAB_LANE, mem__hash2(by, aud), ret_i, &p)) {
+        if (strcmp(((struct lane_r *)p)->by, by) == 0 &&
+            strcmp(((struct lane_r *)p)->aud, aud) == 0) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+static struct lane_r *lane_edit(struct mem_store *m, const char *by, const char *aud)
+{
+    size_t i;
+    if (lane_at(m, by, aud, &i) == NULL) {
+        struct lane_r x = {.by = mem__text(m, by), .aud = mem__text(m, aud)};
+        mem__add(m, TAB_LANE, &x, mem__hash2(by, aud));
+        (void)lane_at(m, by, aud, &i);
+    }
+    return mem__edit(m, TAB_LANE, i - 1);
+}
+
+static void count(struct mem_store *m, const struct sync_record *rec)
+{
+    lane_edit(m, rec->stream->by.s, rec->stream->aud)->t.items++;
+}
+
 int mem__record_put(void *ctx, const struct sync_record *rec)
 {
     struct mem_store *m;
@@ -94,6 +126,7 @@ int mem__record_put(void *ctx, const struct sync_record *rec)
     if (r < 0) {
         return r;
     }
+    count(m, rec);
     struct form_r f = form_of(m, rec);
     uint32_t h = mem__hash2(f.owner, f.id);
     size_t i = 0;
@@ -118,6 +151,7 @@ int mem__event_put(void *ctx, const struct sync_record *rec)
     if (r < 0) {
         return r;
     }
+    count(m, rec);
     struct form_r f = form_of(m, rec);
     uint32_t h = mem__hash2(f.owner, f.id);
     size_t i = 0;
@@ -126,7 +160,9 @@ int mem__event_put(void *ctx, const struct sync_record *rec)
         struct form_r *old = p;
         if (same_name(old, f.owner, f.id) && old->r == f.r && same_lane(old, f.by, f.aud) &&
             memcmp(old->leaf, f.leaf, HASH_LEN) == 0) {
-            if (stands_before(&f, old)) {
+            if (f.key != old->key ? f.key
+                : f.key           ? stands_before(old, &f)
+                                  : stands_before(&f, old)) {
                 replace(m, TAB_EVENT, i - 1, &f);
             }
             return 0;
@@ -187,6 +223,8 @@ int mem__sealed_put(void *ctx, const struct sync_sealed *ev)
                       .peer = mem__text(m, ev->peer),
                       .by = mem__text(m, ev->by),
                       .ts = ev->ts,
+                      .no = ev->no,
+                      .key = ev->key,
                       .ep = ev->ep,
                       .seq = ev->seq,
                       .idx = ev->idx,
@@ -195,6 +233,21 @@ int mem__sealed_put(void *ctx, const struct sync_sealed *ev)
     x.ev = (struct ref_ev){.who = ev->who, .step = ev->step, .seen = ev->seen, .ev = ev->ev};
     x.ev.success =
         ev->ev == RE_OUTCOME && !(jcur_get(ev->d, "result", &v) && span_eqs(v, "\"not\""));
+    for (i = 0; mem__next(m, TAB_REF, h, &i, &p);) {
+        const struct ref_r *o = p;
+        const int64_t new_at[] = {x.ep, x.seq, x.idx}, old_at[] = {o->ep, o->seq, o->idx};
+        if (memcmp(o->leaf, x.leaf, HASH_LEN) != 0 || strcmp(o->by, x.by) != 0 ||
+            o->ev.who != x.ev.who || o->ev.step != x.ev.step) {
+            continue;
+        }
+        int c = order(new_at, old_at, 3, x.leaf, o->leaf);
+        if (x.key != o->key ? x.key : x.key ? c > 0 : c < 0) {
+            struct ref_r *e = mem__edit(m, TAB_REF, i - 1);
+            x.row = e->row;
+            *e = x;
+        }
+        return 0;
+    }
     mem__add(m, TAB_REF, &x, h);
     return 0;
 }
@@ -216,6 +269,50 @@ void mem__forget(struct mem_store *m, const char *by)
             ((struct row *)mem__edit(m, TAB_REF, i))->is_dead = true;
         }
     }
+    for (size_t i = 0; i < m->tab[TAB_LANE].n; i++) {
+        const struct lane_r *l = mem__at(m, TAB_LANE, i);
+        if (!l->row.is_dead && strcmp(l->by, by) == 0) {
+            ((struct lane_r *)mem__edit(m, TAB_LANE, i))->t = (struct sync_tally){0};
+        }
+    }
+}
+
+static bool is_below(const struct sync_tally *k, int64_t ep, int64_t no, int64_t seq)
+{
+    return ep < k->ep || (no == k->no && seq < k->from);
+}
+
+void mem__below(struct mem_store *m, const char *by, const char *aud, const struct sync_tally *k)
+{
+    static const enum tab_id tabs[] = {TAB_FORM, TAB_EVENT};
+    int64_t left = 0;
+    for (size_t t = 0; t < 2; t++) {
+        for (size_t i = 0; i < m->tab[tabs[t]].n; i++) {
+            const struct form_r *f = mem__at(m, tabs[t], i);
+            if (f->row.is_dead || !same_lane(f, by, aud)) {
+                continue;
+            }
+            if (is_below(k, f->ep, f->no, f->seq)) {
+                ((struct row *)mem__edit(m, tabs[t], i))->is_dead = true;
+            } else {
+                left += !f->is_wd;
+            }
+        }
+    }
+    for (size_t i = 0; i < m->tab[TAB_REF].n; i++) {
+        const struct ref_r *x = mem__at(m, TAB_REF, i);
+        if (x->row.is_dead || x->no < 1 || (uint64_t)x->no > m->tab[TAB_STREAM].n) {
+            continue;
+        }
+        const struct stream_r *st = mem__at(m, TAB_STREAM, (size_t)x->no - 1);
+        if (strcmp(x->by, by) == 0 && strcmp(st->s.key.aud, aud) == 0 &&
+            is_below(k, x->ep, x->no, x->seq)) {
+            ((struct row *)mem__edit(m, TAB_REF, i))->is_dead = true;
+        }
+    }
+    struct lane_r *l = lane_edit(m, by, aud);
+    l->t = *k;
+    l->t.items = left;
 }
 
 static const struct form_r *winner(const struct mem_store *m, const char *owner, const char *id)
@@ -247,14 +344,85 @@ static void live_of(const struct mem_store *m, const char *by, const char *aud,
     }
 }
 
-int mem__live(void *ctx, const char *by, const char *aud, struct live_digest *ret)
+int mem__tally(void *ctx, const char *by, const char *aud, struct sync_tally *ret)
+{
+    struct mem_store *m;
+    size_t i;
+    int r = mem__call(ctx, &m);
+    if (r < 0) {
+        return r;
+    }
+    const struct lane_r *l = lane_at(m, by, aud, &i);
+    *ret = l == NULL ? (struct sync_tally){0} : l->t;
+    live_of(m, by, aud, &ret->live);
+    return 0;
+}
+
+static bool hides_another(const struct mem_store *m, const struct form_r *wd)
+{
+    size_t i = 0;
+    void *p = NULL;
+    while (mem__next(m, TAB_FORM, mem__hash2(wd->owner, wd->id), &i, &p)) {
+        const struct form_r *f = p;
+        if (same_name(f, wd->owner, wd->id) && !same_lane(f, wd->by, wd->aud) && !f->is_wd &&
+            f->r < wd->r) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int mem__stands(void *ctx, const struct sync_record *rec, bool *ret)
 {
     struct mem_store *m;
     int r = mem__call(ctx, &m);
-    if (r == 0) {
-        live_of(m, by, aud, ret);
+    int reason = mem__parked_as(m, rec->no, rec->seq, rec->idx);
+    enum tab_id t = rec->item->op == OP_EVENT ? TAB_EVENT : TAB_FORM;
+    size_t i = 0;
+    void *p = NULL;
+    *ret = reason != 0 && reason != SANJI_E_EXISTS;
+    while (r == 0 && mem__next(m, t, mem__hash2(rec->owner, rec->item->id), &i, &p)) {
+        const struct form_r *f = p;
+        if (same_name(f, rec->owner, rec->item->id) && f->r == rec->item->r && f->no == rec->no &&
+            f->seq == rec->seq && f->idx == rec->idx) {
+            *ret = *ret || !f->is_wd || hides_another(m, f);
+        }
     }
     return r;
+}
+
+static int leaf_order(const void *a, const void *b)
+{
+    return memcmp(a, b, HASH_LEN);
+}
+
+int mem__live_sha(void *ctx, const char *by, const char *aud, uint8_t ret[static HASH_LEN])
+{
+    static const enum tab_id tabs[] = {TAB_FORM, TAB_EVENT};
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    size_t n = 0;
+    uint8_t *v = calloc(m->tab[TAB_FORM].n + m->tab[TAB_EVENT].n + 1, HASH_LEN);
+    if (r < 0 || v == NULL) {
+        free(v);
+        return r < 0 ? r : SANJI_E_NOMEM;
+    }
+    v[0] = 2;
+    uint8_t *leaf = v + 1; /* not a whole number of leaves, but there is room */
+    for (size_t t = 0; t < 2; t++) {
+        for (size_t i = 0; i < m->tab[tabs[t]].n; i++) {
+            const struct form_r *f = mem__at(m, tabs[t], i);
+            if (!f->row.is_dead && !f->is_wd && same_lane(f, by, aud)) {
+                memcpy(leaf + HASH_LEN * n++, f->leaf, HASH_LEN);
+            }
+        }
+    }
+    if (n > 1) {
+        qsort(leaf, n, HASH_LEN, leaf_order);
+    }
+    hash_bytes(v, 1 + n * HASH_LEN, ret);
+    free(v);
+    return 0;
 }
 
 int mem_store_record(const struct mem_store *m, const char *owner, const char *id,

@@ -40,14 +40,15 @@ struct stream_key suite_stream(const char *by, const char *aud, uint32_t ep, uin
     return k;
 }
 
-int suite_apply(const struct sync_store *st, const struct suite_item *x)
+/* rec points into it and leaf. */
+static void record_of(const struct suite_item *x, struct item *it, uint8_t leaf[static HASH_LEN],
+                      struct sync_record *rec)
 {
-    uint8_t leaf[HASH_LEN];
-    struct item it = {.op = x->op, .r = x->r};
-    assert_true(strlen(x->id) < sizeof it.id);
-    strcpy(it.id, x->id);
-    strcpy(it.k, x->kind == NULL ? "listing/1" : x->kind);
-    it.d = span_of(x->d == NULL ? "{}" : x->d, x->d == NULL ? 2 : strlen(x->d));
+    *it = (struct item){.op = x->op, .r = x->r};
+    assert_true(strlen(x->id) < sizeof it->id);
+    strcpy(it->id, x->id);
+    strcpy(it->k, x->kind == NULL ? "listing/1" : x->kind);
+    it->d = span_of(x->d == NULL ? "{}" : x->d, x->d == NULL ? 2 : strlen(x->d));
     struct buf b;
     buf_init(&b, 1 << 20);
     buf_putc(&b, (char)x->leaf_seed);
@@ -56,18 +57,36 @@ int suite_apply(const struct sync_store *st, const struct suite_item *x)
     }
     leaf_of(span_of(b.data, b.len), leaf);
     buf_done(&b);
-    struct sync_record rec = {.no = x->no,
-                              .seq = x->seq,
-                              .idx = x->idx,
-                              .stream = x->stream,
-                              .aud = AUD_FED,
-                              .owner = x->owner,
-                              .item = &it,
-                              .kind = kind_find(it.k),
-                              .leaf = leaf,
-                              .ts = 1000 + x->seq,
-                              .got = 2000 + x->seq};
+    *rec = (struct sync_record){.no = x->no,
+                                .seq = x->seq,
+                                .idx = x->idx,
+                                .key = x->key,
+                                .stream = x->stream,
+                                .aud = AUD_FED,
+                                .owner = x->owner,
+                                .item = it,
+                                .kind = kind_find(it->k),
+                                .leaf = leaf,
+                                .ts = 1000 + x->seq,
+                                .got = 2000 + x->seq};
+}
+
+int suite_apply(const struct sync_store *st, const struct suite_item *x)
+{
+    uint8_t leaf[HASH_LEN];
+    struct item it;
+    struct sync_record rec;
+    record_of(x, &it, leaf, &rec);
     return x->op == OP_EVENT ? st->event_put(st->ctx, &rec) : st->record_put(st->ctx, &rec);
+}
+
+int suite_stands(const struct sync_store *st, const struct suite_item *x, bool *ret)
+{
+    uint8_t leaf[HASH_LEN];
+    struct item it;
+    struct sync_record rec;
+    record_of(x, &it, leaf, &rec);
+    return st->stands(st->ctx, &rec, ret);
 }
 
 static int64_t add_stream(struct suite *s, const char *by, const char *aud, uint32_t ep)
@@ -248,12 +267,33 @@ static void test_keyframe_start(void **state)
     assert_int_equal(stream_row(s, no).seq, 101);
     assert_int_equal(put(s, no, 99, 10), 0); /* closes it */
     assert_int_equal(stream_row(s, no).first, 97);
-    assert_int_equal(put(s, no, 200, 10), 0); /* a newer keyframe */
-    assert_int_equal(stream_row(s, no).first, 200);
+    assert_int_equal(put(s, no, 200, 10), 0); /* a newer keyframe: what was there still counts */
+    assert_int_equal(stream_row(s, no).first, 97);
     assert_int_equal(stream_row(s, no).id[0], 200);
     commit(s);
     assert_int_equal(walk(s, no, 0, SIZE_MAX, &x), 6);
     assert_int_equal(walk(s, no, 101, SIZE_MAX, &x), 1);
+    begin(s);
+    int64_t n = 0;
+    assert_int_equal(s->st->drop_below(s->st->ctx, no, 10, &n), 0);
+    assert_int_equal(n, 0);
+    assert_int_equal(s->st->stream_from(s->st->ctx, no, 200), 0);
+    assert_int_equal(walk(s, no, 0, SIZE_MAX, &x), 1); /* what is being deleted is not shown */
+    assert_int_equal(s->st->drop_below(s->st->ctx, no, 2, &n), 0);
+    assert_int_equal(n, 2);
+    assert_int_equal(s->st->drop_below(s->st->ctx, no, 2, &n), 0);
+    assert_int_equal(n, 2);
+    s->st->rollback(s->st->ctx);
+    assert_int_equal(walk(s, no, 0, SIZE_MAX, &x), 6);
+    begin(s);
+    assert_int_equal(s->st->stream_from(s->st->ctx, no, 200), 0);
+    assert_int_equal(s->st->drop_below(s->st->ctx, no, 99, &n), 0);
+    assert_int_equal(n, 5);
+    assert_int_equal(s->st->drop_below(s->st->ctx, no, 99, &n), 0);
+    assert_int_equal(n, 0);
+    commit(s);
+    assert_int_equal(walk(s, no, 0, SIZE_MAX, &x), 1);
+    assert_int_equal(stream_row(s, no).first, 200);
 }
 
 static void test_transactions(void **state)
@@ -405,6 +445,9 @@ int store_suite_run(const char *name, void (*open)(struct suite *s))
         T(test_freeze_and_park),
         T(suite_test_permutations),
         T(suite_test_withdraw_and_move),
+        T(suite_test_keyframe),
+        T(suite_test_keyframe_withdrawn),
+        T(suite_test_keyframe_parked),
         T(suite_test_restated),
         T(suite_test_steward),
         T(suite_test_events),

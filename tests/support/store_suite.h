@@ -29,6 +29,7 @@ struct suite_item {
     const struct stream_key *stream;
     int64_t no, seq;
     int idx;
+    bool key; /* said by a keyframe */
     const char *owner, *id, *kind, *d;
     int64_t r;
     enum item_op op;
@@ -36,6 +37,7 @@ struct suite_item {
     bool is_leaf_plain; /* leaf depends on leaf_seed alone */
 };
 int suite_apply(const struct sync_store *st, const struct suite_item *it);
+int suite_stands(const struct sync_store *st, const struct suite_item *it, bool *ret);
 struct stream_key suite_stream(const char *by, const char *aud, uint32_t ep, uint8_t en);
 
 #define SUITE_A "naaaaaaaaaaaaa"
@@ -54,5 +56,10 @@ void suite_test_sealed(void **state);
 void suite_test_random(void **state);
 void suite_test_forget(void **state);
 void suite_test_rebuild(void **state);
+
+/* store_suite_keys.c */
+void suite_test_keyframe(void **state);
+void suite_test_keyframe_withdrawn(void **state);
+void suite_test_keyframe_parked(void **state);
 
 #endif

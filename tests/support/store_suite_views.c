@@ -177,9 +177,9 @@ static int simple(struct suite *s, const struct stream_key *k, int64_t seq, cons
 
 static int64_t live_c(struct suite *s, const struct stream_key *k)
 {
-    struct live_digest d;
-    assert_int_equal(s->st->live(s->st->ctx, k->by.s, k->aud, &d), 0);
-    return d.c;
+    struct sync_tally t;
+    assert_int_equal(s->st->tally(s->st->ctx, k->by.s, k->aud, &t), 0);
+    return t.live.c;
 }
 
 void suite_test_withdraw_and_move(void **state)

@@ -350,11 +350,14 @@ static void test_bundles(void **state)
     assert_int_equal(store_bundle_get(b->s, no, 3, count_bundle, &sum), 0);
     assert_int_equal(sum, 3);
     assert_int_equal(store_bundle_get(b->s, no, 5, count_bundle, &sum), SANJI_E_NOT_FOUND);
-    assert_int_equal(store_bundle_drop_before(b->s, no2, 9), SANJI_E_STATE);
-    assert_int_equal(store_bundle_drop_before(b->s, no, 5), SANJI_E_STATE);
-    assert_int_equal(store_bundle_drop_before(b->s, no, 3), 0);
+    int64_t dropped = 0;
+    assert_int_equal(p->drop_below(p->ctx, no, 9, &dropped), 0);
+    assert_int_equal(dropped, 0);
+    assert_int_equal(p->stream_from(p->ctx, no, 3), 0);
     assert_int_equal(store_stream_get(b->s, no, &row), 0);
     assert_int_equal(row.first, 3);
+    assert_int_equal(p->drop_below(p->ctx, no, 9, &dropped), 0);
+    assert_int_equal(dropped, 2);
     assert_int_equal(store_bundle_get(b->s, no, 2, count_bundle, &sum), SANJI_E_NOT_FOUND);
     assert_int_equal(store_bundle_restub(b->s, no, 4, span_of("gg", 2), 7), 0);
     assert_int_equal(store_bundle_restub(b->s, no, 2, span_of("gg", 2), 7), SANJI_E_NOT_FOUND);

@@ -120,10 +120,11 @@ static int see_thread(const struct store_thread *t, void *arg)
 
 static void add_live(struct lines *l, const char *by, const char *aud)
 {
-    struct live_digest d;
+    struct sync_tally t;
     struct buf b;
     const struct sync_store *st = store_port(l->s);
-    assert_int_equal(st->live(st->ctx, by, aud, &d), 0);
+    assert_int_equal(st->tally(st->ctx, by, aud, &t), 0);
+    struct live_digest d = t.live;
     if (d.c > 0) {
         buf_init(&b, 1 << 16);
         buf_printf(&b, "live %s %s %lld ", by, aud, (long long)d.c);

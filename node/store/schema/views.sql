@@ -16,6 +16,12 @@ CREATE TABLE lane (
     aud     TEXT    NOT NULL,
     c       INTEGER NOT NULL CHECK (c >= 0),        -- number of live leaves
     s       BLOB    NOT NULL CHECK (length(s) = 32), -- their sum modulo 2^256
+    items   INTEGER NOT NULL, -- taken since the newest keyframe, live ones included
+    k_ep    INTEGER NOT NULL, -- that keyframe: epoch, stream, first and last seq of its run; 0: none
+    k_no    INTEGER NOT NULL,
+    k_from  INTEGER NOT NULL,
+    k_to    INTEGER NOT NULL,
+    steward INTEGER NOT NULL, -- 1: some items were written for other nodes
     UNIQUE (by_node, aud)
 ) STRICT;
 
@@ -65,6 +71,7 @@ CREATE TABLE event (
     ts    INTEGER NOT NULL,
     got   INTEGER NOT NULL,
     leaf  BLOB    NOT NULL CHECK (length(leaf) = 32),
+    key   INTEGER NOT NULL, -- 1: the place is in a keyframe
     d     TEXT    NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX event_name ON event (owner, id, r, vis, lane, leaf);
@@ -107,6 +114,7 @@ CREATE TABLE ref_event (
     ts     INTEGER NOT NULL,
     got    INTEGER NOT NULL,
     leaf   BLOB    NOT NULL CHECK (length(leaf) = 32),
+    key    INTEGER NOT NULL, -- as in event
     d      TEXT    NOT NULL, -- opened content
     PRIMARY KEY (thread, who, step, by_node, leaf)
 ) STRICT, WITHOUT ROWID;
