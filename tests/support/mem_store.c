@@ -171,7 +171,8 @@ static int port_bundle_put(void *ctx, const struct sync_bundle_row *row)
         st->s.seq = row->seq;
         memcpy(st->s.id, row->id, HASH_LEN);
     }
-    while (st->s.first > 1 && bundle_at(m, row->no, st->s.first - 1) != NULL) {
+    bool is_below = row->seq < st->s.first;
+    while (is_below && st->s.first > 1 && bundle_at(m, row->no, st->s.first - 1) != NULL) {
         st->s.first--;
     }
     return 0;
