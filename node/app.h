@@ -3,6 +3,7 @@
 #define SANJI_NODE_APP_H
 
 #include "config/config.h"
+#include "node/recovery.h"
 #include "node/store/store.h"
 #include "protocol/kinds/kind.h"
 #include "sync/sync.h"
@@ -17,6 +18,7 @@
  *   DIR/sanji.conf    settings        DIR/sanji.db  DIR/keys.db    node/store
  *   DIR/keys/sign.seed seal.seed inst  (0600, raw bytes)   DIR/keys/tls.key tls.crt   DIR/lock
  *   DIR/keys/guard    heads of own streams, see app_guard.c
+ *   DIR/keys/recovery.pub  backups are sealed to it, see app_backup.h
  *
  * kv names kept here: self/g self/id self/inst (raw, text, raw), parent/id parent/tls parent/url
  * parent/url_override (see sync.h). */
@@ -48,6 +50,7 @@ struct app {
     uint8_t id_rnd[10];
     uint8_t guard_sum[HASH_LEN]; /* of keys/guard as written by this process */
     int64_t guard_at;
+    int64_t backup_due;      /* mono ms; 0: not known yet */
     struct app_areas *areas; /* the top's list, read at the first question; app_area.c */
     bool announced;          /* the address of sanji.conf was said or could not be said */
 };
@@ -94,6 +97,7 @@ struct app_born {
     struct node_id id;
     uint8_t g[HASH_LEN];
     char root_key[APP_PATH_BYTES];
+    char recovery[RECOVERY_TEXT];
 };
 /* Why a file or folder cannot be made or written at path: "no_parent", "not_dir", "denied",
  * "read_only", "too_long"; NULL: no reason found there. */
@@ -115,8 +119,8 @@ int app_join_request(const struct app_join *j, const char *url, struct span act,
                      char digits[static 7]);
 /* Is this act ours: own keys, own node id, place and level as invited? */
 int app_join_check_act(const struct app_join *j, struct span act, struct fault *f);
-/* The parent has said `done`: makes the database. */
-int app_join_finish(const char *dir, const struct app_join *j);
+/* The parent has said `done`: makes the database and a recovery code. */
+int app_join_finish(const char *dir, const struct app_join *j, char ret_code[static RECOVERY_TEXT]);
 
 /* ---- own records ---- */
 struct app_put;

@@ -3,6 +3,7 @@
  * (app_join_*). The root key is made here, written once to a file outside the data folder, and
  * never read again by a running node: it belongs into a drawer. A birth that fails half-way takes
  * away what it made; a join keeps its keys, because the parent may already have approved them. */
+#include "node/app_backup.h"
 #include "node/app_internal.h"
 #include "node/http/tls.h"
 #include "protocol/base/enc.h"
@@ -18,9 +19,9 @@
 #include <unistd.h>
 
 static const char *const made_files[] = {
-    "keys/sign.seed", "keys/seal.seed", "keys/inst",    "keys/tls.key", "keys/tls.crt",
-    "sanji.conf",     "sanji.db",       "sanji.db-wal", "sanji.db-shm", "keys.db",
-    "keys.db-wal",    "keys.db-shm",    "lock"};
+    "keys/sign.seed",    "keys/seal.seed", "keys/inst",   "keys/tls.key", "keys/tls.crt",
+    "keys/recovery.pub", "sanji.conf",     "sanji.db",    "sanji.db-wal", "sanji.db-shm",
+    "keys.db",           "keys.db-wal",    "keys.db-shm", "lock"};
 
 static void take_back(const char *dir)
 {
@@ -357,6 +358,9 @@ int app_init(const struct app_birth *b, struct app_born *ret, struct fault *f)
     bool root_written = false;
     r = make_keys(b, &x);
     if (r == 0) {
+        r = app_recovery_new(b->dir, ret->recovery);
+    }
+    if (r == 0) {
         r = write_config(b->dir, &x.cfg, b->zh);
     }
     if (r == 0) {
@@ -485,7 +489,7 @@ int app_join_check_act(const struct app_join *j, struct span text, struct fault 
     return r;
 }
 
-int app_join_finish(const char *dir, const struct app_join *j)
+int app_join_finish(const char *dir, const struct app_join *j, char ret_code[static RECOVERY_TEXT])
 {
     struct store *s = NULL;
     struct sync_self self = {0};
@@ -493,6 +497,9 @@ int app_join_finish(const char *dir, const struct app_join *j)
     memcpy(self.g, j->inv->g, HASH_LEN);
     memcpy(self.inst, j->inst, sizeof self.inst);
     int r = node_id_parse(j->inv->node, strlen(j->inv->node), &self.id);
+    if (r == 0) {
+        r = app_recovery_new(dir, ret_code);
+    }
     if (r == 0) {
         r = store_open(dir, STORE_WRITE, &s);
     }

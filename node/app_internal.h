@@ -28,5 +28,6 @@ int app__item(const char *id, const struct kind *k, enum item_op op, int64_t r, 
               struct buf *out);
 /* node/app_area.c */
 void app__areas_free(struct app *a);
+extern const char *const app__backup_files[]; /* of the data folder; NULL ends */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/replicate.h"
 
+#include "node/app_backup.h"
 #include "node/http/server.h"
 #include "node/log.h"
 #include "node/loop.h"
@@ -252,6 +253,14 @@ static void upkeep_run(void *arg)
         log_event_limited(&lim, 60000, LOG_WARNING, "app.tick", "err=%s", err_name(e));
     }
     look_at_clock(r);
+    struct app_backup b;
+    int k = app_backup_tick(r->app, app_mono_ms(), &b);
+    if (k > 0) {
+        log_event(LOG_INFO, "backup.done", "bytes=%lld ms=%lld", (long long)b.bytes,
+                  (long long)b.ms);
+    } else if (k < 0) {
+        log_event(LOG_WARNING, "backup.failed", "err=%s", err_name(k));
+    }
     replicate_after_app(r);
 }
 

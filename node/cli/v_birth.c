@@ -64,6 +64,7 @@ int v_init(struct verb *v)
         jw_str(&w, "node", x.id.s);
         jw_str(&w, "g", g);
         jw_str(&w, "root_key", x.root_key);
+        jw_str(&w, "recovery", x.recovery);
         jw_end_obj(&w);
         (void)jw_done(&w);
         (void)verb_text(v, &o);
@@ -73,6 +74,10 @@ int v_init(struct verb *v)
     }
     VERB_SAY(v, 0, "init.root_key", "file", x.root_key);
     VERB_SAY(v, 0, "init.next", "dir", v->dir);
+    if (!verb_has(v, "json")) {
+        verb_recovery(v, x.recovery);
+    }
+    mem_wipe(x.recovery, sizeof x.recovery);
     return EXIT_OK;
 }
 
@@ -172,6 +177,7 @@ struct joining {
     char said[64]; /* the parent's own error name */
     int state;     /* 0 pending, 1 act, 2 done */
     int64_t retry;
+    char recovery[RECOVERY_TEXT];
 };
 
 static void read_error(struct joining *x, const struct link_result *res)
@@ -383,15 +389,17 @@ static int join_run(struct joining *x)
         return verb_fail(v, r, x->inv.url);
     }
     if (r == 0) {
-        r = app_join_finish(v->dir, &x->j);
+        r = app_join_finish(v->dir, &x->j, x->recovery);
     }
     if (r < 0) {
         return verb_fail(v, r, x->said[0] != '\0' && r == SANJI_E_REFUSED ? x->said : "INVITE");
     }
     if (verb_has(v, "json")) {
-        (void)verb_out(v, "{\"node\":\"%s\",\"parent\":\"%s\"}\n", x->inv.node, x->inv.up);
+        (void)verb_out(v, "{\"node\":\"%s\",\"parent\":\"%s\",\"recovery\":\"%s\"}\n", x->inv.node,
+                       x->inv.up, x->recovery);
     } else {
         VERB_TELL(v, "join.done", "name", x->inv.name, "node", x->inv.node, "dir", v->dir);
+        verb_recovery(v, x->recovery);
     }
     return EXIT_OK;
 }

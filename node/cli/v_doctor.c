@@ -3,6 +3,7 @@
  * for what is wrong the remedy. The outside (files, rights, disk) is looked at in the
  * command's own process, so that it answers when the node cannot be opened at all; the rest is
  * asked of the opened node, in the daemon when one runs. */
+#include "node/app_backup.h"
 #include "node/cli/put.h"
 #include "node/cli/table.h"
 
@@ -209,6 +210,23 @@ static int look_floor(struct verb *v)
     return say_check(v, strcmp(day, date) < 0 ? NOTE : WRONG, "floor", text);
 }
 
+/* Late: a day off and a week-end are not yet a reason to worry anybody. */
+static int look_backup(struct verb *v)
+{
+    int64_t last = 0, now = app_now_ms(), every = v->app->cfg.backup_every;
+    char days[32];
+    if (v->app->cfg.backup_keep == 0) {
+        return say_check(v, NOTE, "backup_off", "");
+    }
+    int r = app_backup_last(v->app, &last);
+    if (r == SANJI_E_NOT_FOUND) {
+        return say_check(v, NOTE, "backup_never", "");
+    }
+    int64_t age = now > last ? now - last : 0;
+    snprintf(days, sizeof days, "%lld", (long long)(age / 86400000));
+    return say_check(v, r < 0 || age > 4 * every ? WRONG : FINE, "backup", days);
+}
+
 int v_doctor_node(struct verb *v)
 {
     struct store_totals t = {0};
@@ -237,6 +255,6 @@ int v_doctor_node(struct verb *v)
         snprintf(n, sizeof n, "%d", waiting);
         bad |= say_check(v, NOTE, "waiting", n);
     }
-    bad |= look_floor(v);
+    bad |= look_floor(v) | look_backup(v);
     return bad | look_calendar(v);
 }

@@ -173,5 +173,10 @@ int v_sync(struct verb *v);
 int v_serve(struct verb *v);
 int v_kinds(struct verb *v);
 int v_config(struct verb *v);
+int v_backup(struct verb *v);
+int v_restore(struct verb *v);
+int v_recovery_new(struct verb *v);
+/* Tells a new node's recovery code, this once. */
+void verb_recovery(struct verb *v, const char *code);
 
 #endif

@@ -75,6 +75,9 @@ const struct verb_def verb_defs[] = {
     {"user disable", "LOGIN", 1, 1, VERB_NODE, 0, v_user_disable, NULL, {DATA, B("undo"), JSON}},
     {"user list", "", 0, 0, VERB_NODE, VERB_READS, v_user_list, NULL, {DATA, JSON}},
     {"set-parent-url", "URL", 1, 1, VERB_NODE, 0, v_set_parent_url, NULL, {DATA}},
+    {"backup", "", 0, 0, VERB_NODE, VERB_READS, v_backup, NULL, {DATA, V("to", "DIR"), JSON}},
+    {"restore", "FILE", 1, 1, VERB_LOCAL, 0, v_restore, NULL, {DATA, V("code", "CODE|-"), JSON}},
+    {"recovery new", "", 0, 0, VERB_NODE, 0, v_recovery_new, NULL, {DATA, JSON}},
     {"kinds", "[KIND]", 0, 1, VERB_LOCAL, VERB_READS, v_kinds, NULL, {JSON}},
     {"config", "[FILE]", 0, 1, VERB_LOCAL, VERB_READS, v_config, NULL, {V("data", "DIR")}},
 };

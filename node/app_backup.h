@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_NODE_APP_BACKUP_H
+#define SANJI_NODE_APP_BACKUP_H
+
+#include "node/app.h"
+#include "node/recovery.h"
+
+/* Backups: one file that holds a node, sealed so that only the recovery code opens it.
+ *
+ *   sanji-backup 1 NODE MILLISECONDS\n      in clear: whose it is and from when
+ *   a sealed part (PROTOCOL.md section 16) to NODE under its recovery key, holding one zstd stream:
+ *     FILE SIZE\n and the bytes, for each file; then end\n
+ *
+ * Of the data folder it holds settings, keys and the database; not keys.db, so that a content key
+ * that was destroyed does not come back, and not keys/guard: a node that was put back has to ask
+ * its neighbours how far it had come. */
+
+/* Makes a recovery code for the node in dir and keeps its public key; backups from now on open with
+ * this code alone, older ones with the one before. */
+int app_recovery_new(const char *dir, char ret_code[static RECOVERY_TEXT]);
+
+struct app_backup {
+    char path[APP_PATH_BYTES];
+    int64_t bytes, ms;
+};
+/* Writes NODE-YYYYMMDD-HHMMSS.sanji-backup into folder `to` (made when it is not there; NULL: as
+ * set by backup_dir), durable on return, then deletes all but the newest backup_keep of this node
+ * there. SANJI_E_NOT_FOUND: there is no recovery code yet; _SPEC: no absolute path; _FULL, _IO with
+ * ret->path naming the folder. */
+int app_backup(struct app *a, const char *to, struct app_backup *ret);
+/* The daily one. 0: nothing due; 1: made; < 0: failed, tried again in an hour. */
+int app_backup_tick(struct app *a, int64_t mono_ms, struct app_backup *ret);
+/* When the last backup was made here (ms); SANJI_E_NOT_FOUND: never. */
+int app_backup_last(struct app *a, int64_t *ret_ms);
+
+struct app_restored {
+    struct node_id node;
+    int64_t made_ms, bundles;
+    const char *where; /* on failure: the file or dir given, whichever is concerned */
+};
+/* Makes dir (which must not exist, or be empty) from a backup and derives all views anew. Whole or
+ * not at all. SANJI_E_SYNTAX: no backup; _OPEN: another code, damaged or cut off; _EXISTS; _FULL;
+ * _IO. */
+int app_restore(const char *file, const char *dir, const uint8_t secret[static RECOVERY_SECRET],
+                struct app_restored *ret);
+
+#endif

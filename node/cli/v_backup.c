@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Backups on the command line: backup, restore, recovery new. */
+#include "node/app_backup.h"
+#include "node/cli/verb.h"
+
+#include "protocol/base/text.h"
+#include "protocol/base/err.h"
+#include "protocol/jwrite.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void verb_recovery(struct verb *v, const char *code)
+{
+    struct buf b;
+    buf_init(&b, 16384);
+    text_put(&b, v->lang, "recovery.code", "code", code, NULL);
+    (void)verb_say(v, &b);
+    buf_wipe_done(&b);
+}
+
+int v_recovery_new(struct verb *v)
+{
+    char code[RECOVERY_TEXT];
+    int r = app_recovery_new(v->app->dir, code);
+    if (r < 0) {
+        return verb_fail(v, r, "keys/recovery.pub");
+    }
+    if (verb_has(v, "json")) {
+        (void)verb_out(v, "{\"recovery\":\"%s\"}\n", code);
+    } else {
+        VERB_TELL(v, "recovery.new", "code", code);
+    }
+    mem_wipe(code, sizeof code);
+    return EXIT_OK;
+}
+
+int v_backup(struct verb *v)
+{
+    struct app_backup b;
+    char mib[32];
+    int r = app_backup(v->app, verb_flag(v, "to"), &b);
+    if (r == SANJI_E_NOT_FOUND) {
+        VERB_SAY(v, EXIT_NO, "backup.no_code", "dir", v->dir);
+    }
+    if (r == SANJI_E_SPEC) {
+        VERB_SAY(v, EXIT_USAGE, "backup.absolute", "what",
+                 verb_has(v, "to") ? verb_flag(v, "to") : v->app->cfg.backup_dir);
+    }
+    if (r < 0) {
+        return verb_fail(v, r, b.path);
+    }
+    if (verb_has(v, "json")) {
+        struct buf o;
+        struct jw w;
+        buf_init(&o, 16384);
+        jw_init(&w, &o);
+        jw_obj(&w, NULL);
+        jw_str(&w, "file", b.path);
+        jw_int(&w, "bytes", b.bytes);
+        jw_int(&w, "ms", b.ms);
+        jw_end_obj(&w);
+        (void)jw_done(&w);
+        (void)verb_text(v, &o);
+        buf_done(&o);
+        return EXIT_OK;
+    }
+    snprintf(mib, sizeof mib, "%lld.%lld", (long long)(b.bytes >> 20),
+             (long long)((b.bytes & 1048575) * 10 / 1048576));
+    VERB_TELL(v, "backup.done", "file", b.path, "mib", mib);
+    return EXIT_OK;
+}
+
+/* From --code, or a line of standard input, so that it need not stand in the shell's history. */
+static int read_code(struct verb *v, uint8_t ret[static RECOVERY_SECRET])
+{
+    char line[256] = {0}, group[16];
+    const char *typed = verb_flag(v, "code");
+    size_t n = 0;
+    int at = 0;
+    if (typed == NULL || strcmp(typed, "-") == 0) {
+        if (isatty(STDIN_FILENO)) {
+            VERB_SAY(v, 0, "recovery.ask");
+        }
+        while (n + 1 < sizeof line) {
+            ssize_t k = read(STDIN_FILENO, line + n, 1);
+            if (k < 0 && errno == EINTR) {
+                continue;
+            }
+            if (k <= 0 || line[n] == '\n') {
+                break;
+            }
+            n++;
+        }
+        line[n] = '\0';
+        typed = line;
+    }
+    int r = recovery_read(typed, ret, &at);
+    mem_wipe(line, sizeof line);
+    if (r < 0) {
+        snprintf(group, sizeof group, "%d", at);
+        VERB_SAY(v, EXIT_NO, at > 0 ? "recovery.group" : "recovery.length", "group", group);
+    }
+    return EXIT_OK;
+}
+
+int v_restore(struct verb *v)
+{
+    uint8_t secret[RECOVERY_SECRET];
+    struct app_restored x;
+    char when[32], n[32];
+    int code = read_code(v, secret);
+    if (code != EXIT_OK) {
+        return code;
+    }
+    int r = app_restore(v->arg[0], v->dir, secret, &x);
+    mem_wipe(secret, sizeof secret);
+    if (r == SANJI_E_EXISTS) {
+        VERB_SAY(v, EXIT_NO, "restore.exists", "dir", v->dir);
+    }
+    if (r == SANJI_E_SYNTAX || r == SANJI_E_OPEN) {
+        VERB_SAY(v, EXIT_NO, r == SANJI_E_SYNTAX ? "restore.no_backup" : "restore.sealed", "file",
+                 v->arg[0]);
+    }
+    if (r < 0) {
+        return verb_fail(v, r, x.where);
+    }
+    date_write(date_of_ms(x.made_ms), when);
+    snprintf(n, sizeof n, "%lld", (long long)x.bundles);
+    if (verb_has(v, "json")) {
+        (void)verb_out(v, "{\"node\":\"%s\",\"made\":%lld,\"bundles\":%lld}\n", x.node.s,
+                       (long long)x.made_ms, (long long)x.bundles);
+        return EXIT_OK;
+    }
+    VERB_TELL(v, "restore.done", "node", x.node.s, "dir", v->dir, "when", when, "bundles", n);
+    return EXIT_OK;
+}

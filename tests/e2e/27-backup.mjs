@@ -1,0 +1,84 @@
+// The disk is gone, a backup and a sheet of paper are left: does the node come back, with what it published since, and go on?
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import test, { after, before } from 'node:test';
+import { World, until } from './lib/node.mjs';
+
+const w = new World();
+before(() => w.tree(['city', 'd1', 's1']));
+after(() => w.close());
+
+const self = (n) => w.json(n, 'status').self;
+const has = (n, ids) => { const s = w.state(n); return ids.every((i) => s.includes(`"${i}"`)); };
+const venue = (title) => ({ kind: 'venue', title });
+const out = () => path.join(w.dir, 'stick');
+const backup = (n) => w.json(n, 'backup', ['--to', out()]).file;
+let code;
+let thread;
+let file;
+
+test('a backup of a running node, for its recovery code alone', async () => {
+  code = w.json('s1', 'recovery new').recovery;
+  assert.match(code, /^([a-z2-7]{5}-){7}[a-z2-7]{5}$/);
+  w.put('s1', 'listing', [venue('备份之前')]);
+  thread = w.verb('s1', 'referral send', ['--to', w.id('d1')], { input: JSON.stringify({ subject_kind: 'org', reason: 'venue', title: '找场地', detail: '备份里的秘密' }) }).trim();
+  await until('delivered', 15000, () => JSON.parse(w.verb('s1', 'referral show', [thread]))[0].state === 'delivered');
+  file = backup('s1');
+  assert.equal(fs.statSync(file).mode & 0o77, 0);
+  assert.ok(!fs.readFileSync(file).includes('备份'));
+  assert.ok(!w.log('s1').includes(code.slice(0, 5)), 'no code in the log');
+  assert.match(w.verb('s1', 'doctor'), /ok .*0 days|ok .*0 天前/);
+});
+
+test('wrong code, wrong file, full folder: nothing changes, and the sentence says what to do', () => {
+  const r = (args, opts) => w.run(['restore', '--data', w.data('x'), ...args], opts);
+  const wrong = (code[0] === 'a' ? 'b' : 'a') + code.slice(1);
+  for (const [args, what] of [
+    [[file, '--code', wrong], /group 1 .*mistyped/], [[file, '--code', 'abc'], /8 groups/],
+    [[w.data('d1') + '/sanji.conf', '--code', code], /not a whole backup/], [['/nowhere', '--code', code], /not_found|not found/i],
+    [[file, '--code', w.json('d1', 'recovery new').recovery], /does not open/],
+  ]) {
+    const x = r(args);
+    assert.equal(x.code, 1, x.err);
+    assert.match(x.err, what);
+    assert.ok(!fs.existsSync(w.data('x')) && !fs.existsSync(w.data('x') + '.restoring'));
+  }
+  const full = w.run(['restore', '--data', w.data('s1'), file, '--code', code]);
+  assert.equal(full.code, 1);
+  assert.match(full.err, /move it aside/);
+  assert.match(w.tryVerb('s1', 'backup', ['--to', 'here']).err, /absolute/);
+});
+
+test('the folder is gone: restored, it gets back what it had published and goes on', async () => {
+  const later = w.put('s1', 'listing', [venue('备份之后')]);
+  await until('at the parent', 15000, () => has('d1', later));
+  await w.stop('s1', 'SIGKILL');
+  fs.rmSync(w.data('s1'), { recursive: true });
+  const r = w.run(['restore', '--data', w.data('s1'), file], { input: `${code.toUpperCase()}\n` });
+  assert.equal(r.code, 0, r.err);
+  await w.start('s1');
+  await until('what came after the backup is back', 30000, () => self('s1') === 'ok' && has('s1', later));
+  const next = w.put('s1', 'listing', [venue('恢复之后')]);
+  await until('goes on', 30000, () => has('city', next));
+  // The content key of the thread was in no backup; it was opened again.
+  w.verb('d1', 'referral open', [thread]);
+  w.verb('d1', 'referral accept', [thread]);
+  await until('the thread goes on', 15000, () => JSON.parse(w.verb('s1', 'referral show', [thread]))[0].state === 'accepted');
+  for (const n of ['city', 'd1', 's1']) assert.equal(w.json(n, 'verify').wrong, 0, n);
+  await until('equal', 15000, () => w.state('s1', ['--audience', 'fed']) === w.state('city', ['--audience', 'fed']));
+});
+
+test('by itself, into the folder of the settings, and no more than it should keep', async () => {
+  const dir = path.join(w.dir, 'daily');
+  await w.stop('d1');
+  fs.appendFileSync(path.join(w.data('d1'), 'sanji.conf'), `\nbackup_dir = ${dir}\nbackup_keep = 2\nbackup_every = 2s\n`);
+  await w.start('d1');
+  const list = () => (fs.existsSync(dir) ? fs.readdirSync(dir).filter((f) => f.endsWith('.sanji-backup')).sort() : []);
+  await until('first', 20000, () => list().length > 0);
+  const first = list()[0];
+  await until('rotated', 30000, () => list().length > 0 && !list().includes(first));
+  assert.ok(list().length <= 2);
+  assert.match(w.log('d1'), /event=backup\.done/);
+});
