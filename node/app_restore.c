@@ -219,6 +219,9 @@ static int unpack_into(int fd, const char *dir, const uint8_t secret[static RECO
                      : ferry_unseal_new(read_fd, x, &ret->node,
                                         (const uint8_t(*)[SEAL_SEED_LEN])seed, 1, &x->u, NULL);
     mem_wipe(seed, sizeof seed);
+    if (r < 0 && r != SANJI_E_OPEN && r != SANJI_E_IO && r != SANJI_E_NOMEM) {
+        r = SANJI_E_SYNTAX; /* whatever is wrong with its head: it is not a backup as it was made */
+    }
     if (r == 0) {
         r = take_all(x, dir);
     }

@@ -3,8 +3,8 @@
 #include "node/app_backup.h"
 #include "node/cli/verb.h"
 
-#include "protocol/base/text.h"
 #include "protocol/base/err.h"
+#include "protocol/base/text.h"
 #include "protocol/jwrite.h"
 
 #include <errno.h>
