@@ -69,19 +69,6 @@ int app__item(const char *id, const struct kind *k, enum item_op op, int64_t r, 
 
 enum { PUT_FIELDS = 64 }; /* more than any kind has */
 
-/* Index of the field, n_fields when the kind has none of that name. Members mostly come in the
- * order of the table: the search begins where the last one ended. */
-static size_t field_index(const struct kind *k, struct span name, size_t from)
-{
-    for (size_t i = 0; i < k->n_fields; i++) {
-        size_t at = from + i < k->n_fields ? from + i : from + i - k->n_fields;
-        if (span_eqs(name, k->fields[at].name)) {
-            return at;
-        }
-    }
-    return k->n_fields;
-}
-
 static int take_plain(struct span json, const char *name, char *out, size_t size, struct fault *f)
 {
     struct span v, s;
@@ -109,10 +96,10 @@ static int ordered(const struct kind *k, struct span json, bool own_id, bool own
         return SANJI_E_SYNTAX;
     }
     while (jcur_member(&c, &name, &v)) {
-        size_t i = field_index(k, name, at);
+        size_t i = kind_field_index(k, name, at);
         if (i < k->n_fields) {
             value[i] = v;
-            at = i + 1 < k->n_fields ? i + 1 : 0;
+            at = i + 1;
         } else {
             unknown++;
         }
@@ -126,7 +113,7 @@ static int ordered(const struct kind *k, struct span json, bool own_id, bool own
     }
     for (bool ok = unknown > 0 && jcur_object(&c, json); ok && jcur_member(&c, &name, &v);) {
         char s[LIM_NAME_BYTES + 1] = {0};
-        if (field_index(k, name, 0) < k->n_fields || (!own_id && span_eqs(name, "id")) ||
+        if (kind_field_index(k, name, 0) < k->n_fields || (!own_id && span_eqs(name, "id")) ||
             (!own_aud && span_eqs(name, "audience"))) {
             continue;
         }

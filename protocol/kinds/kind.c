@@ -131,14 +131,21 @@ static int put_value(struct span v, struct buf *out)
     return buf_put(out, v.p, v.n);
 }
 
-int kind_value_text(const struct kind_field *fld, struct span d, struct buf *out)
+size_t kind_field_index(const struct kind *k, struct span name, size_t from)
+{
+    for (size_t i = 0; i < k->n_fields; i++) {
+        size_t at = from + i < k->n_fields ? from + i : from + i - k->n_fields;
+        if (span_eqs(name, k->fields[at].name)) {
+            return at;
+        }
+    }
+    return k->n_fields;
+}
+
+static int field_text(const struct kind_field *fld, struct span v, struct buf *out)
 {
     struct jcur c;
-    struct span v;
     struct span e;
-    if (!jcur_get(d, fld->name, &v)) {
-        return 0;
-    }
     if ((fld->type != KF_ENUMS && fld->type != KF_TEXTS) || !jcur_array(&c, v)) {
         return put_value(v, out);
     }
@@ -150,6 +157,12 @@ int kind_value_text(const struct kind_field *fld, struct span d, struct buf *out
         }
     }
     return 0;
+}
+
+int kind_value_text(const struct kind_field *fld, struct span d, struct buf *out)
+{
+    struct span v;
+    return jcur_get(d, fld->name, &v) ? field_text(fld, v, out) : 0;
 }
 
 int kind_field_text(const struct kind *k, struct span d, unsigned flag, struct buf *out)
@@ -167,22 +180,25 @@ int kind_title(const struct kind *k, struct span d, struct buf *out)
     return kind_field_text(k, d, KFF_TITLE, out);
 }
 
+/* One walk over the content, in its order: the index is filled for every record there is. */
 int kind_search_text(const struct kind *k, struct span d, struct buf *out)
 {
-    size_t start = out->len;
-    struct span v;
-    for (size_t i = 0; i < k->n_fields; i++) {
-        const struct kind_field *fld = &k->fields[i];
-        if ((fld->flags & (KFF_TITLE | KFF_SEARCH)) == 0 || !jcur_get(d, fld->name, &v)) {
+    size_t start = out->len, at = 0;
+    struct jcur c;
+    struct span name, v;
+    int r = 0;
+    for (bool ok = jcur_object(&c, d); ok && r == 0 && jcur_member(&c, &name, &v);) {
+        size_t i = kind_field_index(k, name, at);
+        if (i == k->n_fields) {
             continue;
         }
-        int r = out->len > start ? buf_putc(out, '\n') : 0;
-        r = r < 0 ? r : kind_value_text(fld, d, out);
-        if (r < 0) {
-            return r;
+        at = i + 1;
+        if ((k->fields[i].flags & (KFF_TITLE | KFF_SEARCH)) != 0) {
+            r = out->len > start ? buf_putc(out, '\n') : 0;
+            r = r < 0 ? r : field_text(&k->fields[i], v, out);
         }
     }
-    return 0;
+    return r;
 }
 
 /* ---- description ---- */

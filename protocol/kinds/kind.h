@@ -93,6 +93,9 @@ int kind_search_text(const struct kind *k, struct span d, struct buf *out);
 int kind_field_text(const struct kind *k, struct span d, unsigned flag, struct buf *out);
 /* One field by name; NULL: none. */
 const struct kind_field *kind_field_find(const struct kind *k, const char *name);
+/* Its index, n_fields when there is none. Members mostly come in the order of the table: the search
+ * begins at FROM (at most n_fields), where the last one ended. */
+size_t kind_field_index(const struct kind *k, struct span name, size_t from);
 /* Appends one field's value as plain text: numbers in decimal, arrays one element a line. */
 int kind_value_text(const struct kind_field *fld, struct span d, struct buf *out);
 /* JSON description of one kind (an object) or, k NULL, of all (an array), for pages and --help. */
