@@ -450,5 +450,13 @@ int app_tick(struct app *a, int64_t mono_ms)
             a->views_changed = false; /* own cells are no reason to count again */
         }
     }
-    return r == 0 ? search_tick(a, mono_ms, changed) : r;
+    if (r == 0) {
+        r = search_tick(a, mono_ms, changed);
+    }
+    if (r != 0) {
+        return r;
+    }
+    int64_t left = 0; /* nothing else to do: pages that a keyframe emptied go back to the disk */
+    r = store_shrink(a->store, &left);
+    return r == 0 && left > 0 ? 1 : r;
 }

@@ -384,8 +384,8 @@ static int tell_row(struct compare *c, const struct part *p, struct q *q, const 
     return tell(c, what, full, err, member);
 }
 
-/* A keyframe says an old form again: which of its clocks was seen first may differ between two
- * orders of arrival, so the clock of the bundle the row stands in is right as well. */
+/* A keyframe says an old form again: whoever knew it keeps the clock it was first said at, which
+ * nothing stored shows any more; others have that of the bundle the row stands in. */
 static bool clock_is_right(struct compare *c, const struct part *p, struct q *a, struct q *b)
 {
     int64_t ts = q_col_int(a, p->ts);
@@ -395,7 +395,7 @@ static bool clock_is_right(struct compare *c, const struct part *p, struct q *a,
     }
     q_begin(&q, &c->held->db, Q_BUNDLE_TIME);
     q_int(&q, store__pos(q_col_int(a, p->no), q_col_int(a, p->seq)));
-    bool same = q_row(&q) && q_col_int(&q, 0) == ts;
+    bool same = q_row(&q) && (q_col_int(&q, 0) == ts || q_col_int(&q, 2) == BUNDLE_KEY);
     return q_end(&q) == 0 && same;
 }
 
