@@ -241,6 +241,15 @@ int app_rotate(struct app *a, struct span root, struct fault *f);
 /* 0: none under way. SANJI_E_PENDING; else the parent's last refusal (it is asked again). */
 int app_rotation(const struct app *a);
 
+/* ---- files instead of a line ---- */
+/* Days since a file of this node came in whole (-1: never), and since one was made for it. */
+void app_ferry_days(const struct app *a, const char *node, int64_t *ret_in, int64_t *ret_out);
+/* Members of an array: what is known of each node reached by files. */
+struct jw;
+int app_ferry_json(struct app *a, struct jw *w);
+/* After bundles came in by a file: neighbours and views learn of it. */
+void app_ferry_taken(struct app *a);
+
 /* ---- staff ---- */
 /* ret_once: one-time password (password.h), shown once and never stored as such. */
 int app_user_add(struct app *a, const char *login, const char *name, const char *role,

@@ -520,6 +520,9 @@ int app_status(struct app *a, struct buf *out)
     jw_arr(&w, "peers");
     sync_each_peer(a->sync, on_peer, &sa);
     jw_end_arr(&w);
+    jw_arr(&w, "ferry");
+    r = r < 0 ? r : app_ferry_json(a, &w);
+    jw_end_arr(&w);
     jw_end_obj(&w);
     int r2 = jw_done(&w);
     return r < 0 ? r : r2;

@@ -78,5 +78,9 @@ bool control_listens(const char *dir);
  * SANJI_E_CLOSED: nobody reads out_fd any more. */
 int control_call(const char *dir, int argc, const char *const *argv, const char *lang, int in_fd,
                  int out_fd, int err_fd, int *ret_exit);
+/* The same, for a caller that takes the output itself: 0, or the error that ends the call. */
+typedef int control_sink(void *io, const void *p, size_t n);
+int control_call_to(const char *dir, int argc, const char *const *argv, const char *lang, int in_fd,
+                    control_sink *out, control_sink *err, void *io, int *ret_exit);
 
 #endif

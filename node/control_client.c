@@ -13,7 +13,9 @@
 
 struct call {
     int fd;
-    int in_fd, out_fd, err_fd;
+    int in_fd;
+    control_sink *out, *err;
+    void *io;
     bool want; /* the daemon waits for input */
     uint8_t chunk[CONTROL_HEAD + CONTROL_CHUNK];
 };
@@ -154,9 +156,9 @@ static int take_frame(struct call *c, int *ret_exit)
     }
     switch (type) {
     case CONTROL_STDOUT:
-        return write_full(c->out_fd, p, n);
+        return c->out(c->io, p, n);
     case CONTROL_STDERR:
-        return write_full(c->err_fd, p, n);
+        return c->err(c->io, p, n);
     case CONTROL_WANT:
         c->want = true;
         return 0;
@@ -212,10 +214,10 @@ bool control_listens(const char *dir)
     return true;
 }
 
-int control_call(const char *dir, int argc, const char *const *argv, const char *lang, int in_fd,
-                 int out_fd, int err_fd, int *ret_exit)
+int control_call_to(const char *dir, int argc, const char *const *argv, const char *lang, int in_fd,
+                    control_sink *out, control_sink *err, void *io, int *ret_exit)
 {
-    struct call c = {.in_fd = in_fd, .out_fd = out_fd, .err_fd = err_fd};
+    struct call c = {.in_fd = in_fd, .out = out, .err = err, .io = io};
     int r = connect_to(dir, &c.fd);
     if (r < 0) {
         return r;
@@ -224,4 +226,25 @@ int control_call(const char *dir, int argc, const char *const *argv, const char 
     r = r < 0 ? r : converse(&c, ret_exit);
     close(c.fd);
     return r;
+}
+
+struct fds {
+    int out, err;
+};
+
+static int fd_out(void *io, const void *p, size_t n)
+{
+    return write_full(((struct fds *)io)->out, p, n);
+}
+
+static int fd_err(void *io, const void *p, size_t n)
+{
+    return write_full(((struct fds *)io)->err, p, n);
+}
+
+int control_call(const char *dir, int argc, const char *const *argv, const char *lang, int in_fd,
+                 int out_fd, int err_fd, int *ret_exit)
+{
+    struct fds f = {out_fd, err_fd};
+    return control_call_to(dir, argc, argv, lang, in_fd, fd_out, fd_err, &f, ret_exit);
 }

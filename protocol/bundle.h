@@ -142,5 +142,7 @@ int frame_pack(struct frame_ctx *c, struct span line, struct buf *out);
 /* Takes the first frame of in: inflates into out (reset first, newline removed) and tells how many
  * bytes of in it took. Sizes are checked before anything is allocated: SANJI_E_SIZE, _SYNTAX. */
 int frame_unpack(struct frame_ctx *c, struct span in, struct buf *out, size_t *ret_used);
+/* Where behind its first byte a frame may begin again, in.n when nowhere: after damage. */
+size_t frame_search(struct span in);
 
 #endif

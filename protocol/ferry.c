@@ -21,6 +21,7 @@ enum {
     /* Any frame a reader accepts fits: content, overhead. */
     WINDOW = LIM_BUNDLE_BYTES + 1 + LIM_FRAME_OVERHEAD,
     END_RESERVE = 1024,
+    DAMAGES_MAX = 1000, /* in one part; beyond it nothing more is looked for */
 };
 
 /* clang-format off */
@@ -50,6 +51,7 @@ static const struct jspec receipt_spec[] = {
     JF_INT(S, no, 1, INT_WIRE),
     JF_INT(S, ts, 0, INT_WIRE),
     JF_INT(S, lines, 0, INT_WIRE),
+    JF_BYTES_OPT(S, sha, has_sha),
     JF_END_OPEN,
 };
 #undef S
@@ -198,7 +200,8 @@ struct ferry_reader {
     struct buf line;
     struct hash_ctx sha;
     uint8_t want_sha[HASH_LEN];
-    bool receipt;
+    bool receipt, has_sha;
+    size_t damages; /* once there are some, counts say nothing about where we are */
     int64_t lines_left, count, count_left;
     enum state st;
     int err;
@@ -270,18 +273,41 @@ static int fill(struct ferry_reader *r)
 static int take_frame(struct ferry_reader *r, struct span *ret_frame)
 {
     size_t used = 0;
-    int err = fill(r);
-    if (err < 0) {
-        return err;
-    }
     struct span in = span_of(r->window + r->at, r->have - r->at);
-    err = frame_unpack(r->c, in, &r->line, &used);
+    int err = frame_unpack(r->c, in, &r->line, &used);
     if (err < 0) {
         return err;
     }
     *ret_frame = span_of(in.p, used);
     r->at += used;
     return r->st == AT_FIRST ? 0 : hash_update(&r->sha, in.p, used);
+}
+
+/* Skips what is no frame. A stick with one bad block should not cost what lies behind it. */
+static bool skip_damage(struct ferry_reader *r)
+{
+    struct span in = span_of(r->window + r->at, r->have - r->at);
+    if (r->st == AT_FIRST || in.n == 0 || r->damages == DAMAGES_MAX) {
+        return false;
+    }
+    size_t n = frame_search(in);
+    r->damages++;
+    r->at += n;
+    return true;
+}
+
+static bool begins(const struct ferry_reader *r, const char *with)
+{
+    size_t n = strlen(with);
+    return r->line.len >= n && memcmp(r->line.data, with, n) == 0;
+}
+
+/* After damage each line says itself what it is. */
+static void place_line(struct ferry_reader *r)
+{
+    r->lines_left = begins(r, "{\"have\":") ? 1 : 0;
+    r->count_left = 1;
+    r->st = r->lines_left > 0 ? AT_LINES : begins(r, "{\"end\":") ? AT_END : AT_BUNDLES;
 }
 
 static int take_first(struct ferry_reader *r, enum ferry_kind *ret_kind, struct fault *f)
@@ -293,6 +319,7 @@ static int take_first(struct ferry_reader *r, enum ferry_kind *ret_kind, struct 
     int err = ferry_manifest_read(line, r->a, &m, &sig, f);
     if (err == 0) {
         *ret_kind = FERRY_MANIFEST;
+        r->has_sha = true;
         memcpy(r->want_sha, m.sha, HASH_LEN);
         r->lines_left = m.lines;
         r->count = r->count_left = m.count;
@@ -305,6 +332,8 @@ static int take_first(struct ferry_reader *r, enum ferry_kind *ret_kind, struct 
     }
     *ret_kind = FERRY_RECEIPT;
     r->receipt = true;
+    r->has_sha = rc.has_sha;
+    memcpy(r->want_sha, rc.sha, HASH_LEN);
     r->lines_left = rc.lines;
     return 0;
 }
@@ -338,7 +367,7 @@ static int check_eof(struct ferry_reader *r, struct fault *f)
     if (err < 0) {
         return err;
     }
-    if (!r->receipt && memcmp(sum, r->want_sha, HASH_LEN) != 0) {
+    if (r->damages > 0 || (r->has_sha && memcmp(sum, r->want_sha, HASH_LEN) != 0)) {
         return fault_set(f, SANJI_E_HASH, "sha", "the sum of the file");
     }
     r->st = DONE;
@@ -369,9 +398,22 @@ static int next(struct ferry_reader *r, enum ferry_kind *ret_kind, struct span *
         *ret_kind = FERRY_END;
         return check_eof(r, f);
     }
+    err = fill(r);
+    if (err < 0) {
+        return err == SANJI_E_PENDING ? err : fault_set(f, err, "", "a whole frame");
+    }
     err = take_frame(r, ret_frame);
+    if ((err == SANJI_E_SYNTAX || err == SANJI_E_SIZE) && skip_damage(r)) {
+        *ret_kind = FERRY_DAMAGED;
+        buf_reset(&r->line);
+        (void)fault_set(f, err, "", "a whole frame");
+        return 0;
+    }
     if (err < 0) {
         return fault_set(f, err, "", "a whole frame");
+    }
+    if (r->damages > 0) {
+        place_line(r);
     }
     switch (r->st) {
     case AT_FIRST:
@@ -388,6 +430,7 @@ static int next(struct ferry_reader *r, enum ferry_kind *ret_kind, struct span *
     case AT_END:
         *ret_kind = FERRY_END;
         err = check_end_line(r, f);
+        r->st = AT_EOF;
         return err < 0 ? err : check_eof(r, f);
     case AT_EOF:
     case DONE:
@@ -403,9 +446,10 @@ int ferry_next(struct ferry_reader *r, enum ferry_kind *ret_kind, struct span *r
     if (r->err < 0 || r->st == DONE) {
         return r->err < 0 ? r->err : SANJI_E_STATE;
     }
-    r->err = next(r, ret_kind, ret_frame, f);
+    int err = next(r, ret_kind, ret_frame, f);
+    r->err = err == SANJI_E_PENDING ? 0 : err;
     *ret_line = span_of(r->line.data, r->line.len);
-    return r->err;
+    return err;
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */

@@ -31,6 +31,8 @@ struct ferry_receipt {
     int64_t no; /* of the file received */
     int64_t ts;
     int64_t lines;
+    bool has_sha;
+    uint8_t sha[HASH_LEN]; /* of all bytes after the first frame */
 };
 /* A signed first line before its key is known: {"m":"<json>","kid":..,"s":..}. */
 struct ferry_signed {
@@ -52,18 +54,27 @@ int ferry_verify(const struct ferry_signed *s, const struct sign_pub *key);
 /* ---- reading a part ---- */
 
 /* Gives at most n bytes; *ret_n is 0 at the end of the file only. A negative return ends the
- * reading and is passed on. */
+ * reading and is passed on, but SANJI_E_PENDING: nothing more has come yet, the same call may be
+ * made again later. */
 typedef int ferry_read_fn(void *p, size_t n, size_t *ret_n, void *arg);
 
-enum ferry_kind { FERRY_MANIFEST, FERRY_RECEIPT, FERRY_HAVE, FERRY_BUNDLE, FERRY_END };
+enum ferry_kind {
+    FERRY_MANIFEST,
+    FERRY_RECEIPT,
+    FERRY_HAVE,
+    FERRY_BUNDLE,
+    FERRY_DAMAGED,
+    FERRY_END
+};
 struct ferry_reader;
 struct ferry_reader *ferry_reader_new(ferry_read_fn *fn, void *arg); /* NULL: no memory */
 void ferry_reader_free(struct ferry_reader *r);
 /* The next line, and the frame it came in; both borrowed until the next call. The first is the
  * manifest or receipt (not verified: that needs the key), the last FERRY_END, with an empty line
  * after a receipt. FERRY_END means: counts, sum and end of file are right. Bundles are delivered
- * before that, each to be checked by itself. Errors: SANJI_E_SYNTAX damaged or cut off, _SIZE,
- * _SPEC with the member, _HASH the sum; all of them end the reading. */
+ * before that, each to be checked by itself. FERRY_DAMAGED: bytes that are no frame, with the error
+ * in f; reading goes on at the next frame, and can only end with an error. Errors: SANJI_E_SYNTAX
+ * damaged or cut off, _SIZE, _SPEC with the member, _HASH the sum; all of them end the reading. */
 int ferry_next(struct ferry_reader *r, enum ferry_kind *ret_kind, struct span *ret_line,
                struct span *ret_frame, struct fault *f);
 

@@ -206,3 +206,21 @@ int frame_unpack(struct frame_ctx *c, struct span in, struct buf *out, size_t *r
     *ret_used = used;
     return 0;
 }
+
+size_t frame_search(struct span in)
+{
+    size_t at = 1;
+    while (at + FRAME_HEADER_MIN <= in.n) {
+        const uint8_t *p = memchr(in.p + at, 0x28, in.n - at);
+        struct frame_head h;
+        if (p == NULL) {
+            break;
+        }
+        at = (size_t)(p - in.p);
+        if (frame_head_read(span_of(p, in.n - at), &h) == 0) {
+            return at;
+        }
+        at++;
+    }
+    return in.n;
+}

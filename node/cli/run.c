@@ -270,9 +270,14 @@ static int run_there(struct verb *v, int argc, const char *const *argv, int in_f
                      bool *ret_handled)
 {
     int code = EXIT_NO;
-    (void)local_flush(v->io);
-    int r = control_call(v->dir, argc, argv, text_lang_name(v->lang), in_fd, STDOUT_FILENO,
-                         STDERR_FILENO, &code);
+    const char *lang = text_lang_name(v->lang);
+    int r;
+    if (v->out == local_out) { /* line by line, as it comes */
+        (void)local_flush(v->io);
+        r = control_call(v->dir, argc, argv, lang, in_fd, STDOUT_FILENO, STDERR_FILENO, &code);
+    } else {
+        r = control_call_to(v->dir, argc, argv, lang, in_fd, v->out, v->err, v->io, &code);
+    }
     *ret_handled = r != SANJI_E_NOT_FOUND;
     if (r == 0 || r == SANJI_E_NOT_FOUND) {
         return code;

@@ -4,7 +4,7 @@
  * command's own process, so that it answers when the node cannot be opened at all; the rest is
  * asked of the opened node, in the daemon when one runs. */
 #include "node/app_backup.h"
-#include "node/cli/put.h"
+#include "node/cli/ferry_wire.h"
 #include "node/cli/table.h"
 
 #include "node/serve.h"
@@ -12,6 +12,7 @@
 #include "protocol/calendar.h"
 #include "protocol/jwrite.h"
 #include "sync/enrol.h"
+#include "sync/ferry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 #include <unistd.h>
 
 enum level { FINE, NOTE, WRONG };
-enum { PARENT_WAIT_MS = 5000 };
+enum { PARENT_WAIT_MS = 5000, CARRIED_DAYS = 31 };
 
 /* name: of the sentences doctor.NAME and, with the remedy, doctor.NAME.fix. */
 static int say_check(struct verb *v, enum level l, const char *name, const char *what)
@@ -119,6 +120,14 @@ static void find_parent(const struct sync_peer_status *p, void *arg)
     }
 }
 
+/* Brought by a file not long ago: a line is then no necessity. */
+static bool carried(const struct verb *v, const char *node)
+{
+    int64_t in, out;
+    app_ferry_days(v->app, node, &in, &out);
+    return in >= 0 && in <= CARRIED_DAYS;
+}
+
 static int look_parent(struct verb *v)
 {
     struct sync_peer_status p = {0};
@@ -143,11 +152,37 @@ static int look_parent(struct verb *v)
     }
     int err = p.last_err < 0 ? p.last_err : SANJI_E_UNREACHABLE;
     if (err == SANJI_E_UNREACHABLE) {
-        return say_check(v, WRONG, "unreachable", text);
+        return say_check(v, known && carried(v, id.s) ? NOTE : WRONG, "unreachable", text);
     }
     size_t n = strlen(text);
     snprintf(text + n, sizeof text - n, ": %.80s [%.20s]", text_error(v->lang, err), err_name(err));
     return say_check(v, WRONG, "parent", text);
+}
+
+struct by_files {
+    struct verb *v;
+    int bad;
+};
+
+static int on_note(const char *node, const struct sync_ferry_note *n, void *arg)
+{
+    struct by_files *x = arg;
+    struct buf b;
+    int64_t in = 0;
+    (void)n;
+    buf_init(&b, 4096);
+    if (ferry_words(x->v, node, &in, &b)) {
+        x->bad |= say_check(x->v, in > CARRIED_DAYS ? NOTE : FINE, "ferry", buf_str(&b));
+    }
+    buf_done(&b);
+    return 0;
+}
+
+static int look_ferry(struct verb *v)
+{
+    struct by_files x = {.v = v};
+    (void)sync_ferry_notes(v->app->sync, on_note, &x);
+    return x.bad;
 }
 
 /* After the parent was asked: it is the best witness. */
@@ -236,6 +271,7 @@ int v_doctor_node(struct verb *v)
     int r = store_totals(v->app->store, &t);
     int bad = say_check(v, r == 0 ? FINE : WRONG, "database", r == 0 ? "" : err_name(r));
     bad |= look_parent(v); /* may bring the roster */
+    bad |= look_ferry(v);
     bad |= look_clock(v);
     bad |= say_check(v, sync_self_error(v->app->sync) < 0 ? WRONG : FINE, "self",
                      app_self_word(v->app));

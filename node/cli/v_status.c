@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* status: one page for the person in front of the machine. What is wrong stands there as a sentence
  * with its remedy, what is right takes one word; --json has every number. */
+#include "node/cli/ferry_wire.h"
 #include "node/cli/table.h"
 
 #include "node/store/store.h"
 #include "protocol/base/text.h"
+#include "sync/ferry.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -104,6 +106,20 @@ static void put_parent(struct verb *v)
     buf_done(&url);
 }
 
+static int on_ferry(const char *node, const struct sync_ferry_note *n, void *arg)
+{
+    struct verb *v = arg;
+    struct buf b;
+    int64_t in = 0;
+    (void)n;
+    buf_init(&b, 4096);
+    if (ferry_words(v, node, &in, &b)) {
+        (void)page_line(v, "status.l.ferry", buf_str(&b));
+    }
+    buf_done(&b);
+    return 0;
+}
+
 static void put_clock(struct verb *v)
 {
     struct app_clock c;
@@ -186,6 +202,7 @@ void v_status_page(struct verb *v)
     line(v, "status.l.node", "status.node", "node", app_id(v->app), "version", SANJI_VERSION);
     put_daemon(v);
     put_parent(v);
+    (void)sync_ferry_notes(v->app->sync, on_ferry, v);
     put_clock(v);
     put_stored(v);
     snprintf(n, sizeof n, "%zu", roster_count(app_roster(v->app)));

@@ -320,6 +320,109 @@ static void test_moved_frames(void **state)
     buf_done(&out);
 }
 
+/* Each byte of one bundle in turn: the others still come, and the file never passes for whole. */
+static void test_damage_costs_one_bundle(void **state)
+{
+    struct world *w = *state;
+    size_t at[8] = {0};
+    struct buf out;
+    buf_init(&out, LIM_BUNDLE_BYTES + 1);
+    make_part(w, 1, 4, 200); /* manifest, have, 4 bundles, end */
+    for (size_t i = 0; i < 7; i++) {
+        size_t used = 0;
+        assert_int_equal(
+            frame_unpack(w->c, span_of(w->file.data + at[i], w->file.len - at[i]), &out, &used), 0);
+        at[i + 1] = at[i] + used;
+    }
+    size_t whole = 0, skipped = 0;
+    for (size_t i = at[3]; i < at[4]; i++) {
+        w->file.data[i] ^= 0x10;
+        struct file file = {.p = w->file.data, .n = w->file.len, .step = 97};
+        struct ferry_reader *r = ferry_reader_new(file_read, &file);
+        enum ferry_kind kind = FERRY_MANIFEST;
+        struct span line, frame;
+        struct fault f;
+        size_t good = 0, damaged = 0;
+        int err = 0;
+        while ((err = ferry_next(r, &kind, &line, &frame, &f)) == 0 && kind != FERRY_END) {
+            damaged += kind == FERRY_DAMAGED;
+            for (size_t k = 0; kind == FERRY_BUNDLE && k < 4; k++) {
+                line_of(k + 1, 200, &out);
+                good += line.n == out.len && memcmp(line.p, out.data, out.len) == 0;
+            }
+        }
+        assert_true(err < 0);
+        whole += good == 3;
+        skipped += damaged > 0;
+        ferry_reader_free(r);
+        w->file.data[i] ^= 0x10;
+    }
+    size_t n = at[4] - at[3];
+    assert_true(skipped > 0);
+    assert_true(whole * 10 >= n * 9); /* a flip can hide the beginning of the next frame */
+    buf_done(&out);
+}
+
+/* Bytes come when they come: the reader waits without forgetting where it was. */
+struct drip {
+    struct file f;
+    size_t calls;
+};
+
+static int drip_read(void *p, size_t n, size_t *ret_n, void *arg)
+{
+    struct drip *d = arg;
+    *ret_n = 0;
+    return d->calls++ % 3 != 0 ? SANJI_E_PENDING : file_read(p, n, ret_n, &d->f);
+}
+
+static void test_waiting_for_bytes(void **state)
+{
+    struct world *w = *state;
+    make_part(w, 2, 5, 60);
+    struct drip d = {.f = {.p = w->file.data, .n = w->file.len, .step = 11}};
+    struct ferry_reader *r = ferry_reader_new(drip_read, &d);
+    enum ferry_kind kind = FERRY_MANIFEST;
+    struct span line, frame;
+    struct fault f;
+    size_t seen = 0, waited = 0;
+    int err;
+    do {
+        err = ferry_next(r, &kind, &line, &frame, &f);
+        waited += err == SANJI_E_PENDING;
+        seen += err == 0;
+    } while (err == SANJI_E_PENDING || (err == 0 && kind != FERRY_END));
+    assert_int_equal(err, 0);
+    assert_int_equal(seen, 1 + 2 + 5 + 1);
+    assert_true(waited > 10);
+    ferry_reader_free(r);
+}
+
+static void test_receipt_sum(void **state)
+{
+    struct world *w = *state;
+    struct ferry_receipt rc = {
+        .v = 1, .by = "nbbbbbbbbbbbbb", .to = "naaaaaaaaaaaaa", .no = 3, .lines = 1};
+    struct buf line, body;
+    buf_init(&line, 4096);
+    buf_init(&body, 4096);
+    line_of(0, 50, &line);
+    assert_int_equal(frame_pack(w->c, span_of(line.data, line.len), &body), 0);
+    rc.has_sha = true;
+    hash_bytes(body.data, body.len, rc.sha);
+    for (int i = 0; i < 2; i++) {
+        buf_reset(&line);
+        buf_reset(&w->file);
+        assert_int_equal(ferry_receipt_write(&rc, w->key, &line), 0);
+        assert_int_equal(frame_pack(w->c, span_of(line.data, line.len), &w->file), 0);
+        (void)buf_put(&w->file, body.data, body.len);
+        assert_int_equal(read_bytes(w->file.data, w->file.len, 50).err, i == 0 ? 0 : SANJI_E_HASH);
+        rc.sha[0] ^= 1;
+    }
+    buf_done(&line);
+    buf_done(&body);
+}
+
 static void test_read_error_is_passed_on(void **state)
 {
     (void)state;
@@ -452,10 +555,17 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_round_trip),   T(test_signatures),
-        T(test_receipt_file), T(test_every_truncation),
-        T(test_moved_frames), T(test_read_error_is_passed_on),
-        T(test_sealed_sizes), T(test_sealed_for_somebody_else),
+        T(test_round_trip),
+        T(test_signatures),
+        T(test_receipt_file),
+        T(test_every_truncation),
+        T(test_moved_frames),
+        T(test_read_error_is_passed_on),
+        T(test_damage_costs_one_bundle),
+        T(test_waiting_for_bytes),
+        T(test_receipt_sum),
+        T(test_sealed_sizes),
+        T(test_sealed_for_somebody_else),
         T(test_sealed_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

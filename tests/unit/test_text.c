@@ -124,12 +124,12 @@ static void every_verb_and_flag_is_explained(void **state)
 static void check_source(const char *path)
 {
     static const char *const groups[] = {
-        "approve.",    "config.", "control.",    "doctor.",  "error.", "fault.",   "flag.",
-        "help.",       "init.",   "invite.",     "join.",    "node.w", "node.i",   "node.m",
-        "node.r",      "open.",   "parent_url.", "parked.",  "put.",   "rebuild.", "rotate.",
-        "serve.ready", "stats.",  "sync.done",   "sync.top", "usage.", "verify.",  "user.once",
-        "clock.",      "col.",    "list.",       "place.",   "span.",  "state.",   "status.",
-        "user.n",      "word."};
+        "approve.", "config.", "control.",  "doctor.",   "error.",      "fault.", "ferry.f",
+        "ferry.n",  "ferry.m", "ferry.why", "flag.",     "help.",       "init.",  "invite.",
+        "join.",    "node.w",  "node.i",    "node.m",    "node.r",      "open.",  "parent_url.",
+        "parked.",  "put.",    "rebuild.",  "rotate.",   "serve.ready", "stats.", "sync.done",
+        "sync.top", "usage.",  "verify.",   "user.once", "clock.",      "col.",   "list.",
+        "place.",   "span.",   "state.",    "status.",   "user.n",      "word."};
     static char src[1 << 20];
     FILE *f = fopen(path, "rb");
     assert_non_null(f);
