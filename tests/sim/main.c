@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim [--trace] [--twice N] [--file LIST] [--seeds FROM COUNT] [SEED...]: whole federations in one
- * process. Each seed is one run in two phases, faults and healing, and then every promise is
+/* sim [--trace] [--met] [--twice N] [--file LIST] [--seeds FROM COUNT] [SEED...]: whole federations
+ * in one process. Each seed is one run in two phases, faults and healing, and then every promise is
  * checked. A failing seed is printed with the first promise broken; the same seed repeats it
- * exactly. */
+ * exactly. With --met the whole run fails when a fault never struck a node in one of the states it
+ * can be in: then the seeds prove less than they seem to. */
 #include "protocol/base/text.h"
 #include "tests/sim/sim.h"
 
@@ -10,7 +11,7 @@
 #include <string.h>
 
 struct total {
-    int64_t seeds, failed, count[SC_COUNT];
+    int64_t seeds, failed, count[SC_COUNT], met[WF_COUNT][WS_COUNT];
 };
 
 /* ---- the model's own opinion of the views ---- */
@@ -118,8 +119,14 @@ static int run(uint64_t seed, bool print, struct total *tot, uint64_t *ret_trace
     for (int i = 0; i < SC_COUNT; i++) {
         tot->count[i] += m.count[i];
     }
+    for (int f = 0; f < WF_COUNT; f++) {
+        for (int st = 0; st < WS_COUNT; st++) {
+            tot->met[f][st] += m.w.met[f][st];
+        }
+    }
     buf_done(&m.evil);
     world_done(&m.w);
+    memo_forget();
     return r;
 }
 
@@ -156,6 +163,34 @@ static void report(const struct total *t)
     }
 }
 
+/* What happened seldom, or never. */
+static bool met_all(const struct total *t)
+{
+    static const char *const fault[WF_COUNT] = {"loss",        "dup",        "truncate",
+                                                "corrupt",     "lost reply", "cut",
+                                                "stop",        "crash",      "crash while writing",
+                                                "store error", "clock"};
+    static const char *const stage[WS_COUNT] = {"login", "up", "held", "quiet"};
+    static const enum sim_count once[] = {SC_JOINS,   SC_JOIN_FAILED, SC_REFERRALS, SC_WINTERS,
+                                          SC_HOSTILE, SC_REVOKED,     SC_REFUSED};
+    bool all = true;
+    for (int f = 0; f < WF_COUNT; f++) {
+        printf("  %-20s", fault[f]);
+        for (int st = 0; st < WS_COUNT; st++) {
+            bool can = f > WF_LOST_REPLY || st != WS_QUIET; /* a message is part of something */
+            printf(" %s %lld%s", stage[st], (long long)t->met[f][st],
+                   can && t->met[f][st] == 0 ? " NEVER" : "");
+            all = all && (!can || t->met[f][st] > 0);
+        }
+        printf("\n");
+    }
+    for (size_t i = 0; i < sizeof(once) / sizeof(once[0]); i++) {
+        all = all && t->count[once[i]] > 0;
+    }
+    printf("sim: %s\n", all ? "every fault met every state" : "some fault never met some state");
+    return all;
+}
+
 static int number(const char *s, int64_t *ret)
 {
     return s == NULL ? -1 : text_i64(s, strlen(s), 0, INT64_MAX, ret);
@@ -184,12 +219,14 @@ static int list_run(const char *path, struct total *tot)
 int main(int argc, char **argv)
 {
     struct total tot = {0};
-    bool print = false;
+    bool print = false, must_meet = false;
     int64_t from = 0, count = 0, twice = 0, seed;
     for (int i = 1; i < argc; i++) {
         int r = 0;
         if (strcmp(argv[i], "--trace") == 0) {
             print = true;
+        } else if (strcmp(argv[i], "--met") == 0) {
+            must_meet = true;
         } else if (strcmp(argv[i], "--twice") == 0) {
             r = number(argv[++i], &twice);
         } else if (strcmp(argv[i], "--file") == 0 && i + 1 < argc) {
@@ -201,8 +238,8 @@ int main(int argc, char **argv)
             seed_run((uint64_t)seed, print, false, &tot);
         }
         if (r < 0) {
-            (void)fprintf(stderr, "sim [--trace] [--twice N] [--file LIST] [--seeds FROM COUNT] "
-                                  "[SEED...]\n");
+            (void)fprintf(stderr, "sim [--trace] [--met] [--twice N] [--file LIST] "
+                                  "[--seeds FROM COUNT] [SEED...]\n");
             return 2;
         }
     }
@@ -210,5 +247,5 @@ int main(int argc, char **argv)
         seed_run((uint64_t)(from + k), print, k < twice, &tot);
     }
     report(&tot);
-    return tot.failed > 0 ? 1 : 0;
+    return tot.failed > 0 || (must_meet && !met_all(&tot)) ? 1 : 0;
 }

@@ -326,12 +326,14 @@ static void breakage(struct sim *m)
     case 1:
         if (m->cuts) {
             w->node[i].cut = !w->node[i].cut;
+            world_met(w, WF_CUT, i);
             m->count[SC_CUTS]++;
         }
         break;
     case 2:
         if (m->stops && w->node[i].joined) {
             if (w->node[i].running) {
+                world_met(w, WF_STOP, i);
                 world_stop(w, i);
             } else {
                 world_start(w, i);
@@ -340,7 +342,8 @@ static void breakage(struct sim *m)
         }
         break;
     case 3:
-        if (m->crashes) {
+        if (m->crashes && w->node[i].running) {
+            world_met(w, WF_CRASH, i);
             world_crash(w, i);
             m->count[SC_CRASHES]++;
         }
@@ -358,6 +361,7 @@ static void breakage(struct sim *m)
     case 6:
         if (m->clocks) {
             w->node[i].clock_off = world_range(w, -30, 30) * 31557600000 / (coin(m) ? 1 : 100000);
+            world_met(w, WF_CLOCK, i);
             m->count[SC_CLOCKS]++;
         }
         break;

@@ -60,4 +60,7 @@ void sim_heal(struct sim *m);                /* second phase: until all agree, o
 void hostile_act(struct sim *m);
 world_tap hostile_tap;
 
+/* memo.c: each signature is verified once a run. Between runs, when nobody holds a key. */
+void memo_forget(void);
+
 #endif

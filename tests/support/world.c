@@ -38,6 +38,20 @@ void world_bytes(struct world *w, void *out, size_t n)
     }
 }
 
+void world_met(struct world *w, enum world_fault f, int i)
+{
+    const struct wnode *n = &w->node[i];
+    enum world_stage st = WS_QUIET;
+    for (int l = 0; l < LANE_COUNT; l++) {
+        if (n->post[l] != 0 && n->login[l]) {
+            st = WS_LOGIN;
+        } else if (n->post[l] != 0 && st != WS_LOGIN) {
+            st = l == LANE_UP ? WS_UP : st == WS_QUIET ? WS_HELD : st;
+        }
+    }
+    w->met[f][st]++;
+}
+
 void world_note(struct world *w, const char *what, int node, const void *p, size_t n)
 {
     uint64_t h = w->trace ^ (uint64_t)w->now * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)(node + 1);
@@ -114,11 +128,16 @@ void world_step(struct world *w, int i, const struct sync_event *ev)
     if (!n->running) {
         return;
     }
+    bool failed = mem_store_failed(n->mem);
     world_tick(w, i, &t);
     (void)sync_step(n->s, &t, ev, &out);
     if (n->crash_armed && mem_store_failed(n->mem)) {
+        world_met(w, WF_CRASH_WRITE, i);
         world_crash(w, i); /* it died before it could say anything */
     } else {
+        if (!failed && mem_store_failed(n->mem)) {
+            world_met(w, WF_STORE, i);
+        }
         world__wishes(w, i, &out);
     }
     sync_out_done(&out);

@@ -22,6 +22,30 @@ struct world_faults {
     int64_t lat_min, lat_max;
 };
 
+/* Which fault struck, and what the node struck was doing. A run that is meant to prove something
+ * must have met every pair: a fault that never hits a log-in says nothing about log-ins. */
+enum world_fault {
+    WF_LOSS,
+    WF_DUP,
+    WF_TRUNCATE,
+    WF_CORRUPT,
+    WF_LOST_REPLY,
+    WF_CUT,
+    WF_STOP,
+    WF_CRASH,       /* between two calls of its store */
+    WF_CRASH_WRITE, /* at a call of its store */
+    WF_STORE,       /* a call of its store failed */
+    WF_CLOCK,
+    WF_COUNT
+};
+enum world_stage {
+    WS_LOGIN, /* a log-in is under way */
+    WS_UP,    /* its bundles are under way to the parent */
+    WS_HELD,  /* nothing but the long poll is under way */
+    WS_QUIET, /* nothing is: between two attempts, or the top */
+    WS_COUNT
+};
+
 struct wnode {
     char name[16];
     struct node_id id;
@@ -38,6 +62,7 @@ struct wnode {
     struct sync *s;
     uint64_t gen; /* counts starts: what was under way for an earlier one is lost */
     uint64_t conn[LANE_COUNT], post[LANE_COUNT];
+    bool login[LANE_COUNT]; /* what post[] is */
     bool fresh[LANE_COUNT];
     int64_t wake_at;
     int64_t posts, exchanges, sessions, alarms[WORLD_ERRS];
@@ -69,6 +94,7 @@ struct world {
     uint64_t trace; /* hash of everything that happened */
     bool print;
     int64_t events, same_time;
+    int64_t met[WF_COUNT][WS_COUNT];
     world_tap *tap;
     void *tap_arg;
     struct buf *ask_body; /* an answer that a person waits for, not a node */
@@ -87,6 +113,8 @@ uint64_t world_rand(struct world *w);
 int64_t world_range(struct world *w, int64_t lo, int64_t hi); /* both included */
 bool world_chance(struct world *w, int per_mille);
 void world_bytes(struct world *w, void *out, size_t n);
+/* Counts that a fault struck node i. */
+void world_met(struct world *w, enum world_fault f, int i);
 void world_note(struct world *w, const char *what, int node, const void *p, size_t n);
 
 /* First node. Index. */

@@ -416,8 +416,9 @@ int world_check_rebuild(struct world *w, int i, struct world_verdict *v)
     return r < 0 ? -1 : 0;
 }
 
-/* Offers the bundles in random order again and again until nothing is taken any more: what waits
- * for a key or for its predecessor is offered once more, as a peer would. */
+/* Offers the bundles in random order, then again and again, as a peer would, until nothing is taken
+ * any more: each stream from its beginning, because bundles of an ended key are proven by what
+ * follows them and wait for that together. */
 static int accept_shuffled(struct world *w, struct sync *s, const struct sync_store *st,
                            struct copies *c)
 {
@@ -430,15 +431,18 @@ static int accept_shuffled(struct world *w, struct sync *s, const struct sync_st
     for (size_t k = 0; k < c->n; k++) {
         left -= c->v[k].is_void;
     }
-    while (r == 0 && left > 0 && moved) {
+    for (bool first = true; r == 0 && left > 0 && moved; first = false) {
         moved = false;
+        for (size_t k = 0; k < c->n && !first; k++) {
+            order[k] = k;
+        }
         for (size_t k = 0; r == 0 && k < c->n; k++) {
             struct sync_accept acc;
             if (taken[order[k]]) {
                 continue; /* a void one may be taken before it is known to be void */
             }
             sync_accept_frame(s, &t, c->v[order[k]].frame, &acc);
-            if (acc.err == 0 || acc.err == SANJI_E_OLD) {
+            if (acc.err == 0 || acc.err == SANJI_E_OLD) { /* stored with one before it */
                 taken[order[k]] = moved = true;
                 left -= !c->v[order[k]].is_void;
             } else if (sync_is_store_failure(acc.err)) {

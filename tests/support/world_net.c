@@ -104,12 +104,14 @@ static int64_t latency(struct world *w)
     return world_range(w, w->faults.lat_min, w->faults.lat_max);
 }
 
-static void damage(struct world *w, struct buf *b, bool exchange)
+static void damage(struct world *w, int child, struct buf *b, bool exchange)
 {
     if (b->len > 0 && world_chance(w, w->faults.truncate)) {
+        world_met(w, WF_TRUNCATE, child);
         b->len = (size_t)world_range(w, 0, (int64_t)b->len - 1);
     }
     if (exchange && b->len > 0 && world_chance(w, w->faults.corrupt)) {
+        world_met(w, WF_CORRUPT, child);
         for (int64_t k = world_range(w, 1, 8); k > 0; k--) {
             b->data[world_range(w, 0, (int64_t)b->len - 1)] ^= (uint8_t)world_range(w, 1, 255);
         }
@@ -152,6 +154,7 @@ static void wish_post(struct world *w, int i, struct sync_wish *x)
         n->fresh[x->lane] = true;
     }
     uint64_t post = n->post[x->lane] = ++w->next_post;
+    n->login[x->lane] = !exchange;
     if (n->cut || n->up < 0) {
         fail_later(w, i, x->lane, post, 20 + latency(w));
         return;
@@ -160,12 +163,17 @@ static void wish_post(struct world *w, int i, struct sync_wish *x)
     t->lane = x->lane;
     t->post = post;
     if (world_chance(w, w->faults.loss)) {
+        world_met(w, WF_LOSS, i);
         if (world_chance(w, 700)) { /* a reset; otherwise silence until the time-out */
             fail_later(w, i, x->lane, post, latency(w) + 500);
         }
         return;
     }
-    for (int copies = world_chance(w, w->faults.dup) ? 2 : 1; copies > 0; copies--) {
+    int copies = world_chance(w, w->faults.dup) ? 2 : 1;
+    if (copies > 1) {
+        world_met(w, WF_DUP, i);
+    }
+    for (; copies > 0; copies--) {
         int64_t at = w->now + latency(w) + (copies == 2 ? world_range(w, 0, 30000) : 0);
         struct wev *e = push(w, WE_REQUEST, i, at);
         e->lane = x->lane;
@@ -174,7 +182,7 @@ static void wish_post(struct world *w, int i, struct sync_wish *x)
         e->path = x->path;
         memcpy(e->token, x->token, sizeof(e->token));
         copy_body(&e->body, &x->body);
-        damage(w, &e->body, exchange);
+        damage(w, i, &e->body, exchange);
     }
 }
 
@@ -201,7 +209,9 @@ static void wish_reply(struct world *w, int i, struct sync_wish *x)
     if (w->node[q.child].cut || w->node[q.child].gen != q.gen) {
         return;
     }
-    if (world_chance(w, w->faults.loss) || world_chance(w, w->faults.lost_reply)) {
+    bool is_lost = world_chance(w, w->faults.loss);
+    if (is_lost || world_chance(w, w->faults.lost_reply)) {
+        world_met(w, is_lost ? WF_LOSS : WF_LOST_REPLY, q.child);
         if (world_chance(w, 700)) {
             fail_later(w, q.child, q.lane, q.post, latency(w) + 500);
         }
@@ -213,7 +223,8 @@ static void wish_reply(struct world *w, int i, struct sync_wish *x)
     e->status = x->status;
     e->is_ours = x->content_type != NULL;
     copy_body(&e->body, &x->body);
-    damage(w, &e->body, x->content_type != NULL && strcmp(x->content_type, SANJI_TYPE_FRAMES) == 0);
+    damage(w, q.child, &e->body,
+           x->content_type != NULL && strcmp(x->content_type, SANJI_TYPE_FRAMES) == 0);
 }
 
 /* The parent learns that a connection has closed, and that whoever asked on it has gone. */
