@@ -19,6 +19,7 @@
  *   DIR/keys/sign.seed seal.seed inst  (0600, raw bytes)   DIR/keys/tls.key tls.crt   DIR/lock
  *   DIR/keys/guard    heads of own streams, see app_guard.c
  *   DIR/keys/recovery.pub  backups are sealed to it, see app_backup.h
+ *   DIR/birth         no node yet: being made, or an attempt that was cut short, see app_birth.c
  *
  * kv names kept here: self/g self/id self/inst (raw, text, raw), parent/id parent/tls parent/url
  * parent/url_override (see sync.h). */

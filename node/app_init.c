@@ -2,9 +2,11 @@
 /* How a node comes into being: as the first of a federation (app_init), or invited by a parent
  * (app_join_*). The root key is made here, written once to a file outside the data folder, and
  * never read again by a running node: it belongs into a drawer. A birth that fails half-way takes
- * away what it made; a join keeps its keys, because the parent may already have approved them. */
+ * away what it made, one that is cut short is cleared away by the next (app_birth.c); a join keeps
+ * its keys, because the parent may already have approved them. */
 #include "node/app_backup.h"
 #include "node/app_internal.h"
+#include "node/dirlock.h"
 #include "node/http/tls.h"
 #include "protocol/base/enc.h"
 #include "protocol/base/text.h"
@@ -17,25 +19,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static const char *const made_files[] = {
-    "keys/sign.seed",    "keys/seal.seed", "keys/inst",   "keys/tls.key", "keys/tls.crt",
-    "keys/recovery.pub", "sanji.conf",     "sanji.db",    "sanji.db-wal", "sanji.db-shm",
-    "keys.db",           "keys.db-wal",    "keys.db-shm", "lock"};
-
-static void take_back(const char *dir)
-{
-    char path[APP_PATH_BYTES];
-    for (size_t i = 0; i < sizeof made_files / sizeof made_files[0]; i++) {
-        if (app_path(dir, made_files[i], path) == 0) {
-            (void)unlink(path);
-        }
-    }
-    if (app_path(dir, "keys", path) == 0) {
-        (void)rmdir(path);
-    }
-    (void)rmdir(dir);
-}
 
 static int check_birth(const struct app_birth *b, struct fault *f)
 {
@@ -72,15 +55,23 @@ static int birth_config(const struct app_birth *b, struct config *c, struct faul
     return 0;
 }
 
-static int make_dirs(const char *dir)
+/* SANJI_E_EXISTS: somebody's keys lie there, or somebody is at it; nothing was touched. */
+static int make_dirs(const char *dir, const char *what, int *ret_lock)
 {
     char keys[APP_PATH_BYTES];
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
-        return errno == ENOSPC ? SANJI_E_FULL : SANJI_E_IO;
-    }
     int r = app_path(dir, "keys", keys);
+    if (r == 0 && mkdir(dir, 0700) != 0 && errno != EEXIST) {
+        r = errno == ENOSPC ? SANJI_E_FULL : SANJI_E_IO;
+    }
+    if (r == 0 && access(keys, F_OK) == 0) {
+        r = SANJI_E_EXISTS;
+    }
+    if (r == 0) {
+        r = app__birth_begin(dir, what, ret_lock);
+        r = r == SANJI_E_LOCKED ? SANJI_E_EXISTS : r;
+    }
     if (r == 0 && mkdir(keys, 0700) != 0) {
-        r = errno == EEXIST ? SANJI_E_EXISTS : SANJI_E_IO;
+        r = errno == ENOSPC ? SANJI_E_FULL : SANJI_E_IO;
     }
     return r;
 }
@@ -277,7 +268,7 @@ static int make_database(const struct app_birth *b, struct birth *x)
         r = sync_genesis(y, &t, span_of(root_body.data, root_body.len),
                          span_of(node_body.data, node_body.len));
     }
-    if (r == 0) { /* last: app_open() takes a folder with self/ for a node */
+    if (r == 0) {
         r = kv_self(s, &x->self);
     }
     sync_free(y);
@@ -334,11 +325,16 @@ static int write_root_key(const char *path, const uint8_t seed[static SIGN_SEED_
 
 int app_init(const struct app_birth *b, struct app_born *ret, struct fault *f)
 {
-    char db[APP_PATH_BYTES];
+    char db[APP_PATH_BYTES], what[APP_PATH_BYTES + 8];
     struct birth x = {.ts = app_now_ms()};
+    int lock = -1;
     int r = check_birth(b, f);
     if (r == 0) {
         r = birth_config(b, &x.cfg, f);
+    }
+    if (r == 0) {
+        r = app__birth_clear(b->dir);
+        r = r == SANJI_E_LOCKED ? fault_set(f, SANJI_E_EXISTS, "data", NULL) : r;
     }
     if (r == 0) {
         r = root_key_path(b, ret->root_key, f);
@@ -347,12 +343,18 @@ int app_init(const struct app_birth *b, struct app_born *ret, struct fault *f)
         r = fault_set(f, SANJI_E_EXISTS, "data", NULL);
     }
     if (r == 0) {
-        r = make_dirs(b->dir);
+        (void)snprintf(what, sizeof what, "node %s", ret->root_key);
+        r = make_dirs(b->dir, what, &lock);
         if (r == SANJI_E_EXISTS) {
-            return fault_set(f, r, "data", NULL); /* somebody else's keys: touch nothing */
+            dirlock_drop(lock);
+            return fault_set(f, r, "data", NULL);
         }
     }
     if (r < 0) {
+        if (lock >= 0) {
+            app__birth_undo(b->dir);
+        }
+        dirlock_drop(lock);
         return r;
     }
     bool root_written = false;
@@ -373,12 +375,16 @@ int app_init(const struct app_birth *b, struct app_born *ret, struct fault *f)
             (void)fault_set(f, r, "root-key", NULL);
         }
     }
+    if (r == 0) {
+        r = app__birth_end(b->dir, ret->root_key);
+    }
     if (r < 0) {
-        take_back(b->dir);
+        app__birth_undo(b->dir);
         if (root_written) {
             (void)unlink(ret->root_key);
         }
     }
+    dirlock_drop(lock);
     ret->id = x.self.id;
     memcpy(ret->g, x.self.g, HASH_LEN);
     sign_key_free(x.own);
@@ -394,16 +400,26 @@ int app_join_prepare(const struct app_birth *b, const struct msg_invite *inv, st
 {
     struct config c;
     char path[APP_PATH_BYTES];
+    int lock = -1;
     ret->inv = inv;
     int r = birth_config(b, &c, f);
+    if (r == 0) {
+        r = app__birth_clear(b->dir);
+        r = r == SANJI_E_LOCKED ? fault_set(f, SANJI_E_EXISTS, "data", NULL) : r;
+    }
     if (r == 0 && app_path(b->dir, "sanji.db", path) == 0 && access(path, F_OK) == 0) {
         r = fault_set(f, SANJI_E_EXISTS, "data", NULL);
     }
-    if (r == 0) {
-        r = make_dirs(b->dir);
+    if (r < 0) {
+        return r;
     }
+    r = make_dirs(b->dir, "keys", &lock);
     bool again = r == SANJI_E_EXISTS;
     if (r < 0 && !again) {
+        if (lock >= 0) {
+            app__birth_undo(b->dir);
+        }
+        dirlock_drop(lock);
         return r;
     }
     if (again) { /* an interrupted join: the parent knows these keys */
@@ -432,9 +448,13 @@ int app_join_prepare(const struct app_birth *b, const struct msg_invite *inv, st
     if (r == 0) {
         r = write_config(b->dir, &c, b->zh);
     }
-    if (r < 0) {
-        take_back(b->dir);
+    if (r == 0) {
+        r = app__birth_end(b->dir, NULL);
     }
+    if (r < 0) {
+        app__birth_undo(b->dir);
+    }
+    dirlock_drop(lock);
     return r;
 }
 
@@ -496,14 +516,19 @@ int app_join_finish(const char *dir, const struct app_join *j, char ret_code[sta
     struct span v;
     memcpy(self.g, j->inv->g, HASH_LEN);
     memcpy(self.inst, j->inst, sizeof self.inst);
+    int lock = -1;
     int r = node_id_parse(j->inv->node, strlen(j->inv->node), &self.id);
+    if (r == 0) {
+        r = app__birth_begin(dir, "database", &lock);
+    }
     if (r == 0) {
         r = app_recovery_new(dir, ret_code);
     }
     if (r == 0) {
         r = store_open(dir, STORE_WRITE, &s);
     }
-    if (r < 0) {
+    if (r < 0) { /* the next attempt clears it away */
+        dirlock_drop(lock);
         return r;
     }
     const struct sync_store *st = store_port(s);
@@ -519,5 +544,9 @@ int app_join_finish(const char *dir, const struct app_join *j, char ret_code[sta
         r = kv_self(s, &self);
     }
     store_close(s);
+    if (r == 0) {
+        r = app__birth_end(dir, NULL);
+    }
+    dirlock_drop(lock);
     return r;
 }

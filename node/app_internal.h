@@ -7,7 +7,17 @@
 /* Shared by node/app*.c only. */
 int app__read_file(const char *path, size_t max, struct buf *out);
 int app__write_file(const char *path, const void *p, size_t n, bool secret); /* new files only */
+int app__sync_dir(const char *path); /* its names are durable; SANJI_E_IO */
 int app__read_secret(const char *dir, const char *name, void *out, size_t n);
+/* app_birth.c: DIR/birth lies there until a node is whole. begin: takes the lock too, dropped by
+ * the caller; what: the line, see there. clear: takes away what an attempt left that was cut short;
+ * SANJI_E_LOCKED while somebody is at it. undo: everything a birth makes in DIR, and DIR if empty.
+ */
+int app__birth_begin(const char *dir, const char *what, int *ret_lock);
+int app__birth_end(const char *dir, const char *root_key); /* root_key may be NULL */
+bool app__birth_unfinished(const char *dir);
+int app__birth_clear(const char *dir);
+void app__birth_undo(const char *dir);
 /* After opening failed with SANJI_E_IO: SANJI_E_FULL when that is why; fills f->denied. */
 int app__why(const char *dir, int err, struct app_fault *f);
 int app__keys_load(struct app *a);

@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int sync_dir(const char *path)
+int app__sync_dir(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int r = fd < 0 || fsync(fd) != 0 ? SANJI_E_IO : 0;
@@ -33,7 +33,7 @@ static int sync_dir_of(const struct app *a, const char *name)
 {
     char path[APP_PATH_BYTES];
     int r = app_path(a->dir, name, path);
-    return r == 0 ? sync_dir(path) : r;
+    return r == 0 ? app__sync_dir(path) : r;
 }
 
 static void drop_file(const struct app *a, const char *name)

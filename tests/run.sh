@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # All tests, from a bare Debian 12: installs what they need, builds the release and the sanitizer
 # build, runs the fixed share (tests/README.md) and closes with one line "N passed, N failed".
-# --long adds the soak, the long fuzz and the benchmarks; --quick leaves out browser and sanitizers.
+# --long adds the soak, the seeded defects, every kill and many power cuts, the long fuzz and the benchmarks; --quick leaves out browser and sanitizers.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/deploy/packages.sh"
@@ -56,7 +56,9 @@ if [ $long = 1 ]; then
     case $? in 0 | 77) ;; *) failed=$((failed + 1)) ;; esac
     build fuzz && ./tests/fuzz/long.sh || failed=$((failed + 1))
     ./tests/sim/soak.sh build/release 3600 || failed=$((failed + 1))
-    node tests/mutate.mjs --count 40 || failed=$((failed + 1))
+    ./tests/sim/mutants.sh --random 20 || failed=$((failed + 1))
+    power=build/release/tests/power/power
+    { $power kills && $power faults && $power cuts 1000000 20000; } || failed=$((failed + 1))
     [ -z "${SANJI_TEST_DATA:-}" ] || ./tests/bench/run.sh || failed=$((failed + 1))
 fi
 echo "$passed passed, $failed failed"

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A city and its district, made by the product's own means: see the header. */
+#include "tests/power/town.h"
+
+#include "sync/enrol.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+struct town town;
+
+void town_path(const char *root, const char *name, char out[static TOWN_PATH])
+{
+    int n = snprintf(out, TOWN_PATH, "%s/%s", root, name);
+    assert(n > 0 && n < TOWN_PATH);
+}
+
+static struct app *opened(const char *root, const char *name)
+{
+    char dir[TOWN_PATH];
+    struct app *a = NULL;
+    town_path(root, name, dir);
+    int r = app_open(dir, &a, NULL);
+    assert(r == 0);
+    return a;
+}
+
+int town_put(struct app *a, const char *id, uint64_t n, size_t size, char ret_id[LIM_ID_BYTES + 1])
+{
+    struct fault f = {0};
+    struct buf json;
+    buf_init(&json, 65536);
+    buf_puts(&json, "{");
+    if (id != NULL) {
+        buf_printf(&json, "\"id\":\"%s\",", id);
+    }
+    buf_printf(&json, "\"kind\":\"venue\",\"title\":\"厅 %llu\",\"detail\":\"",
+               (unsigned long long)n);
+    for (size_t i = 0; i < size; i++) {
+        buf_putc(&json, (char)('a' + (char)((n + i * 7) % 26)));
+    }
+    buf_puts(&json, "\"}");
+    int r = app_put_one(a, kind_find("listing"), NULL, span_of(json.data, json.len), ret_id, &f);
+    buf_done(&json);
+    return r;
+}
+
+struct passing {
+    struct app *to;
+    struct sync_tick t;
+    int64_t stored;
+};
+
+static int pass_one(const struct sync_stream_row *st, const struct sync_bundle_row *row, void *arg)
+{
+    struct passing *p = arg;
+    struct sync_accept acc;
+    (void)st;
+    memset(&acc, 0, sizeof(acc));
+    sync_accept_frame(p->to->sync, &p->t, row->frame, &acc);
+    p->stored += acc.err == 0;
+    return 0;
+}
+
+static int64_t pass(struct app *from, struct app *to)
+{
+    struct passing p = {.to = to};
+    int r = app_tick_make(&p.t);
+    r = r < 0 ? r : store_begin(to->store);
+    r = r < 0 ? r : store_bundle_walk(from->store, 0, pass_one, &p);
+    r = r < 0 ? r : store_commit(to->store);
+    assert(r == 0);
+    app_changed(to);
+    return p.stored;
+}
+
+static void enrol_step(struct app *parent, const struct app_join *j, char act[8192], bool second)
+{
+    struct sync_tick t;
+    struct buf body, reply;
+    char digits[7];
+    int status = 0;
+    struct arena *ar = arena_new(1 << 20);
+    struct msg_enrol_reply m;
+    buf_init(&body, 65536);
+    buf_init(&reply, 1 << 20);
+    int r = app_join_request(j, NULL, span_of(act, second ? strlen(act) : 0), &body, digits);
+    r = r < 0 ? r : app_tick_make(&t);
+    r = r < 0 ? r : enrol_handle(parent->sync, &t, span_of(body.data, body.len), &reply, &status);
+    r = r < 0 ? r
+              : jspec_read(reply.data, reply.len, msg_enrol_reply_spec, &m, sizeof(m), ar, NULL);
+    assert(r == 0);
+    if (m.act != NULL) {
+        (void)snprintf(act, 8192, "%s", m.act);
+    }
+    buf_done(&body);
+    buf_done(&reply);
+    arena_free(ar);
+}
+
+static void enrol(struct app *city, const char *dir)
+{
+    static char act[8192];
+    char code[RECOVERY_TEXT];
+    struct sync_tick t;
+    struct msg_invite inv;
+    struct app_join j;
+    struct node_id nid;
+    struct fault f = {0};
+    struct app_birth b = {.dir = dir};
+    struct buf line;
+    struct arena *ar = arena_new(1 << 20);
+    buf_init(&line, 8192);
+    int r = app_tick_make(&t);
+    r = r < 0 ? r
+              : enrol_invite(city->sync, &t, "测试区", 30, "370102", "https://127.0.0.1:9", 60000,
+                             true, &line, &nid);
+    r = r < 0 ? r : invite_read(buf_str(&line), line.len, ar, &inv, &f);
+    r = r < 0 ? r : app_join_prepare(&b, &inv, &j, &f);
+    assert(r == 0);
+    enrol_step(city, &j, act, false);
+    enrol_step(city, &j, act, true);
+    r = app_join_finish(dir, &j, code);
+    assert(r == 0);
+    buf_done(&line);
+    arena_free(ar);
+}
+
+static int keep_frame(const struct sync_stream_row *st, const struct sync_bundle_row *row,
+                      void *arg)
+{
+    (void)arg;
+    if (strcmp(st->key.by.s, town.district) == 0 && town.n_frames < TOWN_FRAMES &&
+        strncmp(st->key.aud, "self", 4) != 0) {
+        struct buf *b = &town.frame[town.n_frames++];
+        buf_init(b, LIM_BUNDLE_BYTES);
+        (void)buf_put(b, row->frame.p, row->frame.n);
+    }
+    return 0;
+}
+
+int town_birth(const char *root, const char *name)
+{
+    char dir[TOWN_PATH];
+    struct app_born x;
+    struct fault f = {0};
+    town_path(root, name, dir);
+    struct app_birth b = {
+        .dir = dir, .name = "测试市", .area = "370100", .lv = 20, .url = "https://127.0.0.1:9"};
+    return app_init(&b, &x, &f);
+}
+
+static void read_root_key(const char *root)
+{
+    char path[TOWN_PATH], chunk[512];
+    town_path(root, "city-root.key", path);
+    FILE *f = fopen(path, "r");
+    assert(f != NULL);
+    buf_init(&town.root_key, 4096);
+    (void)buf_put(&town.root_key, chunk, fread(chunk, 1, sizeof(chunk), f));
+    (void)fclose(f);
+}
+
+void town_make(const char *root)
+{
+    char dir[TOWN_PATH], id[LIM_ID_BYTES + 1];
+    int r = town_birth(root, "city");
+    assert(r == 0);
+    struct app *city = opened(root, "city");
+    town_path(root, "district", dir);
+    enrol(city, dir);
+    struct app *district = opened(root, "district");
+    (void)snprintf(town.district, sizeof(town.district), "%s", app_id(district));
+    while (pass(city, district) + pass(district, city) > 0) {
+    }
+    for (uint64_t i = 0; i < 6; i++) {
+        r = town_put(city, NULL, i, 40, id);
+        assert(r == 0);
+    }
+    app_close(city);
+    for (uint64_t i = 0; i < TOWN_FRAMES - 4; i++) { /* what the city does not have yet */
+        r = town_put(district, NULL, i, (size_t)(i * 131 % 3000), id);
+        assert(r == 0);
+    }
+    r = store_bundle_walk(district->store, 0, keep_frame, NULL);
+    assert(r == 0);
+    app_close(district);
+    read_root_key(root);
+}

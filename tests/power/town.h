@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_TESTS_POWER_TOWN_H
+#define SANJI_TESTS_POWER_TOWN_H
+
+#include "node/app.h"
+
+/* Two nodes on disk, made as people make them, and what the scenes need of them. */
+enum { TOWN_FRAMES = 120, TOWN_PATH = 512 };
+
+struct town {
+    struct buf frame[TOWN_FRAMES]; /* of the district, in order; the city has not seen them */
+    int n_frames;
+    char district[LIM_NODE_ID + 1];
+    struct buf root_key; /* text of the city's root key file */
+};
+extern struct town town;
+
+/* Makes ROOT/city and ROOT/district and closes them. */
+void town_make(const char *root);
+/* app_init() of ROOT/NAME. */
+int town_birth(const char *root, const char *name);
+/* A listing, or its next revision (id not NULL), with so many bytes of detail. */
+int town_put(struct app *a, const char *id, uint64_t n, size_t size, char ret_id[LIM_ID_BYTES + 1]);
+void town_path(const char *root, const char *name, char out[static TOWN_PATH]);
+
+#endif
