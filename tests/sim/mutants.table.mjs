@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Defects somebody might really write, each a place and what would stand there. `by`: the tests to ask
+// first. A change of the product that touches one of these places changes the line here as well.
+
+// Asked about every defect that the named tests let pass.
+export const everywhere = ['bundle', 'msg', 'act', 'roster', 'seal', 'kinds', 'flow_referral', 'stats', 'vectors', 'sync', 'sync_wrong', 'sync_derive', 'keys', 'store_mem', 'store_sqlite', 'sim.regress', 'sim'];
+
+const m = (name, file, old, neu, ...by) => ({ name, file, old, new: neu, by });
+export const mutants = [
+  // the chain
+  m('skip-prev', 'protocol/bundle.c', 'return memcmp(b->hdr.prev, have->id, HASH_LEN) == 0 ? HEAD_NEXT : HEAD_CHAIN;', 'return HEAD_NEXT;', 'bundle'),
+  m('skip-prev-of-the-first', 'sync/accept.c', '        if (have.seq == 0) {\n            return SANJI_E_CHAIN;\n        }', '        if (have.seq == 0) {\n            return 0;\n        }', 'sync_wrong', 'sim'),
+  m('gap-one-off', 'protocol/bundle.c', 'if (b->hdr.seq > have->seq + 1) {', 'if (b->hdr.seq > have->seq + 2) {', 'bundle'),
+  m('begin-anywhere', 'sync/accept.c', 'if (b->hdr.seq != 1) {', 'if (b->hdr.seq < 1) {', 'sync_wrong', 'sim'),
+  m('epoch-jump', 'sync/accept.c', 'if (b->hdr.ep > known + 1) {', 'if (b->hdr.ep > known + 1000000) {', 'sync_wrong', 'sim'),
+  m('epoch-without-mark', 'sync/accept.c', 'if (b->hdr.ep > 1 && b->hdr.t != BUNDLE_EPOCH) {', 'if (b->hdr.ep > 2 && b->hdr.t != BUNDLE_EPOCH) {', 'sync_wrong', 'sim'),
+  // signatures and hashes
+  m('skip-signature', 'protocol/bundle.c', 'return verify_raw(key, s.p, s.n, b->sig);', 'return key != NULL && s.n > 0 ? 0 : SANJI_E_SIGNATURE;', 'bundle'),
+  m('skip-item-root', 'protocol/bundle.c', 'if (memcmp(root, b->hdr.root, HASH_LEN) != 0) {', 'if (false) {', 'bundle'),
+  m('weak-key', 'protocol/suite_v1.c', 'if (memcmp(y, small_order_y[i], sizeof(y)) == 0) {', 'if (i > sizeof(y)) {', 'suite'),
+  m('skip-session-proof', 'sync/session.c', 'r = verify_raw(k->pub, pre.data, pre.len, pr->s);', 'r = k == NULL ? SANJI_E_SIGNATURE : 0;', 'sync_wrong'),
+  m('skip-enrol-mac', 'sync/enrol.c', 'if (!enrol_mac_ok(q, row->secret, mac)) {', 'if (false) {', 'sync_wrong'),
+  m('other-federation', 'sync/accept.c', 'if (!roster_knows_g(s->roster, b->hdr.g)) {', 'if (false) {', 'sync_wrong', 'sync'),
+  // authority
+  m('old-roster', 'sync/accept.c', 's->roster_dirty = s->roster_dirty || into == s->roster;', 's->roster_dirty = s->roster_dirty;', 'sync'),
+  m('no-possession', 'protocol/roster_rules.c', 'if (!signed_by(r, e, &e->sig_kid, e->a->sig)) {', 'if (false) {', 'roster'),
+  m('quorum-of-one', 'protocol/roster_rules.c', 'return n >= root->k;', 'return n >= 1;', 'roster'),
+  m('revoked-consents', 'protocol/roster_rules.c', 'if (!k->pub.cut && signed_by(', 'if (signed_by(', 'roster'),
+  m('beyond-the-cut', 'protocol/roster_rules.c', 'if (!k->pub.ended || covered(', 'if (true || covered(', 'roster'),
+  m('last-act-uncovered', 'protocol/roster_rules.c', 'e->seq <= h[i].seq &&', 'e->seq < h[i].seq &&', 'roster'),
+  m('anybody-registers', 'protocol/roster_rules.c', 'if (!r->subj[e->author].reg && !(self', 'if (false && !(self', 'roster'),
+  m('key-twice', 'protocol/roster_rules.c', 'return roster__find_key(r, e->a->sig) == NULL ? yes : no(SANJI_E_EXISTS, RNONE);', 'return yes;', 'roster'),
+  m('ended-key-signs', 'sync/accept.c', 'if (key->ended && limit == NULL) {', 'if (false) {', 'sync_derive', 'sync_wrong', 'sim'),
+  m('revoked-child-served', 'sync/server.c', 'if (n == NULL || n->state != NODE_ACTIVE) {', 'if (n == NULL) {', 'sync_wrong', 'sync'),
+  // who may hold what
+  m('forget-scope-at-relay', 'sync/stream.c', 'return roster_entitled(s->roster, st->row.key.by.s, &st->aud, p->id.s);', 'return st->aud.n < 1000;', 'sync', 'sim'),
+  m('keep-what-was-not-meant', 'sync/accept.c', 'roster_entitled(s->roster, b->hdr.by.s, &st->aud, s->self.id.s) || was_entitled(s, st, b)) {', 'true || was_entitled(s, st, b)) {', 'sync_wrong', 'sim'),
+  m('write-anywhere', 'sync/accept.c', 'int r = roster_may_write(s->roster, b->hdr.by.s, &st->aud);', 'int r = 0;', 'sync_wrong', 'sim'),
+  m('self-to-all', 'protocol/roster_query.c', '        return r->subj[w].up == p;\n', '        return p != RNONE;\n', 'roster', 'sync'),
+  // store, acknowledge
+  m('acknowledge-before-commit', 'sync/engine.c', '        r = s->st->commit(s->st->ctx);\n        if (r == 0) {', '        r = s->st->commit(s->st->ctx);\n        if (r <= 0) {\n            r = 0;', 'sim'),
+  m('no-reload-after-rollback', 'sync/engine.c', '    int r2 = sync_reload(s);\n    return r2 < 0 ? r2 : r;', '    return r;', 'sim'),
+  m('drop-on-duplicate', 'sync/message.c', 'if (acc.err == 0 || acc.err == SANJI_E_OLD) {', 'if (acc.err == SANJI_E_OLD) {\n            break;\n        }\n        if (acc.err == 0) {', 'sync', 'sim'),
+  m('duplicate-unacknowledged', 'sync/message.c', 'if (acc.err == 0 || acc.err == SANJI_E_OLD) {', 'if (acc.err == 0) {', 'sync', 'sim'),
+  m('waiting-forgotten', 'sync/message.c', 'p->waiting = true;', 'p->waiting = false;', 'sync', 'sim'),
+  m('quota-without-end', 'sync/message.c', 'return !p->is_parent && (p->quota_items >= items || p->quota_bytes >= bytes);', 'return false;', 'sync_wrong'),
+  m('inflate-without-end', 'sync/message.c', 'while (rest.n > 0 && r == 0 && inflated <= LIM_INFLATE_BYTES) {', 'while (rest.n > 0 && r == 0) {', 'sync_wrong'),
+  // forks
+  m('no-freeze', 'sync/accept.c', '    r = s->st->freeze(s->st->ctx, st->row.no, held, b->line);\n', '    r = 0;\n', 'sync_wrong', 'sim'),
+  m('anybody-freezes', 'sync/accept.c', 'return r; /* only a validly signed other history is evidence */', 'r = 0; /* only a validly signed other history is evidence */', 'sync_wrong', 'sim'),
+  m('frozen-goes-on', 'sync/accept.c', '    if (st->row.frozen) {\n        return SANJI_E_FORK;\n    }\n    struct head', '    struct head', 'sync_wrong', 'sim'),
+  m('clone-believed', 'sync/session.c', '            return SANJI_E_CLONE;\n', '            went_back = true;\n', 'sync_wrong', 'sync_derive'),
+  // views
+  m('withdraw-beats-put', 'node/store/view.c', 'const int64_t x[] = {a->r, b->wd, a->ep, a->seq, a->idx};\n    const int64_t y[] = {b->r, a->wd, b->ep, b->seq, b->idx};', 'const int64_t x[] = {a->r, a->wd, a->ep, a->seq, a->idx};\n    const int64_t y[] = {b->r, b->wd, b->ep, b->seq, b->idx};', 'store_sqlite'),
+  m('count-twice-on-replay', 'node/store/view.c', 'if (form_cmp(&f, &h.same) <= 0) {', 'if (form_cmp(&f, &h.same) < 0) {', 'store_sqlite', 'app'),
+  m('digest-keeps-the-old', 'node/store/view.c', 'if (h->has_same && h->same.wd == 0) {', 'if (h->has_same && h->same.wd != 0) {', 'store_sqlite'),
+  m('thread-of-many', 'sync/apply.c', '        to.n != 1) {', '        to.n < 1) {', 'sync_derive', 'sync_wrong', 'sync'),
+  m('content-unchecked', 'sync/apply.c', '    r = kind_check_item(&it, ap->aud, ap->top, f);\n', '    r = 0;\n', 'sync_wrong', 'sim'),
+  m('receiver-cancels', 'protocol/flow_referral.c', 'EDGE(CANCEL_REQUESTED, CANCEL_CONFIRM, R, CANCELLED)', 'EDGE(CANCEL_REQUESTED, CANCEL_CONFIRM, I, CANCELLED)', 'flow_referral'),
+  m('day-after-the-period', 'protocol/stats.c', 'return day <= last && (', 'return day <= last + 1 && (', 'stats'),
+  // the disk
+  m('no-fsync', 'node/store/db.c', 'PRAGMA synchronous=FULL;', 'PRAGMA synchronous=OFF;', 'power.cuts'),
+  m('fsync-now-and-then', 'node/store/db.c', 'PRAGMA synchronous=FULL;', 'PRAGMA synchronous=NORMAL;', 'power.cuts'),
+  m('backup-not-synced', 'node/store/db.c', '        r = sync_file_and_folder(path);', '        r = 0;', 'power.cuts'),
+  m('goes-on-after-eio', 'node/store/db.c', '        db->broken = true;', '        db->broken = false;', 'store_more', 'power.faults'),
+  m('upgrade-in-pieces', 'node/store/migrate.c', '    int r = db_exec(db, "BEGIN IMMEDIATE");\n    if (r < 0) {\n        return r;\n    }\n    r = db_exec(db, (const char *)m->sql);', '    int r = db_exec(db, (const char *)m->sql);\n    if (r < 0) {\n        return r;\n    }\n    r = db_exec(db, "BEGIN IMMEDIATE");', 'power.cuts'),
+  m('birth-not-marked', 'node/app.c', 'if (r == 0 && app__birth_unfinished(dir)) {', 'if (false) {', 'power.kills'),
+  m('guard-not-loaded', 'node/app.c', 'return r == 0 ? app__guard_load(a) : r;', 'return r;', 'app', 'keys'),
+];
