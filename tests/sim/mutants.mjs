@@ -29,7 +29,7 @@ function must(r, what) {
 const command = (t) => {
   if (t === 'sim') return { target: 'sim', exe: 'tests/sim/sim', args: ['--seeds', '1', '250'] };
   if (t === 'sim.regress') return { target: 'sim', exe: 'tests/sim/sim', args: ['--file', path.join(src, 'tests/sim/regress/seeds')] };
-  if (t.startsWith('power.')) return { target: 'power', exe: 'tests/power/power', args: { cuts: ['cuts', '1', '240'], kills: ['kills'], faults: ['faults'] }[t.slice(6)] };
+  if (t.startsWith('power.')) return { target: 'power', exe: 'tests/power/power', args: { cuts: ['cuts', '1', '240'], kills: ['kills', '25'], faults: ['faults', '9'] }[t.slice(6)] };
   return { target: 'test_' + t, exe: 'tests/test_' + t, args: [] };
 };
 const ninja = (tests) => run('ninja', ['-C', build, ...new Set(tests.map((t) => command(t).target))]);
