@@ -96,7 +96,10 @@ try {
   let list = mutants;
   if (arg('only')) list = list.filter((m) => arg('only').split(',').includes(m.name));
   if (arg('sample')) list = list.filter((_, i) => i % Math.ceil(list.length / Number(arg('sample'))) === 0);
-  for (const m of list) changed(m, fs.readFileSync(path.join(root, m.file), 'utf8')); // rot shows before an hour is spent
+  const rotten = list.flatMap((m) => { // shows before an hour is spent
+    try { changed(m, fs.readFileSync(path.join(root, m.file), 'utf8')); return []; } catch (e) { return [e.message]; }
+  });
+  if (rotten.length > 0) throw new Error(rotten.join('\n'));
   if (onlyCheck) console.log(`mutants: ${list.length} fit the sources`);
   else prove(list);
 } finally {

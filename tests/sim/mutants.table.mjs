@@ -27,7 +27,7 @@ export const mutants = [
   m('quorum-of-one', 'protocol/roster_rules.c', 'return n >= root->k;', 'return n >= 1;', 'roster'),
   m('revoked-consents', 'protocol/roster_rules.c', 'if (!k->pub.cut && signed_by(', 'if (signed_by(', 'roster'),
   m('beyond-the-cut', 'protocol/roster_rules.c', 'if (!k->pub.ended || covered(', 'if (true || covered(', 'roster'),
-  m('last-act-uncovered', 'protocol/roster_rules.c', 'e->seq <= h[i].seq &&', 'e->seq < h[i].seq &&', 'roster'),
+  m('last-act-uncovered', 'protocol/roster_rules.c', 'e->at.seq <= h[i].seq &&', 'e->at.seq < h[i].seq &&', 'roster'),
   m('anybody-registers', 'protocol/roster_rules.c', 'if (!r->subj[e->author].reg && !(self', 'if (false && !(self', 'roster'),
   m('key-twice', 'protocol/roster_rules.c', 'return roster__find_key(r, e->a->sig) == NULL ? yes : no(SANJI_E_EXISTS, RNONE);', 'return yes;', 'roster'),
   m('ended-key-signs', 'sync/accept.c', 'if (key->ended && limit == NULL) {', 'if (false) {', 'sync_derive', 'sync_wrong', 'sim'),
