@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 512 };
+enum { PATH_BYTES = 512, TURN = 10 /* cuts of one scene before the next */ };
 
 static char base[PATH_BYTES], run[PATH_BYTES + 8], first[PATH_BYTES + 8];
 static struct tally *tally; /* shared with the processes that end */
@@ -150,14 +150,16 @@ static int cuts(int64_t from, int64_t count, bool lies)
     int64_t calls[16], syncs[16], n[3] = {0}, by[16] = {0};
     assert(scenes_n <= 16);
     measure(calls, syncs);
-    for (int64_t done = 0; done < count;) {
-        uint64_t seed = (uint64_t)(from + done) * UINT64_C(0x9e3779b97f4a7c15);
-        size_t k = (size_t)(from + done) % scenes_n;
+    for (int64_t done = 0, turn = 0; done < count; turn++) {
+        size_t k = (size_t)turn % scenes_n;
         const struct scene *s = &scenes[k];
-        fresh(s, seed);
         enum verdict v = GOOD;
-        for (int i = 0; v != BAD && i < (lies ? 1 : s->chain) && done < count; i++, done++) {
-            struct disk_plan p = {.fault = DISK_CUT, .seed = seed + (uint64_t)i, .lies = lies};
+        for (int i = 0; v != BAD && i < TURN && done < count; i++, done++) {
+            uint64_t seed = (uint64_t)(from + done) * UINT64_C(0x9e3779b97f4a7c15) >> 1;
+            if (i % s->chain == 0 || lies) {
+                fresh(s, seed);
+            }
+            struct disk_plan p = {.fault = DISK_CUT, .seed = seed, .lies = lies};
             p.at = 1 + (int64_t)scene_draw(tally, (uint64_t)calls[k]);
             v = strike(s, &p);
             n[v]++;

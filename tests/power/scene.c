@@ -446,9 +446,9 @@ static int check_birth(const char *root, struct tally *t)
 }
 
 const struct scene scenes[] = {
-    {"put", work_put, check_node, false, 25},
-    {"import", work_import, check_node, false, 8},
-    {"rebuild", work_rebuild, check_node, false, 6},
+    {"put", work_put, check_node, false, 10},
+    {"import", work_import, check_node, false, 2},
+    {"rebuild", work_rebuild, check_node, false, 10},
     {"rotate", work_rotate, check_node, false, 1},
     {"upgrade", work_upgrade, check_upgrade, true, 1},
     {"birth", work_birth, check_birth, true, 1},

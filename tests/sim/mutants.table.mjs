@@ -9,7 +9,7 @@ const m = (name, file, old, neu, ...by) => ({ name, file, old, new: neu, by });
 export const mutants = [
   // the chain
   m('skip-prev', 'protocol/bundle.c', 'return memcmp(b->hdr.prev, have->id, HASH_LEN) == 0 ? HEAD_NEXT : HEAD_CHAIN;', 'return HEAD_NEXT;', 'bundle'),
-  m('skip-prev-of-the-first', 'sync/accept.c', '        if (have.seq == 0) {\n            return SANJI_E_CHAIN;\n        }', '        if (have.seq == 0) {\n            return 0;\n        }', 'sync_wrong', 'sim'),
+  m('skip-prev-of-the-first', 'protocol/bundle_header.c', '} else if (h->seq == 1 && memcmp(h->prev, zero, sizeof(zero)) != 0) {', '} else if (h->seq == 0 && memcmp(h->prev, zero, sizeof(zero)) != 0) {', 'bundle'),
   m('gap-one-off', 'protocol/bundle.c', 'if (b->hdr.seq > have->seq + 1) {', 'if (b->hdr.seq > have->seq + 2) {', 'bundle'),
   m('begin-anywhere', 'sync/accept.c', 'if (b->hdr.seq != 1) {', 'if (b->hdr.seq < 1) {', 'sync_wrong', 'sim'),
   m('epoch-jump', 'sync/accept.c', 'if (b->hdr.ep > known + 1) {', 'if (b->hdr.ep > known + 1000000) {', 'sync_wrong', 'sim'),
