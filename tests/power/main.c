@@ -154,7 +154,10 @@ static int cuts(int64_t from, int64_t count, bool lies)
         size_t k = (size_t)turn % scenes_n;
         const struct scene *s = &scenes[k];
         enum verdict v = GOOD;
-        for (int i = 0; v != BAD && i < TURN && done < count; i++, done++) {
+        if (lies && s->says_late) {
+            continue;
+        }
+        for (int i = 0; (lies || v != BAD) && i < TURN && done < count; i++, done++) {
             uint64_t seed = (uint64_t)(from + done) * UINT64_C(0x9e3779b97f4a7c15) >> 1;
             if (i % s->chain == 0 || lies) {
                 fresh(s, seed);

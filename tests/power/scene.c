@@ -446,11 +446,11 @@ static int check_birth(const char *root, struct tally *t)
 }
 
 const struct scene scenes[] = {
-    {"put", work_put, check_node, false, 10},
-    {"import", work_import, check_node, false, 2},
-    {"rebuild", work_rebuild, check_node, false, 10},
-    {"rotate", work_rotate, check_node, false, 1},
-    {"upgrade", work_upgrade, check_upgrade, true, 1},
-    {"birth", work_birth, check_birth, true, 1},
+    {"put", work_put, check_node, false, false, 10},
+    {"import", work_import, check_node, false, false, 2},
+    {"rebuild", work_rebuild, check_node, false, false, 10},
+    {"rotate", work_rotate, check_node, false, false, 1},
+    {"upgrade", work_upgrade, check_upgrade, true, false, 1},
+    {"birth", work_birth, check_birth, true, true, 1},
 };
 const size_t scenes_n = sizeof(scenes) / sizeof(scenes[0]);

@@ -34,8 +34,9 @@ struct scene {
     const char *name;
     void (*work)(const char *root, struct tally *t);
     int (*check)(const char *root, struct tally *t); /* 0, or -1 and t->why */
-    bool is_empty; /* begins with an empty folder, else with a copy of the town */
-    int chain;     /* so often in a row on what is left of the time before */
+    bool is_empty;  /* begins with an empty folder, else with a copy of the town */
+    bool says_late; /* acknowledges at its end alone: a lying disk is seldom found out */
+    int chain;      /* so often in a row on what is left of the time before */
 };
 extern const struct scene scenes[];
 extern const size_t scenes_n;
