@@ -22,9 +22,9 @@ enum { ROOT_KEY_BYTES = 256 };
 static const char *const database_files[] = {"sanji.db",         "sanji.db-wal", "sanji.db-shm",
                                              "keys.db",          "keys.db-wal",  "keys.db-shm",
                                              "keys/recovery.pub"};
-static const char *const other_files[] = {"keys/sign.seed",   "keys/seal.seed", "keys/inst",
-                                          "keys/tls.key",     "keys/tls.crt",   "keys/tls.key.new",
-                                          "keys/tls.crt.new", "sanji.conf",     "lock"};
+static const char *const other_files[] = {
+    "keys/sign.seed",   "keys/seal.seed",   "keys/inst",         "keys/tls.key", "keys/tls.crt",
+    "keys/tls.key.new", "keys/tls.crt.new", "keys/recovery.new", "sanji.conf",   "lock"};
 
 static void drop(const char *dir, const char *const name[], size_t n)
 {
