@@ -122,7 +122,10 @@ static int sniff(struct sync_ferry_in *in)
     if (in->queue.len - in->at < SNIFF && !in->eof) {
         return SANJI_E_PENDING;
     }
-    struct span head = span_of(in->queue.data + in->at, in->queue.len - in->at);
+    struct span head = {0};
+    if (in->queue.len > in->at) { /* an empty file has no bytes to point to */
+        head = span_of(in->queue.data + in->at, in->queue.len - in->at);
+    }
     in->rep.sealed = head.n > 0 && ferry_is_sealed(s->fc, head);
     if (in->rep.sealed) {
         int r = ferry_unseal_new(queue_read, in, &s->self.id, s->self.seal_seeds,
