@@ -405,15 +405,15 @@ int app_join_prepare(const struct app_birth *b, const struct msg_invite *inv, st
     int r = birth_config(b, &c, f);
     if (r == 0) {
         r = app__birth_clear(b->dir);
-        r = r == SANJI_E_LOCKED ? fault_set(f, SANJI_E_EXISTS, "data", NULL) : r;
-    }
-    if (r == 0 && app_path(b->dir, "sanji.db", path) == 0 && access(path, F_OK) == 0) {
-        r = fault_set(f, SANJI_E_EXISTS, "data", NULL);
     }
     if (r < 0) {
-        return r;
+        return r == SANJI_E_LOCKED ? fault_set(f, SANJI_E_EXISTS, "data", NULL) : r;
     }
-    r = make_dirs(b->dir, "keys", &lock);
+    if (app_path(b->dir, "sanji.db", path) == 0 && access(path, F_OK) == 0) {
+        r = fault_set(f, SANJI_E_EXISTS, "data", NULL); /* said again: the parent will tell */
+    } else {
+        r = make_dirs(b->dir, "keys", &lock);
+    }
     bool again = r == SANJI_E_EXISTS;
     if (r < 0 && !again) {
         if (lock >= 0) {
@@ -516,9 +516,12 @@ int app_join_finish(const char *dir, const struct app_join *j, char ret_code[sta
     struct span v;
     memcpy(self.g, j->inv->g, HASH_LEN);
     memcpy(self.inst, j->inst, sizeof self.inst);
+    char path[APP_PATH_BYTES];
     int lock = -1;
     int r = node_id_parse(j->inv->node, strlen(j->inv->node), &self.id);
-    if (r == 0) {
+    /* Said again, a database is there and must never be taken for half of one. */
+    bool is_new = app_path(dir, "sanji.db", path) == 0 && access(path, F_OK) != 0;
+    if (r == 0 && is_new) {
         r = app__birth_begin(dir, "database", &lock);
     }
     if (r == 0) {
@@ -544,7 +547,7 @@ int app_join_finish(const char *dir, const struct app_join *j, char ret_code[sta
         r = kv_self(s, &self);
     }
     store_close(s);
-    if (r == 0) {
+    if (r == 0 && is_new) {
         r = app__birth_end(dir, NULL);
     }
     dirlock_drop(lock);
