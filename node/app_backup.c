@@ -244,6 +244,7 @@ static void keep_newest(const struct app *a, const char *folder, int64_t keep)
     if (d == NULL) {
         return;
     }
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else reads this DIR */
     for (const struct dirent *e; n < NAMES_MAX && (e = readdir(d)) != NULL;) {
         size_t len = strlen(e->d_name);
         if (len == want && strncmp(e->d_name, app_id(a), id) == 0 && e->d_name[id] == '-' &&

@@ -125,23 +125,26 @@ static int take_file(struct unpacker *x, const char *dir, const char *line, unsi
 {
     char path[APP_PATH_BYTES];
     int64_t size = 0;
-    const char *space = strchr(line, ' ');
+    const char *space = strchr(line, ' '), *name;
     size_t i = 0, n = space == NULL ? 0 : (size_t)(space - line);
-    while (app__backup_files[i] != NULL &&
-           (strlen(app__backup_files[i]) != n || strncmp(app__backup_files[i], line, n) != 0)) {
-        i++;
+    for (; (name = app__backup_files[i]) != NULL; i++) {
+        if (strlen(name) == n && strncmp(name, line, n) == 0) {
+            break;
+        }
     }
-    bool big = app__backup_files[i] != NULL && strcmp(app__backup_files[i], "sanji.db") == 0;
-    if (app__backup_files[i] == NULL || i >= FILES_MAX || (*seen & 1u << i) != 0 ||
-        text_i64(space + 1, strlen(space + 1), 0, big ? INT64_MAX : SMALL_MAX, &size) < 0) {
+    if (name == NULL || i >= FILES_MAX || (*seen & 1u << i) != 0) {
+        return SANJI_E_SYNTAX;
+    }
+    bool big = strcmp(name, "sanji.db") == 0;
+    if (text_i64(space + 1, strlen(space + 1), 0, big ? INT64_MAX : SMALL_MAX, &size) < 0) {
         return SANJI_E_SYNTAX;
     }
     *seen |= 1u << i;
-    int r = app_path(dir, app__backup_files[i], path);
+    int r = app_path(dir, name, path);
     if (r < 0) {
         return r;
     }
-    if (strncmp(app__backup_files[i], "keys/next/", 10) == 0) {
+    if (strncmp(name, "keys/next/", 10) == 0) {
         char next[APP_PATH_BYTES];
         r = app_path(dir, "keys/next", next);
         if (r == 0 && mkdir(next, 0700) != 0 && errno != EEXIST) {
@@ -240,6 +243,12 @@ static int drop_one(const char *path, const struct stat *st, int flag, struct FT
     return remove(path);
 }
 
+static void clear_away(const char *dir)
+{
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): restore runs in a process of its own, one thread */
+    (void)nftw(dir, drop_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 /* What was unpacked is a node of that id, and all its bundles can be read. */
 static int prove(const char *dir, struct app_restored *ret)
 {
@@ -304,7 +313,7 @@ int app_restore(const char *file, const char *dir, const uint8_t secret[static R
     if (r < 0) {
         return r;
     }
-    (void)nftw(tmp, drop_one, 16, FTW_DEPTH | FTW_PHYS); /* of an attempt that was cut short */
+    clear_away(tmp); /* of an attempt that was cut short */
     r = mkdir(tmp, 0700) == 0 ? 0 : errno == ENOSPC ? SANJI_E_FULL : SANJI_E_IO;
     if (r == 0) {
         r = unpack_into(fd, tmp, secret, ret);
@@ -318,7 +327,7 @@ int app_restore(const char *file, const char *dir, const uint8_t secret[static R
         r = errno == EEXIST || errno == ENOTEMPTY ? SANJI_E_EXISTS : SANJI_E_IO;
     }
     if (r < 0) {
-        (void)nftw(tmp, drop_one, 16, FTW_DEPTH | FTW_PHYS);
+        clear_away(tmp);
     }
     return r;
 }

@@ -192,7 +192,8 @@ const char *text_want(enum text_lang l, const char *want)
 {
     char key[128];
     int n = snprintf(key, sizeof key, "want.%s", want);
-    return n > 0 && n < (int)sizeof key && text_has(l, key) ? text_get(l, key) : want;
+    const char *s = n > 0 && n < (int)sizeof key ? text_get(l, key) : key;
+    return s != key ? s : want;
 }
 
 void text_fault(struct buf *out, enum text_lang l, int err, const struct fault *f)

@@ -472,7 +472,7 @@ int sync__key_jump(struct sync *s, struct stream *st, const struct bundle *b)
 static int jump_back(struct sync *s, size_t idx)
 {
     struct stream *st = &s->streams[idx];
-    struct jump j;
+    struct jump j = {0};
     int r = get(s, "jump", st->row.no, &j, sizeof(j));
     if (r == 0) {
         r = s->st->stream_cut(s->st->ctx, st->row.no, j.seq, j.id);

@@ -172,6 +172,7 @@ static int same_find(struct store *s, const struct name *nm, const uint8_t leaf[
                      struct place *ret)
 {
     struct q q;
+    *ret = (struct place){0};
     bind_name(&q, s, Q_EV_SAME, nm);
     q_int(&q, s->lane.no);
     q_blob(&q, leaf, HASH_LEN);
