@@ -721,9 +721,50 @@ static void a_blind_node_writes_nothing(void **state)
     world_done(w);
 }
 
+/* One letter of each signature under a log-in is another one. */
+static void spoil_proof(struct world *w, int node, struct sync_wish *wish, void *arg)
+{
+    (void)w;
+    (void)node;
+    char *at = wish->body.len == 0 ? NULL : memmem(wish->body.data, wish->body.len, "\"s\":\"", 5);
+    if (strcmp(wish->path, SANJI_PATH_EXCHANGE) != 0 && at != NULL) {
+        at[5] = at[5] == 'A' ? 'B' : 'A';
+        ++*(int *)arg;
+    }
+}
+
+static void a_log_in_without_the_key_gets_nothing(void **state)
+{
+    (void)state;
+    static const struct step before[] = {
+        {"the city begins", TOP, "city", 0, 0, 20},
+        {"city enrols d1", ENROL, "city", "d1", 0, 30},
+        {"both agree", AGREE, 0, 0, 0, 60000},
+        {"d1 is shut down", STOP, "d1"},
+        {0},
+    };
+    struct teller t;
+    int spoiled = 0;
+    world_init(&t.w, 7);
+    story_go(&t, before);
+    int d1 = world_find(&t.w, "d1");
+    int64_t exchanges = t.w.node[d1].exchanges;
+    t.w.tap = spoil_proof;
+    t.w.tap_arg = &spoiled;
+    world_start(&t.w, d1);
+    world_run(&t.w, 600000);
+    assert_true(spoiled > 0);
+    assert_int_equal(t.w.node[d1].exchanges, exchanges);
+    t.w.tap = NULL;
+    world_run(&t.w, 3600000);
+    assert_true(t.w.node[d1].exchanges > exchanges);
+    world_done(&t.w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_log_in_without_the_key_gets_nothing),
         cmocka_unit_test(old_parent_gets_everything_back),
         cmocka_unit_test(two_machines),
         cmocka_unit_test(one_lost_answer_is_no_clone),
