@@ -132,7 +132,7 @@ static int take_file(struct unpacker *x, const char *dir, const char *line, unsi
             break;
         }
     }
-    if (name == NULL || i >= FILES_MAX || (*seen & 1u << i) != 0) {
+    if (space == NULL || name == NULL || i >= FILES_MAX || (*seen & 1u << i) != 0) {
         return SANJI_E_SYNTAX;
     }
     bool big = strcmp(name, "sanji.db") == 0;
