@@ -84,7 +84,7 @@ test('the whole folder put back and written to offline: said at both ends at the
   const r = w.tryVerb('d1', 'sync', ['--wait', '60s']);
   assert.equal(r.code, 1);
   assert.match(r.err, /two histories.*\[fork\]/s);
-  assert.ok(Date.now() - began < 20000, 'it does not run to its limit');
+  assert.ok(Date.now() - began < 50000, 'it does not run to its limit of 60 s');
   assert.equal(self('d1'), 'forked');
   await until('the parent says so', 15000, () => /sync\.alarm.*err=fork/.test(w.log('city')));
   assert.match(w.log('d1'), /event=node\.self state=forked/);
