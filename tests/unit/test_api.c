@@ -3,6 +3,8 @@
 #include "node/password.h"
 #include "tests/support/desk.h"
 
+#include <crypt.h>
+
 /* ---- the table ---- */
 
 static void table_is_sound(void **state)
