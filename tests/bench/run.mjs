@@ -45,7 +45,7 @@ const CASE = {
 // ---- small steps ----
 const held = async (w, name, id, r = 1) => {
   const a = await ask(w.data(name), ['get', id]);
-  return a.code === 0 && (r === 1 || JSON.parse(a.out).r >= r);
+  return a.code === 0 && (r === 1 || JSON.parse(a.out).revision >= r);
 };
 async function until(w, name, id, r, ms, limit = 600) {
   for (const t = now(); !(await held(w, name, id, r));) {
