@@ -389,8 +389,10 @@ void sync_each_stream(const struct sync *s, void (*fn)(const struct sync_stream_
                       void *arg)
 {
     for (size_t i = 0; i < s->n_streams; i++) {
-        if (s->streams[i].row.no != 0) {
-            fn(&s->streams[i].row, arg);
+        struct sync_stream_row row = s->streams[i].row;
+        row.skipped = s->streams[i].jump > 0 ? s->streams[i].jump - 1 : 0;
+        if (row.no != 0) {
+            fn(&row, arg);
         }
     }
 }

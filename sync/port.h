@@ -21,6 +21,7 @@ struct sync_stream_row {
     uint8_t id[HASH_LEN]; /* id of the head */
     int64_t first;        /* lowest seq that counts: what stands below is being deleted */
     bool frozen;          /* equivocation seen */
+    int64_t skipped;      /* the engine's: bundles left out for a keyframe that is not whole yet */
 };
 
 /* 2025-01-01: earlier than anything this program can have signed. */

@@ -85,7 +85,7 @@ static void on_stream(const struct sync_stream_row *s, void *arg)
     jw_int(w, "seq", s->seq);
     jw_int(w, "last_ts", ts);
     /* What is missing below the head; what is missing above it only a neighbour knows. */
-    jw_int(w, "lag", s->first > 1 ? s->first - 1 : 0);
+    jw_int(w, "lag", s->skipped);
     jw_bool(w, "frozen", s->frozen);
     jw_end_obj(w);
 }
