@@ -199,8 +199,21 @@ int app_rebuild(struct app *a, int64_t *ret_bundles, bool *ret_same);
 int app_explain(struct app *a, const char *owner, const char *id, struct buf *out);
 /* Applies parked items again; how many are left. */
 int app_parked_retry(struct app *a, int64_t *ret_tried, int64_t *ret_left);
-/* "ok", "behind", "forked": see sync_self_state(). */
+/* "ok", "unconfirmed", "behind", "forked", "clone": see sync_self_state(). */
 const char *app_self_word(const struct app *a);
+
+/* ---- records changed in two histories of this node (a backup was put back) ---- */
+struct app_version {
+    int64_t ep, seq, r;
+    char aud[LIM_AUD_BYTES + 1];
+    bool withdrawn;
+    struct span kind, d; /* of the item; d empty when withdrawn */
+    bool counts;         /* this one is the record's state */
+};
+typedef int app_twice_fn(const char *id, const struct app_version v[2], void *arg);
+/* Those that were changed again since leave the list. */
+int app_twice_each(struct app *a, app_twice_fn *fn, void *arg);
+int64_t app_twice_count(struct app *a);
 /* Is this machine's clock right? See app_clock.c. "ok"; "ahead", "behind" (of the parent's, by
  * off); "old" (before this program was made); "back" (others signed off ms later than it is here);
  * "silent" (nobody signed anything for off ms: a long rest, or the clock is ahead). */

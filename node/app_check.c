@@ -138,12 +138,19 @@ static int on_proof(int64_t no, const uint8_t *held, struct span other, void *ar
         struct sync_stream_row there = {.key = st.key};
         sync_each_stream(c->y2, find_no, &there);
         const struct sync_store *to = store_port(c->s2);
-        return there.no == 0 ? 0 : to->freeze(to->ctx, there.no, held, other);
+        r = there.no == 0 ? 0 : to->freeze(to->ctx, there.no, held, other);
+        return r == 0 && there.no != 0 && !st.frozen ? to->thaw(to->ctx, there.no) : r;
+    }
+    if (acc.err == SANJI_E_FORK && !st.frozen) { /* healed, or ended by a registrar */
+        struct sync_stream_row there = {.key = st.key};
+        sync_each_stream(c->y2, find_no, &there);
+        const struct sync_store *to = store_port(c->s2);
+        r = there.no == 0 ? 0 : to->thaw(to->ctx, there.no);
     }
     if (acc.err != SANJI_E_FORK || stream_key_cmp(&acc.stream, &st.key) != 0) {
         wrong(c, &st, acc.seq, acc.err < 0 ? acc.err : SANJI_E_CORRUPT, "fork");
     }
-    return 0;
+    return r;
 }
 
 static int check_proofs(struct check *c)

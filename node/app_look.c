@@ -510,6 +510,7 @@ int app_status(struct app *a, struct buf *out)
     jw_int(&w, "records", t.records);
     jw_int(&w, "parked", t.parked);
     jw_str(&w, "self", app_self_word(a));
+    jw_int(&w, "twice", app_twice_count(a));
     jw_bool(&w, "disk_low", app_disk_low(a));
     put_clock(a, &w);
     jw_obj(&w, "kinds");

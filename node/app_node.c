@@ -173,7 +173,9 @@ int app_node_revoke(struct app *a, const char *node, const char *kid, const char
         return SANJI_E_AUTHORITY; /* the top's own key: the root cuts it */
     }
     for (size_t i = 0; i < n->n_keys && n_todo < 16; i++) {
-        if (key_in_force(&n->keys[i]) && (kid == NULL || strcmp(kid, n->keys[i].kid.s) == 0)) {
+        /* Named, also a key that was replaced: its streams end at what is held here then. */
+        const struct roster_key *k = &n->keys[i];
+        if (kid == NULL ? key_in_force(k) : !k->cut && strcmp(kid, k->kid.s) == 0) {
             todo[n_todo++] = n->keys[i].kid;
         }
     }
@@ -219,6 +221,10 @@ int app_announce(struct app *a)
     if (r == 0) {
         x.url = a->cfg.url;
         r = act_write_own(a, &x);
+        if (r == SANJI_E_HELD) {
+            a->announced = false;
+            r = 0;
+        }
     }
     return r;
 }

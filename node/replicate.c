@@ -91,10 +91,14 @@ static void say_self(const char *self)
 {
     static const char *const means[][2] = {
         {"ok", "what this node has published is all here"},
-        {"behind", "the data folder is older than what this node has published; nothing is written "
-                   "until the missing part has come back, keep the daemon running"},
-        {"forked", "this node has signed two histories (an old copy of its data folder was written "
-                   "to); nothing more is written, keep the folder and contact the registrar"},
+        {"unconfirmed", "the data folder was put back from a backup; new epochs are written until "
+                        "another node confirms how far the old ones went"},
+        {"behind", "the data folder is older than what this node has published; what is missing is "
+                   "being fetched"},
+        {"forked", "a stream of this node has two histories that only a registrar can end; every "
+                   "other stream goes on"},
+        {"clone", "two machines run with this node's data; nothing is written until the parent "
+                  "believes one of them"},
     };
     for (size_t i = 0; i < sizeof means / sizeof means[0]; i++) {
         if (strcmp(means[i][0], self) == 0) {
@@ -148,6 +152,8 @@ static void step(struct replicate *r, const struct sync_event *ev)
         e = sync_step(r->app->sync, &t, ev, &out);
     }
     r->steps++;
+    /* Neighbours are asked what they hold of this node before the first signature after a start. */
+    worker_hold(r->worker, WORK_STAFF, sync_asking(r->app->sync));
     if (e < 0) {
         log_event(LOG_ERR, "sync.step", "err=%s", err_name(e));
     }

@@ -18,14 +18,14 @@ struct worker {
     pthread_mutex_t lock;
     pthread_cond_t some;
     struct job *first[WORK_PRIOS], *last[WORK_PRIOS];
-    bool stopping;
+    bool stopping, held[WORK_PRIOS];
     long long busy_since;
 };
 
 static struct job *take(struct worker *w)
 {
     for (int p = 0; p < WORK_PRIOS; p++) {
-        struct job *j = w->first[p];
+        struct job *j = w->held[p] && !w->stopping ? NULL : w->first[p];
         if (j != NULL) {
             w->first[p] = j->next;
             if (j->next == NULL) {
@@ -83,6 +83,14 @@ int worker_new(struct worker **ret)
     }
     *ret = w;
     return 0;
+}
+
+void worker_hold(struct worker *w, enum worker_prio prio, bool held)
+{
+    pthread_mutex_lock(&w->lock);
+    w->held[prio] = held;
+    pthread_cond_signal(&w->some);
+    pthread_mutex_unlock(&w->lock);
 }
 
 int worker_post(struct worker *w, enum worker_prio prio, worker_fn fn, void *arg)

@@ -88,7 +88,7 @@ static int load_bundle(const struct sync_bundle_row *row, void *arg)
     return r < 0 ? SANJI_E_CORRUPT : acts_of(s, &b, s->roster);
 }
 
-int sync__roster_load(struct sync *s)
+static int acts_load(struct sync *s)
 {
     int r = 0;
     sync__crit_clear(s);
@@ -98,6 +98,12 @@ int sync__roster_load(struct sync *s)
             r = s->st->bundles(s->st->ctx, row->no, 0, SIZE_MAX, load_bundle, s);
         }
     }
+    return r;
+}
+
+int sync__roster_load(struct sync *s)
+{
+    int r = acts_load(s);
     if (r == 0) {
         bool changed;
         r = roster_fold(s->roster, &changed);
@@ -192,14 +198,21 @@ static int not_next(struct sync *s, struct stream *st, const struct bundle *b, e
     if (r < 0) {
         return r; /* only a validly signed other history is evidence */
     }
+    bool own = node_id_cmp(&b->hdr.by, &s->self.id) == 0;
+    r = own ? sync__branch_own(s, (size_t)(st - s->streams), b)
+            : sync__branch_relay(s, (size_t)(st - s->streams), b);
+    if (r != SANJI_E_FORK) {
+        return r;
+    }
     r = s->st->freeze(s->st->ctx, st->row.no, held, b->line);
     if (r < 0) {
         return r;
     }
     bool told = st->row.frozen;
     st->row.frozen = true;
-    if (node_id_cmp(&b->hdr.by, &s->self.id) == 0) {
-        sync__self_fork(s);
+    s->self_forked = s->self_forked || own;
+    if (!told && own) {
+        sync__alarm(s, SANJI_E_FORK, &b->hdr.by, "self");
     } else if (!told) {
         sync__peer_prove(s, (size_t)(st - s->streams));
         sync__alarm(s, SANJI_E_FORK, &b->hdr.by,
@@ -261,7 +274,9 @@ static int may_begin(const struct sync *s, const struct stream *st, const struct
     }
     int newest = sync__stream_newest(s, b->hdr.by.s, b->hdr.aud);
     int64_t known = newest < 0 ? 0 : (int64_t)s->streams[newest].row.key.ep;
-    if (b->hdr.ep > known + 1) {
+    bool is_free = b->hdr.t == BUNDLE_EPOCH && b->hdr.has_pe && b->hdr.pe.seq == 0 &&
+                   b->hdr.pe.ep + 1 == b->hdr.ep; /* nothing of what came before stands */
+    if (b->hdr.ep > known + 1 && !is_free) {
         return SANJI_E_GAP;
     }
     if (b->hdr.seq != 1) {
@@ -284,7 +299,8 @@ static int store(struct sync *s, struct stream *st, const struct bundle *b, stru
             r = sync__origin_more(s, st->row.key.by.s);
         }
     } else if (st->kept > st->row.seq) {
-        r = sync__voids_drop(s, st);
+        r = st->doubt != 0 ? sync__branch_replace(s, (size_t)(st - s->streams), b)
+                           : sync__voids_drop(s, st);
     }
     if (r == 0 && jumps) {
         r = sync__key_jump(s, st, b);
@@ -353,6 +369,30 @@ static int same_g(struct sync *s, const struct stream *st, const struct bundle *
     return r < 0 ? r : memcmp(g, b->hdr.g, HASH_LEN) == 0 ? 0 : SANJI_E_FEDERATION;
 }
 
+/* Acts were taken away with a branch: a roster only grows, so it is made anew. */
+static int roster_read_again(struct sync *s)
+{
+    struct roster *fresh = roster_new(s->self.g);
+    struct buf line = s->line; /* the bundle at hand lives there */
+    struct arena *arena = s->arena;
+    if (fresh == NULL) {
+        return SANJI_E_NOMEM;
+    }
+    roster_free(s->roster);
+    s->roster = fresh;
+    s->roster_again = false;
+    buf_init(&s->line, LIM_BUNDLE_BYTES + 64);
+    s->arena = arena_new(ARENA_MAX);
+    int r = s->arena == NULL ? SANJI_E_NOMEM : acts_load(s);
+    buf_done(&s->line);
+    arena_free(s->arena);
+    s->line = line;
+    s->arena = arena;
+    s->rv_ok = false;
+    s->roster_dirty = true;
+    return r < 0 ? r : sync__fold(s);
+}
+
 int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span frame,
                         struct sync_accept *ret)
 {
@@ -368,6 +408,10 @@ int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span fram
     int idx = sync__stream_find(s, &ret->stream);
     struct stream *st = idx < 0 ? &fresh : &s->streams[idx];
     int r = audience_parse(ret->stream.aud, strlen(ret->stream.aud), &fresh.aud);
+    if (r == 0 && idx >= 0 && st->doubt != 0) {
+        r = sync__branch_take(s, (size_t)idx, b);
+        r = r > 0 ? SANJI_E_OLD : r;
+    }
     if (r == 0) {
         r = position(s, st, b);
     }
@@ -397,6 +441,12 @@ int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span fram
     if (r < 0) {
         return r;
     }
+    if (!s->writing && !s->witness && node_id_cmp(&b->hdr.by, &s->self.id) == 0) {
+        r = sync__self_doubt(s, &ret->stream); /* published once, and gone from here since */
+        if (r < 0) {
+            return r;
+        }
+    }
     struct key_check check;
     r = sync__key_closing(s, (size_t)idx, b);
     if (r == 0) {
@@ -411,11 +461,16 @@ int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span fram
     if (r < 0) {
         return r; /* of the store: the caller rolls back and reloads */
     }
-    if (st->aud.type == AUD_TRUST) {
+    if (st->aud.type == AUD_TRUST && s->roster_again) {
+        r = roster_read_again(s);
+    } else if (st->aud.type == AUD_TRUST) {
         r = acts_of(s, b, s->roster);
         if (r == 0) {
             r = sync__fold(s);
         }
+    }
+    if (r == 0) {
+        r = sync__epoch_seen(s, b);
     }
     if (r == 0) {
         r = sync__apply(s, b, &row, &ret->stream, s->streams[idx].aud.type);
@@ -469,7 +524,11 @@ void sync_accept_frame(struct sync *s, const struct sync_tick *t, struct span fr
     if (ret->err < 0) {
         return;
     }
+    bool was = s->in_tx;
+    s->in_tx = true; /* the caller's */
+    s->from = NULL;
     sync__accept_next(s, frame, &used, ret);
+    s->in_tx = was;
     if (ret->err == 0 && used != frame.n) {
         ret->err = fault_set(&ret->f, SANJI_E_SYNTAX, "frame", "one frame");
     }

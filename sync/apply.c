@@ -259,7 +259,8 @@ int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle
 bool sync_is_void(const struct sync *s, const struct stream_key *key, int64_t seq)
 {
     int idx = sync__stream_find(s, key);
-    return idx >= 0 && seq > s->streams[idx].row.seq && seq <= s->streams[idx].kept;
+    return idx >= 0 && s->streams[idx].doubt == 0 && seq > s->streams[idx].row.seq &&
+           seq <= s->streams[idx].kept;
 }
 
 int sync_apply_frame(struct sync *s, const struct sync_bundle_row *row,

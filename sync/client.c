@@ -186,6 +186,9 @@ static int granted(struct sync *s, int lane, struct span body)
         r = sync__tx_end(s, s->st->kv_put(s->st->ctx, ticket_key(s, lane, key),
                                           span_of(g.ticket, sizeof(g.ticket))));
     }
+    if (r == 0) {
+        r = sync__self_clone(s, false); /* it believes this machine */
+    }
     if (r < 0) {
         return r;
     }
@@ -390,6 +393,9 @@ static void refused(struct sync *s, int lane, const struct sync_event *ev)
         l->attempt = 1;
         l->retry_at = 0;
         return;
+    }
+    if (err == SANJI_E_CLONE) {
+        (void)sync__self_clone(s, true);
     }
     if (err == SANJI_E_CLONE || err == SANJI_E_REVOKED || err == SANJI_E_MOVED ||
         err == SANJI_E_CLOSED) {

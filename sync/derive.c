@@ -297,6 +297,17 @@ static int void_set(struct sync *s, size_t idx, int64_t at)
     return r;
 }
 
+/* A cut of one of its keys says which branch of its streams stands. */
+static bool is_cut(const struct roster_node *n)
+{
+    for (size_t i = 0; n != NULL && i < n->n_keys; i++) {
+        if (n->keys[i].cut) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int voids_find(struct sync *s, const struct roster_node *n, size_t idx)
 {
     struct stream *st = &s->streams[idx];
@@ -306,6 +317,19 @@ static int voids_find(struct sync *s, const struct roster_node *n, size_t idx)
     if (from >= 0) {
         r = s->st->bundles(s->st->ctx, st->row.no, c.is_private ? 0 : from, SIZE_MAX, scan_bundle,
                            &c);
+    }
+    if (r >= 0 && st->doubt != 0) {
+        if (c.at == 0) {
+            return 0;
+        }
+        r = sync__branch_drop(s, idx); /* a registrar has decided */
+    }
+    if (r >= 0 && st->row.frozen && is_cut(n)) {
+        r = s->st->thaw(s->st->ctx, st->row.no);
+        st->row.frozen = false;
+        if (r == 0 && node_id_cmp(&st->row.key.by, &s->self.id) == 0) {
+            r = sync__self_doubt(s, &st->row.key); /* it goes on in a new epoch */
+        }
     }
     if (r >= 0 && c.at != 0) {
         r = sync__key_voids(s, idx, &c.at);
@@ -363,7 +387,9 @@ static int again_bundle(const struct sync_bundle_row *row, void *arg)
 {
     struct again *a = arg;
     const struct stream *st = &a->s->streams[a->idx];
-    return row->seq > st->row.seq ? 1 : sync_apply_frame(a->s, row, &st->row.key);
+    return row->seq > (st->doubt != 0 ? st->kept : st->row.seq)
+               ? 1
+               : sync_apply_frame(a->s, row, &st->row.key);
 }
 
 static int redo_one(struct sync *s, const struct node_id *by)

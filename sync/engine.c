@@ -259,9 +259,14 @@ static void after_step(struct sync *s)
     if (s->stopping) {
         return;
     }
+    if (s->relog) { /* a held request would keep the parent from hearing it */
+        s->relog = false;
+        sync__client_reset(s);
+    }
     sync__client_run(s);
     int64_t at = min_wake(sync__client_wake(s), sync__server_wake(s));
     at = min_wake(at, sync__key_wake(s));
+    at = min_wake(at, sync__self_wake(s));
     if (at != 0) {
         struct sync_wish *w = sync__wish(s, SW_WAKE);
         if (w != NULL) {
@@ -299,6 +304,7 @@ int sync_step(struct sync *s, const struct sync_tick *t, const struct sync_event
     case SEV_START:
         r = sync__upgraded(s);
         s->started = true;
+        s->asked = t->mono_ms;
         s->stopping = false;
         break;
     case SEV_TICK:

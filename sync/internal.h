@@ -20,6 +20,10 @@ struct stream {
     int64_t jump; /* a keyframe's run begins here whose end is not held yet; 0: none */
     int64_t run;  /* own stream: the keyframe being written began here; 0: none */
     uint8_t work; /* KW_* queued, see keyframe.c */
+    /* Another branch of this stream is wanted, see branch.c: bundles from this seq up to kept count
+     * until it is seen where the branches part, but neighbours are not told of them. 0: none. */
+    int64_t doubt;
+    struct node_id doubt_from; /* who brings the other branch; empty: anybody */
     uint32_t hash;
     int32_t next; /* further epochs of the same (by, aud): index, -1 at the end */
 };
@@ -77,10 +81,17 @@ struct peer {
     struct sync_peer_status st;
 };
 
-struct own_mark { /* an own head known from outside, see self.c */
+struct own_mark { /* an own head that a neighbour names, see self.c */
     struct stream_key key;
     int64_t seq;
-    int64_t until; /* mono; 0: until reached */
+    int64_t until; /* mono: writing waits for it so long */
+    struct node_id peer;
+    bool is_parent;
+};
+struct own_epoch { /* of an own epoch that may have been written further, see epoch.c */
+    struct stream_key key;
+    int64_t seq0;   /* held when the doubt arose */
+    bool must_open; /* the next bundle for this audience opens an epoch */
 };
 
 struct chain { /* bundles that wait for proof, see proof.c */
@@ -121,6 +132,7 @@ struct server_session {
     struct node_id node;
     enum sync_lane lane;
     int64_t until;
+    bool old; /* a machine with an older ticket has logged in since */
 };
 enum { CHALLENGES = 256 };
 
@@ -138,7 +150,16 @@ struct sync {
     int64_t rekey_at;
     struct own_mark *marks;
     size_t n_marks;
-    bool self_forked;
+    bool self_forked; /* an own stream is frozen */
+    int64_t asked;    /* mono: neighbours are asked for own heads since; 0: not any more */
+    struct own_epoch *epochs;
+    size_t n_epochs, cap_epochs;
+    bool restored;     /* the store is, or was, older than what was published: not confirmed yet */
+    bool clone;        /* the parent has met two machines with this node's keys */
+    bool again;        /* items of an own branch that was given up wait to be published again */
+    bool writing;      /* the bundle being stored was made here */
+    bool relog;        /* neighbours must hear the whole list anew */
+    struct peer *from; /* whose message is being taken; NULL: none of a neighbour */
     struct chain *chains;
     size_t n_chains, chain_bytes;
     bool witness; /* judges what another engine holds, not what may be taken today */
@@ -146,6 +167,7 @@ struct sync {
     const struct sync_store *st;
     struct roster *roster;
     bool roster_dirty;      /* acts added since the last fold */
+    bool roster_again;      /* acts were taken away: it is read anew */
     struct authority *auth; /* what the views were derived under, sorted by node */
     size_t n_auth;
     struct node_id *redo; /* writers whose part of the views is to be derived again */
@@ -254,6 +276,7 @@ void sync__rekey_request(struct sync *s, const struct sync_event *ev);
 const struct sign_key *sync__login_key(const struct sync *s, const struct key_id **ret_kid);
 
 /* derive.c */
+int sync__redo_add(struct sync *s, const struct node_id *id);
 /* Takes note of what the roster says about each writer; with `redo` remembers whom it says
  * something else about. */
 int sync__authority(struct sync *s, bool redo);
@@ -300,9 +323,53 @@ int64_t sync__key_wake(const struct sync *s);
 /* self.c */
 /* A neighbour holds k up to seq; only own streams matter. */
 int sync__self_heard(struct sync *s, struct peer *p, const struct stream_key *k, int64_t seq);
-void sync__self_fork(struct sync *s);   /* two histories of this node: believed, and said once */
-void sync__self_settle(struct sync *s); /* forgets what is reached, or held by nobody */
+void sync__self_forget(struct sync *s, const struct peer *p); /* it states its list anew */
+/* Something of an own stream was not in this store though it should be: k, or all (NULL). */
+int sync__self_doubt(struct sync *s, const struct stream_key *k);
+int sync__self_clone(struct sync *s, bool is_clone);
+void sync__self_settle(struct sync *s); /* forgets what is reached, confirms what can be */
+int sync__self_load(struct sync *s);
+int64_t sync__self_wake(const struct sync *s);
 void sync__self_free(struct sync *s);
+
+/* epoch.c */
+int sync__epochs_load(struct sync *s);
+/* Remembers that an own epoch may go on elsewhere; seq0 < 0: keep what is remembered. */
+int sync__epoch_mark(struct sync *s, const struct stream_key *k, int64_t seq0, bool must_open);
+/* In a transaction: opens the next epoch of this audience, if it must be. */
+int sync__epoch_open(struct sync *s, const char *aud);
+bool sync__epoch_due(const struct sync *s, const char *aud);
+/* In a transaction: names the accepted heads of all epochs that were in doubt. */
+int sync__epoch_confirm(struct sync *s);
+/* In a transaction: after an epoch bundle of another node was stored. */
+int sync__epoch_seen(struct sync *s, const struct bundle *b);
+
+/* branch.c */
+int sync__branch_load(struct sync *s);
+bool sync__branch_any(const struct sync *s); /* an own stream's other branch is awaited */
+/* The branches part at `at` or before. */
+int sync__branch_begin(struct sync *s, size_t idx, int64_t at, const struct node_id *from);
+/* Own stream: two bundles of one number, both signed here. 0: it is being healed. */
+int sync__branch_own(struct sync *s, size_t idx, const struct bundle *b);
+/* Another's stream. 0 or SANJI_E_GAP: it is being taken over; SANJI_E_FORK: it is to be frozen. */
+int sync__branch_relay(struct sync *s, size_t idx, const struct bundle *b);
+/* A neighbour's word that it holds another bundle of an own stream at e->seq, or the same. */
+int sync__branch_heard(struct sync *s, const struct peer *p, size_t idx, const struct have_epoch *e,
+                       bool differs);
+bool sync__branch_healed(const struct sync *s, int64_t no);
+int sync__branch_heal_note(struct sync *s, int64_t no); /* once only */
+/* A bundle of a stream in doubt: 1 held already and common to both, 0 to be judged. */
+int sync__branch_take(struct sync *s, size_t idx, const struct bundle *b);
+/* The first bundle of the other branch takes the place of what is held from there on. */
+int sync__branch_replace(struct sync *s, size_t idx, const struct bundle *b);
+int sync__branch_drop(struct sync *s, size_t idx); /* what was in doubt is decided otherwise */
+/* Publishes again what only a given-up branch held. */
+int sync__branch_again(struct sync *s);
+/* The last bundle of the branch that was given up; false: none was. */
+bool sync__branch_merged(const struct sync *s, int64_t no, uint8_t ret[static HASH_LEN]);
+
+/* twice.c: records changed in two epochs without knowledge of each other. */
+int sync__twice_find(struct sync *s);
 
 /* apply.c */
 int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,
@@ -312,6 +379,13 @@ int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle
 /* One own bundle in the open transaction; kf: it closes a keyframe. */
 int sync__write_one(struct sync *s, enum bundle_type type, const char *aud,
                     const struct span *items, size_t n, const struct keyframe *kf, uint8_t *ret_id);
+/* Header of the next bundle of (self, aud): of the newest epoch, or the first one. */
+int sync__next_header(struct sync *s, enum bundle_type type, const char *aud,
+                      struct bundle_header *h);
+int sync__g_ended(struct sync *s, const struct stream *st,
+                  bool *ret); /* of another federation now */
+int sync__write_as(struct sync *s, struct bundle_header *h, const struct span *items, size_t n,
+                   uint8_t *ret_id);
 int sync__act_publish(struct sync *s, struct span text, bool sign, const struct act_co *co,
                       size_t n_co, bool in_tx);
 
@@ -325,7 +399,7 @@ int sync__peers_refresh(struct sync *s);
 void sync__peer_reset_their(struct sync *s, struct peer *p);
 void sync__peer_reset_stated(struct sync *s, struct peer *p);
 void sync__stream_advanced(struct sync *s, size_t idx);
-/* Two histories of this writer are known here: if it is a neighbour, it is shown. */
+/* Two histories of this writer are known here: the neighbour on the way to it is shown. */
 void sync__peer_prove(struct sync *s, size_t idx);
 /* Its head is another than neighbours were told. */
 void sync__stream_retreated(struct sync *s, size_t idx);
@@ -339,6 +413,8 @@ int sync__have_state(struct sync *s, struct peer *p, struct buf *out, int64_t *r
 int sync__send_some(struct sync *s, struct peer *p, int64_t max, struct buf *out, bool *ret_more,
                     int64_t *ret_n);
 bool sync__has_to_send(struct sync *s, struct peer *p);
+/* The neighbour on the way to this node; NULL: none, or not known yet. */
+struct peer *sync__peer_towards(const struct sync *s, const struct node_id *id);
 /* Digest of everything held that the peer is entitled to, from scratch. */
 void sync__own_digest(struct sync *s, const struct peer *p, uint8_t out[static HASH_LEN]);
 /* message.c */
@@ -364,6 +440,7 @@ int64_t sync__server_wake(const struct sync *s);
 void sync__session_request(struct sync *s, const struct sync_event *ev);
 struct server_session *sync__session_find(struct sync *s, uint64_t conn, struct span token);
 void sync__session_drop(struct sync *s, uint64_t conn);
+int sync__session_clone(struct sync *s, const char *node); /* SANJI_E_CLONE, or a failure */
 void sync__reply_error(struct sync *s, uint64_t req, int err, int64_t retry, const struct fault *f);
 void sync__reply(struct sync *s, uint64_t req, int status, const char *type, struct buf *body);
 

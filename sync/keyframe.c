@@ -66,7 +66,7 @@ static bool compactable(const struct sync *s, size_t idx)
     const struct stream *st = &s->streams[idx];
     if (st->row.no == 0 || strcmp(st->row.key.by.s, s->self.id.s) != 0 ||
         st->aud.type == AUD_TRUST || st->aud.type == AUD_TO || st->row.frozen ||
-        st->kept != st->row.seq || st->jump != 0) {
+        st->kept != st->row.seq || st->jump != 0 || sync__epoch_due(s, st->row.key.aud)) {
         return false;
     }
     for (int i = sync__stream_first(s, st->row.key.by.s, st->row.key.aud); i >= 0;
@@ -423,7 +423,7 @@ int sync__key_step(struct sync *s)
         return 0;
     }
     s->key_at = s->tick.mono_ms + PAUSE_MS;
-    bool may_sign = sync_self_error(s) == 0;
+    bool may_sign = sync_self_state(s) == SYNC_SELF_OK;
     if (s->dropq.n == 0 && !may_sign) {
         s->key_at = s->tick.mono_ms + AGAIN_MS;
         return 0;

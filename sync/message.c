@@ -169,6 +169,7 @@ int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t 
     }
     (void)quota_used(s, p); /* a new day, or the count of before a restart */
     int64_t stored = 0, bytes = 0, counted = p->quota_items;
+    s->from = p;
     while (rest.n > 0 && r == 0 && inflated <= LIM_INFLATE_BYTES) {
         struct sync_accept acc;
         size_t used;
@@ -203,6 +204,7 @@ int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t 
         }
         rest = span_of(rest.p + used, rest.n - used);
     }
+    s->from = NULL;
     if (r == 0 && !p->is_parent && p->quota_items != counted) {
         r = quota_save(s, p);
     }

@@ -64,6 +64,24 @@ static bool lacks(const struct sync *s, const struct peer *p, size_t idx)
            (ps->flags & (PF_DIVERGED | PF_STALLED)) == 0;
 }
 
+/* A receiver takes an epoch only when it knows the one before it (PROTOCOL.md section 7). */
+static bool is_next_epoch(const struct sync *s, const struct peer *p, size_t idx)
+{
+    const struct stream_key *k = &s->streams[idx].row.key;
+    bool none = true, begun = false;
+    uint32_t below = 0;
+    for (int i = sync__stream_first(s, k->by.s, k->aud); i >= 0; i = s->streams[i].next) {
+        const struct sync_stream_row *row = &s->streams[i].row;
+        if (row->no == 0 || row->seq == 0 || row->key.ep >= k->ep || row->key.ep < below) {
+            continue;
+        }
+        begun = (row->key.ep == below && begun) || has_upto(&p->ps[i]) > 0;
+        below = row->key.ep;
+        none = false;
+    }
+    return none || begun;
+}
+
 static void requeue_all(struct sync *s, struct peer *p)
 {
     if (grow(s, p) < 0) {
@@ -207,8 +225,21 @@ int sync_parent(const struct sync *s, struct node_id *ret_id, uint8_t ret_tls[st
     return r;
 }
 
+struct peer *sync__peer_towards(const struct sync *s, const struct node_id *id)
+{
+    const struct roster_node *n = roster_node(s->roster, id->s);
+    for (int i = 0; n != NULL && i <= LIM_TREE_DEPTH; i++) {
+        if (node_id_cmp(&n->up, &s->self.id) == 0) {
+            return sync__peer_find(s, n->id.s);
+        }
+        n = node_id_none(&n->up) ? NULL : roster_node(s->roster, n->up.s);
+    }
+    return s->parent;
+}
+
 void sync__peer_reset_their(struct sync *s, struct peer *p)
 {
+    sync__self_forget(s, p);
     for (size_t i = 0; i < p->n_ps; i++) {
         p->ps[i].their = p->ps[i].sent = p->ps[i].shown = -1;
         p->ps[i].flags &= (uint8_t) ~(PF_DIVERGED | PF_STALLED | PF_PROOF | PF_PROVED);
@@ -272,31 +303,49 @@ struct have_take {
     struct peer *p;
 };
 
-/* The peer holds another bundle under a number of ours. Between the writer and its neighbour one
- * bundle settles it for both: signed by the writer, it is proof, while a have-list is a word. */
+/* The peer holds another bundle under a number of ours. It is shown one: signed by the writer, that
+ * is proof, while a have-list is a word. */
 static void diverged(struct sync *s, struct peer *p, const char *by, struct peer_stream *ps)
 {
-    bool own = strcmp(by, s->self.id.s) == 0;
     ps->flags |= PF_DIVERGED;
-    if ((own || strcmp(by, p->id.s) == 0) && (ps->flags & PF_PROVED) == 0) {
+    bool own = strcmp(by, s->self.id.s) == 0;
+    if (own && (p->is_parent || sync__branch_healed(s, s->streams[ps - p->ps].row.no))) {
+        return; /* see own_compare(), or settled: it will hear which branch stands */
+    }
+    if ((ps->flags & PF_PROVED) == 0) {
         ps->flags |= PF_PROOF;
     }
-    if (own && p->is_parent) {
-        sync__self_fork(s);
-    } else {
+    if (!own) {
         sync__alarm(s, SANJI_E_FORK, &p->id, "stream");
     }
 }
 
 void sync__peer_prove(struct sync *s, size_t idx)
 {
-    struct peer *p = sync__peer_find(s, s->streams[idx].row.key.by.s);
+    struct peer *p = sync__peer_towards(s, &s->streams[idx].row.key.by);
     if (p == NULL || grow(s, p) < 0 || p->ps[idx].their < 1 ||
         (p->ps[idx].flags & PF_PROVED) != 0) {
         return;
     }
     p->ps[idx].flags |= PF_DIVERGED | PF_PROOF;
     queue_put(p, &p->sendq, idx, PF_SENDQ);
+}
+
+/* What a neighbour holds of an own stream, against what is held here, also where that is in doubt.
+ */
+static int own_compare(struct sync *s, struct peer *p, int idx, const struct have_epoch *e)
+{
+    uint8_t id[HASH_LEN];
+    const struct stream *st = &s->streams[idx];
+    if (strcmp(st->row.key.by.s, s->self.id.s) != 0 || st->row.no == 0 || e->seq < 1 ||
+        e->seq > st->kept || (st->doubt == 0 && st->kept > st->row.seq)) {
+        return 0;
+    }
+    int r = s->st->bundle_id(s->st->ctx, st->row.no, e->seq, id);
+    if (r < 0) {
+        return r == SANJI_E_NOT_FOUND ? 0 : r;
+    }
+    return sync__branch_heard(s, p, (size_t)idx, e, memcmp(id, e->id8, sizeof(e->id8)) != 0);
 }
 
 static int take_epoch(struct sync *s, struct peer *p, const char *by, const char *aud,
@@ -336,6 +385,12 @@ static int take_epoch(struct sync *s, struct peer *p, const char *by, const char
     if (row->no == 0) {
         return 0;
     }
+    r = own_compare(s, p, idx, e);
+    if (r < 0) {
+        return r;
+    }
+    ps = &p->ps[idx];
+    row = &s->streams[idx].row;
     if (row->frozen) {
         sync__peer_prove(s, (size_t)idx);
     }
@@ -547,7 +602,7 @@ static int send_pass(struct sending *d, struct peer *p, enum rank rank)
         for (size_t i = 0; i < p->sendq.n && r >= 0 && d->left > 0; i++) {
             size_t idx = p->sendq.v[i];
             if (rank_of(d->s->streams[idx].aud.type) != rank || !lacks(d->s, p, idx) ||
-                !sync__entitled(d->s, idx, p)) {
+                !sync__entitled(d->s, idx, p) || !is_next_epoch(d->s, p, idx)) {
                 continue;
             }
             more = send_turn(d, p, idx, &r) || more;

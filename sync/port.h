@@ -104,6 +104,8 @@ struct sync_store {
     int (*drop_below)(void *ctx, int64_t no, int64_t max, int64_t *ret_n);
     int (*freeze)(void *ctx, int64_t no, const uint8_t held[static HASH_LEN],
                   struct span other_line);
+    /* The stream goes on; the proof stays. */
+    int (*thaw)(void *ctx, int64_t no);
     /* Small persistent values by name: tickets, invites, counters. get: SANJI_E_NOT_FOUND. */
     int (*kv_get)(void *ctx, const char *key, struct buf *ret);
     int (*kv_put)(void *ctx, const char *key, struct span value);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Has this node published more than its store knows? A data folder put back from a backup would
- * sign numbers it has signed already, and a stream with two histories cannot be mended. So what is
- * known from outside about own streams is kept as marks: heads named by neighbours, and what the
- * caller remembered outside the store. Nothing is signed while a mark is not reached.
+ * sign numbers it has signed already, and a stream with two histories is hard to mend. So whatever
+ * says that the store went back opens the barrier: from then on each audience is written in a new
+ * epoch, which nobody can have written to (PROTOCOL.md 15.1). While a neighbour is bringing what is
+ * missing, writing waits for it a moment; out of reach it goes on. The barrier is closed when a
+ * neighbour has stated its list and everything it named is here.
  *
  * Whom to believe: the parent. A child may make numbers up, so its word holds writing for a minute
  * and once only, enough for it to bring what it speaks of; two histories are believed of it when it
@@ -12,40 +14,126 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MARKS_MAX = 4096, CHILD_HOLD_MS = 60000 };
+enum { MARKS_MAX = 4096, HOLD_MS = 60000, ASK_MS = 5000, ASK_CHILDREN_MS = 2000 };
+static const char raised_name[] = "barrier/raised", clone_name[] = "barrier/clone";
 
 static bool is_own(const struct sync *s, const char *by)
 {
     return strcmp(by, s->self.id.s) == 0;
 }
 
-void sync__self_fork(struct sync *s)
+/* ---- the barrier ---- */
+
+static int flag_put(struct sync *s, const char *name, bool on, bool *ret)
 {
-    if (!s->self_forked) {
-        s->self_forked = true;
-        sync__alarm(s, SANJI_E_FORK, &s->self.id, "self");
+    static const uint8_t one = 1;
+    if (*ret == on) {
+        return 0;
     }
+    int r =
+        on ? s->st->kv_put(s->st->ctx, name, span_of(&one, 1)) : s->st->kv_del(s->st->ctx, name);
+    *ret = r == 0 ? on : *ret;
+    return r;
 }
 
-static bool reached(const struct sync *s, const struct own_mark *m)
+static int flag_get(struct sync *s, const char *name, bool *ret)
 {
-    int i = sync__stream_find(s, &m->key);
-    return i >= 0 && s->streams[i].row.no != 0 && s->streams[i].kept >= m->seq;
+    struct buf v;
+    buf_init(&v, 64);
+    int r = s->st->kv_get(s->st->ctx, name, &v);
+    *ret = r == 0;
+    buf_done(&v);
+    return r == SANJI_E_NOT_FOUND ? 0 : r;
+}
+
+/* Every audience this node writes to, as far as the store knows. */
+static int mark_all(struct sync *s)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < s->n_streams; i++) {
+        const struct stream *st = &s->streams[i];
+        if (st->row.no != 0 && is_own(s, st->row.key.by.s) &&
+            sync__stream_newest(s, s->self.id.s, st->row.key.aud) == (int)i) {
+            r = sync__epoch_mark(s, &st->row.key, -1, true);
+        }
+    }
+    return r;
+}
+
+/* An epoch that a newer one follows only needs its head confirmed again; doubt about the one being
+ * written, or about one nobody here has heard of, is doubt about the whole store. */
+static int doubt(struct sync *s, const struct stream_key *k)
+{
+    int newest = k == NULL ? -1 : sync__stream_newest(s, s->self.id.s, k->aud);
+    bool old = newest >= 0 && s->streams[newest].row.key.ep > k->ep;
+    int r = old ? 0 : mark_all(s);
+    if (r == 0 && k != NULL) {
+        r = sync__epoch_mark(s, k, -1, !old);
+    }
+    return r < 0 ? r : flag_put(s, raised_name, true, &s->restored);
+}
+
+int sync__self_doubt(struct sync *s, const struct stream_key *k)
+{
+    if (s->in_tx) {
+        return doubt(s, k);
+    }
+    int r = sync__tx_begin(s);
+    return r < 0 ? r : sync__tx_end(s, doubt(s, k));
+}
+
+static int clone_set(struct sync *s, bool is_clone)
+{
+    int r = flag_put(s, clone_name, is_clone, &s->clone);
+    return r < 0 || is_clone ? r : doubt(s, NULL); /* the other machine may have written, too */
+}
+
+int sync__self_clone(struct sync *s, bool is_clone)
+{
+    if (s->clone == is_clone) {
+        return 0;
+    }
+    int r = sync__tx_begin(s);
+    return r < 0 ? r : sync__tx_end(s, clone_set(s, is_clone));
+}
+
+int sync__self_load(struct sync *s)
+{
+    s->self_forked = false;
+    for (size_t i = 0; i < s->n_streams; i++) {
+        const struct sync_stream_row *row = &s->streams[i].row;
+        s->self_forked = s->self_forked || (row->frozen && is_own(s, row->key.by.s));
+    }
+    int r = flag_get(s, raised_name, &s->restored);
+    if (r == 0) {
+        r = flag_get(s, clone_name, &s->clone);
+    }
+    if (r == 0) {
+        r = sync__epochs_load(s);
+    }
+    return r < 0 ? r : sync__branch_load(s);
+}
+
+/* ---- heads that neighbours name ---- */
+
+static bool reached(const struct sync *s, const struct stream_key *k, int64_t seq)
+{
+    int i = sync__stream_find(s, k);
+    return i >= 0 && s->streams[i].row.no != 0 && s->streams[i].kept >= seq;
 }
 
 static bool holds(const struct sync *s, const struct own_mark *m)
 {
-    return (m->until == 0 || s->tick.mono_ms < m->until) && !reached(s, m);
+    bool here = !m->is_parent || (s->parent != NULL && s->parent->st.connected);
+    return here && s->tick.mono_ms < m->until && !reached(s, &m->key, m->seq);
 }
 
 static int mark_add(struct sync *s, const struct own_mark *m)
 {
     for (size_t i = 0; i < s->n_marks; i++) {
         struct own_mark *o = &s->marks[i];
-        if (stream_key_cmp(&o->key, &m->key) == 0 && (o->until == 0) == (m->until == 0)) {
-            if (o->seq < m->seq) {
-                *o = *m;
-            }
+        if (stream_key_cmp(&o->key, &m->key) == 0 && node_id_cmp(&o->peer, &m->peer) == 0) {
+            *o = *m;
             return 0;
         }
     }
@@ -63,100 +151,172 @@ static int mark_add(struct sync *s, const struct own_mark *m)
 
 int sync__self_heard(struct sync *s, struct peer *p, const struct stream_key *k, int64_t seq)
 {
-    struct own_mark m = {.key = *k, .seq = seq};
-    if (!is_own(s, k->by.s) || seq < 1 || reached(s, &m)) {
+    struct own_mark m = {.key = *k, .seq = seq, .peer = p->id, .is_parent = p->is_parent};
+    if (!is_own(s, k->by.s) || seq < 1 || reached(s, k, seq)) {
         return 0;
     }
+    m.until = s->tick.mono_ms + HOLD_MS;
     if (!p->is_parent) {
         if (p->self_until == 0) {
-            p->self_until = s->tick.mono_ms + CHILD_HOLD_MS;
+            p->self_until = m.until;
         }
         m.until = p->self_until;
         if (s->tick.mono_ms >= m.until) {
             return 0;
         }
     }
-    return mark_add(s, &m);
+    int r = sync__self_doubt(s, k);
+    return r < 0 ? r : mark_add(s, &m);
 }
 
-int sync_expect(struct sync *s, const struct stream_key *key, int64_t seq,
-                const uint8_t id8[static 8])
-{
-    struct own_mark m = {.key = *key, .seq = seq};
-    uint8_t id[HASH_LEN];
-    if (!is_own(s, key->by.s) || seq < 1) {
-        return 0;
-    }
-    if (!reached(s, &m)) {
-        return mark_add(s, &m);
-    }
-    int i = sync__stream_find(s, key);
-    int r = s->st->bundle_id(s->st->ctx, s->streams[i].row.no, seq, id);
-    if (r == 0 && memcmp(id, id8, 8) != 0) {
-        s->self_forked = true;
-    }
-    return r == SANJI_E_NOT_FOUND ? 0 : r; /* older than what is kept: nothing to compare with */
-}
-
-/* What a neighbour has stated of this stream; -1: it has not stated its list. */
-static int64_t stated_by(const struct sync *s, const struct node_id *id, const struct stream_key *k)
-{
-    const struct peer *p = sync__peer_find(s, id->s);
-    if (p == NULL || !p->their_known) {
-        return -1;
-    }
-    int i = sync__stream_find(s, k);
-    bool told = i >= 0 && (size_t)i < p->n_ps && p->ps[i].their > 0;
-    return told ? p->ps[i].their : 0;
-}
-
-/* Every neighbour has stated its list, and none holds more than this node: what the mark speaks of
- * was lost with the disk before anybody had it, so its number is free. */
-static bool is_nowhere(const struct sync *s, const struct own_mark *m)
-{
-    int at = sync__stream_find(s, &m->key);
-    int64_t held = at >= 0 && s->streams[at].row.no != 0 ? s->streams[at].kept : 0;
-    bool any = s->parent != NULL;
-    if (any) {
-        int64_t n = stated_by(s, &s->parent->id, &m->key);
-        if (n < 0 || n > held) {
-            return false;
-        }
-    }
-    for (size_t i = 0; i < roster_count(s->roster); i++) {
-        const struct roster_node *c = roster_at(s->roster, i);
-        if (c->state != NODE_ACTIVE || strcmp(c->up.s, s->self.id.s) != 0) {
-            continue;
-        }
-        int64_t n = stated_by(s, &c->id, &m->key);
-        if (n < 0 || n > held) {
-            return false;
-        }
-        any = true;
-    }
-    return any;
-}
-
-void sync__self_settle(struct sync *s)
+void sync__self_forget(struct sync *s, const struct peer *p)
 {
     size_t kept = 0;
     for (size_t i = 0; i < s->n_marks; i++) {
-        if (holds(s, &s->marks[i]) && !is_nowhere(s, &s->marks[i])) {
+        if (node_id_cmp(&s->marks[i].peer, &p->id) != 0) {
             s->marks[kept++] = s->marks[i];
         }
     }
     s->n_marks = kept;
 }
 
+int sync_expect(struct sync *s, const struct stream_key *key, int64_t seq,
+                const uint8_t id8[static 8])
+{
+    uint8_t id[HASH_LEN];
+    if (!is_own(s, key->by.s) || seq < 1) {
+        return 0;
+    }
+    if (!reached(s, key, seq)) {
+        return sync__self_doubt(s, key);
+    }
+    int i = sync__stream_find(s, key);
+    int r = s->st->bundle_id(s->st->ctx, s->streams[i].row.no, seq, id);
+    if (r == 0 && memcmp(id, id8, 8) != 0) {
+        return sync__self_doubt(s, key);
+    }
+    return r == SANJI_E_NOT_FOUND ? 0 : r; /* older than what is kept: nothing to compare with */
+}
+
+int sync_suspect(struct sync *s)
+{
+    for (size_t i = 0; i < s->n_streams; i++) {
+        if (s->streams[i].row.no != 0 && is_own(s, s->streams[i].row.key.by.s)) {
+            return sync__self_doubt(s, NULL);
+        }
+    }
+    return 0; /* nothing was written here: nothing can have been lost */
+}
+
+/* ---- asking ---- */
+
+static size_t children(const struct sync *s, size_t *ret_said)
+{
+    size_t n = 0;
+    *ret_said = 0;
+    for (size_t i = 0; i < roster_count(s->roster); i++) {
+        const struct roster_node *c = roster_at(s->roster, i);
+        if (c->state != NODE_ACTIVE || strcmp(c->up.s, s->self.id.s) != 0) {
+            continue;
+        }
+        const struct peer *p = sync__peer_find(s, c->id.s);
+        *ret_said += p != NULL && p->their_known;
+        n++;
+    }
+    return n;
+}
+
+/* A neighbour who would know has stated its list. */
+static bool somebody_said(const struct sync *s)
+{
+    size_t said, n = children(s, &said);
+    if (s->parent != NULL) {
+        return s->parent->their_known && s->parent->st.connected;
+    }
+    return n == 0 || said > 0;
+}
+
+bool sync_asking(const struct sync *s)
+{
+    size_t said;
+    if (!s->started || s->stopping) {
+        return false;
+    }
+    if (s->parent == NULL) {
+        return children(s, &said) > said && s->tick.mono_ms < s->asked + ASK_CHILDREN_MS;
+    }
+    return !s->parent->their_known && s->parent->st.last_err == 0 &&
+           s->tick.mono_ms < s->asked + ASK_MS;
+}
+
+int64_t sync__self_wake(const struct sync *s)
+{
+    return !sync_asking(s) ? 0 : s->asked + (s->parent == NULL ? ASK_CHILDREN_MS : ASK_MS);
+}
+
+/* ---- closing the barrier ---- */
+
+static bool may_confirm(const struct sync *s)
+{
+    if (!s->restored || s->clone || s->n_marks > 0 || sync__branch_any(s)) {
+        return false;
+    }
+    return somebody_said(s);
+}
+
+static int confirm(struct sync *s)
+{
+    int r = sync__tx_begin(s);
+    if (r < 0) {
+        return r;
+    }
+    r = sync__twice_find(s);
+    if (r == 0) {
+        r = sync__epoch_confirm(s);
+    }
+    if (r == 0) {
+        r = flag_put(s, raised_name, false, &s->restored);
+    }
+    return sync__tx_end(s, r);
+}
+
+void sync__self_settle(struct sync *s)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->n_marks; i++) {
+        const struct own_mark *m = &s->marks[i];
+        bool over = reached(s, &m->key, m->seq) || (!m->is_parent && s->tick.mono_ms >= m->until);
+        if (!over) {
+            s->marks[kept++] = *m;
+        }
+    }
+    s->n_marks = kept;
+    if (s->clone) {
+        return;
+    }
+    /* A failure leaves everything as it was; the next step tries again. */
+    if (s->again && sync_self_error(s) == 0) {
+        (void)sync__branch_again(s);
+    }
+    if (may_confirm(s)) {
+        (void)confirm(s);
+    }
+}
+
 void sync__self_free(struct sync *s)
 {
     free(s->marks);
+    free(s->epochs);
     s->marks = NULL;
-    s->n_marks = 0;
+    s->epochs = NULL;
+    s->n_marks = s->n_epochs = s->cap_epochs = 0;
 }
 
 enum sync_self_state sync_self_state(const struct sync *s)
 {
+    if (s->clone) {
+        return SYNC_SELF_CLONE;
+    }
     if (s->self_forked) {
         return SYNC_SELF_FORKED;
     }
@@ -165,18 +325,18 @@ enum sync_self_state sync_self_state(const struct sync *s)
             return SYNC_SELF_BEHIND;
         }
     }
-    return SYNC_SELF_OK;
+    return s->restored ? SYNC_SELF_UNCONFIRMED : SYNC_SELF_OK;
 }
 
 int sync_self_error(const struct sync *s)
 {
-    switch (sync_self_state(s)) {
-    case SYNC_SELF_FORKED:
-        return SANJI_E_FORK;
-    case SYNC_SELF_BEHIND:
-        return SANJI_E_GAP;
-    case SYNC_SELF_OK:
-        break;
+    if (s->clone) {
+        return SANJI_E_CLONE;
+    }
+    for (size_t i = 0; i < s->n_marks; i++) {
+        if (holds(s, &s->marks[i])) {
+            return SANJI_E_GAP;
+        }
     }
     return 0;
 }

@@ -159,6 +159,11 @@ static void exchange(struct sync *s, const struct sync_event *ev)
         sync__reply_error(s, ev->req, SANJI_E_SESSION, 0, NULL);
         return;
     }
+    if (x->old) { /* it was taken for dead when a machine with an older ticket came */
+        int clone = sync__session_clone(s, p->id.s);
+        sync__reply_error(s, ev->req, clone, 0, NULL);
+        return;
+    }
     const struct roster_node *n = roster_node(s->roster, p->id.s);
     if (n == NULL || n->state != NODE_ACTIVE) {
         sync__reply_error(s, ev->req, SANJI_E_REVOKED, 0, NULL);

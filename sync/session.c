@@ -180,6 +180,8 @@ static bool ticket_is_newer(const struct sync *s, const struct challenge *c,
 
 struct ticket_row { /* stored under child/NODE/LANE */
     uint8_t inst[16], newest[16], before[16];
+    uint8_t lost[16]; /* the newest before a machine with an older one was taken for restored */
+    uint8_t clone;    /* two machines have shown themselves: neither is served */
 };
 
 static const char *ticket_name(const char *node, const char *lane, char out[static 48])
@@ -202,7 +204,78 @@ int sync_believe(struct sync *s, const struct node_id *child)
     return sync__tx_end(s, r);
 }
 
-/* The ticket shown must be the newest or the one before it (whose successor may have been lost on
+static int row_get(const struct sync *s, const char *key, struct ticket_row *row, bool *ret_known)
+{
+    struct buf v;
+    buf_init(&v, 256);
+    memset(row, 0, sizeof(*row));
+    int r = s->st->kv_get(s->st->ctx, key, &v);
+    const size_t oldest = offsetof(struct ticket_row, lost); /* as written by version 0.1 */
+    *ret_known = r == 0 && (v.len == sizeof(*row) || v.len == oldest);
+    if (*ret_known) {
+        memcpy(row, v.data, v.len);
+    }
+    buf_done(&v);
+    return r == SANJI_E_NOT_FOUND ? 0 : r;
+}
+
+static int row_put(struct sync *s, const char *key, const struct ticket_row *row)
+{
+    int r = sync__tx_begin(s);
+    return r < 0 ? r : sync__tx_end(s, s->st->kv_put(s->st->ctx, key, span_of(row, sizeof(*row))));
+}
+
+/* Two machines have shown that they both live. Neither is served, on any lane, until a person has
+ * found out which one to believe: each may have signed what the other knows nothing of. */
+int sync__session_clone(struct sync *s, const char *node)
+{
+    static const char *const lanes[] = {"up", "down"};
+    struct node_id id;
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < 2; i++) {
+        struct ticket_row row;
+        char key[48];
+        bool known;
+        r = row_get(s, ticket_name(node, lanes[i], key), &row, &known);
+        row.clone = 1;
+        r = r < 0 ? r : row_put(s, key, &row);
+    }
+    for (size_t i = 0; i < s->n_sess; i++) {
+        if (strcmp(s->sess[i].node.s, node) == 0) {
+            s->sess[i].conn = 0;
+        }
+    }
+    if (node_id_parse(node, strlen(node), &id) == 0) {
+        sync__alarm(s, SANJI_E_CLONE, &id, "two machines");
+    }
+    return r < 0 ? r : SANJI_E_CLONE;
+}
+
+/* An older ticket is what a machine has that was put back from a backup, or a copy of it. The first
+ * time it is believed, since a restored station must not wait for a person; when the machine it
+ * stands for shows up beside it, by its ticket or on its open connection, they are two. */
+static int stale(struct sync *s, const struct challenge *c, const struct msg_session_proof *pr,
+                 struct ticket_row *row)
+{
+    static const uint8_t none[16];
+    struct node_id id;
+    if (pr->has_ticket && mem_equal_ct(pr->ticket, row->lost, 16)) {
+        return sync__session_clone(s, c->node);
+    }
+    memcpy(row->lost, row->newest, 16);
+    memcpy(row->before, pr->has_ticket ? pr->ticket : none, 16);
+    for (size_t i = 0; i < s->n_sess; i++) {
+        struct server_session *x = &s->sess[i];
+        bool same = (x->lane == LANE_UP) == (strcmp(c->lane, "up") == 0);
+        x->old = x->old || (same && strcmp(x->node.s, c->node) == 0);
+    }
+    if (node_id_parse(c->node, strlen(c->node), &id) == 0) {
+        sync__alarm(s, SANJI_E_OLD, &id, "a machine with an older ticket logged in");
+    }
+    return 0;
+}
+
+/* The ticket shown should be the newest or the one before it (whose successor may have been lost on
  * the way); the installation must be the one that logged in last. A parent that was restored and
  * lost the row believes the child. */
 static int ticket_turn(struct sync *s, const struct challenge *c,
@@ -210,26 +283,24 @@ static int ticket_turn(struct sync *s, const struct challenge *c,
 {
     char key[48];
     struct ticket_row row;
-    struct buf v;
-    buf_init(&v, 256);
-    memset(&row, 0, sizeof(row));
-    int r = s->st->kv_get(s->st->ctx, ticket_name(c->node, c->lane, key), &v);
-    bool known = r == 0 && v.len == sizeof(row);
-    if (known) {
-        memcpy(&row, v.data, sizeof(row));
-    }
-    buf_done(&v);
-    if (r < 0 && r != SANJI_E_NOT_FOUND) {
+    bool known;
+    int r = row_get(s, ticket_name(c->node, c->lane, key), &row, &known);
+    if (r < 0) {
         return r;
+    }
+    if (row.clone != 0) {
+        return sync__session_clone(s, c->node);
     }
     if (known) {
         bool newest = pr->has_ticket && mem_equal_ct(pr->ticket, row.newest, 16);
         bool before = pr->has_ticket && mem_equal_ct(pr->ticket, row.before, 16);
         bool first = !pr->has_ticket && mem_equal_ct(row.before, (uint8_t[16]){0}, 16);
         bool went_back = pr->has_ticket && ticket_is_newer(s, c, pr->ticket, row.newest);
-        if (!mem_equal_ct(row.inst, c->open.inst, 16) ||
-            (!newest && !before && !first && !went_back)) {
-            return SANJI_E_CLONE;
+        if (!mem_equal_ct(row.inst, c->open.inst, 16)) {
+            return sync__session_clone(s, c->node);
+        }
+        if (!newest && !before && !first && !went_back && (r = stale(s, c, pr, &row)) < 0) {
+            return r;
         }
         if (went_back) {
             memcpy(row.newest, pr->ticket, 16);
@@ -242,11 +313,7 @@ static int ticket_turn(struct sync *s, const struct challenge *c,
     memcpy(row.inst, c->open.inst, 16);
     ticket_make(s, c, ticket_no(row.newest) + 1, row.newest);
     memcpy(ret_new, row.newest, 16);
-    r = sync__tx_begin(s);
-    if (r == 0) {
-        r = sync__tx_end(s, s->st->kv_put(s->st->ctx, key, span_of(&row, sizeof(row))));
-    }
-    return r;
+    return row_put(s, key, &row);
 }
 
 static struct challenge *challenge_find(struct sync *s, const struct sync_event *ev,
@@ -298,6 +365,7 @@ static int grant(struct sync *s, const struct sync_event *ev, const struct chall
     memset(&g, 0, sizeof(g));
     x->conn = ev->conn;
     x->node = id;
+    x->old = false;
     x->lane = strcmp(c->lane, "up") == 0 ? LANE_UP : LANE_DOWN;
     x->until = s->tick.mono_ms + LIM_SESSION_MS;
     sync__random(s, x->token, sizeof(x->token));
@@ -329,18 +397,12 @@ static void session_prove(struct sync *s, const struct sync_event *ev,
         return;
     }
     c->used = true;
-    uint8_t ticket[16];
+    uint8_t ticket[16] = {0};
     struct buf body;
     buf_init(&body, 4096);
     int r = proof_check(s, c, pr);
     if (r == 0) {
         r = ticket_turn(s, c, pr, ticket);
-    }
-    if (r == SANJI_E_CLONE) {
-        struct node_id id;
-        if (node_id_parse(c->node, strlen(c->node), &id) == 0) {
-            sync__alarm(s, r, &id, c->lane);
-        }
     }
     if (r == 0) {
         r = grant(s, ev, c, ticket, &body);

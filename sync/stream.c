@@ -218,9 +218,6 @@ static int load_one(const struct sync_stream_row *row, void *arg)
     }
     s->streams[idx].row = *row;
     s->streams[idx].kept = row->seq;
-    if (row->frozen && strcmp(row->key.by.s, s->self.id.s) == 0) {
-        s->self_forked = true;
-    }
     return sync__origin_more(s, row->key.by.s);
 }
 
@@ -232,13 +229,16 @@ int sync__streams_load(struct sync *s)
         struct stream_key k = s->streams[i].row.key;
         memset(&s->streams[i].row, 0, sizeof(s->streams[i].row));
         s->streams[i].row.key = k;
-        s->streams[i].kept = 0;
+        s->streams[i].kept = s->streams[i].doubt = 0;
     }
     int r = s->st->streams(s->st->ctx, load_one, s);
     if (r == 0) {
         r = sync__voids_load(s);
     }
-    return r < 0 ? r : sync__key_load(s);
+    if (r == 0) {
+        r = sync__key_load(s);
+    }
+    return r < 0 ? r : sync__self_load(s);
 }
 
 void sync__streams_clear(struct sync *s)

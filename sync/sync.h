@@ -143,15 +143,38 @@ int sync_seal_item(struct sync *s, const struct sync_tick *t, const char *id, in
                    const struct node_id *to, size_t n_to, const uint8_t cek[static 32],
                    struct span plain, struct buf *ret_item);
 /* ---- a store older than what this node has published (put back from a backup) ----
- * BEHIND: own bundles are missing here, they are being fetched; it ends by itself. FORKED: this
- * node has signed two histories. In both nothing is signed: sync_write() and sync_act() return
- * sync_self_error(): SANJI_E_GAP, SANJI_E_FORK. */
-enum sync_self_state { SYNC_SELF_OK, SYNC_SELF_BEHIND, SYNC_SELF_FORKED };
+ * BEHIND: a neighbour is bringing own bundles that are missing here; nothing is signed meanwhile,
+ * and it ends by itself. UNCONFIRMED: this node writes, in new epochs, but no neighbour has said
+ * yet how far the old ones went; trust acts are held (SANJI_E_HELD). FORKED: an own stream has two
+ * histories that only a registrar can end; every other stream goes on. CLONE: the parent has met
+ * two machines with the keys of this node; nothing is signed until it believes one of them.
+ * sync_self_error(): why nothing at all may be signed now: SANJI_E_GAP, SANJI_E_CLONE, or 0. */
+enum sync_self_state {
+    SYNC_SELF_OK,
+    SYNC_SELF_UNCONFIRMED,
+    SYNC_SELF_BEHIND,
+    SYNC_SELF_FORKED,
+    SYNC_SELF_CLONE
+};
 enum sync_self_state sync_self_state(const struct sync *s);
 int sync_self_error(const struct sync *s);
 /* A head of an own stream that the caller remembers from outside the store; before SEV_START. */
 int sync_expect(struct sync *s, const struct stream_key *key, int64_t seq,
                 const uint8_t id8[static 8]);
+/* What should be remembered outside the store is gone, or of another installation. */
+int sync_suspect(struct sync *s);
+/* Just started, and a neighbour may know more of this node's heads than its store does: what can
+ * wait a few seconds should. Ends by itself. */
+bool sync_asking(const struct sync *s);
+/* Records changed in two histories of this node: where the two items stand. */
+struct sync_twice {
+    const char *id;
+    struct {
+        int64_t no, seq, idx, r;
+    } at[2]; /* the old epoch, the new one */
+};
+int sync_twice_each(struct sync *s, int (*fn)(const struct sync_twice *t, void *arg), void *arg);
+int sync_twice_done(struct sync *s, const char *id); /* a person has looked */
 /* After a rollback by the caller: memory equals the store again. */
 int sync_reload(struct sync *s);
 

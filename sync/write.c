@@ -30,21 +30,6 @@ static int check_own(struct sync *s, const char *aud, const struct span *items, 
     return r;
 }
 
-static void epoch_after(struct sync *s, const struct sync_stream_row *row, struct bundle_header *h)
-{
-    h->t = BUNDLE_EPOCH;
-    h->has_pe = true;
-    h->pe.ep = row->key.ep;
-    memcpy(h->pe.en, row->key.en, sizeof(h->pe.en));
-    h->pe.seq = row->seq;
-    memcpy(h->pe.id, row->id, HASH_LEN);
-    h->pe.ok = true;
-    h->ep = row->key.ep + 1;
-    sync__random(s, h->en, sizeof(h->en));
-    h->seq = 1;
-    memset(h->prev, 0, sizeof(h->prev));
-}
-
 /* An epoch keeps its federation; where another took over, `fed` goes on in a new one. */
 static int find_g(struct sync *s, const struct stream *st, struct bundle_header *h,
                   bool *ret_is_old)
@@ -61,9 +46,17 @@ static int find_g(struct sync *s, const struct stream *st, struct bundle_header 
     return r;
 }
 
+int sync__g_ended(struct sync *s, const struct stream *st, bool *ret)
+{
+    struct bundle_header h;
+    memcpy(h.g, roster_g(s->roster), HASH_LEN);
+    *ret = false;
+    return find_g(s, st, &h, ret);
+}
+
 /* Continues the newest epoch of (self, aud), or begins the first. */
-static int next_header(struct sync *s, enum bundle_type type, const char *aud,
-                       struct bundle_header *h)
+int sync__next_header(struct sync *s, enum bundle_type type, const char *aud,
+                      struct bundle_header *h)
 {
     memset(h, 0, sizeof(*h));
     h->v = 1;
@@ -79,20 +72,16 @@ static int next_header(struct sync *s, enum bundle_type type, const char *aud,
     if (idx >= 0) {
         const struct sync_stream_row *row = &s->streams[idx].row;
         if (row->frozen) {
-            return SANJI_E_FORK;
+            return SANJI_E_FORK; /* this stream alone: a registrar decides how it goes on */
         }
         h->ep = row->key.ep;
         memcpy(h->en, row->key.en, sizeof(h->en));
         h->seq = row->seq + 1;
         memcpy(h->prev, row->id, HASH_LEN);
-        bool is_short = s->streams[idx].kept > row->seq; /* its key was cut: it ends there */
-        bool is_old = false;
-        int r = is_short ? 0 : find_g(s, &s->streams[idx], h, &is_old);
+        bool is_old = false; /* sync__epoch_open() has seen to it */
+        int r = find_g(s, &s->streams[idx], h, &is_old);
         if (r < 0) {
             return r;
-        }
-        if (is_short || is_old) {
-            epoch_after(s, row, h);
         }
     } else {
         h->ep = 1;
@@ -108,30 +97,16 @@ static int next_header(struct sync *s, enum bundle_type type, const char *aud,
     return 0;
 }
 
-int sync__write_one(struct sync *s, enum bundle_type type, const char *aud,
-                    const struct span *items, size_t n, const struct keyframe *kf, uint8_t *ret_id)
+int sync__write_as(struct sync *s, struct bundle_header *h, const struct span *items, size_t n,
+                   uint8_t *ret_id)
 {
-    struct bundle_header h;
     struct bundle b;
     struct sync_accept acc;
     struct buf line, frame;
     buf_init(&line, LIM_BUNDLE_BYTES);
     buf_init(&frame, LIM_BUNDLE_BYTES + 4096);
     memset(&acc, 0, sizeof(acc));
-    int r = next_header(s, type, aud, &h);
-    if (r == 0 && type == BUNDLE_BEAT) {
-        struct sync_tally lane;
-        h.has_live = true;
-        r = s->st->tally(s->st->ctx, s->self.id.s, aud, &lane);
-        h.live = lane.live;
-    }
-    if (kf != NULL) {
-        h.has_kf = true;
-        h.kf = *kf;
-    }
-    if (r == 0) {
-        r = bundle_make(&h, items, n, s->key, &line);
-    }
+    int r = bundle_make(h, items, n, s->key, &line);
     if (r == 0) {
         r = frame_pack(s->fc, span_of(line.data, line.len), &frame);
     }
@@ -140,10 +115,12 @@ int sync__write_one(struct sync *s, enum bundle_type type, const char *aud,
         r = bundle_parse(span_of(line.data, line.len), s->arena, &b, &acc.f);
     }
     if (r == 0) {
-        r = sync__key_of(&acc.stream, h.by.s, h.aud, h.ep, h.en);
+        r = sync__key_of(&acc.stream, h->by.s, h->aud, h->ep, h->en);
     }
     if (r == 0) {
+        s->writing = true;
         r = sync__accept_parsed(s, &b, span_of(frame.data, frame.len), &acc);
+        s->writing = false;
     }
     if (r == 0 && ret_id != NULL) {
         memcpy(ret_id, b.id, HASH_LEN);
@@ -154,6 +131,27 @@ int sync__write_one(struct sync *s, enum bundle_type type, const char *aud,
     buf_done(&line);
     buf_done(&frame);
     return r;
+}
+
+int sync__write_one(struct sync *s, enum bundle_type type, const char *aud,
+                    const struct span *items, size_t n, const struct keyframe *kf, uint8_t *ret_id)
+{
+    struct bundle_header h;
+    int r = sync__epoch_open(s, aud);
+    if (r == 0) {
+        r = sync__next_header(s, type, aud, &h);
+    }
+    if (r == 0 && type == BUNDLE_BEAT) {
+        struct sync_tally lane;
+        h.has_live = true;
+        r = s->st->tally(s->st->ctx, s->self.id.s, aud, &lane);
+        h.live = lane.live;
+    }
+    if (r == 0 && kf != NULL) {
+        h.has_kf = true;
+        h.kf = *kf;
+    }
+    return r < 0 ? r : sync__write_as(s, &h, items, n, ret_id);
 }
 
 int sync_write_type(struct sync *s, const struct sync_tick *t, enum bundle_type type,
@@ -177,7 +175,9 @@ int sync_write_type(struct sync *s, const struct sync_tick *t, enum bundle_type 
     if (r < 0) {
         return r;
     }
+    bool was = s->in_tx;
     size_t at = 0;
+    s->in_tx = true; /* the caller's, perhaps */
     do {
         size_t k = 0, bytes = 0;
         while (at + k < n && k < LIM_WRITE_ITEMS &&
@@ -188,6 +188,7 @@ int sync_write_type(struct sync *s, const struct sync_tick *t, enum bundle_type 
         r = sync__write_one(s, type, aud, items + at, k, NULL, ret_id);
         at += k;
     } while (r == 0 && at < n);
+    s->in_tx = was;
     return in_tx ? r : sync__tx_end(s, r);
 }
 
@@ -227,7 +228,12 @@ int sync__act_publish(struct sync *s, struct span text, bool sign, const struct 
     struct buf body, item;
     size_t n = 0;
     int r = n_co + (sign ? 1 : 0) > LIM_CO_SIGNATURES ? SANJI_E_SIZE : 0;
-    if (sign && sync__rekey_open(s)) {
+    if (s->restored && !in_tx) {
+        sync__self_settle(s); /* perhaps nobody is there whom it would have to ask */
+    }
+    if (s->restored) {
+        r = SANJI_E_HELD;
+    } else if (sign && sync__rekey_open(s)) {
         r = SANJI_E_BUSY; /* an act under a key nobody knows yet would be void */
     }
     buf_init(&body, LIM_ITEM_BYTES);

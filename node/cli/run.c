@@ -121,7 +121,8 @@ int verb_fail_fault(struct verb *v, int err, const struct fault *f, const char *
         buf_printf(&b, "%s: ", what);
     }
     bool self = v->app != NULL && err < 0 && (f == NULL || f->err == 0) &&
-                sync_self_error(v->app->sync) == err;
+                (sync_self_error(v->app->sync) == err ||
+                 (err == SANJI_E_FORK && sync_self_state(v->app->sync) == SYNC_SELF_FORKED));
     if (self) {
         char key[32];
         snprintf(key, sizeof key, "self.%s", app_self_word(v->app));

@@ -273,8 +273,14 @@ int v_doctor_node(struct verb *v)
     bad |= look_parent(v); /* may bring the roster */
     bad |= look_ferry(v);
     bad |= look_clock(v);
-    bad |= say_check(v, sync_self_error(v->app->sync) < 0 ? WRONG : FINE, "self",
-                     app_self_word(v->app));
+    enum sync_self_state self = sync_self_state(v->app->sync);
+    bad |= say_check(v,
+                     self == SYNC_SELF_OK            ? FINE
+                     : self == SYNC_SELF_UNCONFIRMED ? NOTE
+                                                     : WRONG,
+                     "self", app_self_word(v->app));
+    snprintf(n, sizeof n, "%lld", (long long)app_twice_count(v->app));
+    bad |= say_check(v, strcmp(n, "0") != 0 ? NOTE : FINE, "twice", n);
     const struct roster_node *me = app_self_node(v->app);
     bool ok = me != NULL && me->state == NODE_ACTIVE;
     bad |= say_check(v, ok ? FINE : WRONG, "roster", me != NULL ? me->name : app_id(v->app));

@@ -198,9 +198,10 @@ int v_status(struct verb *v)
     } else {
         v_status_page(v);
     }
-    int self = sync_self_error(v->app->sync);
-    if (self < 0 && !verb_has(v, "json")) {
-        (void)verb_fail(v, self, NULL); /* said, but asking has not failed */
+    if (sync_self_state(v->app->sync) != SYNC_SELF_OK && !verb_has(v, "json")) {
+        char key[32];
+        snprintf(key, sizeof key, "self.%s", app_self_word(v->app));
+        VERB_SAY(v, code, key); /* said, but asking has not failed */
     }
     buf_done(&b);
     return code;

@@ -180,6 +180,69 @@ int v_node_believe(struct verb *v)
     return EXIT_OK;
 }
 
+/* ---- versions ---- */
+
+static int on_version(const char *id, const struct app_version ver[2], void *arg)
+{
+    struct verb *v = arg;
+    struct buf b;
+    struct jw w;
+    v->phase++; /* how many were listed */
+    for (int i = 0; !verb_has(v, "json") && i < 2; i++) {
+        (void)verb_out(v, "%s\t%.*s\tr%lld\t%lld/%lld\t%s\t%.*s\n", id, (int)ver[i].kind.n,
+                       (const char *)ver[i].kind.p, (long long)ver[i].r, (long long)ver[i].ep,
+                       (long long)ver[i].seq, ver[i].counts ? "*" : "-", (int)ver[i].d.n,
+                       (const char *)ver[i].d.p);
+    }
+    if (!verb_has(v, "json")) {
+        return 0;
+    }
+    buf_init(&b, LIM_ITEM_BYTES * 3);
+    jw_init(&w, &b);
+    jw_obj(&w, NULL);
+    jw_str(&w, "id", id);
+    jw_arr(&w, "versions");
+    for (int i = 0; i < 2; i++) {
+        jw_obj(&w, NULL);
+        jw_int(&w, "ep", ver[i].ep);
+        jw_int(&w, "seq", ver[i].seq);
+        jw_int(&w, "r", ver[i].r);
+        jw_bool(&w, "counts", ver[i].counts);
+        jw_bool(&w, "withdrawn", ver[i].withdrawn);
+        if (ver[i].d.n > 0) {
+            jw_raw(&w, "d", ver[i].d.p, ver[i].d.n);
+        }
+        jw_end_obj(&w);
+    }
+    jw_end_arr(&w);
+    jw_end_obj(&w);
+    int r = jw_done(&w);
+    r = r == 0 ? verb_text(v, &b) : r;
+    buf_done(&b);
+    return r;
+}
+
+int v_versions(struct verb *v)
+{
+    const char *done = verb_flag(v, "done");
+    if (done != NULL) {
+        int r = sync_twice_done(v->app->sync, done);
+        if (r < 0) {
+            return verb_fail(v, r, done);
+        }
+        VERB_TELL(v, "versions.done", "id", done);
+        return EXIT_OK;
+    }
+    int r = app_twice_each(v->app, on_version, v);
+    if (r < 0) {
+        return verb_fail(v, r, NULL);
+    }
+    if (v->phase == 0 && !verb_has(v, "json")) {
+        VERB_TELL(v, "versions.none");
+    }
+    return EXIT_OK;
+}
+
 int v_set_parent_url(struct verb *v)
 {
     int r = app_set_parent_url(v->app, v->arg[0]);

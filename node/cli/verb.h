@@ -142,6 +142,7 @@ int v_node_move(struct verb *v);
 int v_node_rotate(struct verb *v);
 int v_node_revoke(struct verb *v);
 int v_node_believe(struct verb *v);
+int v_versions(struct verb *v);
 int v_set_parent_url(struct verb *v);
 int v_put(struct verb *v);
 int v_put_input(struct verb *v, struct span chunk);

@@ -250,6 +250,14 @@ static int port_freeze(void *ctx, int64_t no, const uint8_t held[static HASH_LEN
     return q_run(&q);
 }
 
+static int port_thaw(void *ctx, int64_t no)
+{
+    struct q q;
+    q_begin(&q, &of(ctx)->db, Q_STREAM_THAW);
+    q_int(&q, no);
+    return q_run(&q);
+}
+
 static int port_kv_get(void *ctx, const char *key, struct buf *ret)
 {
     struct q q;
@@ -346,6 +354,7 @@ void store__port_init(struct store *s)
         .stream_from = store__stream_from,
         .drop_below = store__drop_below,
         .freeze = port_freeze,
+        .thaw = port_thaw,
         .kv_get = port_kv_get,
         .kv_put = port_kv_put,
         .kv_del = port_kv_del,

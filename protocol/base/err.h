@@ -56,7 +56,8 @@
     X(SCHEMA_NEWER,  "newer_database",  409) /* database written by a newer version */             \
     X(CORRUPT,       "corrupt",         500) /* stored data does not verify */                     \
     X(RATE,          "slow_down",       429)                                                       \
-    X(REFUSED,       "refused",         409) /* peer refused; its own code is in the text */
+    X(REFUSED,       "refused",         409) /* peer refused; its own code is in the text */        \
+    X(HELD,          "held",            503) /* authority waits: no neighbour confirmed an epoch */
 /* clang-format on */
 
 enum sanji_err {

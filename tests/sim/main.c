@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim [--trace] [--met] [--twice N] [--file LIST] [--seeds FROM COUNT] [SEED...]: whole federations
- * in one process. Each seed is one run in two phases, faults and healing, and then every promise is
- * checked. A failing seed is printed with the first promise broken; the same seed repeats it
- * exactly. With --met the whole run fails when a fault never struck a node in one of the states it
- * can be in: then the seeds prove less than they seem to. */
+/* sim [--trace] [--restores] [--met] [--twice N] [--file LIST] [--seeds FROM COUNT] [SEED...]:
+ * whole federations in one process. Each seed is one run in two phases, faults and healing, and
+ * then every promise is checked. A failing seed is printed with the first promise broken; the same
+ * seed repeats it exactly. With --met the whole run fails when a fault never struck a node in one
+ * of the states it can be in: then the seeds prove less than they seem to. */
 #include "protocol/base/text.h"
 #include "tests/sim/sim.h"
 
@@ -68,6 +68,47 @@ static int check_views(const struct sim *m, struct world_verdict *v)
     return 0;
 }
 
+static int one_twice(const struct sync_twice *t, void *arg)
+{
+    (void)t;
+    ++*(int64_t *)arg;
+    return 0;
+}
+
+static int one_healed(const char *name, struct span value, void *arg)
+{
+    (void)name;
+    (void)value;
+    ++*(int64_t *)arg;
+    return 0;
+}
+
+static void one_epoch(const struct sync_stream_row *r, void *arg)
+{
+    *(int64_t *)arg += r->key.ep > 1;
+}
+
+/* Every node that was put back knows by now how far it had got. */
+static int check_barriers(struct sim *m, struct world_verdict *v)
+{
+    for (int i = 0; i < m->w.n; i++) {
+        const struct wnode *n = &m->w.node[i];
+        if (!n->joined || n->hostile || n->revoked || (n->up >= 0 && m->w.node[n->up].hostile)) {
+            continue;
+        }
+        const struct sync_store *st = mem_store_port(n->mem);
+        sync_each_stream(n->s, one_epoch, &m->count[SC_EPOCHS]);
+        (void)sync_twice_each(n->s, one_twice, &m->count[SC_TWICE]);
+        (void)st->kv_each(st->ctx, "merged/", one_healed, &m->count[SC_HEALED]);
+        if (sync_self_state(n->s) != SYNC_SELF_OK) {
+            (void)snprintf(v->text, sizeof(v->text), "%s: own state %d at the end", n->name,
+                           (int)sync_self_state(n->s));
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int check(struct sim *m, struct world_verdict *v)
 {
     struct world *w = &m->w;
@@ -83,7 +124,8 @@ static int check(struct sim *m, struct world_verdict *v)
             return -1;
         }
     }
-    if (world_check_converged(w, v) < 0 || world_check_truth(w, v) < 0 || check_views(m, v) < 0) {
+    if (world_check_converged(w, v) < 0 || world_check_truth(w, v) < 0 || check_views(m, v) < 0 ||
+        check_barriers(m, v) < 0) {
         return -1;
     }
     for (int i = 0; i < w->n; i++) {
@@ -125,6 +167,7 @@ static int run(uint64_t seed, bool print, struct total *tot, uint64_t *ret_trace
         }
     }
     buf_done(&m.evil);
+    sim_forget_backups(&m);
     world_done(&m.w);
     memo_forget();
     return r;
@@ -153,10 +196,29 @@ static void seed_run(uint64_t seed, bool print, bool twice, struct total *tot)
 
 static void report(const struct total *t)
 {
-    static const char *const name[SC_COUNT] = {
-        "writes",       "refused",   "crashes",      "stops",   "cuts",   "joins",
-        "joins failed", "referrals", "store errors", "winters", "clocks", "hostile",
-        "revoked",      "compacted", "jumps",        "events"};
+    static const char *const name[SC_COUNT] = {"writes",
+                                               "refused",
+                                               "crashes",
+                                               "stops",
+                                               "cuts",
+                                               "joins",
+                                               "joins failed",
+                                               "referrals",
+                                               "store errors",
+                                               "winters",
+                                               "clocks",
+                                               "hostile",
+                                               "revoked",
+                                               "compacted",
+                                               "jumps",
+                                               "databases put back",
+                                               "folders put back",
+                                               "parents put back",
+                                               "lost with the disk",
+                                               "later epochs",
+                                               "branches given up",
+                                               "changed twice",
+                                               "events"};
     printf("sim: %lld seeds, %lld failed;", (long long)t->seeds, (long long)t->failed);
     for (int i = 0; i < SC_COUNT; i++) {
         printf(" %s %lld%s", name[i], (long long)t->count[i], i + 1 < SC_COUNT ? "," : "\n");
@@ -223,7 +285,9 @@ int main(int argc, char **argv)
     int64_t from = 0, count = 0, twice = 0, seed;
     for (int i = 1; i < argc; i++) {
         int r = 0;
-        if (strcmp(argv[i], "--trace") == 0) {
+        if (strcmp(argv[i], "--restores") == 0) {
+            sim_restores = true;
+        } else if (strcmp(argv[i], "--trace") == 0) {
             print = true;
         } else if (strcmp(argv[i], "--met") == 0) {
             must_meet = true;
@@ -238,7 +302,7 @@ int main(int argc, char **argv)
             seed_run((uint64_t)seed, print, false, &tot);
         }
         if (r < 0) {
-            (void)fprintf(stderr, "sim [--trace] [--met] [--twice N] [--file LIST] "
+            (void)fprintf(stderr, "sim [--trace] [--restores] [--met] [--twice N] [--file LIST] "
                                   "[--seeds FROM COUNT] [SEED...]\n");
             return 2;
         }

@@ -12,7 +12,7 @@ export const mutants = [
   m('skip-prev-of-the-first', 'protocol/bundle_header.c', '} else if (h->seq == 1 && memcmp(h->prev, zero, sizeof(zero)) != 0) {', '} else if (h->seq == 0 && memcmp(h->prev, zero, sizeof(zero)) != 0) {', 'bundle'),
   m('gap-one-off', 'protocol/bundle.c', 'if (b->hdr.seq > have->seq + 1) {', 'if (b->hdr.seq > have->seq + 2) {', 'bundle'),
   m('begin-anywhere', 'sync/accept.c', 'if (b->hdr.seq != 1) {', 'if (b->hdr.seq < 1) {', 'sync_wrong', 'sim'),
-  m('epoch-jump', 'sync/accept.c', 'if (b->hdr.ep > known + 1) {', 'if (b->hdr.ep > known + 1000000) {', 'sync_wrong', 'sim'),
+  m('epoch-jump', 'sync/accept.c', 'if (b->hdr.ep > known + 1 && !is_free) {', 'if (b->hdr.ep > known + 1000000 && !is_free) {', 'sync_wrong', 'sim'),
   m('epoch-without-mark', 'sync/accept.c', 'if (b->hdr.ep > 1 && b->hdr.t != BUNDLE_EPOCH) {', 'if (b->hdr.ep > 2 && b->hdr.t != BUNDLE_EPOCH) {', 'sync_wrong', 'sim'),
   // signatures and hashes
   m('skip-signature', 'protocol/bundle.c', 'return verify_raw(key, s.p, s.n, b->sig);', 'return key != NULL && s.n > 0 ? 0 : SANJI_E_SIGNATURE;', 'bundle'),
@@ -49,7 +49,7 @@ export const mutants = [
   m('no-freeze', 'sync/accept.c', '    r = s->st->freeze(s->st->ctx, st->row.no, held, b->line);\n', '    r = 0;\n', 'sync_wrong', 'sim'),
   m('anybody-freezes', 'sync/accept.c', 'return r; /* only a validly signed other history is evidence */', 'r = 0; /* only a validly signed other history is evidence */', 'sync_wrong', 'sim'),
   m('frozen-goes-on', 'sync/accept.c', '    if (st->row.frozen) {\n        return SANJI_E_FORK;\n    }\n    struct head', '    struct head', 'sync_wrong', 'sim'),
-  m('clone-believed', 'sync/session.c', '            return SANJI_E_CLONE;\n', '            went_back = true;\n', 'sync_wrong', 'sync_derive'),
+  m('clone-believed', 'sync/session.c', '            return sync__session_clone(s, c->node);\n', '            went_back = true;\n', 'sync_wrong', 'sync_derive'),
   // views
   m('withdraw-beats-put', 'node/store/view.c', 'const int64_t x[] = {a->r, b->wd, a->ep, a->seq, a->idx};\n    const int64_t y[] = {b->r, a->wd, b->ep, b->seq, b->idx};', 'const int64_t x[] = {a->r, a->wd, a->ep, a->seq, a->idx};\n    const int64_t y[] = {b->r, b->wd, b->ep, b->seq, b->idx};', 'store_sqlite'),
   m('count-twice-on-replay', 'node/store/view.c', 'if (form_cmp(&f, &h.same) <= 0) {', 'if (form_cmp(&f, &h.same) < 0) {', 'store_sqlite', 'app'),

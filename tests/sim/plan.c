@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+bool sim_restores;
+
 static bool coin(struct sim *m)
 {
     return world_chance(&m->w, 500);
@@ -55,6 +57,11 @@ static void draw_keyframes(struct sim *m, uint64_t seed)
                                      .backoff_max_ms = 900000,
                                      .max_bytes = 1 << 20,
                                      .key_items = items[h >> 50 & 3]};
+    /* A late tail of an old epoch and a keyframe of the new one are not drawn together. */
+    m->restores = sim_restores && (h >> 44 & 3) == 0;
+    if (m->restores) {
+        m->w.tune.key_items = 0;
+    }
 }
 
 static int join(struct sim *m, int up)
@@ -66,6 +73,7 @@ static int join(struct sim *m, int up)
         return -1;
     }
     (void)snprintf(name, sizeof(name), "%c%d", lv == 30 ? 'd' : 's', w->n);
+    sim_forget_backups(m);
     int i = world_enrol(w, up, name, lv, coin(m));
     m->count[i < 0 ? SC_JOIN_FAILED : SC_JOINS]++;
     return i;
@@ -140,7 +148,7 @@ static void put(struct sim *m, int i, const char *id, const char *aud, int64_t r
     m->count[SC_WRITES]++;
 }
 
-/* The newest form of a record this node wrote before; NULL when there is none. */
+/* The newest form of a record this node wrote before, as the model knows it; NULL: none. */
 static const struct sim_write *earlier(struct sim *m, int i)
 {
     const struct sim_write *best = NULL;
@@ -177,6 +185,10 @@ static void write_something(struct sim *m, int i)
         return;
     }
     struct sim_write was = *x;
+    struct mem_seen seen; /* a node put back from a backup counts on from what it knows */
+    if (m->restores && mem_store_record(m->w.node[i].mem, m->w.node[i].id.s, was.id, &seen) == 0) {
+        was.r = seen.r;
+    }
     (void)snprintf(id, sizeof(id), "%s", was.id);
     (void)snprintf(old, sizeof(old), "%s", was.aud);
     audience_of(m, i, aud);
@@ -306,6 +318,7 @@ static void revoke(struct sim *m, int i)
         world_crash(w, n->up);
     }
     if (r == 0) {
+        sim_forget_backups(m);
         n->revoked = true;
         m->count[SC_REVOKED]++;
         world_note(w, "revoke", i, NULL, 0);
@@ -319,6 +332,14 @@ static void breakage(struct sim *m)
     int i = pick(m);
     if (m->revokes && world_chance(w, 100)) {
         revoke(m, i);
+        return;
+    }
+    if (m->restores && coin(m)) {
+        if (m->backup[i] == NULL || world_chance(w, 200)) {
+            sim_backup(m, i);
+        } else {
+            sim_restore(m, i);
+        }
         return;
     }
     switch (world_range(w, 0, 8)) {

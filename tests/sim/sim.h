@@ -21,9 +21,16 @@ enum sim_count {
     SC_WINTERS, /* months during which a node is off */
     SC_CLOCKS,
     SC_HOSTILE,
-    SC_REVOKED,   /* keys cut */
-    SC_COMPACTED, /* streams at a node that begin with a keyframe */
-    SC_JUMPS,     /* keyframes taken instead of what was missed */
+    SC_REVOKED,      /* keys cut */
+    SC_COMPACTED,    /* streams at a node that begin with a keyframe */
+    SC_JUMPS,        /* keyframes taken instead of what was missed */
+    SC_RESTORED_DB,  /* put back, what is remembered beside it is not */
+    SC_RESTORED_ALL, /* put back as a whole */
+    SC_RESTORED_PARENT,
+    SC_LOST,   /* writes that died with the disk before anybody else held them */
+    SC_EPOCHS, /* streams of a second or later epoch */
+    SC_HEALED, /* streams of which one branch was given up */
+    SC_TWICE,  /* records changed in two histories */
     SC_EVENTS,
     SC_COUNT
 };
@@ -42,8 +49,9 @@ struct sim {
     struct world_faults faults; /* as drawn; off while healing */
     int actions;
     bool crashes, store_errors, cuts, stops, joins, clocks, winter, hostile, referrals, bursts,
-        revokes, churn; /* churn: the same few records are written again and again */
-    int bad;            /* index of the hostile node, -1 */
+        revokes, restores, churn; /* churn: the same few records are written again and again */
+    struct mem_store *backup[WORLD_MAX]; /* NULL: none */
+    int bad;                             /* index of the hostile node, -1 */
     struct sim_write write[SIM_WRITES];
     size_t n_writes;
     int64_t count[SC_COUNT];
@@ -55,6 +63,13 @@ struct sim {
 void sim_draw(struct sim *m, uint64_t seed); /* draws the plan and builds the first nodes */
 void sim_faults(struct sim *m);              /* first phase */
 void sim_heal(struct sim *m);                /* second phase: until all agree, or too long */
+
+extern bool sim_restores; /* data folders are put back in some of the runs */
+
+/* restore.c */
+void sim_backup(struct sim *m, int i);
+void sim_restore(struct sim *m, int i);
+void sim_forget_backups(struct sim *m);
 
 /* hostile.c: a child with a valid key and bad intentions */
 void hostile_act(struct sim *m);

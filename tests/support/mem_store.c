@@ -364,6 +364,20 @@ static int port_freeze(void *ctx, int64_t no, const uint8_t held[static HASH_LEN
     return 0;
 }
 
+static int port_thaw(void *ctx, int64_t no)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    if (r < 0) {
+        return r;
+    }
+    if (stream_of(m, no) == NULL) {
+        return SANJI_E_REFERENCE;
+    }
+    ((struct stream_r *)mem__edit(m, TAB_STREAM, (size_t)no - 1))->s.frozen = false;
+    return 0;
+}
+
 static struct kv_r *kv_at(struct mem_store *m, const char *key, size_t *ret_i)
 {
     void *p = NULL;
@@ -540,6 +554,7 @@ struct mem_store *mem_store_new(void)
         .stream_from = port_stream_from,
         .drop_below = port_drop_below,
         .freeze = port_freeze,
+        .thaw = port_thaw,
         .kv_get = port_kv_get,
         .kv_put = port_kv_put,
         .kv_del = port_kv_del,

@@ -428,6 +428,10 @@ static void test_freeze_and_park(void **state)
     assert_int_equal(s->st->park(s->st->ctx, no, 1, 0, SANJI_E_SPEC, "d"), 0);
     commit(s);
     assert_true(stream_row(s, no).frozen);
+    begin(s);
+    assert_int_equal(s->st->thaw(s->st->ctx, no), 0);
+    commit(s);
+    assert_false(stream_row(s, no).frozen);
     assert_int_equal(s->parked(s), 2);
     assert_int_equal(s->st->bundle_applied(s->st->ctx, no, 1), 0);
     assert_int_equal(s->st->roster_changed(s->st->ctx), 0);

@@ -165,6 +165,11 @@ static void engine_new(struct world *w, int i)
     if (w->has_tune) {
         sync_tune(n->s, &w->tune);
     }
+    for (size_t k = 0; k < n->n_guard; k++) {
+        r = sync_expect(n->s, &n->guard[k].key, n->guard[k].seq, n->guard[k].id8);
+        assert(r == 0);
+    }
+    n->n_guard = 0;
 }
 
 void world_start(struct world *w, int i)

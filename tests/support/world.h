@@ -10,7 +10,13 @@
  * between them are a queue ordered by virtual time. Nothing in here reads a clock or a real random
  * source: the same seed gives the same run, byte for byte, and the same trace hash. */
 
-enum { WORLD_MAX = 40, WORLD_ERRS = 64 };
+enum { WORLD_MAX = 40, WORLD_ERRS = 64, WORLD_GUARD = 64 };
+
+struct world_guard { /* a head of an own stream, remembered outside the store */
+    struct stream_key key;
+    int64_t seq;
+    uint8_t id8[8];
+};
 
 /* What the wires do, in thousandths of messages. */
 struct world_faults {
@@ -66,8 +72,10 @@ struct wnode {
     bool fresh[LANE_COUNT];
     int64_t wake_at;
     int64_t posts, exchanges, sessions, alarms[WORLD_ERRS];
-    int64_t in_bundles; /* bundles' bytes in answers and requests taken */
-    bool crash_armed;   /* a failing store call is a crash, not an error */
+    int64_t in_bundles;                    /* bundles' bytes in answers and requests taken */
+    struct world_guard guard[WORLD_GUARD]; /* told to the engine at its next start */
+    size_t n_guard;
+    bool crash_armed; /* a failing store call is a crash, not an error */
 };
 
 struct world;

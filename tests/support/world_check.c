@@ -471,6 +471,9 @@ int world_check_order(struct world *w, int i, struct world_verdict *v)
     struct sync *s = NULL;
     bundles_of(w, i, &c);
     int r = engine_on(w, i, m, &s);
+    if (r == 0) {
+        sync_witness(s); /* what was settled long ago is not settled again */
+    }
     r = r < 0 ? r : accept_shuffled(w, s, mem_store_port(m), &c);
     if (r < 0) {
         (void)snprintf(v->text, sizeof(v->text), "another order of arrival at %s: %s (I15)",

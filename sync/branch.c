@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A stream with two histories, because a data folder was put back and written to before anybody
+ * could tell. Its writer takes the branch that came from outside, since its own is the one it holds
+ * in full; what only its own branch said is published again in the next epoch, byte for byte. Then
+ * an `epoch` bundle names the accepted head and the one given up (`merges`), and whoever holds the
+ * other branch takes the accepted one from the side the writer is on.
+ *
+ * While a branch is awaited ("branch/NO" in the store) the stream states less than it holds;
+ * bundles that come are compared with those held until the first one differs, and nothing is given
+ * up before that one is here, verified. */
+#include "sync/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct stored {
+    int64_t at;
+    char from[16];
+};
+
+static const char *name_of(const char *what, int64_t no, char out[static 48])
+{
+    (void)snprintf(out, 48, "%s/%lld", what, (long long)no);
+    return out;
+}
+
+static bool is_own(const struct sync *s, const struct stream *st)
+{
+    return node_id_cmp(&st->row.key.by, &s->self.id) == 0;
+}
+
+static int place(struct sync *s, struct stream *st, int64_t seq)
+{
+    memset(st->row.id, 0, HASH_LEN);
+    st->row.seq = seq;
+    return seq == 0 ? 0 : s->st->bundle_id(s->st->ctx, st->row.no, seq, st->row.id);
+}
+
+/* ---- memory ---- */
+
+static int load_one(const char *name, struct span value, void *arg)
+{
+    struct sync *s = arg;
+    struct stored v;
+    if (value.n != sizeof(v)) {
+        return SANJI_E_CORRUPT;
+    }
+    memcpy(&v, value.p, sizeof(v));
+    for (size_t i = 0; i < s->n_streams; i++) {
+        struct stream *st = &s->streams[i];
+        char own[48];
+        if (st->row.no == 0 || strcmp(name_of("branch", st->row.no, own), name) != 0) {
+            continue;
+        }
+        st->doubt = v.at;
+        memset(&st->doubt_from, 0, sizeof(st->doubt_from));
+        memcpy(st->doubt_from.s, v.from, LIM_NODE_ID);
+        return place(s, st, v.at - 1);
+    }
+    return 0;
+}
+
+static int any(const char *name, struct span value, void *arg)
+{
+    (void)name;
+    (void)value;
+    *(bool *)arg = true;
+    return 1;
+}
+
+int sync__branch_load(struct sync *s)
+{
+    s->again = false;
+    int r = s->st->kv_each(s->st->ctx, "branch/", load_one, s);
+    return r < 0 ? r : s->st->kv_each(s->st->ctx, "again/", any, &s->again);
+}
+
+bool sync__branch_any(const struct sync *s)
+{
+    for (size_t i = 0; i < s->n_streams; i++) {
+        if (s->streams[i].doubt != 0 && is_own(s, &s->streams[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool sync__branch_healed(const struct sync *s, int64_t no)
+{
+    char name[48];
+    struct buf v;
+    buf_init(&v, 64);
+    int r = s->st->kv_get(s->st->ctx, name_of("healed", no, name), &v);
+    buf_done(&v);
+    return r == 0;
+}
+
+int sync__branch_heal_note(struct sync *s, int64_t no)
+{
+    char name[48];
+    return s->st->kv_put(s->st->ctx, name_of("healed", no, name), span_of("1", 1));
+}
+
+/* Ids of the branch that was given up, its head last. */
+static int merged_get(const struct sync *s, int64_t no, struct buf *ret)
+{
+    char name[48];
+    int r = s->st->kv_get(s->st->ctx, name_of("merged", no, name), ret);
+    return r == 0 && (ret->len == 0 || ret->len % HASH_LEN != 0) ? SANJI_E_CORRUPT : r;
+}
+
+bool sync__branch_merged(const struct sync *s, int64_t no, uint8_t ret[static HASH_LEN])
+{
+    struct buf v;
+    buf_init(&v, (size_t)64 << 20);
+    bool is = merged_get(s, no, &v) == 0;
+    if (is) {
+        memcpy(ret, v.data + v.len - HASH_LEN, HASH_LEN);
+    }
+    buf_done(&v);
+    return is;
+}
+
+static bool was_merged(const struct sync *s, int64_t no, const uint8_t id[static HASH_LEN])
+{
+    struct buf v;
+    bool is = false;
+    buf_init(&v, (size_t)64 << 20);
+    if (merged_get(s, no, &v) == 0) {
+        for (size_t at = 0; at < v.len && !is; at += HASH_LEN) {
+            is = memcmp(v.data + at, id, HASH_LEN) == 0;
+        }
+    }
+    buf_done(&v);
+    return is;
+}
+
+/* ---- waiting for the other branch ---- */
+
+static int begin(struct sync *s, struct stream *st, int64_t at, const struct node_id *from)
+{
+    struct stored v = {.at = at};
+    char name[48];
+    memcpy(v.from, from->s, LIM_NODE_ID);
+    int r = s->st->kv_put(s->st->ctx, name_of("branch", st->row.no, name), span_of(&v, sizeof(v)));
+    if (r == 0) {
+        r = place(s, st, at - 1);
+    }
+    if (r == 0 && is_own(s, st)) {
+        r = sync__self_doubt(s, &st->row.key);
+    }
+    return r;
+}
+
+int sync__branch_begin(struct sync *s, size_t idx, int64_t at, const struct node_id *from)
+{
+    struct stream *st = &s->streams[idx];
+    if (st->row.no == 0 || st->kept == 0 || st->jump != 0 ||
+        (st->doubt == 0 && st->kept > st->row.seq)) {
+        return 0; /* void from somewhere on: that is decided already */
+    }
+    at = at <= st->row.first ? 1 : at > st->kept ? st->kept : at;
+    if (st->doubt != 0 && st->row.seq < at) {
+        return 0; /* it waits for that already */
+    }
+    bool told = st->doubt != 0, own_tx = !s->in_tx;
+    int r = own_tx ? sync__tx_begin(s) : 0;
+    if (r < 0) {
+        return r;
+    }
+    st->doubt = at;
+    st->doubt_from = *from;
+    r = begin(s, st, at, from);
+    if (own_tx) {
+        r = sync__tx_end(s, r);
+    }
+    if (r < 0) {
+        return r;
+    }
+    sync__stream_retreated(s, idx);
+    struct peer *p = sync__peer_find(s, from->s);
+    for (size_t i = 0; i < s->n_peers; i++) {
+        if (p == NULL || s->peers[i] == p) {
+            sync__peer_reset_stated(s, s->peers[i]);
+        }
+    }
+    if (is_own(s, st)) {
+        s->relog = true;
+        if (!told) {
+            sync__alarm(s, SANJI_E_FORK, &s->self.id, "self");
+        }
+    }
+    return 0;
+}
+
+/* The stream stands as it is held. */
+static int end(struct sync *s, size_t idx)
+{
+    struct stream *st = &s->streams[idx];
+    char name[48];
+    int r = s->st->kv_del(s->st->ctx, name_of("branch", st->row.no, name));
+    st->doubt = 0;
+    return r < 0 ? r : place(s, st, st->kept);
+}
+
+int sync__branch_drop(struct sync *s, size_t idx)
+{
+    return s->streams[idx].doubt == 0 ? 0 : end(s, idx);
+}
+
+static int want_other(struct sync *s, size_t idx, const struct bundle *b)
+{
+    static const struct node_id anybody;
+    const struct stream *st = &s->streams[idx];
+    uint8_t before[HASH_LEN] = {0};
+    int r = b->hdr.seq > 1 ? s->st->bundle_id(s->st->ctx, st->row.no, b->hdr.seq - 1, before) : 0;
+    if (r < 0 && r != SANJI_E_NOT_FOUND) {
+        return r;
+    }
+    bool parts_here = r == 0 && memcmp(before, b->hdr.prev, HASH_LEN) == 0;
+    r = sync__branch_begin(s, idx, parts_here ? b->hdr.seq : 1,
+                           s->from == NULL ? &anybody : &s->from->id);
+    return r < 0 ? r : SANJI_E_GAP; /* offered again, from where the branches part */
+}
+
+int sync__branch_own(struct sync *s, size_t idx, const struct bundle *b)
+{
+    int64_t no = s->streams[idx].row.no;
+    if (s->witness) {
+        return SANJI_E_FORK;
+    }
+    if (sync__branch_healed(s, no)) {
+        return was_merged(s, no, b->id) ? SANJI_E_OLD : SANJI_E_FORK;
+    }
+    return want_other(s, idx, b);
+}
+
+/* From the side away from its writer comes a branch that the writer may have lost: it has to pass
+ * here, or its writer never sees it again. What is given up for it came from the writer's side. */
+int sync__branch_relay(struct sync *s, size_t idx, const struct bundle *b)
+{
+    const struct stream *st = &s->streams[idx];
+    const struct peer *there = sync__peer_towards(s, &b->hdr.by);
+    if (s->witness || s->from == NULL || there == NULL || s->from == there || st->row.frozen ||
+        sync__branch_healed(s, st->row.no)) {
+        return SANJI_E_FORK;
+    }
+    int r = want_other(s, idx, b);
+    if (r == SANJI_E_GAP) {
+        sync__alarm(s, SANJI_E_FORK, &b->hdr.by, "branch");
+    }
+    return r;
+}
+
+int sync__branch_heard(struct sync *s, const struct peer *p, size_t idx, const struct have_epoch *e,
+                       bool differs)
+{
+    struct stream *st = &s->streams[idx];
+    if (sync__branch_healed(s, st->row.no)) {
+        return 0; /* it will hear which branch stands */
+    }
+    if (differs) {
+        int64_t at = st->doubt != 0 ? 1 : e->seq;
+        return p->is_parent && (st->doubt == 0 || e->seq <= st->row.seq)
+                   ? sync__branch_begin(s, idx, at, &p->id)
+                   : 0;
+    }
+    if (st->doubt == 0 || node_id_cmp(&st->doubt_from, &p->id) != 0) {
+        return 0;
+    }
+    bool own_tx = !s->in_tx; /* it holds a part of the same history: there is no other */
+    int r = own_tx ? sync__tx_begin(s) : 0;
+    if (r == 0) {
+        r = end(s, idx);
+        r = own_tx ? sync__tx_end(s, r) : r;
+    }
+    if (r == 0) {
+        sync__stream_retreated(s, idx);
+    }
+    return r;
+}
+
+int sync__branch_take(struct sync *s, size_t idx, const struct bundle *b)
+{
+    struct stream *st = &s->streams[idx];
+    uint8_t id[HASH_LEN];
+    if (st->doubt == 0) {
+        return 0;
+    }
+    if (!node_id_none(&st->doubt_from) &&
+        (s->from == NULL || node_id_cmp(&s->from->id, &st->doubt_from) != 0)) {
+        return SANJI_E_GAP; /* others may hold the branch that is given up */
+    }
+    if ((b->hdr.seq != st->row.seq + 1 && st->row.seq != 0) || b->hdr.seq > st->kept) {
+        return 0; /* compacted streams begin behind 1, perhaps each at another place */
+    }
+    int r = s->st->bundle_id(s->st->ctx, st->row.no, b->hdr.seq, id);
+    if (r < 0 || memcmp(id, b->id, HASH_LEN) != 0) {
+        return r == SANJI_E_NOT_FOUND ? 0 : r;
+    }
+    st->row.seq = b->hdr.seq;
+    memcpy(st->row.id, id, HASH_LEN);
+    if (st->row.seq == st->kept) {
+        r = end(s, idx);
+    }
+    sync__stream_advanced(s, idx);
+    return r < 0 ? r : 1;
+}
+
+/* ---- giving a branch up ---- */
+
+struct giving {
+    struct sync *s;
+    const struct stream *st;
+    struct buf *ids;
+    const struct bundle *b;
+};
+
+static int keep_proof(struct giving *g, const struct sync_bundle_row *row)
+{
+    struct buf line;
+    size_t used;
+    buf_init(&line, LIM_BUNDLE_BYTES + 64);
+    int r = frame_unpack(g->s->fc, row->frame, &line, &used);
+    if (r == 0) {
+        r = g->s->st->freeze(g->s->st->ctx, row->no, g->b->id, span_of(line.data, line.len));
+    }
+    if (r == 0) {
+        r = g->s->st->thaw(g->s->st->ctx, row->no);
+    }
+    buf_done(&line);
+    return r;
+}
+
+static int give_up(const struct sync_bundle_row *row, void *arg)
+{
+    struct giving *g = arg;
+    char name[64];
+    int r = row->seq == g->b->hdr.seq ? keep_proof(g, row) : 0;
+    if (r < 0 || !is_own(g->s, g->st)) {
+        return r;
+    }
+    r = buf_put(g->ids, row->id, HASH_LEN);
+    if (r == 0 && row->items > 0) {
+        (void)snprintf(name, sizeof(name), "again/%c/%010lld/%010lld",
+                       g->st->aud.type == AUD_TRUST ? 't' : 'd', (long long)row->no,
+                       (long long)row->seq);
+        r = g->s->st->kv_put(g->s->st->ctx, name, row->frame);
+        g->s->again = true;
+    }
+    return r;
+}
+
+int sync__branch_replace(struct sync *s, size_t idx, const struct bundle *b)
+{
+    struct stream *st = &s->streams[idx];
+    struct buf ids;
+    char name[48];
+    struct giving g = {.s = s, .st = st, .ids = &ids, .b = b};
+    buf_init(&ids, (size_t)64 << 20);
+    int r = s->st->bundles(s->st->ctx, st->row.no, st->row.seq, SIZE_MAX, give_up, &g);
+    if (r == 0 && ids.len > 0) {
+        r = s->st->kv_put(s->st->ctx, name_of("merged", st->row.no, name),
+                          span_of(ids.data, ids.len));
+    }
+    if (r == 0 && is_own(s, st)) {
+        r = sync__epoch_mark(s, &st->row.key, st->row.seq, true);
+    }
+    if (r == 0) {
+        r = s->st->stream_cut(s->st->ctx, st->row.no, st->row.seq, st->row.id);
+    }
+    if (r == 0) {
+        r = s->st->kv_del(s->st->ctx, name_of("branch", st->row.no, name));
+    }
+    if (r == 0) {
+        r = sync__branch_heal_note(s, st->row.no);
+    }
+    if (r == 0) {
+        r = sync__redo_add(s, &st->row.key.by);
+    }
+    st->kept = st->row.seq;
+    st->doubt = 0;
+    st->row.frozen = false;
+    s->roster_again = s->roster_again || st->aud.type == AUD_TRUST;
+    buf_done(&ids);
+    return r;
+}
+
+/* ---- what only the given-up branch said ---- */
+
+struct waiting {
+    char name[64];
+    struct buf frame;
+    bool found;
+};
+
+static int first(const char *name, struct span value, void *arg)
+{
+    struct waiting *w = arg;
+    (void)snprintf(w->name, sizeof(w->name), "%s", name);
+    w->found = true;
+    int r = buf_put(&w->frame, value.p, value.n);
+    return r < 0 ? r : 1;
+}
+
+static int say_again(struct sync *s, struct span frame)
+{
+    struct span item[LIM_ITEMS];
+    struct bundle_header h;
+    struct bundle b;
+    struct buf line;
+    size_t used, n = 0;
+    struct arena *a = arena_new(ARENA_MAX);
+    buf_init(&line, LIM_BUNDLE_BYTES + 64);
+    int r = a == NULL ? SANJI_E_NOMEM : frame_unpack(s->fc, frame, &line, &used);
+    if (r == 0) {
+        r = bundle_parse(span_of(line.data, line.len), a, &b, NULL);
+    }
+    for (size_t i = 0; r == 0 && b.item != NULL && i < (size_t)b.hdr.n; i++) {
+        if (!b.item[i].stub) {
+            item[n++] = b.item[i].text;
+        }
+    }
+    if (r == 0) {
+        r = sync__epoch_open(s, b.hdr.aud);
+    }
+    if (r == 0 && n > 0) {
+        r = sync__next_header(s, BUNDLE_DATA, b.hdr.aud, &h);
+        r = r < 0 ? r : sync__write_as(s, &h, item, n, NULL);
+    }
+    arena_free(a);
+    buf_done(&line);
+    return r;
+}
+
+/* What cannot be said any more (the node was moved, say) is kept under another name. */
+static int one_again(struct sync *s, const struct waiting *w)
+{
+    struct span frame = span_of(w->frame.data, w->frame.len);
+    char name[80];
+    int r = sync__tx_begin(s);
+    if (r < 0) {
+        return r;
+    }
+    r = say_again(s, frame);
+    if (r < 0 && !sync_is_store_failure(r) && r != SANJI_E_FORK) {
+        sync__alarm(s, r, &s->self.id, "again");
+        (void)snprintf(name, sizeof(name), "unsent/%s", w->name);
+        r = s->st->kv_put(s->st->ctx, name, frame);
+    }
+    if (r == 0) {
+        r = s->st->kv_del(s->st->ctx, w->name);
+    }
+    return sync__tx_end(s, r);
+}
+
+int sync__branch_again(struct sync *s)
+{
+    const char *which = s->restored ? "again/d/" : "again/"; /* trust acts are held */
+    int r = 0;
+    for (bool more = true; more && r == 0;) {
+        struct waiting w = {.found = false};
+        buf_init(&w.frame, LIM_BUNDLE_BYTES + LIM_FRAME_OVERHEAD + 64);
+        r = s->st->kv_each(s->st->ctx, which, first, &w);
+        more = r >= 0 && w.found;
+        r = more ? one_again(s, &w) : r;
+        buf_done(&w.frame);
+    }
+    if (r == 0) {
+        s->again = false;
+        r = s->st->kv_each(s->st->ctx, "again/", any, &s->again);
+    }
+    return r < 0 ? r : 0;
+}

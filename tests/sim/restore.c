@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Data folders put back from a backup: the database alone, with what is remembered beside it, or
+ * the folder as a whole. What was written after the backup and held by nobody else is gone with the
+ * disk, and only that. */
+#include "tests/sim/sim.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A backup that does not know of a node enrolled since, or of a key cut since, loses what only its
+ * own bundles said of it, unless a neighbour has them: that is what backups are for. */
+void sim_forget_backups(struct sim *m)
+{
+    for (int i = 0; i < WORLD_MAX; i++) {
+        if (m->backup[i] != NULL) {
+            mem_store_free(m->backup[i]);
+            m->backup[i] = NULL;
+        }
+    }
+}
+
+void sim_backup(struct sim *m, int i)
+{
+    struct wnode *n = &m->w.node[i];
+    if (!n->joined || !n->running || i == m->bad || n->crash_armed) {
+        return;
+    }
+    if (m->backup[i] != NULL) {
+        mem_store_free(m->backup[i]);
+    }
+    m->backup[i] = mem_store_snapshot(n->mem);
+}
+
+/* ---- what is still somewhere ---- */
+
+struct seen {
+    struct sim *m;
+    struct frame_ctx *fc;
+    struct arena *a;
+    struct buf line;
+    bool *there;
+    int64_t no;
+    const struct sync_store *st;
+};
+
+static void look(struct seen *x, struct span frame)
+{
+    struct bundle b;
+    size_t used;
+    arena_reset(x->a);
+    if (frame_unpack(x->fc, frame, &x->line, &used) < 0 ||
+        bundle_parse(span_of(x->line.data, x->line.len), x->a, &b, NULL) < 0 || b.item == NULL) {
+        return;
+    }
+    int by = world_of(&x->m->w, b.hdr.by.s);
+    for (size_t i = 0; i < (size_t)b.hdr.n; i++) {
+        struct item it;
+        if (b.item[i].stub || item_parse(b.item[i].text, &it, NULL) < 0) {
+            continue;
+        }
+        for (size_t k = 0; k < x->m->n_writes; k++) {
+            const struct sim_write *w = &x->m->write[k];
+            if (w->owner == by && w->r == it.r && strcmp(w->id, it.id) == 0 &&
+                strcmp(w->aud, b.hdr.aud) == 0) {
+                x->there[k] = true;
+            }
+        }
+    }
+}
+
+static int look_bundle(const struct sync_bundle_row *row, void *arg)
+{
+    look(arg, row->frame);
+    return 0;
+}
+
+static int look_stream(const struct sync_stream_row *row, void *arg)
+{
+    struct seen *x = arg;
+    return x->st->bundles(x->st->ctx, row->no, 0, SIZE_MAX, look_bundle, x);
+}
+
+static int look_again(const char *name, struct span value, void *arg)
+{
+    (void)name;
+    look(arg, value);
+    return 0;
+}
+
+/* Which writes are in any store; what was compacted away is not, and is not lost. */
+static bool *somewhere(struct sim *m)
+{
+    struct seen x = {.m = m, .fc = frame_ctx_new(), .a = arena_new(16 << 20)};
+    buf_init(&x.line, LIM_BUNDLE_BYTES + 64);
+    x.there = calloc(SIM_WRITES, sizeof(*x.there));
+    assert(x.there != NULL);
+    for (int i = 0; i < m->w.n; i++) {
+        struct mem_store *copy = mem_store_snapshot(m->w.node[i].mem); /* no fault is due there */
+        x.st = mem_store_port(copy);
+        int r = m->w.node[i].joined ? x.st->streams(x.st->ctx, look_stream, &x) : 0;
+        assert(r == 0);
+        r = x.st->kv_each(x.st->ctx, "again/", look_again, &x);
+        assert(r == 0);
+        mem_store_free(copy);
+    }
+    buf_done(&x.line);
+    arena_free(x.a);
+    frame_ctx_free(x.fc);
+    return x.there;
+}
+
+/* Is a write of this record compacted away? Then what said so may have died with the disk, and
+ * nobody can tell from bundles which form should be seen. */
+static bool unsure(const struct sim *m, const bool *before, const struct sim_write *x, int i)
+{
+    for (size_t k = 0; k < m->n_writes && x->owner == i; k++) {
+        const struct sim_write *w = &m->write[k];
+        if (!before[k] && w->owner == i && strcmp(w->id, x->id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Takes what died with the disk of node i out of the model. */
+static void forget_lost(struct sim *m, int i, bool *before)
+{
+    bool *now = somewhere(m);
+    size_t kept = 0;
+    for (size_t k = 0; k < m->n_writes; k++) {
+        now[k] = now[k] && !unsure(m, before, &m->write[k], i);
+    }
+    for (size_t k = 0; k < m->n_writes; k++) {
+        if (!now[k] && (before[k] || m->write[k].owner == i)) {
+            m->count[SC_LOST] += before[k];
+        } else {
+            m->write[kept++] = m->write[k];
+        }
+    }
+    m->n_writes = kept;
+    free(before);
+    free(now);
+}
+
+static void take_head(const struct sync_stream_row *r, void *arg)
+{
+    struct wnode *n = arg;
+    if (strcmp(r->key.by.s, n->id.s) != 0 || r->seq < 1 || n->n_guard == WORLD_GUARD) {
+        return;
+    }
+    struct world_guard *g = &n->guard[n->n_guard++];
+    g->key = r->key;
+    g->seq = r->seq;
+    memcpy(g->id8, r->id, sizeof(g->id8));
+}
+
+void sim_restore(struct sim *m, int i)
+{
+    struct world *w = &m->w;
+    struct wnode *n = &w->node[i];
+    if (m->backup[i] == NULL || i == m->bad || n->revoked) {
+        return;
+    }
+    bool with_guard = world_chance(w, 500) && n->running;
+    n->n_guard = 0;
+    if (with_guard) {
+        sync_each_stream(n->s, take_head, n);
+    }
+    world_crash(w, i);
+    mem_store_fail_at(n->mem, 0, 0);
+    bool *before = somewhere(m);
+    mem_store_restore(n->mem, m->backup[i]);
+    forget_lost(m, i, before);
+    m->count[with_guard ? SC_RESTORED_DB : SC_RESTORED_ALL]++;
+    m->count[SC_RESTORED_PARENT] += i == 0 || w->node[i].lv == 30;
+    if (world_chance(w, 600)) { /* and somebody works with it before a neighbour is in reach */
+        n->cut = true;
+    }
+    world_start(w, i);
+}
