@@ -68,7 +68,7 @@ static int make_dirs(const char *dir, const char *what, int *ret_lock)
     }
     if (r == 0) {
         r = app__birth_begin(dir, what, ret_lock);
-        r = r == SANJI_E_LOCKED ? SANJI_E_EXISTS : r;
+        r = r == SANJI_E_LOCKED ? SANJI_E_EXISTS : r == SANJI_E_NOT_FOUND ? SANJI_E_IO : r;
     }
     if (r == 0 && mkdir(keys, 0700) != 0) {
         r = errno == ENOSPC ? SANJI_E_FULL : SANJI_E_IO;

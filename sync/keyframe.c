@@ -60,11 +60,12 @@ void sync__key_free(struct sync *s)
 }
 
 /* Own, open, and not of the streams that never shrink: trust acts are never superseded, nor are the
- * steps of a referral. Two epochs of one number are brought together first. */
+ * steps of a referral. Two epochs of one number are brought together first, and a node that was put
+ * back first hears what it had published: a keyframe would let go what has not come back yet. */
 static bool compactable(const struct sync *s, size_t idx)
 {
     const struct stream *st = &s->streams[idx];
-    if (st->row.no == 0 || strcmp(st->row.key.by.s, s->self.id.s) != 0 ||
+    if (st->row.no == 0 || s->restored || strcmp(st->row.key.by.s, s->self.id.s) != 0 ||
         st->aud.type == AUD_TRUST || st->aud.type == AUD_TO || st->row.frozen ||
         st->kept != st->row.seq || st->jump != 0 || sync__epoch_due(s, st->row.key.aud)) {
         return false;
