@@ -395,6 +395,29 @@ int app_init(const struct app_birth *b, struct app_born *ret, struct fault *f)
 
 /* ---- joining ---- */
 
+/* 0: the folder is the very node of this invite; any other node must not be touched. */
+static int already_joined(const char *dir, const struct msg_invite *inv, struct fault *f)
+{
+    struct store *s = NULL;
+    struct buf g, id;
+    buf_init(&g, HASH_LEN + 1);
+    buf_init(&id, LIM_NODE_ID + 1);
+    int r = store_open(dir, STORE_READ, &s);
+    if (r == 0) {
+        const struct sync_store *st = store_port(s);
+        r = st->kv_get(st->ctx, "self/g", &g);
+        if (r == 0) {
+            r = st->kv_get(st->ctx, "self/id", &id);
+        }
+        store_close(s);
+    }
+    bool same = r == 0 && g.len == HASH_LEN && memcmp(g.data, inv->g, HASH_LEN) == 0 &&
+                id.len == strlen(inv->node) && memcmp(id.data, inv->node, id.len) == 0;
+    buf_done(&g);
+    buf_done(&id);
+    return same ? 0 : fault_set(f, SANJI_E_EXISTS, "data", NULL);
+}
+
 int app_join_prepare(const struct app_birth *b, const struct msg_invite *inv, struct app_join *ret,
                      struct fault *f)
 {
@@ -410,10 +433,11 @@ int app_join_prepare(const struct app_birth *b, const struct msg_invite *inv, st
         return r == SANJI_E_LOCKED ? fault_set(f, SANJI_E_EXISTS, "data", NULL) : r;
     }
     if (app_path(b->dir, "sanji.db", path) == 0 && access(path, F_OK) == 0) {
-        r = fault_set(f, SANJI_E_EXISTS, "data", NULL); /* said again: the parent will tell */
-    } else {
-        r = make_dirs(b->dir, "keys", &lock);
+        r = already_joined(b->dir, inv, f);
+        ret->done = r == 0;
+        return r;
     }
+    r = make_dirs(b->dir, "keys", &lock);
     bool again = r == SANJI_E_EXISTS;
     if (r < 0 && !again) {
         if (lock >= 0) {
@@ -516,12 +540,9 @@ int app_join_finish(const char *dir, const struct app_join *j, char ret_code[sta
     struct span v;
     memcpy(self.g, j->inv->g, HASH_LEN);
     memcpy(self.inst, j->inst, sizeof self.inst);
-    char path[APP_PATH_BYTES];
     int lock = -1;
     int r = node_id_parse(j->inv->node, strlen(j->inv->node), &self.id);
-    /* Said again, a database is there and must never be taken for half of one. */
-    bool is_new = app_path(dir, "sanji.db", path) == 0 && access(path, F_OK) != 0;
-    if (r == 0 && is_new) {
+    if (r == 0) {
         r = app__birth_begin(dir, "database", &lock);
     }
     if (r == 0) {
@@ -547,7 +568,7 @@ int app_join_finish(const char *dir, const struct app_join *j, char ret_code[sta
         r = kv_self(s, &self);
     }
     store_close(s);
-    if (r == 0 && is_new) {
+    if (r == 0) {
         r = app__birth_end(dir, NULL);
     }
     dirlock_drop(lock);

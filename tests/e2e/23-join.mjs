@@ -45,9 +45,23 @@ test('an invite is good once; a second machine with it is refused', () => {
   assert.match(r.err, /already_used/);
   assert.ok(isNode(a) && !isNode(b));
   const id = w.run(['status', '--data', a, '--json']).out;
-  assert.equal(join(a, line).code, 0, 'the same again: it is done already');
+  const again = join(a, line, ['--json']);
+  assert.equal(again.code, 0, 'the same again: it is done already');
+  assert.equal(JSON.parse(again.out).recovery, '', 'and the recovery code shown then stays in force');
   assert.equal(join(a, invite()).code, 1, 'a folder that holds a node is not overwritten');
   assert.equal(JSON.parse(w.run(['status', '--data', a, '--json']).out).node, JSON.parse(id).node);
+});
+
+test('a node of another federation is not overwritten by an invite, and the invite stays good', () => {
+  const [other, dir, line] = [fresh(), fresh(), invite()];
+  assert.equal(w.run(['init', '--data', other, '--name', '别家', '--tier', 'city', '--area', '3702', '--root-key', `${other}.root`]).code, 0);
+  const was = w.run(['export-state', '--data', other]).out;
+  const r = join(other, line);
+  assert.equal(r.code, 1, r.err);
+  assert.match(r.err, /exists/);
+  assert.equal(w.run(['export-state', '--data', other]).out, was);
+  assert.equal(w.run(['verify', '--data', other]).code, 0);
+  assert.equal(join(dir, line).code, 0, 'nothing was asked of the parent');
 });
 
 test('a district that has not heard from its parent yet invites nobody, and says what to do', () => {
