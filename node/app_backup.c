@@ -211,12 +211,17 @@ static int write_all(const struct app *a, int fd, const uint8_t pub[static SEAL_
 
 /* ---- the file ---- */
 
-static int make_folder(const char *dir)
+/* Only the one inside the data folder is made: where a disk is not mounted, a folder of its name
+ * would put the backup onto the disk it should survive. */
+static int find_folder(const struct app *a, const char *dir)
 {
-    if (mkdir(dir, 0700) == 0 || errno == EEXIST) {
-        return 0;
+    char own[APP_PATH_BYTES];
+    struct stat st;
+    int r = app_path(a->dir, "backups", own);
+    if (r == 0 && strcmp(dir, own) == 0 && mkdir(own, 0700) != 0 && errno != EEXIST) {
+        r = errno == ENOSPC ? SANJI_E_FULL : SANJI_E_IO;
     }
-    return errno == ENOSPC ? SANJI_E_FULL : SANJI_E_IO;
+    return r == 0 && (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) ? SANJI_E_IO : r;
 }
 
 /* By the clock people here read. */
@@ -333,7 +338,7 @@ int app_backup(struct app *a, const char *to, struct app_backup *ret)
         return r;
     }
     (void)snprintf(ret->path, sizeof ret->path, "%s", folder);
-    r = make_folder(folder);
+    r = find_folder(a, folder);
     if (r == 0) {
         r = app_path(a->dir, tmp_db, tmp);
     }

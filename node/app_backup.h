@@ -23,8 +23,8 @@ struct app_backup {
     char path[APP_PATH_BYTES];
     int64_t bytes, ms;
 };
-/* Writes NODE-YYYYMMDD-HHMMSS.sanji-backup into folder `to` (made when it is not there; NULL: as
- * set by backup_dir), durable on return, then deletes all but the newest backup_keep of this node
+/* Writes NODE-YYYYMMDD-HHMMSS.sanji-backup into folder `to`, which must exist (NULL: as set by
+ * backup_dir, by default DIR/backups, which is made), durable on return, then deletes all but the newest backup_keep of this node
  * there. SANJI_E_NOT_FOUND: there is no recovery code yet; _SPEC: no absolute path; _FULL, _IO with
  * ret->path naming the folder. */
 int app_backup(struct app *a, const char *to, struct app_backup *ret);

@@ -203,6 +203,8 @@ void text_fault(struct buf *out, enum text_lang l, int err, const struct fault *
     }
     buf_puts(out, text_error(l, err));
     if (f != NULL && f->want[0] != '\0') {
-        text_put(out, l, "fault.want", "want", text_want(l, f->want), NULL);
+        /* Of a workflow the fault names the state it is in. */
+        text_put(out, l, err == SANJI_E_STATE ? "fault.state" : "fault.want", "want",
+                 text_want(l, f->want), NULL);
     }
 }

@@ -236,6 +236,9 @@ static void help_one(enum text_lang l, const struct verb_def *d, struct buf *out
 static void help_row(enum text_lang l, const struct verb_def *d, struct buf *out)
 {
     char key[64];
+    if ((d->bits & VERB_INNER) != 0) {
+        return;
+    }
     verb_key(d->name, key);
     const char *s = text_get(l, key);
     buf_printf(out, "  %-24s ", d->name);

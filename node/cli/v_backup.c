@@ -49,6 +49,9 @@ int v_backup(struct verb *v)
         VERB_SAY(v, EXIT_USAGE, "backup.absolute", "what",
                  verb_has(v, "to") ? verb_flag(v, "to") : v->app->cfg.backup_dir);
     }
+    if (r == SANJI_E_IO && access(b.path, F_OK) != 0) {
+        VERB_SAY(v, EXIT_NO, "backup.no_folder", "dir", b.path);
+    }
     if (r < 0) {
         return verb_fail(v, r, b.path);
     }

@@ -148,6 +148,9 @@ int v_approve(struct verb *v)
     if (r == 0) {
         r = enrol_approve(v->app->sync, &t, v->arg[0]);
     }
+    if (r == SANJI_E_STATE) {
+        VERB_SAY(v, EXIT_NO, "approve.nobody", "node", v->arg[0]);
+    }
     if (r < 0) {
         return verb_fail(v, r, v->arg[0]);
     }
@@ -342,6 +345,9 @@ static int read_invite(struct joining *x)
         r = invite_read(buf_str(&b), b.len, x->ar, &x->inv, &f);
     }
     buf_wipe_done(&b);
+    if (r == SANJI_E_SYNTAX || r == SANJI_E_HASH || r == SANJI_E_ENCODING) {
+        VERB_SAY(x->v, EXIT_NO, "join.damaged", "err", err_name(r));
+    }
     return r < 0 ? verb_fail_fault(x->v, r, &f, "INVITE") : EXIT_OK;
 }
 

@@ -243,6 +243,10 @@ static int open_target(struct saving *s, const char *where)
     if (!there || !S_ISDIR(st.st_mode)) {
         const char *slash = strrchr(where, '/');
         const char *name = slash != NULL ? slash + 1 : where;
+        size_t k = strlen(name), end = strlen(s->suffix);
+        if (!there && (k <= end || strcmp(name + k - end, s->suffix) != 0)) {
+            return bad(s, SANJI_E_NOT_FOUND, where); /* a folder: a stick that is not mounted? */
+        }
         if ((there && !S_ISREG(st.st_mode)) || name[0] == '\0' || strlen(name) > 200) {
             return bad(s, SANJI_E_EXISTS, where);
         }

@@ -28,6 +28,7 @@ enum verb_where {
 };
 enum {
     VERB_INPUT = 1, /* takes a file or standard input: input() is called with chunks, then run() */
+    VERB_INNER = 4, /* half of another verb: not in the list of verbs */
     VERB_READS = 2, /* changes nothing: allowed while the disk is full */
 };
 

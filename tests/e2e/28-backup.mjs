@@ -14,7 +14,7 @@ const self = (n) => w.json(n, 'status').self;
 const has = (n, ids) => { const s = w.state(n); return ids.every((i) => s.includes(`"${i}"`)); };
 const venue = (title) => ({ kind: 'venue', title });
 const out = () => path.join(w.dir, 'stick');
-const backup = (n) => w.json(n, 'backup', ['--to', out()]).file;
+const backup = (n) => { fs.mkdirSync(out(), { recursive: true }); return w.json(n, 'backup', ['--to', out()]).file; };
 let code;
 let thread;
 let file;
@@ -49,6 +49,8 @@ test('wrong code, wrong file, full folder: nothing changes, and the sentence say
   assert.equal(full.code, 1);
   assert.match(full.err, /move it aside/);
   assert.match(w.tryVerb('s1', 'backup', ['--to', 'here']).err, /absolute/);
+  assert.match(w.tryVerb('s1', 'backup', ['--to', '/nowhere/stick']).err, /\/nowhere\/stick.*mounted/s);
+  assert.ok(!fs.existsSync('/nowhere'));
 });
 
 test('the folder is gone: restored, it gets back what it had published and goes on', async () => {
@@ -72,6 +74,7 @@ test('the folder is gone: restored, it gets back what it had published and goes 
 
 test('by itself, into the folder of the settings, and no more than it should keep', async () => {
   const dir = path.join(w.dir, 'daily');
+  fs.mkdirSync(dir);
   await w.stop('d1');
   fs.appendFileSync(path.join(w.data('d1'), 'sanji.conf'), `\nbackup_dir = ${dir}\nbackup_keep = 2\nbackup_every = 2s\n`);
   await w.start('d1');

@@ -217,6 +217,9 @@ static void a_new_code_for_new_backups(void **state)
     uint8_t newer[RECOVERY_SECRET];
     int group;
     (void)state;
+    assert_int_equal(app_backup(a, out, &one), SANJI_E_IO); /* a disk that is not mounted */
+    assert_string_equal(one.path, out);
+    assert_int_equal(mkdir(out, 0700), 0);
     assert_int_equal(app_backup(a, out, &one), 0);
     assert_int_equal(app_recovery_new(a->dir, code), 0);
     assert_int_equal(recovery_read(code, newer, &group), 0);
@@ -286,6 +289,7 @@ static void every_day(void **state)
     struct app_backup b;
     const int64_t hour = 3600000;
     (void)state;
+    assert_int_equal(mkdir(out, 0700), 0);
     snprintf(a->cfg.backup_dir, sizeof a->cfg.backup_dir, "%.250s", out);
     assert_int_equal(app_backup_tick(a, 1, &b), 0); /* not right after the start */
     assert_int_equal(app_backup_tick(a, hour, &b), 0);
@@ -311,6 +315,7 @@ static void damage_is_found(void **state)
     struct buf raw, was;
     char bad[320];
     (void)state;
+    assert_int_equal(mkdir(out, 0700), 0);
     assert_int_equal(app_backup(a, out, &b), 0);
     buf_init(&was, 1 << 20);
     assert_int_equal(app_export(a, NULL, NULL, collect, &was), 0);
