@@ -24,9 +24,9 @@ struct app_backup {
     int64_t bytes, ms;
 };
 /* Writes NODE-YYYYMMDD-HHMMSS.sanji-backup into folder `to`, which must exist (NULL: as set by
- * backup_dir, by default DIR/backups, which is made), durable on return, then deletes all but the newest backup_keep of this node
- * there. SANJI_E_NOT_FOUND: there is no recovery code yet; _SPEC: no absolute path; _FULL, _IO with
- * ret->path naming the folder. */
+ * backup_dir, by default DIR/backups, which is made), durable on return, then deletes all but the
+ * newest backup_keep of this node there. SANJI_E_NOT_FOUND: there is no recovery code yet; _SPEC:
+ * no absolute path; _FULL, _IO with ret->path naming the folder. */
 int app_backup(struct app *a, const char *to, struct app_backup *ret);
 /* The daily one. 0: nothing due; 1: made; < 0: failed, tried again in an hour. */
 int app_backup_tick(struct app *a, int64_t mono_ms, struct app_backup *ret);
