@@ -393,6 +393,49 @@ static int roster_read_again(struct sync *s)
     return r < 0 ? r : sync__fold(s);
 }
 
+/* What passed every check: kept, and then everything that follows from it. */
+static int keep(struct sync *s, size_t idx, const struct bundle *b, struct span frame,
+                const struct stream_key *key)
+{
+    struct key_check check;
+    int r = sync__key_closing(s, idx, b);
+    if (r == 0) {
+        r = sync__key_before(s, idx, b, &check);
+    }
+    if (r < 0) {
+        return r;
+    }
+    struct stream *st = &s->streams[idx];
+    struct sync_bundle_row row;
+    r = store(s, st, b, frame, &row);
+    if (r < 0) {
+        return r; /* of the store: the caller rolls back and reloads */
+    }
+    if (st->aud.type == AUD_TRUST && s->roster_again) {
+        r = roster_read_again(s);
+    } else if (st->aud.type == AUD_TRUST) {
+        r = acts_of(s, b, s->roster);
+        if (r == 0) {
+            r = sync__fold(s);
+        }
+    }
+    if (r == 0) {
+        r = sync__epoch_seen(s, b);
+    }
+    if (r == 0) {
+        r = sync__apply(s, b, &row, key, s->streams[idx].aud.type);
+    }
+    if (r == 0) {
+        r = sync__key_taken(s, idx, b, &check);
+    }
+    if (r == 0) {
+        sync__stream_advanced(s, idx);
+        s->changed = true;
+        r = sync__redo(s);
+    }
+    return r;
+}
+
 int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span frame,
                         struct sync_accept *ret)
 {
@@ -447,43 +490,7 @@ int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span fram
             return r;
         }
     }
-    struct key_check check;
-    r = sync__key_closing(s, (size_t)idx, b);
-    if (r == 0) {
-        r = sync__key_before(s, (size_t)idx, b, &check);
-    }
-    if (r < 0) {
-        return r;
-    }
-    st = &s->streams[idx];
-    struct sync_bundle_row row;
-    r = store(s, st, b, frame, &row);
-    if (r < 0) {
-        return r; /* of the store: the caller rolls back and reloads */
-    }
-    if (st->aud.type == AUD_TRUST && s->roster_again) {
-        r = roster_read_again(s);
-    } else if (st->aud.type == AUD_TRUST) {
-        r = acts_of(s, b, s->roster);
-        if (r == 0) {
-            r = sync__fold(s);
-        }
-    }
-    if (r == 0) {
-        r = sync__epoch_seen(s, b);
-    }
-    if (r == 0) {
-        r = sync__apply(s, b, &row, &ret->stream, s->streams[idx].aud.type);
-    }
-    if (r == 0) {
-        r = sync__key_taken(s, (size_t)idx, b, &check);
-    }
-    if (r == 0) {
-        sync__stream_advanced(s, (size_t)idx);
-        s->changed = true;
-        r = sync__redo(s);
-    }
-    return r;
+    return keep(s, (size_t)idx, b, frame, &ret->stream);
 }
 
 void sync__accept_next(struct sync *s, struct span in, size_t *ret_used, struct sync_accept *ret)
