@@ -225,6 +225,8 @@ struct app_clock {
     bool wrong; /* false: ok or only to be noted */
 };
 void app_clock(struct app *a, struct app_clock *ret);
+/* Of the exchange with the parent; all zero before the first. */
+void app_parent_status(const struct app *a, struct sync_peer_status *ret);
 /* One JSON object: node, place, heads, counts, peers, parked. */
 int app_status(struct app *a, struct buf *out);
 

@@ -483,6 +483,19 @@ static void put_clock(struct app *a, struct jw *w)
     }
 }
 
+static void find_parent(const struct sync_peer_status *p, void *arg)
+{
+    if (p->is_parent) {
+        *(struct sync_peer_status *)arg = *p;
+    }
+}
+
+void app_parent_status(const struct app *a, struct sync_peer_status *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    sync_each_peer(a->sync, find_parent, ret);
+}
+
 int app_status(struct app *a, struct buf *out)
 {
     struct jw w;

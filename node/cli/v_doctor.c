@@ -113,13 +113,6 @@ int v_doctor(struct verb *v)
 
 /* ---- the opened node ---- */
 
-static void find_parent(const struct sync_peer_status *p, void *arg)
-{
-    if (p->is_parent) {
-        *(struct sync_peer_status *)arg = *p;
-    }
-}
-
 /* Brought by a file not long ago: a line is then no necessity. */
 static bool carried(const struct verb *v, const char *node)
 {
@@ -143,7 +136,7 @@ static int look_parent(struct verb *v)
     }
     buf_init(&url, 4096);
     bool known = sync_parent(v->app->sync, &id, tls, &url) == 0;
-    sync_each_peer(v->app->sync, find_parent, &p);
+    app_parent_status(v->app, &p);
     snprintf(text, sizeof text, "%.300s", known ? buf_str(&url) : "");
     buf_done(&url);
     bool up = p.last_ok_ms != 0 && p.last_err == 0;

@@ -70,13 +70,6 @@ static void put_daemon(struct verb *v)
     }
 }
 
-static void find_parent(const struct sync_peer_status *p, void *arg)
-{
-    if (p->is_parent) {
-        *(struct sync_peer_status *)arg = *p;
-    }
-}
-
 static void put_parent(struct verb *v)
 {
     struct sync_peer_status p = {0};
@@ -90,7 +83,7 @@ static void put_parent(struct verb *v)
     }
     buf_init(&url, 4096);
     (void)sync_parent(v->app->sync, &id, tls, &url);
-    sync_each_peer(v->app->sync, find_parent, &p);
+    app_parent_status(v->app, &p);
     span_words(v->lang, app_now_ms() - p.last_ok_ms, ago);
     if (!v->in_daemon) {
         line(v, "status.l.parent", "status.parent.alone", "url", buf_str(&url), NULL, NULL);
