@@ -212,6 +212,9 @@ static int load_engine(struct app *a)
         r = kv_fixed(st, "self/id", self.id.s, LIM_NODE_ID);
     }
     if (r == 0) {
+        r = store_self(a->store, self.id.s);
+    }
+    if (r == 0) {
         r = kv_fixed(st, "self/inst", self.inst, sizeof self.inst);
     }
     if (r == 0) {

@@ -201,6 +201,9 @@ int app_verify(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *a
         r = store_open(a->dir, STORE_SCRATCH, &c.s2);
     }
     if (r == 0) {
+        r = store_self(c.s2, app_id(a));
+    }
+    if (r == 0) {
         r = sync_new(&self, store_port(c.s2), &c.y2);
     }
     if (r == 0) {

@@ -70,141 +70,87 @@ int facts_of_records(struct app *a, const char *owner, const char *kind, struct 
 struct thread_facts {
     struct app *a;
     struct facts *f[2]; /* as I, as R */
-    struct ref_ev *ev;
-    struct {
-        int on;
-        int64_t no;
-        uint8_t leaf[HASH_LEN];
-    } * at;
-    size_t n, cap;
+    struct facts *at;   /* of the thread at hand */
 };
 
-static int on_thread_event(const struct store_thread_event *e, void *arg)
+static int on_thread_fact(const struct stat_fact *f, size_t n, int64_t no, void *arg)
 {
-    struct thread_facts *t = arg;
-    int day = 0;
-    if (t->n == t->cap) {
-        size_t cap = t->cap != 0 ? t->cap * 2 : 64;
-        void *ev = realloc(t->ev, cap * sizeof *t->ev);
-        t->ev = ev != NULL ? ev : t->ev;
-        void *at = realloc(t->at, cap * sizeof *t->at);
-        t->at = at != NULL ? at : t->at;
-        if (ev == NULL || at == NULL) {
-            return SANJI_E_NOMEM;
-        }
-        t->cap = cap;
-    }
-    (void)date_parse(e->day, strlen(e->day), &day);
-    struct ref_ev *x = &t->ev[t->n];
-    memset(x, 0, sizeof *x);
-    x->who = e->who;
-    x->step = e->step;
-    x->seen = e->seen;
-    x->ev = e->ev;
-    struct span v, s;
-    x->success = e->ev == RE_OUTCOME && jcur_get(e->d, "result", &v) && jcur_plain(v, &s) &&
-                 !span_eqs(s, "not");
-    t->at[t->n].on = day;
-    t->at[t->n].no = e->no;
-    memcpy(t->at[t->n].leaf, e->leaf, HASH_LEN);
-    t->n++;
-    return 0;
+    return facts_add(((struct thread_facts *)arg)->at, f, n, no);
 }
 
 static int on_fact_thread(const struct store_thread *th, void *arg)
 {
     struct thread_facts *t = arg;
-    struct ref_fold fold;
-    struct node_id peer;
-    bool mine = strcmp(th->init, th->peer) != 0;
-    struct facts *f = t->f[mine ? 0 : 1];
-    t->n = 0;
-    int r = store_thread_events(t->a->store, th->n, on_thread_event, t);
-    if (r < 0 || t->n == 0 || node_id_parse(th->peer, strlen(th->peer), &peer) < 0) {
-        return r;
-    }
-    bool *applied = calloc(t->n, sizeof *applied);
-    if (applied == NULL) {
-        return SANJI_E_NOMEM;
-    }
-    ref_fold_applied(t->ev, t->n, &fold, applied);
-    for (size_t i = 0; r == 0 && i < t->n; i++) {
-        struct stat_fact out[STAT_FACTS_MAX];
-        size_t n = applied[i] ? stat_facts_event(mine ? REF_I : REF_R, &t->ev[i], t->at[i].on,
-                                                 &peer, t->at[i].leaf, out)
-                              : 0;
-        r = facts_add(f, out, n, t->at[i].no);
-    }
-    free(applied);
-    return r;
+    t->at = t->f[strcmp(th->init, th->peer) != 0 ? 0 : 1];
+    return store_thread_facts(t->a->store, th, on_thread_fact, t);
 }
 
 int facts_of_threads(struct app *a, struct facts *as_i, struct facts *as_r)
 {
     struct thread_facts t = {.a = a, .f = {as_i, as_r}};
-    int r = store_thread_list(a->store, 0, 0, on_fact_thread, &t);
-    free(t.ev);
-    free(t.at);
-    return r;
-}
-
-/* ---- months ---- */
-
-int month_of_day(int day)
-{
-    char s[11];
-    int64_t y = 0, m = 0;
-    date_write(day, s);
-    (void)text_i64(s, 4, 0, 9999, &y);
-    m = (s[5] - '0') * 10 + (s[6] - '0');
-    return (int)(y * 12 + m - 1);
-}
-
-void month_write(int month, char out[static 8])
-{
-    unsigned m = (unsigned)(month < 0 ? 0 : month);
-    snprintf(out, 8, "%04u-%02u", m / 12 % 10000, m % 12 + 1);
+    return store_thread_list(a->store, 0, 0, on_fact_thread, &t);
 }
 
 /* ---- publishing ---- */
 
 struct publish {
     struct app *a;
-    struct facts f[4]; /* by enum stat_source */
-    struct stat_head cov[4][STAT_COV_MAX];
+    struct store_stat_count *count; /* by indicator's code, month, counterpart */
+    size_t n_count, cap_count;
+    struct stat_head cov[4][STAT_COV_MAX]; /* by enum stat_source */
+    int64_t cov_no[4][STAT_COV_MAX];
     size_t n_cov[4];
     char aud[4][STAT_COV_MAX][LIM_AUD_BYTES + 1];
     struct stat_cell cell, old;
     struct buf d, items;
     size_t off[STAT_COUNT * STATS_MONTHS], len[STAT_COUNT * STATS_MONTHS];
     size_t n;
-    struct stat_fact *scratch;
     int oldest; /* first month of which a cell was published: what it counted may be gone since */
 };
 
-static int fill_cov(struct publish *p, int src)
+static int add_cov(struct publish *p, int src, int64_t no)
 {
-    const struct facts *f = &p->f[src];
-    for (size_t i = 0; i < f->n_nos && p->n_cov[src] < STAT_COV_MAX; i++) {
-        struct sync_stream_row row;
-        struct audience au;
-        if (store_stream_get(p->a->store, f->nos[i], &row) < 0) {
-            continue;
+    struct sync_stream_row row;
+    struct audience au;
+    size_t n = p->n_cov[src];
+    for (size_t i = n; i-- > 0;) { /* newest first: counts of one stream come together */
+        if (p->cov_no[src][i] == no) {
+            return 0;
         }
-        struct stat_head *h = &p->cov[src][p->n_cov[src]];
-        memset(h, 0, sizeof *h);
-        memcpy(h->id, row.id, HASH_LEN);
-        if (audience_parse(row.key.aud, strlen(row.key.aud), &au) == 0 &&
-            !audience_is_private(au.type)) {
-            memcpy(p->aud[src][p->n_cov[src]], row.key.aud, sizeof row.key.aud);
-            h->aud = p->aud[src][p->n_cov[src]];
-            h->ep = row.key.ep;
-            h->seq = row.seq;
-            memcpy(h->en, row.key.en, sizeof h->en);
-        }
-        p->n_cov[src]++;
     }
+    if (n == STAT_COV_MAX || store_stream_get(p->a->store, no, &row) < 0) {
+        return 0;
+    }
+    struct stat_head *h = &p->cov[src][n];
+    memset(h, 0, sizeof *h);
+    memcpy(h->id, row.id, HASH_LEN);
+    if (audience_parse(row.key.aud, strlen(row.key.aud), &au) == 0 &&
+        !audience_is_private(au.type)) {
+        memcpy(p->aud[src][n], row.key.aud, sizeof row.key.aud);
+        h->aud = p->aud[src][n];
+        h->ep = row.key.ep;
+        h->seq = row.seq;
+        memcpy(h->en, row.key.en, sizeof h->en);
+    }
+    p->cov_no[src][n] = no;
+    p->n_cov[src]++;
     return 0;
+}
+
+static int on_count(const struct store_stat_count *c, void *arg)
+{
+    struct publish *p = arg;
+    if (p->n_count == p->cap_count) {
+        size_t cap = p->cap_count != 0 ? p->cap_count * 2 : 256;
+        struct store_stat_count *v = realloc(p->count, cap * sizeof *v);
+        if (v == NULL) {
+            return SANJI_E_NOMEM;
+        }
+        p->count = v;
+        p->cap_count = cap;
+    }
+    p->count[p->n_count++] = *c;
+    return add_cov(p, (int)stat_indicators[c->ind].source, c->no);
 }
 
 struct old_cell {
@@ -221,17 +167,14 @@ static int on_old_cell(const struct store_rec *rec, void *arg)
     return 0;
 }
 
-static int publish_cell(struct publish *p, enum stat_ind ind, const char *period, size_t n_facts)
+/* Puts p->cell among what is to be written, if it says something else than the one published. */
+static int publish_cell(struct publish *p, enum stat_ind ind)
 {
     char id[LIM_ID_BYTES + 1];
     struct old_cell o = {.cell = &p->old};
     int src = (int)stat_indicators[ind].source;
-    int r = stat_cell_make(period, ind, p->scratch, n_facts, &p->cell);
-    if (r < 0) {
-        return r;
-    }
-    snprintf(id, sizeof id, "%s:%s", stat_indicators[ind].code, period);
-    r = store_record_get(p->a->store, app_id(p->a), "stat", id, on_old_cell, &o);
+    snprintf(id, sizeof id, "%s:%s", stat_indicators[ind].code, p->cell.period);
+    int r = store_record_get(p->a->store, app_id(p->a), "stat", id, on_old_cell, &o);
     r = r == SANJI_E_NOT_FOUND ? 0 : r;
     if (r < 0 || (o.found ? p->old.locked || stat_cell_eq(&p->cell, &p->old) : p->cell.v == 0) ||
         p->n == sizeof p->off / sizeof p->off[0]) {
@@ -252,33 +195,42 @@ static int publish_cell(struct publish *p, enum stat_ind ind, const char *period
 static int on_published(const struct store_rec *rec, void *arg)
 {
     struct publish *p = arg;
-    int64_t y = 0, m = 0;
-    if (stat_cell_read(rec->d, &p->old, NULL) == 0 && strlen(p->old.period) == 7 &&
-        text_i64(p->old.period, 4, 0, 9999, &y) == 0 &&
-        text_i64(p->old.period + 5, 2, 1, 12, &m) == 0 && (int)(y * 12 + m - 1) < p->oldest) {
-        p->oldest = (int)(y * 12 + m - 1);
+    int month = 0;
+    if (stat_cell_read(rec->d, &p->old, NULL) == 0 && stat_month_parse(p->old.period, &month) &&
+        month < p->oldest) {
+        p->oldest = month;
     }
     return 0;
 }
 
+/* The counts of one indicator: they follow each other, months ascending. A stock is what the months
+ * up to this one come to, so its cell is carried on. */
 static int publish_indicator(struct publish *p, enum stat_ind ind, int this_month)
 {
-    const struct facts *f = &p->f[stat_indicators[ind].source];
-    size_t n = 0;
-    int first = p->oldest;
-    for (size_t i = 0; i < f->n; i++) {
-        if (f->v[i].ind == ind) {
-            int m = month_of_day(f->v[i].day);
-            first = m < first ? m : first;
-            p->scratch[n++] = f->v[i];
-        }
+    size_t at = 0;
+    while (at < p->n_count && p->count[at].ind != ind) {
+        at++;
     }
-    first = first < this_month - STATS_MONTHS + 1 ? this_month - STATS_MONTHS + 1 : first;
+    bool stock = stat_indicators[ind].rule == STAT_RULE_STOCK;
+    int first = this_month - STATS_MONTHS + 1, since = p->oldest;
+    if (at < p->n_count && p->count[at].month < since) {
+        since = p->count[at].month;
+    }
+    first = since > first ? since : first;
     int r = 0;
     for (int m = first; r == 0 && m <= this_month; m++) {
         char period[8];
-        month_write(m, period);
-        r = publish_cell(p, ind, period, n);
+        stat_month_write(m, period);
+        if (!stock || m == first) {
+            r = stat_cell_begin(period, ind, &p->cell);
+        }
+        memcpy(p->cell.period, period, sizeof period);
+        for (; r == 0 && at < p->n_count && p->count[at].ind == ind && p->count[at].month <= m;
+             at++) {
+            const struct store_stat_count *c = &p->count[at];
+            r = stock || c->month == m ? stat_cell_add(&p->cell, &c->with, c->n, c->sum) : 0;
+        }
+        r = r < 0 ? r : publish_cell(p, ind);
     }
     return r;
 }
@@ -306,26 +258,13 @@ static int publish_write(struct publish *p)
 
 static int publish_all(struct publish *p)
 {
-    static const char *const kind_of[] = {[STAT_SRC_LISTING] = "listing", [STAT_SRC_NEED] = "need"};
     const struct store_filter own = {
         .kind = "stat", .owner = app_id(p->a), .limit = INT64_C(1) << 40};
-    int this_month = month_of_day(date_of_ms(app_now_ms()));
-    size_t most = 1;
+    int this_month = stat_month(date_of_ms(app_now_ms()));
     p->oldest = this_month;
     int r = store_record_list(p->a->store, &own, on_published, p);
-    for (int s = STAT_SRC_LISTING; r == 0 && s <= STAT_SRC_NEED; s++) {
-        r = facts_of_records(p->a, app_id(p->a), kind_of[s], &p->f[s]);
-    }
     if (r == 0) {
-        r = facts_of_threads(p->a, &p->f[STAT_SRC_REF_I], &p->f[STAT_SRC_REF_R]);
-    }
-    for (int s = 0; r == 0 && s < 4; s++) {
-        most = p->f[s].n > most ? p->f[s].n : most;
-        r = fill_cov(p, s);
-    }
-    if (r == 0) {
-        p->scratch = calloc(most, sizeof *p->scratch);
-        r = p->scratch == NULL ? SANJI_E_NOMEM : 0;
+        r = store_stat_counts(p->a->store, on_count, p);
     }
     for (int i = 0; r == 0 && i < STAT_COUNT; i++) {
         r = publish_indicator(p, (enum stat_ind)i, this_month);
@@ -376,7 +315,7 @@ static void mark_stream(const struct sync_stream_row *st, void *arg)
 static int mark_of(struct app *a, uint8_t ret[static HASH_LEN])
 {
     struct mark m = {.a = a, .me = app_self_node(a)};
-    int month = month_of_day(date_of_ms(app_now_ms()));
+    int month = stat_month(date_of_ms(app_now_ms()));
     m.err = hash_init(&m.h);
     if (m.err < 0) {
         return m.err;
@@ -418,10 +357,7 @@ int app_stats_publish(struct app *a, int *ret_n)
     if (r == 0 && ret_n != NULL) {
         *ret_n = (int)p->n;
     }
-    for (int s = 0; s < 4; s++) {
-        facts_done(&p->f[s]);
-    }
-    free(p->scratch);
+    free(p->count);
     buf_done(&p->d);
     buf_done(&p->items);
     free(p);

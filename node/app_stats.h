@@ -17,7 +17,5 @@ struct facts {
 void facts_done(struct facts *f);
 int facts_of_records(struct app *a, const char *owner, const char *kind, struct facts *f);
 int facts_of_threads(struct app *a, struct facts *as_i, struct facts *as_r);
-int month_of_day(int day); /* year * 12 + month - 1 */
-void month_write(int month, char out[static 8]);
 
 #endif

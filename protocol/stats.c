@@ -8,6 +8,7 @@
 #include "protocol/base/text.h"
 #include "protocol/jcur.h"
 #include "protocol/jwrite.h"
+#include "protocol/sum256.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -138,22 +139,15 @@ bool stat_counts(enum stat_ind ind, int day, int first, int last)
 
 /* ---- cells ---- */
 
-static int cmp_leaf(const void *a, const void *b)
+static int cmp_fact(const void *a, const void *b)
 {
     const struct stat_fact *x = a;
     const struct stat_fact *y = b;
-    int r = memcmp(x->leaf, y->leaf, HASH_LEN);
-    return r != 0 ? r : strcmp(x->with.s, y->with.s);
+    int r = strcmp(x->with.s, y->with.s);
+    return r != 0 ? r : memcmp(x->leaf, y->leaf, HASH_LEN);
 }
 
-static int cmp_with(const void *a, const void *b)
-{
-    const struct stat_fact *x = a;
-    const struct stat_fact *y = b;
-    return strcmp(x->with.s, y->with.s);
-}
-
-/* Moves the facts that count to the front, each leaf once, sorted by leaf. */
+/* Moves the facts that count to the front, each leaf once, sorted by counterpart. */
 static size_t select_facts(enum stat_ind ind, int first, int last, struct stat_fact *f, size_t n)
 {
     size_t kept = 0;
@@ -166,7 +160,7 @@ static size_t select_facts(enum stat_ind ind, int first, int last, struct stat_f
         }
     }
     if (kept > 0) {
-        qsort(f, kept, sizeof(*f), cmp_leaf);
+        qsort(f, kept, sizeof(*f), cmp_fact);
     }
     for (size_t i = 0; i < kept; i++) {
         if (once == 0 || memcmp(f[once - 1].leaf, f[i].leaf, HASH_LEN) != 0) {
@@ -176,54 +170,13 @@ static size_t select_facts(enum stat_ind ind, int first, int last, struct stat_f
     return once;
 }
 
-/* SHA-256(0x03 || leaves ascending) */
-static int hash_leaves(const struct stat_fact *f, size_t n, uint8_t out[static HASH_LEN])
-{
-    static const uint8_t prefix = 0x03;
-    struct hash_ctx h;
-    int r = hash_init(&h);
-    if (r < 0) {
-        return r;
-    }
-    r = hash_update(&h, &prefix, 1);
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        r = hash_update(&h, f[i].leaf, HASH_LEN);
-    }
-    if (r < 0) {
-        hash_abort(&h);
-        return r;
-    }
-    return hash_final(&h, out);
-}
-
-static int count_by(struct stat_fact *f, size_t n, struct stat_cell *c)
-{
-    if (n > 0) {
-        qsort(f, n, sizeof(*f), cmp_with);
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (node_id_none(&f[i].with)) {
-            continue;
-        }
-        if (c->n_by == 0 || strcmp(c->by[c->n_by - 1].n.s, f[i].with.s) != 0) {
-            if (c->n_by == STAT_BY_MAX) {
-                return SANJI_E_SIZE;
-            }
-            c->by[c->n_by++].n = f[i].with;
-        }
-        c->by[c->n_by - 1].v++;
-    }
-    return 0;
-}
-
 static bool is_month(const char *s, int *ret_first, int *ret_last)
 {
     return strlen(s) == 7 && s[5] != 'Q' && s[5] != 'H' &&
            period_parse(s, 7, ret_first, ret_last) == 0;
 }
 
-int stat_cell_make(const char *period, enum stat_ind ind, struct stat_fact *scratch, size_t n,
-                   struct stat_cell *ret)
+int stat_cell_begin(const char *period, enum stat_ind ind, struct stat_cell *ret)
 {
     int first = 0;
     int last = 0;
@@ -233,11 +186,42 @@ int stat_cell_make(const char *period, enum stat_ind ind, struct stat_fact *scra
     memset(ret, 0, sizeof(*ret));
     memcpy(ret->period, period, 8);
     memcpy(ret->ind, stat_indicators[ind].code, strlen(stat_indicators[ind].code) + 1);
+    return 0;
+}
+
+int stat_cell_add(struct stat_cell *c, const struct node_id *with, int64_t n,
+                  const uint8_t sum[static HASH_LEN])
+{
+    c->v += n;
+    c->n += n;
+    sum256_add(c->sum, sum);
+    if (node_id_none(with) || n == 0) {
+        return 0;
+    }
+    if (c->n_by == 0 || node_id_cmp(&c->by[c->n_by - 1].n, with) != 0) {
+        if (c->n_by == STAT_BY_MAX) {
+            return SANJI_E_SIZE;
+        }
+        c->by[c->n_by++].n = *with;
+    }
+    c->by[c->n_by - 1].v += n;
+    return 0;
+}
+
+int stat_cell_make(const char *period, enum stat_ind ind, struct stat_fact *scratch, size_t n,
+                   struct stat_cell *ret)
+{
+    int first = 0;
+    int last = 0;
+    int r = stat_cell_begin(period, ind, ret);
+    if (r < 0 || !is_month(period, &first, &last)) {
+        return SANJI_E_SPEC;
+    }
     n = select_facts(ind, first, last, scratch, n);
-    ret->v = (int64_t)n;
-    ret->n = (int64_t)n;
-    int r = hash_leaves(scratch, n, ret->sha);
-    return r < 0 ? r : count_by(scratch, n, ret);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = stat_cell_add(ret, &scratch[i].with, 1, scratch[i].leaf);
+    }
+    return r;
 }
 
 int stat_cell_write(const struct stat_cell *c, const struct stat_head *cov, size_t n_cov,
@@ -260,7 +244,7 @@ int stat_cell_write(const struct stat_cell *c, const struct stat_head *cov, size
         jw_end_arr(&w);
     }
     jw_int(&w, "n", c->n);
-    jw_b64(&w, "sha", c->sha, HASH_LEN);
+    jw_b64(&w, "sum", c->sum, HASH_LEN);
     jw_arr(&w, "cov");
     for (size_t i = 0; i < n_cov; i++) {
         jw_obj(&w, NULL);
@@ -329,9 +313,9 @@ int stat_cell_read(struct span d, struct stat_cell *ret, struct fault *f)
         !jcur_int(v, &ret->n)) {
         return fault_set(f, SANJI_E_SPEC, "v", "a number");
     }
-    struct span sha = plain(d, "sha");
-    if (b64u_get((const char *)sha.p, sha.n, ret->sha, HASH_LEN) < 0) {
-        return fault_set(f, SANJI_E_SPEC, "sha", "a hash");
+    struct span sum = plain(d, "sum");
+    if (b64u_get((const char *)sum.p, sum.n, ret->sum, HASH_LEN) < 0) {
+        return fault_set(f, SANJI_E_SPEC, "sum", "32 bytes");
     }
     if (jcur_get(d, "locked", &v)) {
         (void)jcur_bool(v, &ret->locked);
@@ -342,7 +326,7 @@ int stat_cell_read(struct span d, struct stat_cell *ret, struct fault *f)
 bool stat_cell_eq(const struct stat_cell *a, const struct stat_cell *b)
 {
     if (strcmp(a->period, b->period) != 0 || strcmp(a->ind, b->ind) != 0 || a->v != b->v ||
-        a->n != b->n || a->n_by != b->n_by || memcmp(a->sha, b->sha, HASH_LEN) != 0) {
+        a->n != b->n || a->n_by != b->n_by || memcmp(a->sum, b->sum, HASH_LEN) != 0) {
         return false;
     }
     for (size_t i = 0; i < a->n_by; i++) {
@@ -354,6 +338,41 @@ bool stat_cell_eq(const struct stat_cell *a, const struct stat_cell *b)
 }
 
 /* ---- periods ---- */
+
+int stat_month(int day)
+{
+    char s[11];
+    int64_t y = 0;
+    date_write(day, s);
+    (void)text_i64(s, 4, 0, 9999, &y);
+    return (int)y * 12 + (s[5] - '0') * 10 + (s[6] - '0') - 1;
+}
+
+void stat_month_write(int month, char out[static 8])
+{
+    unsigned m = (unsigned)(month < 0 ? 0 : month);
+    unsigned y = m / 12 % 10000;
+    const char s[8] = {(char)('0' + y / 1000),
+                       (char)('0' + y / 100 % 10),
+                       (char)('0' + y / 10 % 10),
+                       (char)('0' + y % 10),
+                       '-',
+                       (char)('0' + (m % 12 + 1) / 10),
+                       (char)('0' + (m % 12 + 1) % 10),
+                       '\0'};
+    memcpy(out, s, sizeof(s));
+}
+
+bool stat_month_parse(const char *period, int *ret)
+{
+    int first = 0;
+    int last = 0;
+    if (!is_month(period, &first, &last)) {
+        return false;
+    }
+    *ret = stat_month(first);
+    return true;
+}
 
 int stat_months(const char *period, char ret[static 12][8], size_t *ret_n)
 {

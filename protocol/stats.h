@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 /* Statistics (PROTOCOL.md section 19). A live item yields facts; a cell is what the facts of one
- * indicator come to in one month. Facts depend on the item (for referrals: on the thread) alone, so
- * a store may keep them in a table as items come and go, and a recount from the bundles gives the
- * same cells. Nothing here knows today's date. */
+ * indicator come to in one month. Facts depend on the item (for referrals: on the thread) alone,
+ * and a cell is sums over them, so a store may keep the sums as items come and go, and a recount
+ * from the bundles gives the same cells. Nothing here knows today's date. */
 
 /* clang-format off */
 #define STAT_INDICATORS(X)                                                                         \
@@ -96,9 +96,9 @@ struct stat_head { /* a stream up to which the cell has seen everything; private
 struct stat_cell {
     char period[12];
     char ind[41];
-    int64_t v; /* facts */
-    int64_t n; /* leaves */
-    uint8_t sha[HASH_LEN];
+    int64_t v;             /* facts */
+    int64_t n;             /* leaves */
+    uint8_t sum[HASH_LEN]; /* of the leaves, modulo 2^256 */
     bool locked;
     size_t n_by;
     struct stat_by by[STAT_BY_MAX];
@@ -108,6 +108,12 @@ struct stat_cell {
  * when period is no month, SANJI_E_SIZE for more than 512 counterparts. */
 int stat_cell_make(const char *period, enum stat_ind ind, struct stat_fact *scratch, size_t n,
                    struct stat_cell *ret);
+/* The same from counts kept up to date instead of facts: an empty cell, and into it what one
+ * counterpart (empty: none) comes to. Counterparts come in ascending order, each any number of
+ * times; SANJI_E_SIZE for more than 512. */
+int stat_cell_begin(const char *period, enum stat_ind ind, struct stat_cell *ret);
+int stat_cell_add(struct stat_cell *c, const struct node_id *with, int64_t n,
+                  const uint8_t sum[static HASH_LEN]);
 /* Content of a stat/1 item. */
 int stat_cell_write(const struct stat_cell *c, const struct stat_head *cov, size_t n_cov,
                     struct buf *out);
@@ -117,6 +123,10 @@ int stat_cell_read(struct span d, struct stat_cell *ret, struct fault *f);
 bool stat_cell_eq(const struct stat_cell *a, const struct stat_cell *b);
 
 /* ---- periods ---- */
+/* Months are numbered: year * 12 + month - 1. */
+int stat_month(int day);
+void stat_month_write(int month, char out[static 8]);
+bool stat_month_parse(const char *period, int *ret); /* "2026-11" */
 /* The months of a month, quarter, half year or year, "YYYY-MM" each; SANJI_E_SPEC for other forms.
  */
 int stat_months(const char *period, char ret[static 12][8], size_t *ret_n);

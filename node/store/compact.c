@@ -240,7 +240,10 @@ static int records_gone(struct store *s, const char *owner, void *arg)
     struct goner *g = arg;
     int r = collect(s, Q_REC_BELOW, owner, g);
     for (size_t i = 0; r == 0 && i < g->n; i++) {
-        r = run_n(s, Q_REC_DEL, g->v[i].n);
+        r = store__count_row(s, owner, g->v[i].n, -1);
+        if (r == 0) {
+            r = run_n(s, Q_REC_DEL, g->v[i].n);
+        }
         if (!g->v[i].wd) {
             live_sub(&s->lane.t.live, g->v[i].leaf);
         }
@@ -283,6 +286,10 @@ static int threads_gone(struct store *s, const struct sync_tally *k)
         }
         int r = q_end(&q);
         for (size_t i = 0; r == 0 && i < n; i++) {
+            r = store__count_thread(s, v[i], -1);
+            if (r < 0) {
+                break;
+            }
             q_begin(&q, &s->db, Q_REF_BELOW_DEL);
             q_int(&q, v[i]);
             q_text(&q, s->lane.by);

@@ -343,6 +343,8 @@ static const struct part parts[] = {
     {Q_REF_WALK, "referral", {0, 1, 8, 9, 12, 14}, 1u << 8 | 1u << 9, {0, 1, -1}, -1, -1, -1,
      {{2, "peer"}, {3, "state"}, {4, "cancel"}, {5, "success"}, {6, "ignored"}, {7, "events"},
       {10, "seen"}, {11, "ev"}, {13, "day"}, {15, "d"}}},
+    {Q_COUNT_WALK, "count", {0, 1, 2, 3, 4, 5}, 1u << 4, {0, 1, -1}, -1, -1, -1,
+     {{6, "n"}, {7, "sum"}}},
     {Q_LANE_ALL, "digest", {0, 1, -1, -1, -1, -1}, 0, {0, 1, -1}, -1, -1, -1,
      {{2, "c"}, {3, "s"}}},
 };

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct pairs {
     struct {
@@ -67,6 +68,9 @@ static int threads_settle(struct store *s, const char *by)
     q_begin(&q, &s->db, Q_FORGET_THREADS);
     q_text(&q, by);
     int r = collect(&q, false, &p);
+    for (size_t i = 0; r == 0 && i < p.n; i++) {
+        r = store__count_thread(s, p.v[i].a, -1);
+    }
     if (r == 0) {
         r = run_by(s, Q_FORGET_REF, by);
     }
@@ -77,18 +81,35 @@ static int threads_settle(struct store *s, const char *by)
     return r;
 }
 
+/* Does this writer bring in records of the node itself: is it the node, or somebody's steward? */
+static int may_hold_own(struct store *s, const char *by, bool *ret)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_LANE_STEWARD);
+    q_text(&q, by);
+    *ret = q_row(&q) || strcmp(by, s->counts.self.s) == 0;
+    return q_end(&q);
+}
+
 int store__forget(void *ctx, const char *by)
 {
     static const enum stmt_id part[] = {Q_FORGET_PARK, Q_FORGET_REC, Q_FORGET_EV, Q_FORGET_LANE};
     struct store *s = ctx;
     assert(s != NULL && s->magic == STORE_MAGIC);
+    bool counts = false;
     int r = store__lane_flush(s);
     store__lane_forget(s);
+    if (r == 0) {
+        r = may_hold_own(s, by, &counts);
+    }
     for (size_t i = 0; r == 0 && i < sizeof part / sizeof part[0]; i++) {
         r = run_by(s, part[i], by);
     }
     if (r == 0) {
         r = records_settle(s);
+    }
+    if (r == 0 && counts) {
+        r = store__count_records(s);
     }
     if (r == 0) {
         r = store__events_settle(s);

@@ -25,6 +25,20 @@ struct field_slots {
     size_t name_n[SLOT_COUNT];
 };
 
+enum { COUNT_ROWS = 32, COUNT_CELL_BYTES = 56 };
+struct count_row {
+    enum stat_ind ind;
+    int month;
+    int64_t no, n;
+    struct node_id with;
+    uint8_t sum[HASH_LEN];
+};
+struct counts {
+    struct node_id self; /* empty: nothing is counted */
+    size_t used;
+    struct count_row row[COUNT_ROWS]; /* what the table does not hold yet, to be added to it */
+};
+
 struct store {
     uint32_t magic;
     enum store_mode mode;
@@ -33,6 +47,7 @@ struct store {
     struct lane lane;
     int64_t next_n; /* next row number of record: never reused, search rows may outlive a record */
     struct field_slots slots;
+    struct counts counts;
     struct buf text[SLOT_COUNT]; /* reused for every record */
 };
 
@@ -63,8 +78,16 @@ int store__lane_find(struct store *s, const char *by, const char *aud, struct la
 void store__lane_count(struct store *s, const struct sync_record *rec);
 /* Shows the best form of a name whose state was taken away. */
 int store__record_settle(struct store *s, const char *owner, const char *id);
+/* What is kept back until the end of a transaction: the lane's digest, the counts. */
 int store__lane_flush(struct store *s);
 void store__lane_forget(struct store *s);
+/* stat_count.c; sign 1 after an item has come to count, -1 before it ceases to */
+int store__count_item(struct store *s, const struct sync_record *rec);
+int store__count_row(struct store *s, const char *owner, int64_t n, int sign); /* of record */
+int store__count_thread(struct store *s, int64_t thread, int sign);
+int store__count_records(struct store *s); /* all own records anew */
+int store__count_flush(struct store *s);
+void store__count_forget(struct store *s);
 /* event.c */
 int store__event_put(void *ctx, const struct sync_record *rec);
 /* Settles who holds each name that several texts claim. */
@@ -82,7 +105,10 @@ int store__drop_below(void *ctx, int64_t no, int64_t max, int64_t *ret_n);
 int store__forget(void *ctx, const char *by);
 int store__unpark(void *ctx, int reason, int (*fn)(int64_t no, int64_t seq, void *arg), void *arg);
 /* referral.c */
-/* Works the state of a thread out again; without events it is gone. */
+/* An outcome counts as success unless its content says "not". */
+bool store__is_success(enum ref_event ev, struct span d);
+/* Works the state of a thread out again; without events it is gone. What it counted for is taken
+ * away (store__count_thread) before its events are. */
 int store__thread_settle(struct store *s, int64_t thread);
 int store__sealed_put(void *ctx, const struct sync_sealed *ev);
 /* sync_port.c */

@@ -39,8 +39,7 @@ static int fold_add(struct fold_in *in, const struct ref_ev *ev, int64_t ts)
     return 0;
 }
 
-/* An outcome counts as success unless its content says "not". */
-static bool is_success(enum ref_event ev, struct span d)
+bool store__is_success(enum ref_event ev, struct span d)
 {
     struct span v;
     return ev == RE_OUTCOME && !(jcur_get(d, "result", &v) && span_eqs(v, "\"not\""));
@@ -56,7 +55,7 @@ static int fold_load(struct store *s, int64_t thread, struct fold_in *in)
                             .step = q_col_int(&q, 1),
                             .seen = q_col_int(&q, 2),
                             .ev = (enum ref_event)q_col_int(&q, 3)};
-        ev.success = is_success(ev.ev, q_col_span(&q, 12));
+        ev.success = store__is_success(ev.ev, q_col_span(&q, 12));
         if (q.err == 0) {
             q.err = fold_add(in, &ev, q_col_int(&q, 9));
         }
@@ -115,7 +114,7 @@ static int thread_fold(struct store *s, int64_t thread, const char *peer)
     }
     free(in.ev);
     free(in.ts);
-    return r;
+    return r < 0 ? r : store__count_thread(s, thread, 1);
 }
 
 static int thread_find(struct store *s, const struct sync_sealed *ev, int64_t *ret)
@@ -190,6 +189,9 @@ int store__sealed_put(void *ctx, const struct sync_sealed *ev)
     int r = thread_find(s, ev, &thread);
     if (r == 0) {
         r = thread_peer(s, thread, was);
+    }
+    if (r == 0) {
+        r = store__count_thread(s, thread, -1);
     }
     if (r == 0 && ev->cek != NULL) {
         r = store_thread_key_put(s, ev->initiator, ev->id, ev->cek);

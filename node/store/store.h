@@ -3,6 +3,7 @@
 #define SANJI_NODE_STORE_STORE_H
 
 #include "protocol/flow_referral.h"
+#include "protocol/stats.h"
 #include "sync/port.h"
 
 #include <stdbool.h>
@@ -122,17 +123,6 @@ int store_event_list(struct store *s, const char *kind, const char *owner, const
 /* All visible records sorted by (owner, kind, id): what export-state prints. */
 int store_export(struct store *s, store_rec_fn fn, void *arg);
 
-/* One cell of statistics (kind stat): who counted what for which period. */
-struct store_stat {
-    const char *owner, *by, *ind, *period;
-    int64_t v, r;
-    bool locked;
-    struct span d;
-};
-/* ind, period NULL: all. Sorted by period, indicator, owner. */
-int store_stat_list(struct store *s, const char *ind, const char *period,
-                    int (*fn)(const struct store_stat *c, void *arg), void *arg);
-
 /* ---- search ---- */
 /* Indexes up to max records the index has not seen, in a transaction of its own unless one is open.
  * ret_left (may be NULL): how many are left, counted up to 1000. store_record_list with text also
@@ -188,6 +178,24 @@ struct store_thread_event {
     const uint8_t *leaf;
 };
 typedef int (*store_thread_fn)(const struct store_thread *t, void *arg);
+/* ---- what statistics count (PROTOCOL.md section 19) ---- */
+/* Whose own records are counted; before anything is applied. */
+int store_self(struct store *s, const char *node);
+struct store_stat_count { /* what one month, counterpart (empty: none) and stream come to */
+    enum stat_ind ind;
+    int month; /* stat_month() */
+    struct node_id with;
+    int64_t no, n;
+    uint8_t sum[HASH_LEN];
+};
+/* Kept up to date with every item; ordered by indicator, month, counterpart. */
+int store_stat_counts(struct store *s, int (*fn)(const struct store_stat_count *c, void *arg),
+                      void *arg);
+/* Counted anew from the events of a thread: the facts of one event at a time, and its stream. */
+typedef int (*store_stat_fact_fn)(const struct stat_fact *f, size_t n, int64_t no, void *arg);
+int store_thread_facts(struct store *s, const struct store_thread *th, store_stat_fact_fn fn,
+                       void *arg);
+
 typedef int (*store_thread_event_fn)(const struct store_thread_event *ev, void *arg);
 /* Newest change first. limit 0: all. */
 int store_thread_list(struct store *s, int64_t limit, int64_t offset, store_thread_fn fn,

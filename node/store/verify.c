@@ -37,6 +37,7 @@ int store_views_digest(struct store *s, uint8_t ret[static HASH_LEN])
     static const int ev[] = {0, 1, 2, 3, 4, 5, 6, 9, 11, 12, 13, 14};
     static const int ref[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     static const int lane[] = {0, 1, 2, 3};
+    static const int count[] = {0, 1, 2, 3, 4, 5, 6, 7};
     static const struct {
         enum stmt_id id;
         const int *cols;
@@ -46,6 +47,7 @@ int store_views_digest(struct store *s, uint8_t ret[static HASH_LEN])
         {Q_EV_LIST, ev, sizeof ev / sizeof ev[0]},
         {Q_REF_WALK, ref, sizeof ref / sizeof ref[0]},
         {Q_LANE_ALL, lane, sizeof lane / sizeof lane[0]},
+        {Q_COUNT_WALK, count, sizeof count / sizeof count[0]},
     };
     struct hash_ctx h;
     int r = store__lane_flush(s);
@@ -113,6 +115,7 @@ int store_shadow(struct store *s, struct store **ret)
     if (r < 0) {
         return r;
     }
+    to->counts.self = s->counts.self;
     r = store_begin(to);
     if (r == 0) {
         r = s->port.streams(s, copy_stream, to);
@@ -132,27 +135,4 @@ int store_shadow(struct store *s, struct store **ret)
     }
     *ret = to;
     return 0;
-}
-
-int store_stat_list(struct store *s, const char *ind, const char *period,
-                    int (*fn)(const struct store_stat *c, void *arg), void *arg)
-{
-    struct q q;
-    int r = 0;
-    q_begin(&q, &s->db, Q_STAT_LIST);
-    q_text(&q, ind);
-    q_text(&q, period);
-    while (r == 0 && q_row(&q)) {
-        struct store_stat c = {.owner = q_col_text(&q, 0),
-                               .by = q_col_text(&q, 1),
-                               .ind = q_col_text(&q, 2),
-                               .period = q_col_text(&q, 3),
-                               .v = q_col_int(&q, 4),
-                               .r = q_col_int(&q, 5),
-                               .locked = q_col_int(&q, 6) != 0,
-                               .d = q_col_span(&q, 7)};
-        r = fn(&c, arg);
-    }
-    int e = q_end(&q);
-    return r < 0 ? r : e;
 }

@@ -12,7 +12,7 @@
 
 /* What decides between two forms of one record (PROTOCOL.md section 5). */
 struct form {
-    int64_t n, lane, vis;
+    int64_t n, lane, vis, no;
     int64_t r, wd, ep, seq, idx;
     uint8_t leaf[HASH_LEN];
 };
@@ -32,7 +32,7 @@ static int form_cmp(const struct form *a, const struct form *b)
 
 /* ---- lanes ---- */
 
-int store__lane_flush(struct store *s)
+static int lane_write(struct store *s)
 {
     if (!s->lane.is_dirty) {
         return 0;
@@ -55,10 +55,17 @@ int store__lane_flush(struct store *s)
     return r;
 }
 
+int store__lane_flush(struct store *s)
+{
+    int r = lane_write(s);
+    return r < 0 ? r : store__count_flush(s);
+}
+
 void store__lane_forget(struct store *s)
 {
     s->lane.no = 0;
     s->lane.is_dirty = false;
+    store__count_forget(s);
 }
 
 int store__lane_find(struct store *s, const char *by, const char *aud, struct lane *ret)
@@ -103,7 +110,7 @@ int store__lane_use(struct store *s, const char *by, const char *aud)
     if (s->lane.no != 0 && strcmp(s->lane.by, by) == 0 && strcmp(s->lane.aud, aud) == 0) {
         return 0;
     }
-    int r = store__lane_flush(s);
+    int r = lane_write(s);
     if (r < 0) {
         return r;
     }
@@ -225,35 +232,32 @@ static int record_insert(struct store *s, const struct sync_record *rec, int vis
     q_span(&q, col[SLOT_SINCE]);
     q_span(&q, col[SLOT_TITLE]);
     q_span(&q, it->op == OP_WITHDRAW ? span_of("", 0) : it->d);
-    return q_run(&q);
+    r = q_run(&q);
+    return r < 0 || vis != 1 ? r : store__count_item(s, rec);
 }
 
-static int record_delete(struct store *s, int64_t n)
+static int record_delete(struct store *s, const char *owner, int64_t n)
 {
     struct q q;
+    int r = store__count_row(s, owner, n, -1);
+    if (r < 0) {
+        return r;
+    }
     q_begin(&q, &s->db, Q_REC_DEL);
     q_int(&q, n);
     return q_run(&q);
 }
 
-static int record_hide(struct store *s, int64_t n)
+static int record_hide(struct store *s, const char *owner, int64_t n)
 {
     struct q q;
+    int r = store__count_row(s, owner, n, -1);
+    if (r < 0) {
+        return r;
+    }
     q_begin(&q, &s->db, Q_REC_VIS);
     q_int(&q, n);
     q_int(&q, 0);
-    return q_run(&q);
-}
-
-static int move_position(struct store *s, enum stmt_id id, int64_t n, const struct sync_record *rec)
-{
-    struct q q;
-    q_begin(&q, &s->db, id);
-    q_int(&q, n);
-    q_int(&q, rec->stream->ep);
-    q_int(&q, rec->no);
-    q_int(&q, rec->seq);
-    q_int(&q, rec->idx);
     return q_run(&q);
 }
 
@@ -280,6 +284,7 @@ static int held_find(struct store *s, const struct sync_record *rec, struct held
                          .seq = q_col_int(&q, 6),
                          .idx = q_col_int(&q, 7)};
         q_col_fixed(&q, 8, f.leaf, HASH_LEN);
+        f.no = q_col_int(&q, 9);
         if (f.lane == s->lane.no) {
             ret->has_same = true;
             ret->same = f;
@@ -289,6 +294,25 @@ static int held_find(struct store *s, const struct sync_record *rec, struct held
         }
     }
     return q_end(&q);
+}
+
+/* The same content at another place; what it counts for names the stream. */
+static int record_move(struct store *s, const struct form *held, const struct sync_record *rec)
+{
+    struct q q;
+    bool counts = held->vis == 1 && held->no != rec->no;
+    int r = counts ? store__count_row(s, rec->owner, held->n, -1) : 0;
+    if (r < 0) {
+        return r;
+    }
+    q_begin(&q, &s->db, Q_REC_POS);
+    q_int(&q, held->n);
+    q_int(&q, rec->stream->ep);
+    q_int(&q, rec->no);
+    q_int(&q, rec->seq);
+    q_int(&q, rec->idx);
+    r = q_run(&q);
+    return r < 0 || !counts ? r : store__count_row(s, rec->owner, held->n, 1);
 }
 
 static int lane_name(struct store *s, int64_t no, char by[static LIM_NODE_ID + 2],
@@ -328,14 +352,16 @@ static void live_replace(struct store *s, const struct held *h, const struct syn
 }
 
 /* A new number: the search index has not seen it. */
-static int record_show(struct store *s, int64_t n, int64_t wd)
+static int record_show(struct store *s, const char *owner, int64_t n, int64_t wd)
 {
     struct q q;
+    int64_t new_n = s->next_n++;
     q_begin(&q, &s->db, Q_REC_SHOW);
     q_int(&q, n);
-    q_int(&q, s->next_n++);
+    q_int(&q, new_n);
     q_int(&q, wd != 0 ? 2 : 1);
-    return q_run(&q);
+    int r = q_run(&q);
+    return r < 0 || wd != 0 ? r : store__count_row(s, owner, new_n, 1);
 }
 
 int store__record_settle(struct store *s, const char *owner, const char *id)
@@ -350,11 +376,12 @@ int store__record_settle(struct store *s, const char *owner, const char *id)
         wd = q_col_int(&q, 1);
     }
     int r = q_end(&q);
-    return r < 0 || n == 0 ? r : record_show(s, n, wd);
+    return r < 0 || n == 0 ? r : record_show(s, owner, n, wd);
 }
 
 /* A hidden form moved up: does it show now? */
-static int contest(struct store *s, const struct form *f, const struct held *h)
+static int contest(struct store *s, const struct sync_record *rec, const struct form *f,
+                   const struct held *h)
 {
     int c = h->has_other ? form_cmp(f, &h->other) : 1;
     bool wins = c > 0;
@@ -362,10 +389,10 @@ static int contest(struct store *s, const struct form *f, const struct held *h)
     if (r < 0 || !wins) {
         return r;
     }
-    if (h->has_other && (r = record_hide(s, h->other.n)) < 0) {
+    if (h->has_other && (r = record_hide(s, rec->owner, h->other.n)) < 0) {
         return r;
     }
-    return record_show(s, h->same.n, f->wd);
+    return record_show(s, rec->owner, h->same.n, f->wd);
 }
 
 /* One more item of the lane at hand. */
@@ -401,10 +428,10 @@ int store__record_put(void *ctx, const struct sync_record *rec)
         }
         /* A keyframe says the same again: only the place changes, and with it perhaps the tie. */
         if (memcmp(f.leaf, h.same.leaf, HASH_LEN) == 0) {
-            r = move_position(s, Q_REC_POS, h.same.n, rec);
-            return r < 0 || h.same.vis != 0 ? r : contest(s, &f, &h);
+            r = record_move(s, &h.same, rec);
+            return r < 0 || h.same.vis != 0 ? r : contest(s, rec, &f, &h);
         }
-        r = record_delete(s, h.same.n);
+        r = record_delete(s, rec->owner, h.same.n);
     }
     int c = h.has_other ? form_cmp(&f, &h.other) : 1;
     bool wins = c > 0;
@@ -412,7 +439,7 @@ int store__record_put(void *ctx, const struct sync_record *rec)
         r = lane_beats(s, h.other.lane, &wins);
     }
     if (r == 0 && wins && h.has_other) {
-        r = record_hide(s, h.other.n);
+        r = record_hide(s, rec->owner, h.other.n);
     }
     if (r == 0) {
         r = record_insert(s, rec, !wins ? 0 : f.wd != 0 ? 2 : 1);

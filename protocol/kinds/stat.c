@@ -15,7 +15,7 @@ static const struct kind_field fields[] = {
     F_INT("v", 0, 100000000000000, KFF_REQ | KFF_LIST),
     F_OBJ("by", 0),
     F_INT("n", 0, 1000000000, KFF_REQ),
-    F_B64("sha", 32, 32, KFF_REQ),
+    F_B64("sum", 32, 32, KFF_REQ),
     F_OBJ("cov", KFF_REQ),
     F_BOOL("locked", KFF_LIST | KFF_FILTER),
 };

@@ -57,6 +57,7 @@ export const mutants = [
   m('thread-of-many', 'sync/apply.c', '        to.n != 1) {', '        to.n < 1) {', 'sync_derive', 'sync_wrong', 'sync'),
   m('content-unchecked', 'sync/apply.c', '    r = kind_check_item(&it, ap->aud, ap->top, f);\n', '    r = 0;\n', 'sync_wrong', 'sim'),
   m('receiver-cancels', 'protocol/flow_referral.c', 'EDGE(CANCEL_REQUESTED, CANCEL_CONFIRM, R, CANCELLED)', 'EDGE(CANCEL_REQUESTED, CANCEL_CONFIRM, I, CANCELLED)', 'flow_referral'),
+  m('hidden-form-still-counts', 'node/store/view.c', 'int r = store__count_row(s, owner, n, -1);\n    if (r < 0) {\n        return r;\n    }\n    q_begin(&q, &s->db, Q_REC_VIS);', 'int r = owner == NULL;\n    if (r < 0) {\n        return r;\n    }\n    q_begin(&q, &s->db, Q_REC_VIS);', 'store_more'),
   m('day-after-the-period', 'protocol/stats.c', 'return day <= last && (', 'return day <= last + 1 && (', 'stats'),
   // the disk
   m('no-fsync', 'node/store/db.c', 'PRAGMA synchronous=FULL;', 'PRAGMA synchronous=OFF;', 'power.cuts'),

@@ -49,7 +49,7 @@ static const struct {
                 "\"makeup\":[\"2026-01-04\"]}"},
     {"stat",
      "{\"period\":\"2026-11\",\"ind\":\"ref.sent\",\"v\":3,\"by\":[[\"" NODE_A "\",1],[\"" NODE_B
-     "\",2]],\"n\":3,\"sha\":\"" B32 "\",\"cov\":[{\"aud\":\"fed\",\"ep\":1,"
+     "\",2]],\"n\":3,\"sum\":\"" B32 "\",\"cov\":[{\"aud\":\"fed\",\"ep\":1,"
      "\"en\":\"AAAAAAAAAAA\",\"seq\":4,\"id\":\"" B32 "\"},{\"id\":\"" B32 "\"}]}"},
     {"act", "{\"a\":\"{}\",\"co\":[{\"kid\":\"kaaaaaaaaaaaaa\",\"s\":\"" B64 "\"}]}"},
     {"erase", "{\"leaves\":[\"" B32 "\"],\"why\":\"law\"}"},
@@ -317,10 +317,10 @@ static void test_meaning(void **st)
                  "[{\"aud\":\"self\",\"ep\":1,\"en\":\"AAAAAAAAAAA\",\"seq\":1,\"id\":\"" B32
                  "\"}]"),
             SANJI_E_SPEC, "cov");
-    refused("stat", with(valid[7].d, "sha", "\"" B32 "A\""), SANJI_E_SPEC, "sha");
+    refused("stat", with(valid[7].d, "sum", "\"" B32 "A\""), SANJI_E_SPEC, "sum");
     /* 43 characters whose last one holds unused bits */
-    refused("stat", with(valid[7].d, "sha", "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB\""),
-            SANJI_E_SPEC, "sha");
+    refused("stat", with(valid[7].d, "sum", "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB\""),
+            SANJI_E_SPEC, "sum");
     refused("proof",
             "{\"a\":{\"h\":\"xx\",\"s\":\"" B64 "\"},\"b\":{\"h\":\"xx\",\"s\":\"" B64 "\"}}",
             SANJI_E_SPEC, "b");

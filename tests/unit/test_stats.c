@@ -296,7 +296,7 @@ static void test_reconcile(void **st)
     assert_int_equal(stat_cell_make("2026-11", STAT_REF_IN_SENT, f, 2, &r), 0);
     assert_false(stat_reconcile(&i, &A, &r, &B, &d));
     assert_int_equal(d.i_says, 2);
-    assert_memory_equal(i.sha, r.sha, HASH_LEN); /* both rest on the same items */
+    assert_memory_equal(i.sum, r.sum, HASH_LEN); /* both rest on the same items */
     assert_int_equal(stat_cell_make("2026-11", STAT_REF_IN_SENT, f, 1, &r), 0);
     assert_true(stat_reconcile(&i, &A, &r, &B, &d));
     assert_int_equal(d.i_says, 2);

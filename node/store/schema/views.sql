@@ -3,6 +3,7 @@
 -- recreates them; a change of it makes an existing database rebuild at its next start. No CHECK with
 -- IN of three values or more: SQLite builds a temporary table for it at every single insert.
 DROP TABLE IF EXISTS search;
+DROP TABLE IF EXISTS stat_count;
 DROP TABLE IF EXISTS ref_event;
 DROP TABLE IF EXISTS ref_thread;
 DROP TABLE IF EXISTS event;
@@ -117,6 +118,17 @@ CREATE TABLE ref_event (
     key    INTEGER NOT NULL, -- as in event
     d      TEXT    NOT NULL, -- opened content
     PRIMARY KEY (thread, who, step, by_node, leaf)
+) STRICT, WITHOUT ROWID;
+
+-- What the statistics of this node rest on (section 19): its own visible records and the referrals it
+-- takes part in, as they stand. A stock's months are told apart by the day since which a thing stands.
+CREATE TABLE stat_count (
+    cell      TEXT    NOT NULL, -- <indicator>:<YYYY-MM>
+    with_node TEXT    NOT NULL, -- referrals: the other party; else empty
+    no        INTEGER NOT NULL, -- the stream that holds the inputs
+    n         INTEGER NOT NULL CHECK (n > 0),
+    sum       BLOB    NOT NULL CHECK (length(sum) = 32), -- of their leaves, modulo 2^256
+    PRIMARY KEY (cell, with_node, no)
 ) STRICT, WITHOUT ROWID;
 
 -- Words and overlapping pairs of Chinese characters of each visible record; rowid is record.n.

@@ -221,15 +221,14 @@ export function unframe(buf) {
 }
 
 // ---- have-lists ----
-// Sum modulo 2^256 over entries [by, aud, ep, en, seq, id8], bytes as buffers.
-export function haveDigest(entries) {
-  let sum = 0n;
-  for (const [by, aud, ep, en, seq, id8] of entries) {
-    const h = sha('SJ1-have\n', lp(by), lp(aud), u32(ep), en, u64(seq), id8);
-    sum = (sum + BigInt('0x' + h.toString('hex'))) & ((1n << 256n) - 1n);
-  }
+// Sum modulo 2^256, big endian.
+export function sum256(hashes) {
+  const sum = hashes.reduce((a, h) => (a + BigInt('0x' + h.toString('hex'))) & ((1n << 256n) - 1n), 0n);
   return Buffer.from(sum.toString(16).padStart(64, '0'), 'hex');
 }
+// Over entries [by, aud, ep, en, seq, id8], bytes as buffers.
+export const haveDigest = (entries) => sum256(entries.map(([by, aud, ep, en, seq, id8]) =>
+  sha('SJ1-have\n', lp(by), lp(aud), u32(ep), en, u64(seq), id8)));
 
 // ---- invite and enrolment (section 13) ----
 export function readInvite(line) {
