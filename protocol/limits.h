@@ -28,10 +28,13 @@ enum {
     LIM_SEQ = 1000000000,
     LIM_HAVE_PER_LINE = 256, /* streams in one have line */
     LIM_KEY_ITEMS = 1000,    /* superseded items, and more than the live ones, before a keyframe */
-    LIM_STREAMS_EACH = 8192, /* streams of one writer, all audiences and epochs */
-    LIM_NODES = 4096,        /* nodes of one federation */
-    LIM_ACTS = 8192,         /* trust acts looked at from one trust stream */
-    LIM_ACTS_BYTES = 32 << 20, /* bytes of acts looked at from one trust stream */
+    LIM_KEY_BEATS = 90,      /* beats, and more than the live items, before a keyframe */
+    LIM_BEAT_MS = 20 * 3600 * 1000, /* a writer's next beat: this, and up to a twentieth more */
+    LIM_NEWS_MS = 24 * 3600 * 1000, /* without a bundle: no news */
+    LIM_STREAMS_EACH = 8192,        /* streams of one writer, all audiences and epochs */
+    LIM_NODES = 4096,               /* nodes of one federation */
+    LIM_ACTS = 8192,                /* trust acts looked at from one trust stream */
+    LIM_ACTS_BYTES = 32 << 20,      /* bytes of acts looked at from one trust stream */
     LIM_CO_SIGNATURES = 16,
     LIM_ROOT_KEYS = 16,
     LIM_WAIT_MS = 25000, /* long-poll */

@@ -433,6 +433,9 @@ static int keep(struct sync *s, size_t idx, const struct bundle *b, struct span 
         s->changed = true;
         r = sync__redo(s);
     }
+    if (r == 0) {
+        r = sync__beat_taken(s, idx, b);
+    }
     return r;
 }
 

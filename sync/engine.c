@@ -267,6 +267,7 @@ static void after_step(struct sync *s)
     int64_t at = min_wake(sync__client_wake(s), sync__server_wake(s));
     at = min_wake(at, sync__key_wake(s));
     at = min_wake(at, sync__self_wake(s));
+    at = min_wake(at, min_wake(sync__beat_wake(s), sync__heal_wake(s)));
     if (at != 0) {
         struct sync_wish *w = sync__wish(s, SW_WAKE);
         if (w != NULL) {
@@ -309,6 +310,9 @@ int sync_step(struct sync *s, const struct sync_tick *t, const struct sync_event
         break;
     case SEV_TICK:
         r = s->started && !s->stopping ? sync__key_step(s) : 0;
+        if (r == 0 && s->started && !s->stopping) {
+            r = sync__heal_step(s);
+        }
         break;
     case SEV_LOCAL:
         break;
@@ -340,6 +344,9 @@ int sync_step(struct sync *s, const struct sync_tick *t, const struct sync_event
     case SEV_STOP:
         s->stopping = true;
         break;
+    }
+    if (r == 0 && s->started && !s->stopping) {
+        r = sync__beat_step(s);
     }
     after_step(s);
     s->out = NULL;

@@ -20,12 +20,23 @@ struct stream {
     int64_t jump; /* a keyframe's run begins here whose end is not held yet; 0: none */
     int64_t run;  /* own stream: the keyframe being written began here; 0: none */
     uint8_t work; /* KW_* queued, see keyframe.c */
+    int64_t beat_at, beats; /* own stream: last said what is live, beats since its keyframe */
+    uint8_t differs;        /* enum differ */
+    int64_t differs_at;     /* wall: since when */
     /* Another branch of this stream is wanted, see branch.c: bundles from this seq up to kept count
      * until it is seen where the branches part, but neighbours are not told of them. 0: none. */
     int64_t doubt;
     struct node_id doubt_from; /* who brings the other branch; empty: anybody */
     uint32_t hash;
     int32_t next; /* further epochs of the same (by, aud): index, -1 at the end */
+};
+/* A beat says something else than is counted here, see heal.c. Kept in the store. */
+enum differ {
+    DIFFER_NONE,
+    DIFFER_ONCE, /* what is on its way may explain it: the next beat tells */
+    DIFFER_NEW,  /* to be mended */
+    DIFFER_LOST, /* bundles were damaged, and are asked for again */
+    DIFFER_WORD, /* every bundle is whole: it is the writer who counts wrongly */
 };
 struct origin {
     char by[LIM_NODE_ID + 2];
@@ -189,6 +200,9 @@ struct sync {
     struct idx_queue keyq, dropq; /* streams to compact, streams with bundles to delete */
     int64_t key_at;               /* mono: the next slice of that work; 0: none */
 
+    int64_t beat_look, beat_due; /* mono, wall: when the next beat is to be looked at; 0: none */
+    int64_t heal_at;             /* mono: something waits to be mended; 0: nothing */
+
     struct frame_ctx *fc;
     struct arena *arena;
     struct buf line;    /* inflated frame */
@@ -308,6 +322,8 @@ int sync__key_apply(struct sync *s, const struct bundle *b, const struct sync_bu
 /* True for places before the lane's keyframe. */
 int sync__key_below(struct sync *s, const struct stream_key *key, int64_t no, int64_t seq,
                     bool *ret);
+/* May this node's count of the lane be compared with the writer's? */
+int sync__key_may_judge(struct sync *s, const struct stream *st, bool *ret);
 struct key_check {
     bool due, was_equal; /* a run is being closed; the views said the same before */
 };
@@ -319,6 +335,23 @@ int sync__key_voids(struct sync *s, size_t idx, int64_t *io_at);
 int sync__key_wrote(struct sync *s, size_t idx); /* own stream */
 int sync__key_step(struct sync *s);              /* one slice of what is to be done */
 int64_t sync__key_wake(const struct sync *s);
+
+/* beat.c: what is live, said once a day (PROTOCOL.md 15.3) */
+int sync__beats_load(struct sync *s);
+/* Must `by` be heard of in this audience every day? */
+bool sync__owes_beat(const struct sync *s, const char *by, const struct audience *aud);
+bool sync__beats_many(const struct sync *s, const struct stream *st, int64_t live);
+int sync__beat_wrote(struct sync *s, size_t idx, const struct bundle_header *h); /* own stream */
+void sync__beat_plan(struct sync *s);
+int sync__beat_step(struct sync *s); /* writes those that are due */
+int64_t sync__beat_wake(const struct sync *s);
+
+/* heal.c */
+int sync__heal_load(struct sync *s);
+/* A beat was stored, and everything before it is applied. */
+int sync__beat_taken(struct sync *s, size_t idx, const struct bundle *b);
+int sync__heal_step(struct sync *s); /* mends one lane */
+int64_t sync__heal_wake(const struct sync *s);
 
 /* self.c */
 /* A neighbour holds k up to seq; only own streams matter. */

@@ -80,10 +80,12 @@ static bool compactable(const struct sync *s, size_t idx)
     return true;
 }
 
-static bool due(const struct sync *s, const struct sync_tally *l)
+static bool due(const struct sync *s, size_t idx, const struct sync_tally *l)
 {
-    int64_t least = s->tune.key_items > 0 ? s->tune.key_items : LIM_KEY_ITEMS;
-    return l->items - l->live.c > (least > l->live.c ? least : l->live.c);
+    const struct stream *st = &s->streams[idx];
+    int64_t least = s->tune.key_items > 0 ? s->tune.key_items : LIM_KEY_ITEMS, live = l->live.c;
+    return l->items + st->beats - live > (least > live ? least : live) ||
+           sync__beats_many(s, st, live);
 }
 
 static int lane_of(const struct sync *s, const struct stream_key *k, struct sync_tally *ret)
@@ -98,7 +100,7 @@ int sync__key_wrote(struct sync *s, size_t idx)
         return 0;
     }
     int r = lane_of(s, &s->streams[idx].row.key, &l);
-    if (r == 0 && (s->streams[idx].run != 0 || due(s, &l))) {
+    if (r == 0 && (s->streams[idx].run != 0 || due(s, idx, &l))) {
         work_put(s, &s->keyq, idx, KW_KEY);
     }
     return r;
@@ -377,7 +379,7 @@ static int key_slice(struct sync *s, size_t idx, bool *ret_done)
     int r = s->streams[idx].run == 0 ? SANJI_E_NOT_FOUND : get(s, "key", no, &run, sizeof(run));
     if (r == SANJI_E_NOT_FOUND) {
         r = lane_of(s, &s->streams[idx].row.key, &l);
-        if (r < 0 || !due(s, &l)) {
+        if (r < 0 || !due(s, idx, &l)) {
             return r;
         }
     }
@@ -554,7 +556,7 @@ static int says_the_same(struct sync *s, const struct stream *st, const struct k
 
 /* What this version cannot read, or may not apply, is in the writer's digest and not in ours; and
  * epochs side by side come at different times. */
-static int may_judge(struct sync *s, const struct stream *st, bool *ret)
+int sync__key_may_judge(struct sync *s, const struct stream *st, bool *ret)
 {
     *ret = !sync__is_blocked(s, st->row.key.by.s);
     for (int i = sync__stream_first(s, st->row.key.by.s, st->row.key.aud); i >= 0 && *ret;
@@ -607,7 +609,7 @@ int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const st
     }
     int r = says_the_same(s, st, &b->hdr.kf, true, &same);
     if (r == 0) {
-        r = may_judge(s, st, &judge);
+        r = sync__key_may_judge(s, st, &judge);
     }
     if (r == 0 && !same && judge) { /* rows were damaged: derived again from what is stored */
         r = sync__redo_add(s, &b->hdr.by);

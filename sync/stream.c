@@ -238,6 +238,12 @@ int sync__streams_load(struct sync *s)
     if (r == 0) {
         r = sync__key_load(s);
     }
+    if (r == 0) {
+        r = sync__beats_load(s);
+    }
+    if (r == 0) {
+        r = sync__heal_load(s);
+    }
     return r < 0 ? r : sync__self_load(s);
 }
 

@@ -95,6 +95,7 @@ struct sync_tuning {
     int64_t max_bytes;   /* of bundles per message, inflated */
     int64_t max_streams; /* of one writer; 0: LIM_STREAMS_EACH */
     int64_t key_items;   /* superseded items before a keyframe is written; 0: LIM_KEY_ITEMS */
+    int64_t beat_ms;     /* between two beats; 0: LIM_BEAT_MS */
 };
 void sync_tune(struct sync *s, const struct sync_tuning *t);
 

@@ -125,8 +125,12 @@ int sync__write_as(struct sync *s, struct bundle_header *h, const struct span *i
     if (r == 0 && ret_id != NULL) {
         memcpy(ret_id, b.id, HASH_LEN);
     }
+    int idx = r == 0 ? sync__stream_find(s, &acc.stream) : -1;
     if (r == 0) {
-        r = sync__key_wrote(s, (size_t)sync__stream_find(s, &acc.stream));
+        r = sync__beat_wrote(s, (size_t)idx, h);
+    }
+    if (r == 0) {
+        r = sync__key_wrote(s, (size_t)idx);
     }
     buf_done(&line);
     buf_done(&frame);

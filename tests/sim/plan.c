@@ -45,10 +45,11 @@ static void draw_faults(struct sim *m)
     m->actions = (int)world_range(w, 20, 90);
 }
 
-/* Keyframes after a handful of changes. From the seed alone: what is drawn stays as it was. */
+/* Keyframes after a handful of changes, beats every few minutes. From the seed alone: what is drawn
+ * stays as it was. */
 static void draw_keyframes(struct sim *m, uint64_t seed)
 {
-    static const int64_t items[] = {0, 1, 2, 6};
+    static const int64_t items[] = {0, 1, 2, 6}, beats[] = {0, 90000, 600000, 3600000};
     uint64_t h = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
     m->churn = (h >> 40 & 1) != 0;
     m->w.has_tune = true;
@@ -56,7 +57,8 @@ static void draw_keyframes(struct sim *m, uint64_t seed)
                                      .backoff_min_ms = 1000,
                                      .backoff_max_ms = 900000,
                                      .max_bytes = 1 << 20,
-                                     .key_items = items[h >> 50 & 3]};
+                                     .key_items = items[h >> 50 & 3],
+                                     .beat_ms = beats[h >> 54 & 3]};
     /* A late tail of an old epoch and a keyframe of the new one are not drawn together. */
     m->restores = sim_restores && (h >> 44 & 3) == 0;
     if (m->restores) {
