@@ -79,7 +79,9 @@ static int on_check(const struct sync_stream_row *st, const struct sync_bundle_r
     if (acc.err == SANJI_E_OLD) {
         return 0; /* taken in an earlier pass */
     }
-    if (acc.err == SANJI_E_UNKNOWN_KEY || acc.err == SANJI_E_GAP) {
+    /* Streams come in the order in which they were met, which need not be that of the trust acts:
+     * the act that joins another federation may come after what that federation says. */
+    if (acc.err == SANJI_E_UNKNOWN_KEY || acc.err == SANJI_E_GAP || acc.err == SANJI_E_FEDERATION) {
         c->waiting++;
         if (c->last && acc.err == SANJI_E_GAP && c->gap_no == row->no) {
             c->v->wrong++; /* follows from the one before, which was named */
