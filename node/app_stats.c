@@ -102,10 +102,14 @@ struct publish {
     size_t n_cov[4];
     char aud[4][STAT_COV_MAX][LIM_AUD_BYTES + 1];
     struct stat_cell cell, old;
-    struct buf d, items;
-    size_t off[STAT_COUNT * STATS_MONTHS], len[STAT_COUNT * STATS_MONTHS];
-    size_t n;
-    int oldest; /* first month of which a cell was published: what it counted may be gone since */
+    struct buf d;
+    struct cells { /* to be written to one audience */
+        char aud[LIM_AUD_BYTES + 1];
+        struct buf items;
+        size_t off[STAT_COUNT * STATS_MONTHS], len[STAT_COUNT * STATS_MONTHS];
+        size_t n;
+    } out, gone; /* now, and where cells stand that were written for another top */
+    int oldest;  /* first month of which a cell was published: what it counted may be gone since */
 };
 
 static int add_cov(struct publish *p, int src, int64_t no)
@@ -154,7 +158,8 @@ static int on_count(const struct store_stat_count *c, void *arg)
 }
 
 struct old_cell {
-    struct stat_cell *cell;
+    struct publish *p;
+    char aud[LIM_AUD_BYTES + 1];
     bool found;
     int64_t r;
 };
@@ -162,34 +167,60 @@ struct old_cell {
 static int on_old_cell(const struct store_rec *rec, void *arg)
 {
     struct old_cell *o = arg;
-    o->found = !rec->withdrawn && stat_cell_read(rec->d, o->cell, NULL) == 0;
+    o->found = !rec->withdrawn && stat_cell_read(rec->d, &o->p->old, NULL) == 0;
     o->r = rec->r;
-    return 0;
+    (void)snprintf(o->aud, sizeof o->aud, "%s", rec->aud);
+    buf_reset(&o->p->d);
+    return buf_put(&o->p->d, rec->d.p, rec->d.n);
+}
+
+static int add_cell(struct cells *c, const char *id, enum item_op op, int64_t r, struct span d)
+{
+    c->off[c->n] = c->items.len;
+    int e = app__item(id, kind_find("stat"), op, r, d, &c->items);
+    c->len[c->n] = c->items.len - c->off[c->n];
+    c->n += e == 0;
+    return e;
+}
+
+/* The top is another one since a succession: what it says, it says to that one, and takes it back
+ * from where it said it before. 1: from another old audience than the others, next time. */
+static int move_cell(struct publish *p, const char *id, const struct old_cell *o)
+{
+    if (p->gone.n == 0) {
+        memcpy(p->gone.aud, o->aud, sizeof o->aud);
+    }
+    if (strcmp(p->gone.aud, o->aud) != 0) {
+        return 1;
+    }
+    return add_cell(&p->gone, id, OP_WITHDRAW, o->r + 1, span_of(NULL, 0));
 }
 
 /* Puts p->cell among what is to be written, if it says something else than the one published. */
 static int publish_cell(struct publish *p, enum stat_ind ind)
 {
     char id[LIM_ID_BYTES + 1];
-    struct old_cell o = {.cell = &p->old};
+    struct old_cell o = {.p = p};
     int src = (int)stat_indicators[ind].source;
     snprintf(id, sizeof id, "%s:%s", stat_indicators[ind].code, p->cell.period);
     int r = store_record_get(p->a->store, app_id(p->a), "stat", id, on_old_cell, &o);
     r = r == SANJI_E_NOT_FOUND ? 0 : r;
-    if (r < 0 || (o.found ? p->old.locked || stat_cell_eq(&p->cell, &p->old) : p->cell.v == 0) ||
-        p->n == sizeof p->off / sizeof p->off[0]) {
+    bool moved = o.found && strcmp(o.aud, p->out.aud) != 0;
+    bool same = o.found ? p->old.locked || stat_cell_eq(&p->cell, &p->old) : p->cell.v == 0;
+    if (r < 0 || (same && !moved) || p->out.n == sizeof p->out.off / sizeof p->out.off[0]) {
         return r;
     }
-    buf_reset(&p->d);
-    r = stat_cell_write(&p->cell, p->cov[src], p->n_cov[src], &p->d);
-    if (r == 0) {
-        p->off[p->n] = p->items.len;
-        r = app__item(id, kind_find("stat"), OP_PUT, o.r + 1, span_of(p->d.data, p->d.len),
-                      &p->items);
-        p->len[p->n] = p->items.len - p->off[p->n];
-        p->n += r == 0;
+    if (moved) {
+        r = move_cell(p, id, &o);
     }
-    return r;
+    if (r == 0 && !same) {
+        buf_reset(&p->d);
+        r = stat_cell_write(&p->cell, p->cov[src], p->n_cov[src], &p->d);
+    }
+    if (r > 0) {
+        return 0;
+    }
+    return r == 0 ? add_cell(&p->out, id, OP_PUT, o.r + 1, span_of(p->d.data, p->d.len)) : r;
 }
 
 static int on_published(const struct store_rec *rec, void *arg)
@@ -235,22 +266,40 @@ static int publish_indicator(struct publish *p, enum stat_ind ind, int this_mont
     return r;
 }
 
+static int write_cells(struct publish *p, struct cells *c, const struct sync_tick *t)
+{
+    struct span items[STAT_COUNT * STATS_MONTHS];
+    for (size_t i = 0; i < c->n; i++) {
+        items[i] = span_of(c->items.data + c->off[i], c->len[i]);
+    }
+    return c->n > 0 ? sync_write(p->a->sync, t, c->aud, items, c->n, true, NULL) : 0;
+}
+
 static int publish_write(struct publish *p)
 {
     struct sync_tick t;
-    char aud[LIM_AUD_BYTES + 1];
-    struct span items[STAT_COUNT * STATS_MONTHS];
-    for (size_t i = 0; i < p->n; i++) {
-        items[i] = span_of(p->items.data + p->off[i], p->len[i]);
-    }
-    int r = app_audience(p->a, "up", aud);
+    int r = app_tick_make(&t);
     if (r == 0) {
-        r = app_tick_make(&t);
+        r = store_begin(p->a->store);
+    }
+    if (r < 0) {
+        return r;
+    }
+    r = write_cells(p, &p->out, &t);
+    if (r == 0) {
+        r = app_random(t.rnd, sizeof t.rnd);
     }
     if (r == 0) {
-        r = sync_write(p->a->sync, &t, aud, items, p->n, false, NULL);
+        r = write_cells(p, &p->gone, &t);
     }
     if (r == 0) {
+        r = store_commit(p->a->store);
+    } else {
+        store_rollback(p->a->store);
+    }
+    if (r < 0) {
+        (void)sync_reload(p->a->sync);
+    } else {
         app__wrote(p->a);
     }
     return r;
@@ -264,12 +313,15 @@ static int publish_all(struct publish *p)
     p->oldest = this_month;
     int r = store_record_list(p->a->store, &own, on_published, p);
     if (r == 0) {
+        r = app_audience(p->a, "up", p->out.aud);
+    }
+    if (r == 0) {
         r = store_stat_counts(p->a->store, on_count, p);
     }
     for (int i = 0; r == 0 && i < STAT_COUNT; i++) {
         r = publish_indicator(p, (enum stat_ind)i, this_month);
     }
-    return r == 0 && p->n > 0 ? publish_write(p) : r;
+    return r == 0 && p->out.n > 0 ? publish_write(p) : r;
 }
 
 /* ---- is there anything to count again? ---- */
@@ -321,6 +373,9 @@ static int mark_of(struct app *a, uint8_t ret[static HASH_LEN])
         return m.err;
     }
     m.err = hash_update(&m.h, &month, sizeof month);
+    if (m.err == 0) { /* whom they are for */
+        m.err = hash_update(&m.h, roster_top(app_roster(a))->id.s, LIM_NODE_ID);
+    }
     sync_each_stream(a->sync, mark_stream, &m);
     if (m.err < 0) {
         hash_abort(&m.h);
@@ -349,17 +404,19 @@ int app_stats_publish(struct app *a, int *ret_n)
     }
     p->a = a;
     buf_init(&p->d, LIM_ITEM_BYTES * 2);
-    buf_init(&p->items, 64 << 20);
+    buf_init(&p->out.items, 64 << 20);
+    buf_init(&p->gone.items, 64 << 20);
     r = publish_all(p);
-    if (r == 0) { /* own cells moved a head: as it stands now nothing is due */
+    if (r == 0 && p->gone.n == 0) { /* own cells moved a head: as it stands now nothing is due */
         a->stats_known = mark_of(a, a->stats_mark) == 0;
     }
     if (r == 0 && ret_n != NULL) {
-        *ret_n = (int)p->n;
+        *ret_n = (int)p->out.n;
     }
     free(p->count);
     buf_done(&p->d);
-    buf_done(&p->items);
+    buf_done(&p->out.items);
+    buf_done(&p->gone.items);
     free(p);
     return r;
 }
