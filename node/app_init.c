@@ -8,7 +8,7 @@
 #include "node/app_internal.h"
 #include "node/dirlock.h"
 #include "node/http/tls.h"
-#include "protocol/base/enc.h"
+#include "node/root_key.h"
 #include "protocol/base/text.h"
 
 #include <errno.h>
@@ -310,19 +310,6 @@ static int make_keys(const struct app_birth *b, struct birth *x)
     return r;
 }
 
-static int write_root_key(const char *path, const uint8_t seed[static SIGN_SEED_LEN],
-                          const uint8_t *g)
-{
-    char line[256], s64[B64U_LEN(SIGN_SEED_LEN) + 1] = {0}, g64[B64U_LEN(HASH_LEN) + 1] = {0};
-    b64u_put(seed, SIGN_SEED_LEN, s64);
-    b64u_put(g, HASH_LEN, g64);
-    int n = snprintf(line, sizeof line, "sanji-root-key-1 %s\nfederation %s\n", s64, g64);
-    int r = app__write_file(path, line, (size_t)n, true);
-    mem_wipe(line, sizeof line);
-    mem_wipe(s64, sizeof s64);
-    return r;
-}
-
 int app_init(const struct app_birth *b, struct app_born *ret, struct fault *f)
 {
     char db[APP_PATH_BYTES], what[APP_PATH_BYTES + 8];
@@ -369,7 +356,7 @@ int app_init(const struct app_birth *b, struct app_born *ret, struct fault *f)
         r = make_database(b, &x);
     }
     if (r == 0) {
-        r = write_root_key(ret->root_key, x.root_seed, x.self.g);
+        r = root_key_write(ret->root_key, x.root_seed, x.self.g);
         root_written = r == 0;
         if (r < 0) {
             (void)fault_set(f, r, "root-key", NULL);

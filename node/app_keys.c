@@ -10,7 +10,7 @@
  * ever. An old signing seed is of no use to anybody but a thief, and is overwritten. */
 #include "node/app_internal.h"
 #include "node/http/tls.h"
-#include "protocol/base/enc.h"
+#include "node/root_key.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -232,44 +232,22 @@ static int make_next(struct app *a)
     return r;
 }
 
-/* Lines "sanji-root-key-1 <seed>", from one or several root key files. */
+/* Each one in force, and enough of them. */
 static int root_keys(const struct app *a, struct span text, struct sign_key **ret, size_t max,
                      size_t *ret_n)
 {
-    static const char head[] = "sanji-root-key-1 ";
-    const size_t hn = sizeof head - 1;
     const uint8_t(*pubs)[SIGN_PUB_LEN] = NULL;
     int64_t k = 0;
-    size_t n = roster_root_keys(app_roster(a), &pubs, &k), at = 0;
-    while (at < text.n) {
-        const char *line = (const char *)text.p + at;
-        const char *nl = memchr(line, '\n', text.n - at);
-        size_t len = nl != NULL ? (size_t)(nl - line) : text.n - at;
-        uint8_t seed[SIGN_SEED_LEN];
-        at += len + 1;
-        if (len <= hn || memcmp(line, head, hn) != 0) {
-            continue;
-        }
-        len -= line[len - 1] == '\r';
-        if (*ret_n == max || b64u_get(line + hn, len - hn, seed, sizeof seed) < 0) {
-            return SANJI_E_ENCODING;
-        }
-        struct sign_key *x = sign_key_new(seed);
-        mem_wipe(seed, sizeof seed);
-        if (x == NULL) {
-            return SANJI_E_NOMEM;
-        }
+    size_t n = roster_root_keys(app_roster(a), &pubs, &k);
+    int r = root_keys_read(text, ret, max, ret_n);
+    for (size_t x = 0; r == 0 && x < *ret_n; x++) {
         bool known = false;
         for (size_t i = 0; i < n; i++) {
-            known = known || memcmp(pubs[i], sign_key_pub(x), SIGN_PUB_LEN) == 0;
+            known = known || memcmp(pubs[i], sign_key_pub(ret[x]), SIGN_PUB_LEN) == 0;
         }
-        if (!known) {
-            sign_key_free(x);
-            return SANJI_E_AUTHORITY;
-        }
-        ret[(*ret_n)++] = x;
+        r = known ? 0 : SANJI_E_AUTHORITY;
     }
-    return (int64_t)*ret_n >= k ? 0 : SANJI_E_SIGNATURE;
+    return r < 0 || (int64_t)*ret_n >= k ? r : SANJI_E_SIGNATURE;
 }
 
 static int rotate_with(struct app *a, const struct sign_key *const *root, size_t n_root)

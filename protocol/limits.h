@@ -37,6 +37,7 @@ enum {
     LIM_ACTS_BYTES = 32 << 20,      /* bytes of acts looked at from one trust stream */
     LIM_CO_SIGNATURES = 16,
     LIM_ROOT_KEYS = 16,
+    LIM_CEREMONY_BYTES = 128 << 10,
     LIM_WAIT_MS = 25000, /* long-poll */
     LIM_SESSION_MS = 15 * 60 * 1000,
     LIM_PARKED_AHEAD = 64,     /* bundles kept that came before their predecessor */

@@ -79,8 +79,13 @@ const uint8_t *roster_lineage(const struct roster *r, size_t i);
 /* Root keys in force. */
 size_t roster_root_keys(const struct roster *r, const uint8_t (**ret_keys)[SIGN_PUB_LEN],
                         int64_t *ret_k);
-/* Hash of the root act in force: the `after` of the next act about the root's subject chain. */
 int64_t roster_root_version(const struct roster *r);
+/* Hash of the root act in force: the `prev` of the next one; NULL: none. */
+const uint8_t *roster_root_hash(const struct roster *r);
+/* The federation in force was handed over to this one, which has not taken it yet; else NULL. */
+const uint8_t *roster_handed_to(const struct roster *r);
+/* Is an act with this hash held? *ret_holds: and does it hold? */
+bool roster_act_held(const struct roster *r, const uint8_t hash[static HASH_LEN], bool *ret_holds);
 
 /* The highest of the floors that this node and what is above it have set; false: none. */
 bool roster_floor(const struct roster *r, const char *node, const char **ret_minv,

@@ -306,6 +306,31 @@ int64_t roster_root_version(const struct roster *r)
     return a == NULL ? 0 : a->ver;
 }
 
+const uint8_t *roster_root_hash(const struct roster *r)
+{
+    const struct act *a = root_in_force(r);
+    return a == NULL ? NULL : a->hash;
+}
+
+const uint8_t *roster_handed_to(const struct roster *r)
+{
+    const struct rfed *f = &r->fed[r->cur];
+    return r->n_fed == 0 || f->handover == NULL || f->joined ? NULL : f->to;
+}
+
+bool roster_act_held(const struct roster *r, const uint8_t hash[static HASH_LEN], bool *ret_holds)
+{
+    bool held = false;
+    *ret_holds = false;
+    for (size_t i = 0; i < r->n_entry; i++) {
+        if (memcmp(r->entry[i]->a->hash, hash, HASH_LEN) == 0) {
+            held = true;
+            *ret_holds = *ret_holds || r->entry[i]->applied;
+        }
+    }
+    return held;
+}
+
 /* ---- the tree ---- */
 
 static bool is_above(const struct roster *r, uint32_t anc, uint32_t node)

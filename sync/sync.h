@@ -135,6 +135,9 @@ int sync_write_type(struct sync *s, const struct sync_tick *t, enum bundle_type 
  */
 int sync_act(struct sync *s, const struct sync_tick *t, struct act *a, const struct act_co *co,
              size_t n_co, bool in_tx);
+/* Writes an act that others have signed, byte for byte: the root's. */
+int sync_act_said(struct sync *s, const struct sync_tick *t, struct span text,
+                  const struct act_co *co, size_t n_co);
 /* First bundle of a new federation: root act and the top's node act, both fully signed. */
 int sync_genesis(struct sync *s, const struct sync_tick *t, struct span root_body,
                  struct span node_body);

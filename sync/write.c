@@ -281,6 +281,14 @@ int sync_act(struct sync *s, const struct sync_tick *t, struct act *a, const str
     return r;
 }
 
+int sync_act_said(struct sync *s, const struct sync_tick *t, struct span text,
+                  const struct act_co *co, size_t n_co)
+{
+    s->tick = *t;
+    s->rnd_n = 0;
+    return sync__act_publish(s, text, false, co, n_co, false);
+}
+
 int sync_genesis(struct sync *s, const struct sync_tick *t, struct span root_body,
                  struct span node_body)
 {

@@ -141,6 +141,18 @@ int verb_fail(struct verb *v, int err, const char *what)
     return verb_fail_fault(v, err, NULL, what);
 }
 
+int verb_place_failed(struct verb *v, int r, const struct fault *f, const char *path)
+{
+    char key[32];
+    const char *why = r == SANJI_E_IO ? app_why_not(path) : NULL;
+    if (why == NULL) {
+        return verb_fail_fault(v, r, f, path);
+    }
+    snprintf(key, sizeof key, "place.%s", why);
+    VERB_SAY(v, EXIT_NO, key, "path", path);
+    return EXIT_NO;
+}
+
 /* ---- settings with mistakes ---- */
 
 void verb_config_problem(const struct config_problem *p, void *arg)

@@ -18,19 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A birth that failed on the disk: which place, why, and what to do. */
-static int place_failed(struct verb *v, int r, const struct fault *f, const char *path)
-{
-    char key[32];
-    const char *why = r == SANJI_E_IO ? app_why_not(path) : NULL;
-    if (why == NULL) {
-        return verb_fail_fault(v, r, f, path);
-    }
-    snprintf(key, sizeof key, "place.%s", why);
-    VERB_SAY(v, EXIT_NO, key, "path", path);
-    return EXIT_NO;
-}
-
 int v_init(struct verb *v)
 {
     struct app_birth b = {.dir = v->dir,
@@ -51,7 +38,7 @@ int v_init(struct verb *v)
     int r = app_init(&b, &x, &f);
     if (r < 0) {
         bool key = strcmp(f.member, "root-key") == 0 && r == SANJI_E_IO;
-        int code = place_failed(v, r, &f, key ? x.root_key : v->dir);
+        int code = verb_place_failed(v, r, &f, key ? x.root_key : v->dir);
         return r == SANJI_E_SPEC ? EXIT_USAGE : code;
     }
     b64u_put(x.g, HASH_LEN, g);
@@ -385,7 +372,7 @@ static int join_run(struct joining *x)
     }
     int r = app_join_prepare(&b, &x->inv, &x->j, &f);
     if (r < 0) {
-        return place_failed(v, r, &f, v->dir);
+        return verb_place_failed(v, r, &f, v->dir);
     }
     r = x->j.done ? 0 : join_talk(x, wait);
     if (r == SANJI_E_PENDING) {

@@ -151,15 +151,22 @@ int v_node_move(struct verb *v)
     return EXIT_OK;
 }
 
-int v_node_revoke(struct verb *v)
+const char *verb_why(struct verb *v)
 {
     static const char *const whys[] = {"lost", "stolen", "left", "fork", "other"};
     const char *why = verb_flag(v, "why") != NULL ? verb_flag(v, "why") : "other";
-    bool ok = false;
     for (size_t i = 0; i < sizeof whys / sizeof whys[0]; i++) {
-        ok = ok || strcmp(whys[i], why) == 0;
+        if (strcmp(whys[i], why) == 0) {
+            return why;
+        }
     }
-    if (!ok) {
+    return NULL;
+}
+
+int v_node_revoke(struct verb *v)
+{
+    const char *why = verb_why(v);
+    if (why == NULL) {
         VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--why");
     }
     int r = app_node_revoke(v->app, v->arg[0], verb_flag(v, "kid"), why);

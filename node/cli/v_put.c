@@ -219,6 +219,7 @@ int put_client(struct verb *v, int argc, const char *const *argv)
 {
     bool is_put = strcmp(v->def->name, "put") == 0;
     bool is_key = strcmp(v->def->name, "node rotate-key") == 0;
+    bool is_ref = strncmp(v->def->name, "referral ", 9) == 0;
     const char *name =
         is_put ? (v->n_args > 1 ? v->arg[1] : NULL) : (v->n_args > 0 ? v->arg[0] : NULL);
     name = is_key ? verb_flag(v, "root-key") : name;
@@ -227,7 +228,7 @@ int put_client(struct verb *v, int argc, const char *const *argv)
     if (is_put && k == NULL) {
         return EXIT_USAGE;
     }
-    if (is_key ? name == NULL : !is_put && verb_has(v, "d")) {
+    if (is_key ? name == NULL : is_ref && verb_has(v, "d")) {
         return verb_dispatch(v, argc, argv, -1);
     }
     bool twice = is_put && !verb_has(v, "stream") && !verb_has(v, "checked");

@@ -98,6 +98,8 @@ int verb_text(struct verb *v, const struct buf *b); /* b plus a newline to out *
  */
 int verb_fail(struct verb *v, int err, const char *what);
 int verb_fail_fault(struct verb *v, int err, const struct fault *f, const char *what);
+/* The same for something that failed on the disk at `path`: which place, why, what to do. */
+int verb_place_failed(struct verb *v, int r, const struct fault *f, const char *path);
 /* A sentence of node/text by key, with pairs as text_put, to err / out. Returns code. */
 #define VERB_SAY(v, code, ...)                                                                     \
     do {                                                                                           \
@@ -143,8 +145,16 @@ int v_node_move(struct verb *v);
 int v_node_rotate(struct verb *v);
 int v_node_revoke(struct verb *v);
 int v_node_believe(struct verb *v);
+const char *verb_why(struct verb *v); /* --why, "other" when not given; NULL: no such reason */
 int v_versions(struct verb *v);
 int v_set_parent_url(struct verb *v);
+int v_root_show(struct verb *v);
+int v_root_new(struct verb *v);
+int v_root_file(struct verb *v); /* change hand-over adopt cut: the verb's second word */
+int v_root_draft(struct verb *v);
+int v_root_look(struct verb *v);
+int v_root_sign(struct verb *v);
+int v_root_publish(struct verb *v);
 int v_put(struct verb *v);
 int v_put_input(struct verb *v, struct span chunk);
 struct span put_input_text(struct verb *v); /* referral send: what input() gathered */

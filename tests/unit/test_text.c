@@ -129,7 +129,7 @@ static void check_source(const char *path)
         "join.",    "node.w",  "node.i",    "node.m",    "node.r",      "open.",  "parent_url.",
         "parked.",  "put.",    "rebuild.",  "rotate.",   "serve.ready", "stats.", "sync.done",
         "sync.top", "usage.",  "verify.",   "user.once", "clock.",      "col.",   "list.",
-        "place.",   "span.",   "state.",    "status.",   "user.n",      "word."};
+        "place.",   "root.",   "span.",     "state.",    "status.",     "user.n", "word."};
     static char src[1 << 20];
     FILE *f = fopen(path, "rb");
     assert_non_null(f);
