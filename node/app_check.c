@@ -169,6 +169,27 @@ static int check_proofs(struct check *c)
     return r;
 }
 
+/* The list of what is erased is truth of its own: an act may have been lost since. */
+static int on_erased(const struct sync_erased *x, void *arg)
+{
+    return sync_erase_add(((struct check *)arg)->y2, x);
+}
+
+static int check_list(struct check *c)
+{
+    int r = store_begin(c->s2);
+    if (r < 0) {
+        return r;
+    }
+    r = sync_erased_each(c->a->sync, on_erased, c);
+    r = r < 0 ? r : sync_erase_settle(c->y2);
+    if (r == 0) {
+        return store_commit(c->s2);
+    }
+    store_rollback(c->s2);
+    return r;
+}
+
 static int check_passes(struct check *c)
 {
     int r = 0;
@@ -212,6 +233,9 @@ int app_verify(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *a
         sync_witness(c.y2);
         c.fc = frame_ctx_new();
         r = c.fc == NULL ? SANJI_E_NOMEM : 0;
+    }
+    if (r == 0) {
+        r = check_list(&c);
     }
     if (r == 0) {
         r = check_passes(&c);
@@ -261,6 +285,9 @@ int app_rebuild(struct app *a, int64_t *ret_bundles, bool *ret_same)
     r = store_views_recreate(a->store);
     if (r == 0) {
         r = store_bundle_walk(a->store, 0, on_again, &x);
+    }
+    if (r == 0) {
+        r = sync_erase_settle(a->sync);
     }
     if (r == 0) {
         r = store_views_done(a->store);
@@ -325,6 +352,9 @@ int app_parked_retry(struct app *a, int64_t *ret_tried, int64_t *ret_left)
             if (r == 0) {
                 r = store_bundle_get(a->store, l.v[i].no, l.v[i].seq, on_again, &x);
             }
+        }
+        if (r == 0) { /* an act may be in force now */
+            r = sync_erase_settle(a->sync);
         }
         if (r == 0) {
             r = store_commit(a->store);

@@ -204,7 +204,7 @@ static int not_next(struct sync *s, struct stream *st, const struct bundle *b, e
     if (r != SANJI_E_FORK) {
         return r;
     }
-    r = s->st->freeze(s->st->ctx, st->row.no, held, b->line);
+    r = sync__erase_proof(s, b, st->row.no, held);
     if (r < 0) {
         return r;
     }
@@ -394,8 +394,8 @@ static int roster_read_again(struct sync *s)
 }
 
 /* What passed every check: kept, and then everything that follows from it. */
-static int keep(struct sync *s, size_t idx, const struct bundle *b, struct span frame,
-                const struct stream_key *key)
+static int keep_checked(struct sync *s, size_t idx, const struct bundle *b, struct span frame,
+                        const struct stream_key *key)
 {
     struct key_check check;
     int r = sync__key_closing(s, idx, b);
@@ -426,6 +426,9 @@ static int keep(struct sync *s, size_t idx, const struct bundle *b, struct span 
         r = sync__apply(s, b, &row, key, s->streams[idx].aud.type);
     }
     if (r == 0) {
+        r = sync__erase_scrub(s);
+    }
+    if (r == 0) {
         r = sync__key_taken(s, idx, b, &check);
     }
     if (r == 0) {
@@ -434,8 +437,24 @@ static int keep(struct sync *s, size_t idx, const struct bundle *b, struct span 
         r = sync__redo(s);
     }
     if (r == 0) {
-        r = sync__beat_taken(s, idx, b);
+        r = sync__erase_scrub(s);
     }
+    return r < 0 ? r : sync__beat_taken(s, idx, b);
+}
+
+static int keep(struct sync *s, size_t idx, const struct bundle *b, struct span frame,
+                const struct stream_key *key)
+{
+    struct bundle kept = *b;
+    struct buf line, packed;
+    buf_init(&line, LIM_BUNDLE_BYTES + 64);
+    buf_init(&packed, LIM_BUNDLE_BYTES + LIM_FRAME_OVERHEAD + 64);
+    int r = sync__erase_incoming(s, key, &kept, &frame, &line, &packed);
+    if (r == 0) {
+        r = keep_checked(s, idx, &kept, frame, key);
+    }
+    buf_done(&line);
+    buf_done(&packed);
     return r;
 }
 
@@ -460,6 +479,9 @@ int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span fram
     }
     if (r == 0) {
         r = position(s, st, b);
+        if (r == SANJI_E_OLD) {
+            return sync__erase_fill(s, (size_t)idx, b);
+        }
     }
     if (r == 0) {
         r = same_g(s, st, b);

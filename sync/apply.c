@@ -172,7 +172,11 @@ static int apply_item(struct applying *ap, int idx, struct fault *f)
 {
     const struct item_ref *ref = &ap->b->item[idx];
     struct item it;
+    if (sync__erased(ap->s, ap->key, ref)) {
+        return 0;
+    }
     if (ref->stub) {
+        sync__withheld_note(ap->s, ap->row->no, ap->row->seq, idx);
         return fault_set(f, SANJI_E_WITHHELD, "x", "an erase act");
     }
     int r = item_parse(ref->text, &it, f);
@@ -216,14 +220,39 @@ static int apply_item(struct applying *ap, int idx, struct fault *f)
     if (r == 0 && strcmp(it.k, "sealed/1") == 0) {
         r = sealed_open(ap, &it, ref->leaf, idx);
     }
+    if (r == 0 && strcmp(it.k, "erase/1") == 0) {
+        r = sync__erase_act(ap->s, &it, owner, ap->key);
+    }
     return r;
 }
 
-int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,
-                const struct stream_key *key, enum aud_type aud)
+typedef bool wants_fn(const struct bundle *b, int i, void *arg);
+
+static int apply_items(struct applying *ap, wants_fn *wants, void *arg)
+{
+    const struct sync_store *st = ap->s->st;
+    for (int i = 0; ap->b->item != NULL && i < (int)ap->b->hdr.n; i++) {
+        struct fault f = {0};
+        int r = wants == NULL || wants(ap->b, i, arg) ? apply_item(ap, i, &f) : 0;
+        if (r < 0 && sync_is_store_failure(r)) {
+            return r;
+        }
+        if (r < 0) {
+            r = st->park(st->ctx, ap->row->no, ap->row->seq, i, r, f.member);
+        }
+        if (r < 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+static void applying_init(struct applying *ap, struct sync *s, const struct bundle *b,
+                          const struct sync_bundle_row *row, const struct stream_key *key,
+                          enum aud_type aud)
 {
     const struct roster_node *top = roster_top(s->roster);
-    struct applying ap = {
+    *ap = (struct applying){
         .s = s,
         .b = b,
         .row = row,
@@ -232,23 +261,30 @@ int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle
         .blocked = aud != AUD_TRUST && sync__is_blocked(s, key->by.s),
         .top = top != NULL && node_id_cmp(&top->id, &key->by) == 0,
     };
+}
+
+int sync__apply_some(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,
+                     const struct stream_key *key, enum aud_type aud, wants_fn *wants, void *arg)
+{
+    struct applying ap;
     bool below = false;
+    applying_init(&ap, s, b, row, key, aud);
+    int r = sync__key_below(s, key, row->no, row->seq, &below);
+    return r < 0 || below ? r : apply_items(&ap, wants, arg);
+}
+
+int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,
+                const struct stream_key *key, enum aud_type aud)
+{
+    struct applying ap;
+    bool below = false;
+    applying_init(&ap, s, b, row, key, aud);
     int e = sync__key_below(s, key, row->no, row->seq, &below);
+    if (e == 0 && !below) {
+        e = apply_items(&ap, NULL, NULL);
+    }
     if (e < 0) {
         return e;
-    }
-    for (int i = 0; !below && b->item != NULL && i < (int)b->hdr.n; i++) {
-        struct fault f = {0};
-        int r = apply_item(&ap, i, &f);
-        if (r < 0 && sync_is_store_failure(r)) {
-            return r;
-        }
-        if (r < 0) {
-            r = s->st->park(s->st->ctx, row->no, row->seq, i, r, f.member);
-            if (r < 0) {
-                return r;
-            }
-        }
     }
     if (!below && (e = sync__key_apply(s, b, row, key)) < 0) {
         return e;

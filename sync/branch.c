@@ -320,15 +320,21 @@ struct giving {
 static int keep_proof(struct giving *g, const struct sync_bundle_row *row)
 {
     struct buf line;
+    struct bundle b;
     size_t used;
+    struct arena *a = arena_new(ARENA_MAX);
     buf_init(&line, LIM_BUNDLE_BYTES + 64);
-    int r = frame_unpack(g->s->fc, row->frame, &line, &used);
+    int r = a == NULL ? SANJI_E_NOMEM : frame_unpack(g->s->fc, row->frame, &line, &used);
+    if (r == 0 && bundle_parse(span_of(line.data, line.len), a, &b, NULL) < 0) {
+        r = SANJI_E_CORRUPT;
+    }
     if (r == 0) {
-        r = g->s->st->freeze(g->s->st->ctx, row->no, g->b->id, span_of(line.data, line.len));
+        r = sync__erase_proof(g->s, &b, row->no, g->b->id);
     }
     if (r == 0) {
         r = g->s->st->thaw(g->s->st->ctx, row->no);
     }
+    arena_free(a);
     buf_done(&line);
     return r;
 }

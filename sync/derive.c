@@ -402,6 +402,9 @@ static int redo_one(struct sync *s, const struct node_id *by)
         }
     }
     if (r == 0) {
+        r = sync__erase_unname(s, by);
+    }
+    if (r == 0) {
         r = s->st->forget(s->st->ctx, by->s);
     }
     for (size_t i = 0; r == 0 && i < s->n_streams; i++) {
@@ -478,6 +481,9 @@ int sync__upgraded(struct sync *s)
         return r;
     }
     r = s->st->unpark(s->st->ctx, SANJI_E_VERSION, retry_one, s);
+    if (r == 0) {
+        r = sync__erase_scrub(s);
+    }
     if (r == 0) {
         r = s->st->kv_put(s->st->ctx, name, span_of(SANJI_VERSION, strlen(SANJI_VERSION)));
     }

@@ -184,6 +184,7 @@ void sync_free(struct sync *s)
     sign_key_free(s->old_key);
     sync__proof_free(s);
     sync__key_free(s);
+    sync__erase_free(s);
     sync__self_free(s);
     if (s->seal_seeds != NULL) {
         mem_wipe(s->seal_seeds, (s->self.n_seal_seeds + 1) * sizeof(*s->seal_seeds));
@@ -259,6 +260,7 @@ static void after_step(struct sync *s)
     if (s->stopping) {
         return;
     }
+    (void)sync__erase_again(s);
     if (s->relog) { /* a held request would keep the parent from hearing it */
         s->relog = false;
         sync__client_reset(s);

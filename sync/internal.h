@@ -197,6 +197,7 @@ struct sync {
     size_t n_origins, last_origin;
     size_t index_cap;
 
+    struct erasing *erase;        /* the list of erased leaves, see erase.c */
     struct idx_queue keyq, dropq; /* streams to compact, streams with bundles to delete */
     int64_t key_at;               /* mono: the next slice of that work; 0: none */
 
@@ -404,9 +405,48 @@ bool sync__branch_merged(const struct sync *s, int64_t no, uint8_t ret[static HA
 /* twice.c: records changed in two epochs without knowledge of each other. */
 int sync__twice_find(struct sync *s);
 
+/* erase.c */
+int sync__erase_load(struct sync *s);
+void sync__erase_free(struct sync *s);
+/* Is this item of a stream of (key->by, key->aud) erased? */
+bool sync__erased(const struct sync *s, const struct stream_key *key, const struct item_ref *ref);
+/* Is something of (key->by, key->aud) erased whose act has not come? */
+bool sync__erase_ahead(const struct sync *s, const struct stream_key *key);
+/* An erase item that may do what it says. */
+int sync__erase_act(struct sync *s, const struct item *it, const char *owner,
+                    const struct stream_key *key);
+/* Before a bundle is stored: with stubs for what is erased already; line and frame are the new
+ * bytes. */
+int sync__erase_incoming(struct sync *s, const struct stream_key *key, struct bundle *io_b,
+                         struct span *io_frame, struct buf *line, struct buf *frame);
+/* A second history is proved by headers: the items of the proof are not kept. */
+int sync__erase_proof(struct sync *s, const struct bundle *b, int64_t no,
+                      const uint8_t held[static HASH_LEN]);
+/* Carries out what was added to the list: stubs in everything held, views without it. */
+int sync__erase_scrub(struct sync *s);
+/* Something own is erased, perhaps, that no act in force here names. */
+bool sync__erase_unsaid(const struct sync *s);
+void sync__erase_said(struct sync *s);
+/* Before the acts of this writer are judged again. */
+int sync__erase_unname(struct sync *s, const struct node_id *by);
+/* A stub no act names came from s->from; named when its sender's head is reached. */
+void sync__withheld_note(struct sync *s, int64_t no, int64_t seq, int idx);
+void sync__withheld_check(struct sync *s, const struct peer *p);
+/* erase_own.c: names again what no act names any more */
+int sync__erase_again(struct sync *s);
+/* erase_fill.c */
+/* A bundle held already: items it brings where a stub waits for its act take the stub's place. */
+int sync__erase_fill(struct sync *s, size_t idx, const struct bundle *b);
+/* Can what is live here be compared with what the keyframe ending in `end` says? */
+int sync__erase_may_judge(struct sync *s, size_t idx, const struct bundle *end, bool *ret);
+
 /* apply.c */
 int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,
                 const struct stream_key *key, enum aud_type aud);
+/* Only those items of a bundle applied before. */
+int sync__apply_some(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,
+                     const struct stream_key *key, enum aud_type aud,
+                     bool (*wants)(const struct bundle *b, int i, void *arg), void *arg);
 
 /* write.c */
 /* One own bundle in the open transaction; kf: it closes a keyframe. */

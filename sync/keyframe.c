@@ -554,11 +554,12 @@ static int says_the_same(struct sync *s, const struct stream *st, const struct k
     return r;
 }
 
-/* What this version cannot read, or may not apply, is in the writer's digest and not in ours; and
- * epochs side by side come at different times. */
+/* What this version cannot read, or may not apply, is in the writer's digest and not in ours, nor
+ * is what is erased here by an act still to come; and epochs side by side come at different times.
+ */
 int sync__key_may_judge(struct sync *s, const struct stream *st, bool *ret)
 {
-    *ret = !sync__is_blocked(s, st->row.key.by.s);
+    *ret = !sync__is_blocked(s, st->row.key.by.s) && !sync__erase_ahead(s, &st->row.key);
     for (int i = sync__stream_first(s, st->row.key.by.s, st->row.key.aud); i >= 0 && *ret;
          i = s->streams[i].next) {
         const struct stream *x = &s->streams[i];
@@ -609,7 +610,7 @@ int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const st
     }
     int r = says_the_same(s, st, &b->hdr.kf, true, &same);
     if (r == 0) {
-        r = sync__key_may_judge(s, st, &judge);
+        r = sync__erase_may_judge(s, idx, b, &judge);
     }
     if (r == 0 && !same && judge) { /* rows were damaged: derived again from what is stored */
         r = sync__redo_add(s, &b->hdr.by);

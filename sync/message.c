@@ -213,6 +213,7 @@ int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t 
         p->quota_loaded = false; /* what was rolled back counts for nothing */
     }
     if (r == 0) {
+        sync__withheld_check(s, p);
         *ret_stored = stored;
         p->st.in_bundles += stored;
         p->st.in_bytes += bytes;

@@ -102,6 +102,8 @@ struct sync_store {
     int (*stream_from)(void *ctx, int64_t no, int64_t from);
     /* Deletes up to max bundles below `first`, the lowest first; ret_n: how many. */
     int (*drop_below)(void *ctx, int64_t no, int64_t max, int64_t *ret_n);
+    /* The same bundle with items replaced by stubs (erasure). SANJI_E_NOT_FOUND. */
+    int (*bundle_restub)(void *ctx, int64_t no, int64_t seq, struct span frame, int64_t raw_bytes);
     int (*freeze)(void *ctx, int64_t no, const uint8_t held[static HASH_LEN],
                   struct span other_line);
     /* The stream goes on; the proof stays. */
@@ -133,6 +135,11 @@ struct sync_store {
     int (*forget)(void *ctx, const char *by);
     /* Takes back what is parked for this reason, and calls fn once for each bundle concerned. */
     int (*unpark)(void *ctx, int reason, int (*fn)(int64_t no, int64_t seq, void *arg), void *arg);
+    /* The item at this place is erased: what its leaf brought into the views of the lane goes, what
+     * it hid in other lanes shows again, and nothing is parked at the place any more. rec->item and
+     * rec->owner are NULL for a stub. *ret_bared: the lane's form of the record went; an older one
+     * may stand in bundles. */
+    int (*erase)(void *ctx, const struct sync_record *rec, bool *ret_bared);
     /* Called once after the items of one bundle: search index, statistics, anything per bundle. */
     int (*bundle_applied)(void *ctx, int64_t no, int64_t seq);
     /* The roster changed: the store may refresh its node view. */

@@ -244,6 +244,9 @@ int sync__streams_load(struct sync *s)
     if (r == 0) {
         r = sync__heal_load(s);
     }
+    if (r == 0) {
+        r = sync__erase_load(s);
+    }
     return r < 0 ? r : sync__self_load(s);
 }
 

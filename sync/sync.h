@@ -224,6 +224,36 @@ bool sync_is_void(const struct sync *s, const struct stream_key *key, int64_t se
 int sync_apply_frame(struct sync *s, const struct sync_bundle_row *row,
                      const struct stream_key *key);
 
+/* ---- erasure (PROTOCOL.md 15.4) ---- */
+struct sync_erase {
+    const char *id;                  /* of the record or thread */
+    const char *owner;               /* whose: NULL, or the node this one is steward of */
+    const char *aud;                 /* NULL: every audience but trust */
+    const char *why;                 /* "person", "mistake", "law" */
+    const uint8_t (*keep)[HASH_LEN]; /* leaves that stay */
+    size_t n_keep;
+};
+/* Publishes what erases every form and event of that name still held that the owner has written.
+ * *ret_n: leaves named; with 0 nothing is written. In the caller's transaction, see sync_write().
+ */
+int sync_erase(struct sync *s, const struct sync_tick *t, const struct sync_erase *what,
+               int64_t *ret_n);
+/* The list of erased leaves, by writer and audience. It is truth of its own, and should be kept
+ * outside the store as well: a store put back from a backup knows less of it. */
+int64_t sync_erased_count(const struct sync *s);
+struct sync_erased {
+    const char *by, *aud; /* of the streams it stands in */
+    const uint8_t *leaf;
+    char why;   /* first letter of the reason */
+    bool named; /* an act in force here names it; what is own is said again when none does */
+};
+int sync_erased_each(const struct sync *s, int (*fn)(const struct sync_erased *x, void *arg),
+                     void *arg);
+/* Adds to the list; in the caller's transaction, followed by sync_erase_settle() in the same. */
+int sync_erase_add(struct sync *s, const struct sync_erased *x);
+/* Carries out what was added to the list, also by sync_apply_frame(). */
+int sync_erase_settle(struct sync *s);
+
 /* ---- looking ---- */
 struct sync_peer_status {
     struct node_id id;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stored bundles for verify, rebuild, ferry and erasure; parked items and fork proofs. */
+/* Stored bundles for verify, rebuild and ferry; parked items and fork proofs. */
 #include "node/store/internal.h"
 #include "protocol/base/err.h"
 
@@ -113,18 +113,6 @@ int store_bundle_get(struct store *s, int64_t no, int64_t seq, store_bundle_fn f
     struct one o = {.st = &st, .seq = seq, .fn = fn, .arg = arg};
     r = s->port.bundles(s, no, seq - 1, 1, give_one, &o);
     return r < 0 ? r : o.found ? 0 : SANJI_E_NOT_FOUND;
-}
-
-int store_bundle_restub(struct store *s, int64_t no, int64_t seq, struct span frame,
-                        int64_t raw_bytes)
-{
-    struct q q;
-    q_begin(&q, &s->db, Q_BUNDLE_FRAME);
-    q_int(&q, store__pos(no, seq));
-    q_blob(&q, frame.p, frame.n);
-    q_int(&q, raw_bytes);
-    int r = q_run(&q);
-    return r == 0 && q_changes(&s->db) == 0 ? SANJI_E_NOT_FOUND : r;
 }
 
 int store_totals(struct store *s, struct store_totals *ret)

@@ -136,7 +136,7 @@ static int settle(struct db *db)
     switch (db->mode) {
     case DB_WRITER:
         /* The first takes effect in a new file alone; an old one reuses its pages. */
-        return db_exec(db, "PRAGMA auto_vacuum=INCREMENTAL;"
+        return db_exec(db, "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA secure_delete=ON;"
                            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
                            "PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=33554432");
     case DB_READER:

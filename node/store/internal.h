@@ -101,6 +101,9 @@ int store__has_parked(void *ctx, int64_t no, bool *ret);
 int store__keyframe(void *ctx, const char *by, const char *aud, const struct sync_tally *k);
 int store__stream_from(void *ctx, int64_t no, int64_t from);
 int store__drop_below(void *ctx, int64_t no, int64_t max, int64_t *ret_n);
+/* erase.c */
+int store__erase(void *ctx, const struct sync_record *rec, bool *ret_bared);
+int store__bundle_restub(void *ctx, int64_t no, int64_t seq, struct span frame, int64_t raw_bytes);
 /* forget.c */
 int store__forget(void *ctx, const char *by);
 int store__unpark(void *ctx, int reason, int (*fn)(int64_t no, int64_t seq, void *arg), void *arg);

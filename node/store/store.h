@@ -137,9 +137,10 @@ int store_bundle_walk(struct store *s, int64_t no, store_bundle_fn fn, void *arg
 int store_bundle_get(struct store *s, int64_t no, int64_t seq, store_bundle_fn fn, void *arg);
 /* Gives some empty pages of the file back, outside a transaction; ret_left: how many more may. */
 int store_shrink(struct store *s, int64_t *ret_left);
-/* Replaces a stored frame by the same bundle with items blanked (erasure). */
-int store_bundle_restub(struct store *s, int64_t no, int64_t seq, struct span frame,
-                        int64_t raw_bytes);
+/* After an erasure: writes both files anew, so that no page keeps what was erased, and begins the
+ * search index again. Outside a transaction; takes as long as copying the database. SANJI_E_BUSY: a
+ * reader is at work, again later. */
+int store_clean(struct store *s);
 int store_stream_get(struct store *s, int64_t no, struct sync_stream_row *ret);
 struct store_totals {
     int64_t streams, bundles, items, raw_bytes, frame_bytes, records, parked;

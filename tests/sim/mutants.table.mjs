@@ -3,7 +3,7 @@
 // first. A change of the product that touches one of these places changes the line here as well.
 
 // Asked about every defect that the named tests let pass.
-export const everywhere = ['bundle', 'msg', 'act', 'roster', 'seal', 'kinds', 'flow_referral', 'stats', 'vectors', 'sync', 'sync_wrong', 'sync_derive', 'keys', 'store_mem', 'store_sqlite', 'sim.regress', 'sim'];
+export const everywhere = ['bundle', 'msg', 'act', 'roster', 'seal', 'kinds', 'flow_referral', 'stats', 'vectors', 'sync', 'sync_wrong', 'sync_derive', 'sync_erase', 'keys', 'store_mem', 'store_sqlite', 'sim.regress', 'sim'];
 
 const m = (name, file, old, neu, ...by) => ({ name, file, old, new: neu, by });
 export const mutants = [
@@ -46,10 +46,16 @@ export const mutants = [
   m('quota-without-end', 'sync/message.c', 'return !p->is_parent && (p->quota_items >= items || p->quota_bytes >= bytes);', 'return false;', 'sync_wrong'),
   m('inflate-without-end', 'sync/message.c', 'while (rest.n > 0 && r == 0 && inflated <= LIM_INFLATE_BYTES) {', 'while (rest.n > 0 && r == 0) {', 'sync_wrong'),
   // forks
-  m('no-freeze', 'sync/accept.c', '    r = s->st->freeze(s->st->ctx, st->row.no, held, b->line);\n', '    r = 0;\n', 'sync_wrong', 'sim'),
+  m('no-freeze', 'sync/accept.c', '    r = sync__erase_proof(s, b, st->row.no, held);\n', '    r = 0;\n', 'sync_wrong', 'sim'),
   m('anybody-freezes', 'sync/accept.c', 'return r; /* only a validly signed other history is evidence */', 'r = 0; /* only a validly signed other history is evidence */', 'sync_wrong', 'sim'),
   m('frozen-goes-on', 'sync/accept.c', '    if (st->row.frozen) {\n        return SANJI_E_FORK;\n    }\n    struct head', '    struct head', 'sync_wrong', 'sim'),
   m('clone-believed', 'sync/session.c', '            return sync__session_clone(s, c->node);\n', '            went_back = true;\n', 'sync_wrong', 'sync_derive'),
+  // erasure
+  m('item-after-its-act', 'sync/accept.c', 'int r = sync__erase_incoming(s, key, &kept, &frame, &line, &packed);', 'int r = 0;', 'sync_erase'),
+  m('older-form-lost', 'sync/erase_scrub.c', 'r == 0 && c->bared && i >= 0', 'r == 0 && !c->bared && i >= 0', 'sync_erase'),
+  m('stub-believed', 'sync/apply.c', 'return fault_set(f, SANJI_E_WITHHELD, "x", "an erase act");', 'return 0;', 'sync_erase'),
+  m('act-not-said-again', 'sync/erase_own.c', 'if (!sync__erase_unsaid(s) ||', 'if (sync__erase_unsaid(s) ||', 'sync_erase'),
+  m('digest-keeps-the-erased', 'node/store/erase.c', '    if (r == 0 && wd == 0) {\n        live_sub', '    if (r == 0 && wd != 0) {\n        live_sub', 'store_sqlite'),
   // views
   m('withdraw-beats-put', 'node/store/view.c', 'const int64_t x[] = {a->r, b->wd, a->ep, a->seq, a->idx};\n    const int64_t y[] = {b->r, a->wd, b->ep, b->seq, b->idx};', 'const int64_t x[] = {a->r, a->wd, a->ep, a->seq, a->idx};\n    const int64_t y[] = {b->r, b->wd, b->ep, b->seq, b->idx};', 'store_sqlite'),
   m('count-twice-on-replay', 'node/store/view.c', 'if (form_cmp(&f, &h.same) <= 0) {', 'if (form_cmp(&f, &h.same) < 0) {', 'store_sqlite', 'app'),

@@ -139,6 +139,8 @@ void mem__forget(struct mem_store *m, const char *by);
 int mem__tally(void *ctx, const char *by, const char *aud, struct sync_tally *ret);
 int mem__stands(void *ctx, const struct sync_record *rec, bool *ret);
 int mem__live_sha(void *ctx, const char *by, const char *aud, uint8_t ret[static HASH_LEN]);
+/* An erased item leaves the views; true when a form of a record went. */
+bool mem__gone(struct mem_store *m, const struct sync_record *rec);
 /* Takes out what stands before it. */
 void mem__below(struct mem_store *m, const char *by, const char *aud, const struct sync_tally *k);
 /* 0: not parked. */

@@ -339,6 +339,43 @@ static int port_unpark(void *ctx, int reason, int (*fn)(int64_t no, int64_t seq,
     return r < 0 ? r : 0;
 }
 
+static int port_bundle_restub(void *ctx, int64_t no, int64_t seq, struct span frame,
+                              int64_t raw_bytes)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    size_t i = 0;
+    void *p = NULL;
+    while (r == 0 && mem__next(m, TAB_BUNDLE, pos_hash(no, seq), &i, &p)) {
+        if (((struct bundle_r *)p)->b.no == no && ((struct bundle_r *)p)->b.seq == seq) {
+            struct bundle_r *b = mem__edit(m, TAB_BUNDLE, i - 1);
+            b->b.frame = mem__bytes(m, frame);
+            b->b.raw_bytes = raw_bytes;
+            return 0;
+        }
+    }
+    return r < 0 ? r : SANJI_E_NOT_FOUND;
+}
+
+static int port_erase(void *ctx, const struct sync_record *rec, bool *ret_bared)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    size_t i = 0;
+    void *p = NULL;
+    *ret_bared = false;
+    while (r == 0 && mem__next(m, TAB_PARK, pos_hash(rec->no, rec->seq), &i, &p)) {
+        const struct park_r *x = p;
+        if (x->no == rec->no && x->seq == rec->seq && x->idx == rec->idx) {
+            ((struct row *)mem__edit(m, TAB_PARK, i - 1))->is_dead = true;
+        }
+    }
+    if (r == 0 && rec->item != NULL) {
+        *ret_bared = mem__gone(m, rec);
+    }
+    return r;
+}
+
 static int port_freeze(void *ctx, int64_t no, const uint8_t held[static HASH_LEN],
                        struct span other_line)
 {
@@ -553,6 +590,7 @@ struct mem_store *mem_store_new(void)
         .stream_cut = port_stream_cut,
         .stream_from = port_stream_from,
         .drop_below = port_drop_below,
+        .bundle_restub = port_bundle_restub,
         .freeze = port_freeze,
         .thaw = port_thaw,
         .kv_get = port_kv_get,
@@ -565,6 +603,7 @@ struct mem_store *mem_store_new(void)
         .park = port_park,
         .forget = port_forget,
         .unpark = port_unpark,
+        .erase = port_erase,
         .bundle_applied = port_bundle_applied,
         .roster_changed = port_roster_changed,
         .tally = mem__tally,

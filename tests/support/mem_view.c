@@ -277,6 +277,30 @@ void mem__forget(struct mem_store *m, const char *by)
     }
 }
 
+bool mem__gone(struct mem_store *m, const struct sync_record *rec)
+{
+    static const enum tab_id tabs[] = {TAB_FORM, TAB_EVENT};
+    bool form = false;
+    for (size_t t = 0; t < 2; t++) {
+        for (size_t i = 0; i < m->tab[tabs[t]].n; i++) {
+            const struct form_r *f = mem__at(m, tabs[t], i);
+            if (!f->row.is_dead && same_lane(f, rec->stream->by.s, rec->stream->aud) &&
+                memcmp(f->leaf, rec->leaf, HASH_LEN) == 0) {
+                ((struct row *)mem__edit(m, tabs[t], i))->is_dead = true;
+                form = form || tabs[t] == TAB_FORM;
+            }
+        }
+    }
+    for (size_t i = 0; i < m->tab[TAB_REF].n; i++) {
+        const struct ref_r *x = mem__at(m, TAB_REF, i);
+        if (!x->row.is_dead && strcmp(x->by, rec->stream->by.s) == 0 &&
+            memcmp(x->leaf, rec->leaf, HASH_LEN) == 0) {
+            ((struct row *)mem__edit(m, TAB_REF, i))->is_dead = true;
+        }
+    }
+    return form;
+}
+
 static bool is_below(const struct sync_tally *k, int64_t ep, int64_t no, int64_t seq)
 {
     return ep < k->ep || (no == k->no && seq < k->from);

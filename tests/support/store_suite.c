@@ -80,6 +80,15 @@ int suite_apply(const struct sync_store *st, const struct suite_item *x)
     return x->op == OP_EVENT ? st->event_put(st->ctx, &rec) : st->record_put(st->ctx, &rec);
 }
 
+int suite_erase(const struct sync_store *st, const struct suite_item *x, bool *ret_bared)
+{
+    uint8_t leaf[HASH_LEN];
+    struct item it;
+    struct sync_record rec;
+    record_of(x, &it, leaf, &rec);
+    return st->erase(st->ctx, &rec, ret_bared);
+}
+
 int suite_stands(const struct sync_store *st, const struct suite_item *x, bool *ret)
 {
     uint8_t leaf[HASH_LEN];
@@ -452,6 +461,9 @@ int store_suite_run(const char *name, void (*open)(struct suite *s))
         T(suite_test_keyframe),
         T(suite_test_keyframe_withdrawn),
         T(suite_test_keyframe_parked),
+        T(suite_test_erase),
+        T(suite_test_erase_stub),
+        T(suite_test_restub),
         T(suite_test_restated),
         T(suite_test_steward),
         T(suite_test_events),

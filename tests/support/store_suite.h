@@ -37,6 +37,7 @@ struct suite_item {
     bool is_leaf_plain; /* leaf depends on leaf_seed alone */
 };
 int suite_apply(const struct sync_store *st, const struct suite_item *it);
+int suite_erase(const struct sync_store *st, const struct suite_item *it, bool *ret_bared);
 int suite_stands(const struct sync_store *st, const struct suite_item *it, bool *ret);
 struct stream_key suite_stream(const char *by, const char *aud, uint32_t ep, uint8_t en);
 
@@ -56,6 +57,11 @@ void suite_test_sealed(void **state);
 void suite_test_random(void **state);
 void suite_test_forget(void **state);
 void suite_test_rebuild(void **state);
+
+/* store_suite_erase.c */
+void suite_test_erase(void **state);
+void suite_test_erase_stub(void **state);
+void suite_test_restub(void **state);
 
 /* store_suite_keys.c */
 void suite_test_keyframe(void **state);

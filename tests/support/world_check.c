@@ -464,6 +464,12 @@ static int accept_shuffled(struct world *w, struct sync *s, const struct sync_st
     return r < 0 ? r : left > 0 ? SANJI_E_GAP : 0;
 }
 
+/* An act may be void since a key ended; what it erased stays erased. */
+static int list_too(const struct sync_erased *x, void *arg)
+{
+    return sync_erase_add(arg, x);
+}
+
 int world_check_order(struct world *w, int i, struct world_verdict *v)
 {
     struct mem_store *m = mem_store_new();
@@ -473,6 +479,13 @@ int world_check_order(struct world *w, int i, struct world_verdict *v)
     int r = engine_on(w, i, m, &s);
     if (r == 0) {
         sync_witness(s); /* what was settled long ago is not settled again */
+    }
+    if (r == 0 && w->node[i].s != NULL) {
+        const struct sync_store *st = mem_store_port(m);
+        r = st->begin(st->ctx);
+        r = r < 0 ? r : sync_erased_each(w->node[i].s, list_too, s);
+        r = r < 0 ? r : sync_erase_settle(s);
+        r = r < 0 ? r : st->commit(st->ctx);
     }
     r = r < 0 ? r : accept_shuffled(w, s, mem_store_port(m), &c);
     if (r < 0) {

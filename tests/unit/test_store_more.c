@@ -359,8 +359,9 @@ static void test_bundles(void **state)
     assert_int_equal(p->drop_below(p->ctx, no, 9, &dropped), 0);
     assert_int_equal(dropped, 2);
     assert_int_equal(store_bundle_get(b->s, no, 2, count_bundle, &sum), SANJI_E_NOT_FOUND);
-    assert_int_equal(store_bundle_restub(b->s, no, 4, span_of("gg", 2), 7), 0);
-    assert_int_equal(store_bundle_restub(b->s, no, 2, span_of("gg", 2), 7), SANJI_E_NOT_FOUND);
+    assert_int_equal(store_port(b->s)->bundle_restub(b->s, no, 4, span_of("gg", 2), 7), 0);
+    assert_int_equal(store_port(b->s)->bundle_restub(b->s, no, 2, span_of("gg", 2), 7),
+                     SANJI_E_NOT_FOUND);
     struct store_totals t;
     assert_int_equal(store_totals(b->s, &t), 0);
     assert_int_equal(t.streams, 2);

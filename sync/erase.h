@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_SYNC_ERASE_H
+#define SANJI_SYNC_ERASE_H
+
+#include "sync/internal.h"
+
+/* Shared by erase.c (the list and single bundles) and erase_scrub.c (everything held). */
+enum {
+    ERASE_NAME_BYTES = 200, /* of a stored value */
+    ERASE_NOTES_MAX = 256,  /* stubs waiting for their act, as far as remembered */
+};
+
+struct erase_entry {
+    uint8_t leaf[HASH_LEN];
+    uint32_t lane;
+    bool pending; /* bundles were not searched for it yet */
+    bool named;   /* by an act that is in force here */
+    char why;     /* first letter of the reason */
+};
+struct erase_part { /* what one writer says to one audience */
+    struct node_id by;
+    char aud[LIM_AUD_BYTES + 1];
+    bool pending;
+};
+struct erase_note { /* a stub that no act held here names */
+    int64_t no, seq;
+    int idx;
+    struct node_id from;
+};
+
+struct erasing {
+    struct erase_entry *v;
+    size_t n, cap;
+    uint32_t *index; /* open addressing: position + 1 */
+    size_t index_cap;
+    uint64_t mix[HASH_LEN / 8]; /* of the secret key */
+    struct erase_part *lane;
+    size_t n_lanes;
+    bool pending;
+    bool unsaid; /* perhaps: something own is erased that no act names */
+    struct erase_note note[ERASE_NOTES_MAX];
+    size_t n_notes;
+};
+
+struct erase_entry *sync__erase_find(const struct erasing *e, int part,
+                                     const uint8_t leaf[static HASH_LEN]);
+int sync__erase_part(const struct erasing *e, const char *by, const char *aud);
+int sync__erase_save(struct sync *s, const struct erase_part *l, const struct erase_entry *x);
+bool sync__erasable(struct span text);
+/* Replaces what is erased: io_b gets stubs, line and frame are written. *ret_n: how many. */
+int sync__erase_stub(struct sync *s, const struct stream_key *key, struct arena *a,
+                     struct bundle *io_b, struct buf *line, struct buf *frame, size_t *ret_n);
+void sync__withheld_drop(struct erasing *e, int64_t no, int64_t seq, int idx);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Saying that something is erased, and saying it again when what was said is lost: finds every item
+ * of a name that is still held, and publishes their hashes in the audiences they stand in. The act
+ * is stored by the same function as a foreign one, so the writer erases as every other holder does.
+ */
+#include "sync/internal.h"
+
+#include "protocol/base/enc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { LEAVES_EACH = 1000, LEAF_TEXT = 43 };
+
+struct found {
+    struct sync *s;
+    const struct sync_erase *what;
+    struct arena *a;
+    struct buf in;
+    uint8_t (*v)[HASH_LEN];
+    size_t n, cap;
+};
+
+static bool concerns(const struct found *f, const struct item_ref *ref)
+{
+    struct item it;
+    if (ref->stub || item_parse(ref->text, &it, NULL) < 0 || strcmp(it.id, f->what->id) != 0 ||
+        it.op == OP_WITHDRAW || strcmp(it.k, "erase/1") == 0 || strcmp(it.k, "act/1") == 0) {
+        return false; /* a withdrawal has no content, and goes on hiding what others may hold */
+    }
+    for (size_t i = 0; i < f->what->n_keep; i++) {
+        if (memcmp(f->what->keep[i], ref->leaf, HASH_LEN) == 0) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < f->n; i++) {
+        if (memcmp(f->v[i], ref->leaf, HASH_LEN) == 0) {
+            return false; /* a keyframe has said it again */
+        }
+    }
+    return true;
+}
+
+static int add(struct found *f, const uint8_t leaf[static HASH_LEN])
+{
+    if (f->n == f->cap) {
+        size_t cap = f->cap == 0 ? 64 : f->cap * 2;
+        void *v = realloc(f->v, cap * sizeof(*f->v));
+        if (v == NULL) {
+            return SANJI_E_NOMEM;
+        }
+        f->v = v;
+        f->cap = cap;
+    }
+    memcpy(f->v[f->n++], leaf, HASH_LEN);
+    return 0;
+}
+
+static int look(const struct sync_bundle_row *row, void *arg)
+{
+    struct found *f = arg;
+    struct bundle b;
+    size_t used;
+    int r = frame_unpack(f->s->fc, row->frame, &f->in, &used);
+    if (r < 0) {
+        return r;
+    }
+    arena_reset(f->a);
+    if (bundle_parse(span_of(f->in.data, f->in.len), f->a, &b, NULL) < 0) {
+        return SANJI_E_CORRUPT;
+    }
+    for (size_t i = 0; b.item != NULL && i < (size_t)b.hdr.n; i++) {
+        if (!concerns(f, &b.item[i])) {
+            continue;
+        }
+        if ((r = add(f, b.item[i].leaf)) < 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+/* Its name says nothing about whose record it was. */
+static int act_text(struct found *f, size_t at, size_t n, struct buf *out)
+{
+    struct item it;
+    uint8_t rnd[16];
+    char leaf[LEAF_TEXT + 1] = "";
+    struct buf d;
+    const char *owner = f->what->owner;
+    memset(&it, 0, sizeof(it));
+    sync__random(f->s, rnd, sizeof(rnd));
+    it.id[0] = 'x';
+    it.id[1 + b64u_put(rnd, sizeof(rnd), it.id + 1)] = '\0';
+    memcpy(it.k, "erase/1", 8);
+    it.op = OP_EVENT;
+    it.r = 1;
+    sync__random(f->s, it.z, sizeof(it.z));
+    if (owner != NULL && strcmp(owner, f->s->self.id.s) != 0) {
+        memcpy(it.on_behalf.s, owner, strlen(owner) + 1);
+    }
+    buf_init(&d, LIM_ITEM_BYTES);
+    (void)buf_puts(&d, "{\"leaves\":[");
+    for (size_t i = 0; i < n; i++) {
+        leaf[b64u_put(f->v[at + i], HASH_LEN, leaf)] = '\0';
+        (void)buf_printf(&d, "%s\"%s\"", i == 0 ? "" : ",", leaf);
+    }
+    int r = buf_printf(&d, "],\"why\":\"%s\"}", f->what->why);
+    it.d = span_of(d.data, d.len);
+    r = r < 0 ? r : item_write(&it, out);
+    buf_done(&d);
+    return r;
+}
+
+static int publish(struct found *f, const char *aud)
+{
+    struct buf item;
+    int r = 0;
+    for (size_t at = 0; r == 0 && at < f->n; at += LEAVES_EACH) {
+        size_t n = f->n - at < LEAVES_EACH ? f->n - at : LEAVES_EACH;
+        buf_init(&item, LIM_ITEM_BYTES);
+        r = act_text(f, at, n, &item);
+        if (r == 0) {
+            struct span text = span_of(item.data, item.len);
+            r = sync_write(f->s, &f->s->tick, aud, &text, 1, true, NULL);
+        }
+        buf_done(&item);
+    }
+    return r;
+}
+
+/* All epochs of one audience. */
+static int one_audience(struct found *f, size_t first, int64_t *ret_n)
+{
+    struct sync *s = f->s;
+    char aud[LIM_AUD_BYTES + 1];
+    int r = 0;
+    f->n = 0;
+    memcpy(aud, s->streams[first].row.key.aud, sizeof(aud));
+    for (int i = (int)first; r == 0 && i >= 0; i = s->streams[i].next) {
+        if (s->streams[i].row.no != 0) {
+            r = s->st->bundles(s->st->ctx, s->streams[i].row.no, 0, SIZE_MAX, look, f);
+        }
+    }
+    *ret_n += (int64_t)f->n;
+    return r < 0 ? r : publish(f, aud);
+}
+
+int sync_erase(struct sync *s, const struct sync_tick *t, const struct sync_erase *what,
+               int64_t *ret_n)
+{
+    const char *by = what->owner == NULL ? s->self.id.s : what->owner;
+    struct found f = {.s = s, .what = what};
+    *ret_n = 0;
+    s->tick = *t;
+    s->rnd_n = 0;
+    int r = sync__fresh(s);
+    if (r < 0) {
+        return r;
+    }
+    f.a = arena_new(ARENA_MAX);
+    buf_init(&f.in, LIM_BUNDLE_BYTES + 64);
+    r = f.a == NULL ? SANJI_E_NOMEM : 0;
+    for (size_t i = 0, n = s->n_streams; r == 0 && i < n; i++) { /* writing may add some */
+        const struct stream *st = &s->streams[i];
+        if (strcmp(st->row.key.by.s, by) != 0 || st->aud.type == AUD_TRUST ||
+            (what->aud != NULL && strcmp(st->row.key.aud, what->aud) != 0) ||
+            sync__stream_first(s, by, st->row.key.aud) != (int)i) {
+            continue;
+        }
+        r = one_audience(&f, i, ret_n);
+    }
+    buf_done(&f.in);
+    arena_free(f.a);
+    free(f.v);
+    return r;
+}
+
+/* ---- again ---- */
+
+struct lost {
+    struct found f;
+    char aud[LIM_AUD_BYTES + 1], why;
+};
+
+static const char *reason(char why)
+{
+    return why == 'm' ? "mistake" : why == 'l' ? "law" : "person";
+}
+
+/* Those of one audience and reason at a time. */
+static int lost_one(const struct sync_erased *x, void *arg)
+{
+    struct lost *l = arg;
+    if (x->named || strcmp(x->by, l->f.s->self.id.s) != 0 ||
+        (l->f.n > 0 && (strcmp(x->aud, l->aud) != 0 || x->why != l->why))) {
+        return 0;
+    }
+    if (l->f.n == 0) {
+        memcpy(l->aud, x->aud, strlen(x->aud) + 1);
+        l->why = x->why;
+    }
+    int r = add(&l->f, x->leaf);
+    return r < 0 ? r : l->f.n == LEAVES_EACH ? 1 : 0;
+}
+
+int sync__erase_again(struct sync *s)
+{
+    if (!sync__erase_unsaid(s) || s->restored || sync_asking(s) ||
+        sync_self_state(s) != SYNC_SELF_OK) {
+        return 0;
+    }
+    int r = sync__tx_begin(s);
+    if (r < 0) {
+        return r;
+    }
+    for (bool more = true; more && r == 0;) {
+        struct sync_erase what = {0};
+        struct lost l = {.f = {.s = s, .what = &what}};
+        r = sync_erased_each(s, lost_one, &l);
+        more = r == 0 && l.f.n > 0;
+        what.why = reason(l.why);
+        r = more ? publish(&l.f, l.aud) : r;
+        free(l.f.v);
+    }
+    if (r < 0 && !sync_is_store_failure(r)) { /* it was moved, say: asked again at the next start */
+        sync__alarm(s, r, &s->self.id, "erase");
+    }
+    r = sync__tx_end(s, r);
+    sync__erase_said(s);
+    return r;
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Carrying out what was added to the list of erased leaves (erase.c): stubs in every bundle held of
+ * the streams concerned, views without what they stood for. One walk over what one writer says to
+ * one audience; a second where an older form of a record may show again. */
+#include "sync/erase.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH_BYTES = 4 << 20 /* of new frames collected before they are written */ };
+
+/* ---- everything held of a lane ---- */
+
+struct fresh { /* a bundle to be replaced */
+    int64_t seq, raw_bytes;
+    size_t end; /* of its frame in `frames` */
+};
+struct scrub {
+    struct sync *s;
+    const struct stream *st;
+    int lane;
+    struct arena *a;
+    struct buf in, line, frame, frames;
+    struct fresh *v;
+    size_t n, cap;
+    int64_t after;
+    bool more, bared;
+    struct buf names; /* ids of records whose newest form went, each with its NUL */
+};
+
+static int scrub_item(struct scrub *c, const struct bundle *b, const struct sync_bundle_row *row,
+                      int i)
+{
+    struct sync *s = c->s;
+    const struct erase_entry *x = sync__erase_find(s->erase, c->lane, b->item[i].leaf);
+    struct item it;
+    struct sync_record rec = {
+        .no = row->no,
+        .seq = row->seq,
+        .idx = i,
+        .stream = &c->st->row.key,
+        .leaf = b->item[i].leaf,
+    };
+    if (x == NULL || !x->pending) {
+        return 0;
+    }
+    if (!b->item[i].stub && item_parse(b->item[i].text, &it, NULL) == 0) {
+        rec.item = &it;
+        rec.owner = node_id_none(&it.on_behalf) ? c->st->row.key.by.s : it.on_behalf.s;
+        if (!sync__erasable(b->item[i].text)) {
+            return 0;
+        }
+    }
+    bool bared = false;
+    int r = s->st->erase(s->st->ctx, &rec, &bared);
+    sync__withheld_drop(s->erase, row->no, row->seq, i);
+    if (r == 0 && bared) {
+        c->bared = true;
+        r = buf_put(&c->names, it.id, strlen(it.id) + 1);
+    }
+    return r;
+}
+
+static int scrub_bundle(const struct sync_bundle_row *row, void *arg)
+{
+    struct scrub *c = arg;
+    struct bundle b;
+    size_t used, n = 0;
+    if (c->frames.len > BATCH_BYTES) {
+        c->more = true;
+        return 1;
+    }
+    int r = frame_unpack(c->s->fc, row->frame, &c->in, &used);
+    if (r < 0) {
+        return r;
+    }
+    arena_reset(c->a);
+    if (bundle_parse(span_of(c->in.data, c->in.len), c->a, &b, NULL) < 0) {
+        return SANJI_E_CORRUPT;
+    }
+    for (int i = 0; r == 0 && b.item != NULL && i < (int)b.hdr.n; i++) {
+        r = scrub_item(c, &b, row, i);
+    }
+    if (r == 0) {
+        r = sync__erase_stub(c->s, &c->st->row.key, c->a, &b, &c->line, &c->frame, &n);
+    }
+    c->after = row->seq;
+    if (r < 0 || n == 0) {
+        return r;
+    }
+    if (c->n == c->cap) {
+        size_t cap = c->cap == 0 ? 64 : c->cap * 2;
+        struct fresh *v = realloc(c->v, cap * sizeof(*v));
+        if (v == NULL) {
+            return SANJI_E_NOMEM;
+        }
+        c->v = v;
+        c->cap = cap;
+    }
+    r = buf_put(&c->frames, c->frame.data, c->frame.len);
+    c->v[c->n++] = (struct fresh){row->seq, (int64_t)c->line.len, c->frames.len};
+    return r;
+}
+
+/* Bundles are replaced when the walk over them has ended. */
+static int scrub_write(struct scrub *c)
+{
+    int r = 0;
+    for (size_t i = 0, at = 0; r == 0 && i < c->n; at = c->v[i++].end) {
+        r = c->s->st->bundle_restub(c->s->st->ctx, c->st->row.no, c->v[i].seq,
+                                    span_of(c->frames.data + at, c->v[i].end - at),
+                                    c->v[i].raw_bytes);
+    }
+    c->s->changed = c->s->changed || c->n > 0;
+    c->n = 0;
+    buf_reset(&c->frames);
+    return r;
+}
+
+/* What a keyframe replaced is not waited for: it holds what is to be erased, too. */
+static int scrub_stream(struct scrub *c, const struct stream *st)
+{
+    int64_t n = 0;
+    int r = st->row.first > 1 ? c->s->st->drop_below(c->s->st->ctx, st->row.no, INT64_MAX, &n) : 0;
+    c->st = st;
+    c->after = 0;
+    do {
+        c->more = false;
+        if (r == 0) {
+            r = c->s->st->bundles(c->s->st->ctx, st->row.no, c->after, SIZE_MAX, scrub_bundle, c);
+        }
+        if (r == 0) {
+            r = scrub_write(c);
+        }
+    } while (r == 0 && c->more);
+    return r;
+}
+
+/* ---- an older form may stand now ---- */
+
+static bool is_named(const struct scrub *c, const char *id)
+{
+    for (size_t at = 0; at < c->names.len; at += strlen(buf_str(&c->names) + at) + 1) {
+        if (strcmp(buf_str(&c->names) + at, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool wants(const struct bundle *b, int i, void *arg)
+{
+    const struct scrub *c = arg;
+    struct item it;
+    return !b->item[i].stub && item_parse(b->item[i].text, &it, NULL) == 0 && it.op != OP_EVENT &&
+           is_named(c, it.id);
+}
+
+static int again_bundle(const struct sync_bundle_row *row, void *arg)
+{
+    struct scrub *c = arg;
+    struct bundle b;
+    size_t used;
+    if (sync_is_void(c->s, &c->st->row.key, row->seq)) {
+        return 0;
+    }
+    int r = frame_unpack(c->s->fc, row->frame, &c->in, &used);
+    if (r == 0) {
+        arena_reset(c->a);
+        r = bundle_parse(span_of(c->in.data, c->in.len), c->a, &b, NULL) < 0 ? SANJI_E_CORRUPT : 0;
+    }
+    return r < 0 ? r : sync__apply_some(c->s, &b, row, &c->st->row.key, c->st->aud.type, wants, c);
+}
+
+/* ---- own items that wait to be published again (branch.c) ---- */
+
+struct kept {
+    struct scrub *c;
+    struct buf name, frame;
+    bool found;
+};
+
+static int kept_one(const char *key, struct span value, void *arg)
+{
+    struct kept *k = arg;
+    struct scrub *c = k->c;
+    struct stream_key sk;
+    struct bundle b;
+    size_t used, n = 0;
+    int r = frame_unpack(c->s->fc, value, &c->in, &used);
+    if (r < 0) {
+        return r;
+    }
+    arena_reset(c->a);
+    if (bundle_parse(span_of(c->in.data, c->in.len), c->a, &b, NULL) < 0 ||
+        sync__key_of(&sk, b.hdr.by.s, b.hdr.aud, b.hdr.ep, b.hdr.en) < 0) {
+        return SANJI_E_CORRUPT;
+    }
+    r = sync__erase_stub(c->s, &sk, c->a, &b, &c->line, &k->frame, &n);
+    if (r < 0 || n == 0) {
+        return r;
+    }
+    buf_reset(&k->name);
+    k->found = true;
+    r = buf_puts(&k->name, key);
+    return r < 0 ? r : 1;
+}
+
+static int scrub_kept(struct scrub *c, const char *prefix)
+{
+    struct kept k = {.c = c};
+    int r = 0;
+    buf_init(&k.name, ERASE_NAME_BYTES * 2);
+    buf_init(&k.frame, LIM_BUNDLE_BYTES + LIM_FRAME_OVERHEAD + 64);
+    do {
+        k.found = false;
+        r = c->s->st->kv_each(c->s->st->ctx, prefix, kept_one, &k);
+        if (r == 0 && k.found) {
+            r = c->s->st->kv_put(c->s->st->ctx, buf_str(&k.name),
+                                 span_of(k.frame.data, k.frame.len));
+        }
+    } while (r == 0 && k.found);
+    buf_done(&k.name);
+    buf_done(&k.frame);
+    return r;
+}
+
+/* ---- all of it ---- */
+
+static int scrub_lane(struct scrub *c, int lane)
+{
+    struct sync *s = c->s;
+    const struct erase_part *l = &s->erase->lane[lane];
+    const int first = sync__stream_first(s, l->by.s, l->aud);
+    int r = 0;
+    c->lane = lane;
+    c->bared = false;
+    buf_reset(&c->names);
+    for (int i = first; r == 0 && i >= 0; i = s->streams[i].next) {
+        r = s->streams[i].row.no == 0 ? 0 : scrub_stream(c, &s->streams[i]);
+    }
+    for (int i = first; r == 0 && c->bared && i >= 0; i = s->streams[i].next) {
+        c->st = &s->streams[i];
+        r = c->st->row.no == 0
+                ? 0
+                : s->st->bundles(s->st->ctx, c->st->row.no, 0, SIZE_MAX, again_bundle, c);
+    }
+    if (r == 0 && first >= 0 && s->streams[first].row.no != 0) {
+        r = s->st->bundle_applied(s->st->ctx, s->streams[first].row.no, s->streams[first].row.seq);
+    }
+    for (size_t i = 0; r == 0 && i < s->erase->n; i++) {
+        struct erase_entry *x = &s->erase->v[i];
+        if (x->lane == (uint32_t)lane && x->pending) {
+            x->pending = false;
+            r = sync__erase_save(s, l, x);
+        }
+    }
+    s->erase->lane[lane].pending = r < 0;
+    return r;
+}
+
+int sync__erase_scrub(struct sync *s)
+{
+    if (!s->erase->pending) {
+        return 0;
+    }
+    struct scrub c = {.s = s, .a = arena_new(ARENA_MAX)};
+    struct buf *const bufs[] = {&c.in, &c.line, &c.frame, &c.frames, &c.names};
+    int r = c.a == NULL ? SANJI_E_NOMEM : 0;
+    for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++) {
+        buf_init(bufs[i], (size_t)16 << 20);
+    }
+    for (size_t i = 0; r == 0 && i < s->erase->n_lanes; i++) {
+        r = s->erase->lane[i].pending ? scrub_lane(&c, (int)i) : 0;
+    }
+    if (r == 0) {
+        r = scrub_kept(&c, "again/");
+    }
+    if (r == 0) {
+        r = scrub_kept(&c, "unsent/");
+    }
+    s->erase->pending = r < 0;
+    for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++) {
+        buf_done(bufs[i]);
+    }
+    arena_free(c.a);
+    free(c.v);
+    return r;
+}
+
+int sync_erase_settle(struct sync *s)
+{
+    return sync__erase_scrub(s);
+}
