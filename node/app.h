@@ -147,7 +147,11 @@ int app_put_check(const struct kind *k, struct span json, struct buf *ret_d,
 /* One record at once (API). */
 int app_put_one(struct app *a, const struct kind *k, const char *aud, struct span json,
                 char ret_id[static LIM_ID_BYTES + 1], struct fault *f);
-int app_withdraw(struct app *a, const char *id);
+/* owner NULL: an own record; else this node is that one's steward, as below. */
+int app_withdraw(struct app *a, const char *owner, const char *id);
+/* What follows changes records of `owner`, whose steward this node is. SANJI_E_NOT_FOUND,
+ * _AUTHORITY (another one is, or none), _STATE: it can speak for itself. */
+int app_put_for(struct app_put *p, const char *owner);
 /* "fed", "sub" (of this node), "up" (to the top) -> the full audience. */
 int app_audience(const struct app *a, const char *word, char ret[static LIM_AUD_BYTES + 1]);
 /* Disk space left is below the reserve. */
@@ -245,6 +249,11 @@ int app_node_json(struct app *a, const struct roster_node *n, struct buf *out);
 int app_node_move(struct app *a, const char *node, const char *to, bool hist_all);
 /* kid NULL: every key of it that is in force. */
 int app_node_revoke(struct app *a, const char *node, const char *kid, const char *why);
+/* For good; what it has written stands. SANJI_E_STATE: a child of it is not closed. */
+int app_node_close(struct app *a, const char *node, const char *why);
+/* `st` may change and withdraw what `node`, revoked or closed, has left. SANJI_E_STATE: it can
+ * speak for itself, or st cannot. */
+int app_node_steward(struct app *a, const char *node, const char *st);
 /* After two_machines: whichever machine of this child logs in next is taken for it. */
 int app_node_believe(struct app *a, const char *node);
 int app_set_parent_url(struct app *a, const char *url);

@@ -33,9 +33,9 @@ void app__wrote(struct app *a);
 /* 0, or why own records would be lost: own history, SANJI_E_REVOKED, SANJI_E_CLOSED. */
 int app__may_write(const struct app *a);
 void app__record_id(struct app *a, int64_t now_ms, char out[static 28]);
-/* Item text of an own record. */
-int app__item(const char *id, const struct kind *k, enum item_op op, int64_t r, struct span d,
-              struct buf *out);
+/* Item text of an own record; owner: as steward of that node, else NULL. */
+int app__item(const char *owner, const char *id, const struct kind *k, enum item_op op, int64_t r,
+              struct span d, struct buf *out);
 /* node/app_area.c */
 void app__areas_free(struct app *a);
 extern const char *const app__backup_files[]; /* of the data folder; NULL ends */

@@ -183,6 +183,9 @@ static int on_export_rec(const struct store_rec *rec, void *arg)
         return r;
     }
     export_head(x, &w, rec->owner, rec->kind, rec->id, rec->r, rec->aud);
+    if (strcmp(rec->by, rec->owner) != 0) {
+        jw_str(&w, "steward", rec->by);
+    }
     if (strcmp(rec->kind, "sealed") == 0) {
         jw_b64(&w, "content", rec->leaf, HASH_LEN);
     } else {

@@ -194,6 +194,86 @@ int app_node_revoke(struct app *a, const char *node, const char *kid, const char
     return r;
 }
 
+static bool has_children(const struct roster *ro, const char *node)
+{
+    for (size_t i = 0; i < roster_count(ro); i++) {
+        const struct roster_node *n = roster_at(ro, i);
+        if (strcmp(n->up.s, node) == 0 && n->state != NODE_CLOSED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int close_with(struct app *a, const char *node, const char *why, struct act_head *v)
+{
+    struct act x;
+    size_t n = 0;
+    int r = sync_heads_of(a->sync, node, false, v, HEADS_ALL, &n);
+    if (r == 0 && n > HEADS_EACH) { /* more than an act holds: the cuts list them */
+        r = app_node_revoke(a, node, NULL, why);
+        r = r == SANJI_E_NOT_FOUND ? 0 : r; /* revoked before */
+        n = 0;
+    }
+    if (r == 0) {
+        r = act_begin(a, node, ACT_CLOSE, &x);
+    }
+    if (r == 0) {
+        x.heads = v;
+        x.n_heads = n;
+        x.why = why;
+        r = act_write_own(a, &x);
+    }
+    return r;
+}
+
+int app_node_close(struct app *a, const char *node, const char *why)
+{
+    const struct roster *ro = app_roster(a);
+    const struct roster_node *n = roster_node(ro, node);
+    if (n == NULL) {
+        return SANJI_E_NOT_FOUND;
+    }
+    if (!roster_is_ancestor(ro, app_id(a), node)) {
+        return SANJI_E_AUTHORITY;
+    }
+    if (n->state == NODE_CLOSED) {
+        return 0;
+    }
+    if (has_children(ro, node)) {
+        return SANJI_E_STATE;
+    }
+    struct act_head *v = calloc(HEADS_ALL, sizeof *v);
+    int r = v == NULL ? SANJI_E_NOMEM : close_with(a, node, why, v);
+    free(v);
+    return r;
+}
+
+int app_node_steward(struct app *a, const char *node, const char *st)
+{
+    struct act x;
+    const struct roster *ro = app_roster(a);
+    const struct roster_node *n = roster_node(ro, node), *s = roster_node(ro, st);
+    if (n == NULL || s == NULL) {
+        return SANJI_E_NOT_FOUND;
+    }
+    if (!roster_is_ancestor(ro, app_id(a), node)) {
+        return SANJI_E_AUTHORITY;
+    }
+    if (n->state == NODE_ACTIVE || s->state != NODE_ACTIVE) {
+        return SANJI_E_STATE;
+    }
+    if (node_id_cmp(&n->steward, &s->id) == 0) {
+        return 0;
+    }
+    int r = act_begin(a, node, ACT_STEWARD, &x);
+    if (r == 0) {
+        x.st = s->id;
+        r = act_write_own(a, &x);
+    }
+    return r;
+}
+
 int app_node_believe(struct app *a, const char *node)
 {
     const struct roster_node *n = roster_node(app_roster(a), node);

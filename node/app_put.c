@@ -35,6 +35,7 @@ struct app_put {
     const struct kind *k;
     char aud[8]; /* word */
     bool dry;
+    char owner[LIM_NODE_ID + 2]; /* as whose steward; empty: own records */
     struct lane_batch lane[PUT_AUDS];
     uint64_t seen[PUT_SEEN]; /* hashes of pending ids, open addressing; 0: free */
     size_t n_seen;
@@ -55,10 +56,13 @@ void app__record_id(struct app *a, int64_t now_ms, char out[static 28])
     record_id_make(a->id_ms, a->id_rnd, out);
 }
 
-int app__item(const char *id, const struct kind *k, enum item_op op, int64_t r, struct span d,
-              struct buf *out)
+int app__item(const char *owner, const char *id, const struct kind *k, enum item_op op, int64_t r,
+              struct span d, struct buf *out)
 {
     struct item it = {.op = op, .r = r, .d = d};
+    if (owner != NULL) {
+        snprintf(it.on_behalf.s, sizeof it.on_behalf.s, "%s", owner);
+    }
     snprintf(it.id, sizeof it.id, "%s", id);
     snprintf(it.k, sizeof it.k, "%s/%d", k->name, k->major);
     int err = app_random(it.z, sizeof it.z);
@@ -251,6 +255,28 @@ int app_put_begin(struct app *a, const struct kind *k, const char *aud, bool dry
     return 0;
 }
 
+/* A steward speaks for a node that cannot speak for itself any more, and only so long. */
+static int may_stand_for(const struct app *a, const char *owner)
+{
+    const struct roster_node *n = roster_node(app_roster(a), owner);
+    if (n == NULL) {
+        return SANJI_E_NOT_FOUND;
+    }
+    if (strcmp(n->steward.s, app_id(a)) != 0) {
+        return SANJI_E_AUTHORITY;
+    }
+    return n->state == NODE_ACTIVE ? SANJI_E_STATE : 0;
+}
+
+int app_put_for(struct app_put *p, const char *owner)
+{
+    int r = may_stand_for(p->a, owner);
+    if (r == 0) {
+        snprintf(p->owner, sizeof p->owner, "%s", owner);
+    }
+    return r;
+}
+
 void app_put_free(struct app_put *p)
 {
     if (p == NULL) {
@@ -299,11 +325,11 @@ static int on_old(const struct store_rec *rec, void *arg)
     return buf_put(&o->d, rec->d.p, rec->d.n);
 }
 
-static int find_old(struct app *a, const char *id, struct old_rec *o)
+static int find_old(struct app *a, const char *owner, const char *id, struct old_rec *o)
 {
     memset(o, 0, sizeof *o);
     buf_init(&o->d, LIM_ITEM_BYTES * 2);
-    int r = store_record_get(a->store, app_id(a), NULL, id, on_old, o);
+    int r = store_record_get(a->store, owner, NULL, id, on_old, o);
     return r == SANJI_E_NOT_FOUND ? 0 : r;
 }
 
@@ -322,7 +348,8 @@ static int fill(struct app_put *p, const struct old_rec *o, int64_t now_ms)
 {
     struct span d = span_of(p->d.data, p->d.len), v, keep;
     const struct kind_field *since = flagged(p->k, KFF_SINCE), *area = flagged(p->k, KFF_AREA);
-    const struct roster_node *me = app_self_node(p->a);
+    const struct roster_node *me =
+        p->owner[0] != '\0' ? roster_node(app_roster(p->a), p->owner) : app_self_node(p->a);
     bool need_since = since != NULL && !jcur_get(d, since->name, &v);
     bool need_area =
         area != NULL && me != NULL && me->area[0] != '\0' && !jcur_get(d, area->name, &v);
@@ -384,7 +411,7 @@ static int lane_add(struct app_put *p, const char *aud, const char *id, enum ite
     }
     snprintf(l->aud, sizeof l->aud, "%s", aud);
     buf_reset(&p->item);
-    int e = app__item(id, p->k, op, r,
+    int e = app__item(p->owner[0] != '\0' ? p->owner : NULL, id, p->k, op, r,
                       op == OP_PUT ? span_of(p->d.data, p->d.len) : span_of(NULL, 0), &p->item);
     if (e == 0 && p->item.len > LIM_ITEM_BYTES) {
         e = SANJI_E_SIZE;
@@ -438,15 +465,40 @@ static void seen_clear(struct app_put *p)
     }
 }
 
+/* What a steward writes stands beside the owner's streams, which end: so it stays in the audience
+ * where the record is, and there must be a record. */
+static int add_for(struct app_put *p, const char *id, const struct old_rec *o, const char *aud,
+                   struct fault *f)
+{
+    struct audience au;
+    if (!o->found) {
+        return fault_set(f, SANJI_E_NOT_FOUND, "id", "a record of the node stood in for");
+    }
+    if (aud[0] != '\0' && strcmp(aud, o->aud) != 0) {
+        return fault_set(f, SANJI_E_AUDIENCE, "audience", "the record's own");
+    }
+    int r = audience_parse(o->aud, strlen(o->aud), &au);
+    if (r == 0) {
+        r = roster_may_write(app_roster(p->a), app_id(p->a), &au);
+    }
+    if (r < 0) {
+        return fault_set(f, r, "audience", "one this node may write to");
+    }
+    bool same =
+        !o->withdrawn && span_eq(span_of(o->d.data, o->d.len), span_of(p->d.data, p->d.len));
+    return p->dry || same ? 0 : lane_add(p, o->aud, id, OP_PUT, o->r + 1);
+}
+
 static int add_checked(struct app_put *p, const char *id, bool given, const char *word,
                        struct fault *f)
 {
     char aud[LIM_AUD_BYTES + 1];
     struct old_rec o = {0};
     int64_t now = app_now_ms();
+    bool stands_in = p->owner[0] != '\0';
     int r = app_audience(p->a, word[0] != '\0' ? word : p->aud, aud);
     if (r == 0 && given) {
-        r = find_old(p->a, id, &o);
+        r = find_old(p->a, stands_in ? p->owner : app_id(p->a), id, &o);
     }
     if (r == 0 && o.found && !o.withdrawn && strcmp(o.kind, p->k->name) != 0) {
         r = fault_set(f, SANJI_E_EXISTS, "id", o.kind);
@@ -454,7 +506,9 @@ static int add_checked(struct app_put *p, const char *id, bool given, const char
     if (r == 0) {
         r = fill(p, &o, now);
     }
-    if (r == 0 && !p->dry) {
+    if (r == 0 && stands_in) {
+        r = add_for(p, id, &o, word[0] != '\0' ? aud : "", f);
+    } else if (r == 0 && !p->dry) {
         bool moved = o.found && strcmp(o.aud, aud) != 0;
         bool same = o.found && !o.withdrawn && !moved &&
                     span_eq(span_of(o.d.data, o.d.len), span_of(p->d.data, p->d.len));
@@ -554,13 +608,16 @@ int app_put_one(struct app *a, const struct kind *k, const char *aud, struct spa
     return r;
 }
 
-int app_withdraw(struct app *a, const char *id)
+int app_withdraw(struct app *a, const char *owner, const char *id)
 {
     struct old_rec o;
     struct sync_tick t;
     struct buf item;
     buf_init(&item, LIM_ITEM_BYTES);
-    int r = find_old(a, id, &o);
+    int r = find_old(a, owner != NULL ? owner : app_id(a), id, &o);
+    if (r == 0 && owner != NULL) {
+        r = may_stand_for(a, owner);
+    }
     if (r == 0) {
         r = app__may_write(a);
     }
@@ -572,7 +629,7 @@ int app_withdraw(struct app *a, const char *id)
         if (k == NULL || k->owner == KO_MACHINE) {
             r = SANJI_E_FORBIDDEN;
         } else {
-            r = app__item(id, k, OP_WITHDRAW, o.r + 1, span_of(NULL, 0), &item);
+            r = app__item(owner, id, k, OP_WITHDRAW, o.r + 1, span_of(NULL, 0), &item);
         }
         if (r == 0) {
             r = app_tick_make(&t);

@@ -306,7 +306,9 @@ static int recount_row(struct report *x, const struct cell_row *c, struct facts 
     bool mine = strcmp(c->node, app_id(x->a)) == 0;
     enum stat_source src = stat_indicators[c->ind].source;
     int cov = coverage(x, c);
-    if (!mine && (cov < 0 || src == STAT_SRC_REF_I || src == STAT_SRC_REF_R)) {
+    const struct roster_node *n = roster_node(app_roster(x->a), c->node);
+    bool stood_in = n != NULL && !node_id_none(&n->steward); /* its records go on, its cells not */
+    if (!mine && (stood_in || cov < 0 || src == STAT_SRC_REF_I || src == STAT_SRC_REF_R)) {
         x->unreadable++;
         return 0;
     }

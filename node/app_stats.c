@@ -177,7 +177,7 @@ static int on_old_cell(const struct store_rec *rec, void *arg)
 static int add_cell(struct cells *c, const char *id, enum item_op op, int64_t r, struct span d)
 {
     c->off[c->n] = c->items.len;
-    int e = app__item(id, kind_find("stat"), op, r, d, &c->items);
+    int e = app__item(NULL, id, kind_find("stat"), op, r, d, &c->items);
     c->len[c->n] = c->items.len - c->off[c->n];
     c->n += e == 0;
     return e;

@@ -458,13 +458,11 @@ bool roster_entitled(const struct roster *r, const char *by, const struct audien
                      const char *peer)
 {
     uint32_t w = member(r, by), p = member(r, peer), x = RNONE;
-    if (p == RNONE || r->subj[p].state == NODE_CLOSED) {
-        return false;
+    if (p != RNONE && aud->type == AUD_TRUST) {
+        return true; /* also of a writer that only its own acts will make known, and to a closed
+                        node, which learns there that it is one */
     }
-    if (aud->type == AUD_TRUST) {
-        return true; /* also of a writer that only its own acts will make known */
-    }
-    if (w == RNONE) {
+    if (p == RNONE || r->subj[p].state == NODE_CLOSED || w == RNONE) {
         return false;
     }
     if (w == p) {

@@ -32,6 +32,10 @@ static void put_members(struct api_call *c, const struct store_rec *rec)
     struct jw *w = &c->w;
     jw_str(w, "owner", rec->owner);
     jw_str(w, "owner_name", api_node_name(c, rec->owner));
+    if (strcmp(rec->by, rec->owner) != 0) {
+        jw_str(w, "steward", rec->by);
+        jw_str(w, "steward_name", api_node_name(c, rec->by));
+    }
     jw_str(w, "kind", rec->kind);
     jw_str(w, "id", rec->id);
     jw_int(w, "r", rec->r);
@@ -512,7 +516,7 @@ int h_record_withdraw(struct api_call *c)
     if (o.withdrawn) {
         return SANJI_E_STATE;
     }
-    r = app_withdraw(c->app, c->param[1]);
+    r = app_withdraw(c->app, NULL, c->param[1]);
     if (r < 0) {
         return r;
     }

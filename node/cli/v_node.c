@@ -177,6 +177,47 @@ int v_node_revoke(struct verb *v)
     return EXIT_OK;
 }
 
+int v_node_close(struct verb *v)
+{
+    const char *why = verb_why(v);
+    if (why == NULL) {
+        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--why");
+    }
+    int r = app_node_close(v->app, v->arg[0], why);
+    if (r == SANJI_E_STATE) {
+        VERB_SAY(v, EXIT_NO, "node.in_use", "node", v->arg[0]);
+    }
+    if (r < 0) {
+        return verb_fail(v, r, v->arg[0]);
+    }
+    VERB_TELL(v, "node.made_closed", "node", v->arg[0]);
+    return EXIT_OK;
+}
+
+int v_node_steward(struct verb *v)
+{
+    int r = app_node_steward(v->app, v->arg[0], v->arg[1]);
+    if (r == SANJI_E_STATE) {
+        VERB_SAY(v, EXIT_NO, "node.no_orphan", "node", v->arg[0], "steward", v->arg[1]);
+    }
+    if (r < 0) {
+        return verb_fail(v, r, v->arg[0]);
+    }
+    VERB_TELL(v, "node.made_steward", "node", v->arg[0], "steward", v->arg[1]);
+    return EXIT_OK;
+}
+
+int verb_for_failed(struct verb *v, int r, const char *node)
+{
+    if (r == SANJI_E_AUTHORITY) {
+        VERB_SAY(v, EXIT_NO, "node.no_steward", "node", node);
+    }
+    if (r == SANJI_E_STATE) {
+        VERB_SAY(v, EXIT_NO, "node.is_active", "node", node);
+    }
+    return verb_fail(v, r, node);
+}
+
 int v_node_believe(struct verb *v)
 {
     int r = app_node_believe(v->app, v->arg[0]);

@@ -297,6 +297,12 @@ static int run_begin(struct verb *v, struct run **ret)
             return EXIT_USAGE;
         }
         int r = app_put_begin(v->app, k, verb_flag(v, "audience"), verb_has(v, "dry-run"), &x->p);
+        if (r == 0 && verb_has(v, "for")) {
+            r = app_put_for(x->p, verb_flag(v, "for"));
+            if (r < 0) {
+                return verb_for_failed(v, r, verb_flag(v, "for"));
+            }
+        }
         if (r < 0) {
             return verb_fail(v, r, v->arg[0]);
         }

@@ -31,6 +31,9 @@ static void rec_json(const struct store_rec *rec, struct buf *out)
     jw_str(&w, "id", rec->id);
     jw_int(&w, "revision", rec->r);
     jw_str(&w, "audience", rec->aud);
+    if (strcmp(rec->by, rec->owner) != 0) {
+        jw_str(&w, "steward", rec->by);
+    }
     if (rec->withdrawn) {
         jw_bool(&w, "withdrawn", true);
     } else {
@@ -121,9 +124,11 @@ int v_withdraw(struct verb *v)
 {
     int code = EXIT_OK;
     for (int i = 0; i < v->n_args; i++) {
-        int r = app_withdraw(v->app, v->arg[i]);
+        int r = app_withdraw(v->app, verb_flag(v, "for"), v->arg[i]);
         if (r < 0) {
-            code = verb_fail(v, r, v->arg[i]);
+            const char *node = verb_flag(v, "for");
+            code = node != NULL && r != SANJI_E_NOT_FOUND ? verb_for_failed(v, r, node)
+                                                          : verb_fail(v, r, v->arg[i]);
         } else if (verb_has(v, "json")) {
             (void)verb_out(v, "{\"id\":\"%s\",\"withdrawn\":true}\n", v->arg[i]);
         } else {

@@ -145,6 +145,10 @@ int v_node_move(struct verb *v);
 int v_node_rotate(struct verb *v);
 int v_node_revoke(struct verb *v);
 int v_node_believe(struct verb *v);
+int v_node_close(struct verb *v);
+int v_node_steward(struct verb *v);
+/* --for NODE was refused: why, and what to do. */
+int verb_for_failed(struct verb *v, int r, const char *node);
 const char *verb_why(struct verb *v); /* --why, "other" when not given; NULL: no such reason */
 int v_versions(struct verb *v);
 int v_set_parent_url(struct verb *v);

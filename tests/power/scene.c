@@ -109,7 +109,7 @@ static int one_write(struct app *a, struct tally *t)
     }
     if (what == 2 && old != NULL) {
         (void)snprintf(id, sizeof(id), "%s", old);
-        int r = app_withdraw(a, id);
+        int r = app_withdraw(a, NULL, id);
         if (r == 0) {
             said_yes(a, t, id);
         }

@@ -667,6 +667,9 @@ static void test_any_order(void **state)
     assert_string_not_equal(get(r, "t4")->name, "by the old key");
     assert_null(get(r, "late"));
     assert_int_equal(get(r, "t2")->state, NODE_CLOSED);
+    struct audience fed = {.type = AUD_FED}, trust = {.type = AUD_TRUST};
+    assert_false(roster_entitled(r, tnode("t1").s, &fed, tnode("t2").s));
+    assert_true(roster_entitled(r, tnode("t1").s, &trust, tnode("t2").s)); /* it hears of it */
     assert_int_equal(roster_root_version(r), 2);
     roster_free(r);
     for (size_t i = 0; i < h.n; i++) {

@@ -398,6 +398,7 @@ function Detail({ k, record, reload, saved, me }) {
         <p class="meta">
           <StateBadge k={k} state={record.state} />
           <span>{record.owner_name || record.owner}</span>
+          {record.steward && <span>{t("word.steward", { name: record.steward_name || record.steward })}</span>}
           <span>{areaText(record.area, record.area_name)}</span>
           <span>{t("word.updated_at", { when: stamp(record.ts) })}</span>
         </p>
