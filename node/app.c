@@ -260,6 +260,9 @@ int app_open(const char *dir, struct app **ret, struct app_fault *f)
     }
     bool again = false;
     if (r == 0) {
+        r = app__outbox_load(a);
+    }
+    if (r == 0) {
         r = app__keys_resume(a, &again);
     }
     if (r == 0 && again) {
@@ -285,6 +288,9 @@ void app_close(struct app *a)
 {
     if (a == NULL) {
         return;
+    }
+    if (a->sync != NULL) {
+        (void)app_outbox_flush(a); /* what cannot be signed now is there at the next start */
     }
     app__guard_save(a, true);
     app__areas_free(a);
@@ -429,6 +435,9 @@ int app_tick(struct app *a, int64_t mono_ms)
 {
     if (sync_self_error(a->sync) < 0) { /* nothing may be signed: what is due stays due */
         return search_tick(a, mono_ms, false);
+    }
+    if (!sync_asking(a->sync)) {
+        (void)app_outbox_flush(a);
     }
     app__guard_save(a, false);
     int r = app__keys_tick(a);

@@ -47,6 +47,10 @@ struct app {
     int64_t search_due, search_since; /* mono ms; 0: the index has seen everything */
     bool stats_known;                 /* nothing they rest on has changed since stats_mark */
     uint8_t stats_mark[HASH_LEN];
+    bool may_defer;  /* records that follow each other closely share a signature: app_outbox.c */
+    size_t outbox_n; /* acknowledged, not signed yet */
+    int64_t outbox_next;
+    int64_t outbox_due, signed_at; /* mono ms */
     int64_t id_ms; /* last made record id, so that ids sort in the order of making */
     uint8_t id_rnd[10];
     uint8_t guard_sum[HASH_LEN]; /* of keys/guard as written by this process */
@@ -290,6 +294,10 @@ void app_changed(struct app *a);
 /* Automatic work that is due; call after changes and every few seconds. > 0: call again after so
  * many milliseconds. */
 int app_tick(struct app *a, int64_t mono_ms);
+/* Signs the records that are written down and wait for a signature: before anything but putting
+ * more of them is done. app_outbox_wait(): ms until it is due by itself, 0: nothing waits. */
+int app_outbox_flush(struct app *a);
+int64_t app_outbox_wait(const struct app *a);
 /* True once after own bundles were written: feed SEV_LOCAL to the engine. */
 bool app_take_wrote(struct app *a);
 

@@ -40,6 +40,7 @@ struct app_put {
     uint64_t seen[PUT_SEEN]; /* hashes of pending ids, open addressing; 0: free */
     size_t n_seen;
     size_t n;
+    bool has_given; /* one of the pending ones may be a new form of a record that is there */
     struct buf d, item;
 };
 
@@ -498,6 +499,10 @@ static int add_checked(struct app_put *p, const char *id, bool given, const char
     bool stands_in = p->owner[0] != '\0';
     int r = app_audience(p->a, word[0] != '\0' ? word : p->aud, aud);
     if (r == 0 && given) {
+        p->has_given = true;
+        r = p->dry ? 0 : app_outbox_flush(p->a); /* the older form may be among them */
+    }
+    if (r == 0 && given) {
         r = find_old(p->a, stands_in ? p->owner : app_id(p->a), id, &o);
     }
     if (r == 0 && o.found && !o.withdrawn && strcmp(o.kind, p->k->name) != 0) {
@@ -543,20 +548,10 @@ int app_put_line(struct app_put *p, struct span json, char ret_id[static LIM_ID_
     return r == 0 ? add_checked(p, ret_id, given, word, f) : r;
 }
 
-int app_put_flush(struct app_put *p)
+static int sign_pending(struct app_put *p)
 {
     struct sync_tick t;
-    if (p->n == 0) {
-        seen_clear(p);
-        return 0;
-    }
     int r = app_tick_make(&t);
-    if (r == 0) {
-        r = store_begin(p->a->store);
-    }
-    if (r < 0) {
-        return r;
-    }
     for (size_t i = 0; r == 0 && i < PUT_AUDS && p->lane[i].n > 0; i++) {
         struct lane_batch *l = &p->lane[i];
         struct span *items = calloc(l->n, sizeof *items);
@@ -573,16 +568,52 @@ int app_put_flush(struct app_put *p)
             r = app_random(t.rnd, sizeof t.rnd);
         }
     }
+    return r;
+}
+
+static int defer_pending(struct app_put *p)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < PUT_AUDS && p->lane[i].n > 0; i++) {
+        const struct lane_batch *l = &p->lane[i];
+        for (size_t j = 0; r == 0 && j < l->n; j++) {
+            r = app__outbox_add(p->a, l->aud, span_of(l->text.data + l->v[j].off, l->v[j].len));
+        }
+    }
+    return r;
+}
+
+static int store_pending(struct app_put *p)
+{
+    struct app *a = p->a;
+    bool defer = !p->has_given && app__outbox_takes(a, p->n);
+    int r = defer ? 0 : app_outbox_flush(a); /* first come, first signed */
     if (r == 0) {
-        r = store_commit(p->a->store);
-    } else {
-        store_rollback(p->a->store);
+        r = store_begin(a->store);
     }
     if (r < 0) {
-        (void)sync_reload(p->a->sync);
-    } else {
-        app__wrote(p->a);
+        return r;
     }
+    r = defer ? defer_pending(p) : sign_pending(p);
+    if (r == 0) {
+        r = store_commit(a->store);
+    } else {
+        store_rollback(a->store);
+    }
+    if (r < 0) {
+        (void)sync_reload(a->sync);
+    } else if (defer) {
+        app__outbox_added(a, p->n);
+    } else {
+        a->signed_at = app_mono_ms();
+        app__wrote(a);
+    }
+    return r;
+}
+
+int app_put_flush(struct app_put *p)
+{
+    int r = p->n > 0 ? store_pending(p) : 0;
     for (size_t i = 0; i < PUT_AUDS; i++) {
         p->lane[i].n = 0;
         p->lane[i].aud[0] = '\0';
@@ -590,6 +621,7 @@ int app_put_flush(struct app_put *p)
     }
     seen_clear(p);
     p->n = 0;
+    p->has_given = false;
     return r;
 }
 

@@ -25,7 +25,7 @@ struct replicate {
     struct app *app;
     struct replicate_ops ops;
     /* loop thread */
-    struct loop_timer *wake, *upkeep;
+    struct loop_timer *wake, *upkeep, *sign;
     struct link *link;
     char link_url[512];
     uint8_t link_pin[HASH_LEN];
@@ -35,7 +35,8 @@ struct replicate {
     bool upkeep_soon;
     struct event_job *flying[LANE_COUNT]; /* POST under way: the link forgets it when cancelled */
     /* database thread */
-    _Atomic int64_t upkeep_in; /* read by the loop */
+    _Atomic int64_t upkeep_in, sign_in; /* read by the loop */
+    bool sign_armed;
     uint64_t steps;
     const char *self;  /* what was said last of this node's own history */
     const char *clock; /* and of this machine's clock */
@@ -172,11 +173,41 @@ void replicate_step(struct replicate *r, enum sync_event_type type)
     step(r, &ev);
 }
 
+static void sign_later(void *arg)
+{
+    struct replicate *r = arg;
+    (void)loop_timer_once(r->sign, r->sign_in);
+}
+
 void replicate_after_app(struct replicate *r)
 {
     if (app_take_wrote(r->app)) {
         replicate_step(r, SEV_LOCAL);
     }
+    int64_t wait = app_outbox_wait(r->app);
+    if (wait > 0 && !r->sign_armed) {
+        r->sign_in = wait;
+        r->sign_armed = loop_post(r->loop, sign_later, r) == 0;
+    }
+}
+
+/* Records that wait for a common signature get it. */
+static void sign_run(void *arg)
+{
+    struct replicate *r = arg;
+    r->sign_armed = false;
+    int e = app_outbox_flush(r->app);
+    if (e < 0) {
+        static struct log_limit lim;
+        log_event_limited(&lim, 60000, LOG_WARNING, "outbox", "err=%s", err_name(e));
+    }
+    replicate_after_app(r);
+}
+
+static void on_sign(void *arg)
+{
+    struct replicate *r = arg;
+    (void)worker_post(r->worker, WORK_STAFF, sign_run, r);
 }
 
 uint64_t replicate_steps(const struct replicate *r)
@@ -553,7 +584,8 @@ int replicate_new(struct loop *l, struct worker *w, struct app *app,
     r->clock = "ok";
     r->wake = loop_timer_new(l, on_wake, r);
     r->upkeep = loop_timer_new(l, on_upkeep, r);
-    if (r->wake == NULL || r->upkeep == NULL) {
+    r->sign = loop_timer_new(l, on_sign, r);
+    if (r->wake == NULL || r->upkeep == NULL || r->sign == NULL) {
         replicate_free(r);
         return SANJI_E_NOMEM;
     }
@@ -577,6 +609,7 @@ void replicate_free(struct replicate *r)
     link_free(r->link);
     loop_timer_free(r->wake);
     loop_timer_free(r->upkeep);
+    loop_timer_free(r->sign);
     free(r->wait);
     free(r);
 }

@@ -70,6 +70,7 @@ static void staff_reply(void *arg)
 static void staff_run(void *arg)
 {
     struct staff_job *j = arg;
+    (void)app_outbox_flush(j->s->app);
     api_handle(j->s->api, j->rq, &j->rep);
     if (api_take_sync_wanted(j->s->api)) {
         replicate_step(j->s->rep, SEV_NOW);
@@ -138,6 +139,7 @@ static void stopped(void *arg)
 static void engine_stop(void *arg)
 {
     struct serve *s = arg;
+    (void)app_outbox_flush(s->app);
     replicate_step(s->rep, SEV_STOP);
     if (loop_post(s->loop, stopped, s) < 0) {
         loop_stop(s->loop);
@@ -299,6 +301,7 @@ int serve_run(struct app *app, void (*ready)(const struct serve_ready *r, void *
               struct fault *f)
 {
     struct serve s = {.app = app};
+    app->may_defer = true; /* a moment later this process is still here */
     log_set_json(app->cfg.log_json);
     log_set_level(log_level_by_name(app->cfg.log_level));
     int r = build(&s, f);

@@ -218,6 +218,9 @@ static void run_job(void *arg)
     pthread_mutex_lock(&c->lock);
     bool gone = c->gone;
     pthread_mutex_unlock(&c->lock);
+    if ((c->v.def->bits & VERB_ADDS) == 0) {
+        (void)app_outbox_flush(c->v.app);
+    }
     int code = gone ? EXIT_NO : c->v.def->run(&c->v);
     replicate_after_app(c->sc->rep);
     if (code == VERB_WAIT) {

@@ -265,6 +265,7 @@ static int run_here(struct verb *v, int in_fd, bool *ret_daemon)
     if (r < 0) {
         return *ret_daemon ? EXIT_NO : verb_open_failed(v, r, &f);
     }
+    (void)app_outbox_flush(v->app); /* a daemon that was killed may have left some */
     int code = (v->def->bits & VERB_INPUT) != 0 && in_fd >= 0 ? feed_input(v, in_fd) : EXIT_OK;
     if (code == EXIT_OK) {
         code = run_to_end(v);

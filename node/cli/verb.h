@@ -30,6 +30,7 @@ enum {
     VERB_INPUT = 1, /* takes a file or standard input: input() is called with chunks, then run() */
     VERB_INNER = 4, /* half of another verb: not in the list of verbs */
     VERB_READS = 2, /* changes nothing: allowed while the disk is full */
+    VERB_ADDS = 8,  /* new records: those that wait for their signature need not have it before */
 };
 
 enum { FLAG_BOOL, FLAG_VALUE, FLAG_MUST /* a value that has to be given */ };

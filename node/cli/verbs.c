@@ -52,7 +52,7 @@ const struct verb_def verb_defs[] = {
     {"doctor node", "", 0, 0, VERB_NODE, VERB_READS | VERB_INNER, v_doctor_node, NULL, {DATA, JSON}},
     {"doctor", "", 0, 0, VERB_LOCAL, VERB_READS, v_doctor, NULL, {DATA, JSON}},
     {"sync", "", 0, 0, VERB_NODE, 0, v_sync, NULL, {DATA, V("wait", "2m"), JSON}},
-    {"put", "KIND [FILE|-]", 1, 2, VERB_NODE, VERB_INPUT, v_put, v_put_input,
+    {"put", "KIND [FILE|-]", 1, 2, VERB_NODE, VERB_INPUT | VERB_ADDS, v_put, v_put_input,
      {DATA, B("stream"), V("audience", "fed|sub|up"), B("dry-run"), V("checked", "RECORDS"), V("for", "NODE"), JSON}},
     {"get", "[OWNER/]ID", 1, 1, VERB_NODE, VERB_READS, v_get, NULL, {DATA, JSON}},
     {"list", "KIND", 1, 1, VERB_NODE, VERB_READS, v_list, NULL,

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records that follow each other closely share a signature: each is durable before it is named, and
+ * nobody sees one missing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/support/nodes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int put(struct app *a, const char *json, char id[static LIM_ID_BYTES + 1])
+{
+    struct fault f = {0};
+    return node_put(a, "listing", json, id, &f);
+}
+
+static int on_rec(const struct store_rec *rec, void *arg)
+{
+    *(int64_t *)arg = rec->seq;
+    return 0;
+}
+
+/* Number of the bundle a record stands in; 0: it is not shown. */
+static int64_t bundle_of(struct app *a, const char *id)
+{
+    int64_t seq = 0;
+    (void)store_record_get(a->store, app_id(a), "listing", id, on_rec, &seq);
+    return seq;
+}
+
+static void few_share_a_bundle(void **state)
+{
+    (void)state;
+    char id[5][LIM_ID_BYTES + 1];
+    struct app *a = node_born(0, "few");
+    a->may_defer = true;
+    assert_int_equal(put(a, "{\"kind\":\"venue\",\"title\":\"one\"}", id[0]), 0);
+    assert_int_equal(a->outbox_n, 0); /* the first goes at once */
+    assert_int_equal(app_outbox_wait(a), 0);
+    int64_t first = bundle_of(a, id[0]);
+    assert_true(first > 0);
+    a->signed_at = app_mono_ms() + 60000; /* however slow this machine is */
+    for (int i = 1; i < 5; i++) {
+        assert_int_equal(put(a, "{\"kind\":\"venue\",\"title\":\"more\"}", id[i]), 0);
+    }
+    assert_int_equal(a->outbox_n, 4);
+    assert_true(app_outbox_wait(a) > 0);
+    assert_int_equal(bundle_of(a, id[4]), 0);
+    assert_int_equal(app_outbox_flush(a), 0);
+    assert_int_equal(a->outbox_n, 0);
+    for (int i = 1; i < 5; i++) {
+        assert_int_equal(bundle_of(a, id[i]), first + 1);
+        assert_true(i == 1 || strcmp(id[i - 1], id[i]) < 0);
+    }
+    struct app_verdict v;
+    assert_int_equal(app_verify(a, &v, NULL, NULL), 0);
+    assert_int_equal(v.wrong, 0);
+    app_close(a);
+}
+
+static void a_later_form_sees_the_first(void **state)
+{
+    (void)state;
+    char id[LIM_ID_BYTES + 1], again[LIM_ID_BYTES + 1], json[160];
+    struct app *a = node_born(0, "form");
+    a->may_defer = true;
+    a->signed_at = app_mono_ms() + 60000;
+    assert_int_equal(put(a, "{\"kind\":\"venue\",\"title\":\"one\"}", id), 0);
+    assert_int_equal(a->outbox_n, 1);
+    snprintf(json, sizeof json, "{\"id\":\"%s\",\"kind\":\"venue\",\"title\":\"two\"}", id);
+    assert_int_equal(put(a, json, again), 0);
+    assert_int_equal(a->outbox_n, 0);
+    int64_t seq = bundle_of(a, id);
+    assert_true(seq > 1);
+    assert_int_equal(put(a, json, again), 0); /* the same again: nothing new */
+    assert_int_equal(bundle_of(a, id), seq);
+    app_close(a);
+}
+
+/* Another audience in between: each keeps its order, none gets into the other's stream. */
+static void audiences_stay_apart(void **state)
+{
+    (void)state;
+    static const char *const aud[] = {"fed", "sub", "fed", "sub", "sub"};
+    char id[5][LIM_ID_BYTES + 1];
+    struct app *a = node_born(0, "aud");
+    a->may_defer = true;
+    a->signed_at = app_mono_ms() + 60000;
+    for (int i = 0; i < 5; i++) {
+        struct fault f = {0};
+        const char *d = "{\"kind\":\"venue\",\"title\":\"x\"}";
+        assert_int_equal(
+            app_put_one(a, kind_find("listing"), aud[i], span_of(d, strlen(d)), id[i], &f), 0);
+    }
+    assert_int_equal(a->outbox_n, 5);
+    assert_int_equal(app_outbox_flush(a), 0);
+    assert_int_equal(bundle_of(a, id[2]), bundle_of(a, id[0]) + 1);
+    assert_int_equal(bundle_of(a, id[3]), bundle_of(a, id[4]));
+    struct app_verdict v;
+    assert_int_equal(app_verify(a, &v, NULL, NULL), 0);
+    assert_int_equal(v.wrong, 0);
+    app_close(a);
+}
+
+/* The process ends without a word: what was named is there at the next start, once. */
+static void the_next_start_signs(void **state)
+{
+    (void)state;
+    char id[3][LIM_ID_BYTES + 1];
+    struct app *a = node_born(0, "next");
+    a->may_defer = true;
+    a->signed_at = app_mono_ms() + 60000;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(put(a, "{\"kind\":\"venue\",\"title\":\"kept\"}", id[i]), 0);
+    }
+    a->outbox_n = 0; /* closing would sign: it is made to forget, as a killed process does */
+    app_close(a);
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    assert_int_equal(a->outbox_n, 2);
+    a->may_defer = true;
+    a->signed_at = app_mono_ms() + 60000;
+    assert_int_equal(put(a, "{\"kind\":\"venue\",\"title\":\"after\"}", id[2]), 0);
+    assert_int_equal(a->outbox_n, 3); /* its number does not meet theirs */
+    app_close(a);
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    assert_int_equal(a->outbox_n, 0);
+    for (int i = 0; i < 3; i++) {
+        assert_true(bundle_of(a, id[i]) > 0);
+    }
+    app_close(a);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, home_make, home_drop)
+    const struct CMUnitTest tests[] = {
+        T(few_share_a_bundle),
+        T(a_later_form_sees_the_first),
+        T(audiences_stay_apart),
+        T(the_next_start_signs),
+    };
+#undef T
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
