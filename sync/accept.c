@@ -214,7 +214,7 @@ static int not_next(struct sync *s, struct stream *st, const struct bundle *b, e
     if (!told && own) {
         sync__alarm(s, SANJI_E_FORK, &b->hdr.by, "self");
     } else if (!told) {
-        sync__peer_prove(s, (size_t)(st - s->streams));
+        sync__diverge_prove(s, (size_t)(st - s->streams));
         sync__alarm(s, SANJI_E_FORK, &b->hdr.by,
                     audience_is_private(st->aud.type) ? "to:" : b->hdr.aud);
     }

@@ -122,14 +122,14 @@ bool sync__branch_merged(const struct sync *s, int64_t no, uint8_t ret[static HA
     return is;
 }
 
-static bool was_merged(const struct sync *s, int64_t no, const uint8_t id[static HASH_LEN])
+bool sync__branch_given_up(const struct sync *s, int64_t no, const uint8_t id8[static 8])
 {
     struct buf v;
     bool is = false;
     buf_init(&v, (size_t)64 << 20);
     if (merged_get(s, no, &v) == 0) {
         for (size_t at = 0; at < v.len && !is; at += HASH_LEN) {
-            is = memcmp(v.data + at, id, HASH_LEN) == 0;
+            is = memcmp(v.data + at, id8, 8) == 0;
         }
     }
     buf_done(&v);
@@ -231,7 +231,7 @@ int sync__branch_own(struct sync *s, size_t idx, const struct bundle *b)
         return SANJI_E_FORK;
     }
     if (sync__branch_healed(s, no)) {
-        return was_merged(s, no, b->id) ? SANJI_E_OLD : SANJI_E_FORK;
+        return sync__branch_given_up(s, no, b->id) ? SANJI_E_OLD : SANJI_E_FORK;
     }
     return want_other(s, idx, b);
 }
@@ -348,7 +348,7 @@ static int give_up(const struct sync_bundle_row *row, void *arg)
         return r;
     }
     r = buf_put(g->ids, row->id, HASH_LEN);
-    if (r == 0 && row->items > 0) {
+    if (r == 0) { /* an empty one, too: it makes the epoch begin in which this branch is named */
         (void)snprintf(name, sizeof(name), "again/%c/%010lld/%010lld",
                        g->st->aud.type == AUD_TRUST ? 't' : 'd', (long long)row->no,
                        (long long)row->seq);

@@ -262,11 +262,13 @@ static bool on_branch(const struct sync *s, const struct stream *st, const struc
             memcmp(id, b->hdr.pe.id, HASH_LEN) == 0);
 }
 
-/* `merges` ends a fork by itself, once for each stream; afterwards a registrar decides. */
+/* A confirmed epoch ends a fork by itself, once for each stream; afterwards a registrar decides. A
+ * branch is given up only for a writer that says by `merges` that it knows of one: put back once
+ * more it may have forgotten both, and what others hold of them is all there is. */
 int sync__epoch_seen(struct sync *s, const struct bundle *b)
 {
     struct stream_key k;
-    if (b->hdr.t != BUNDLE_EPOCH || !b->hdr.has_pe || !b->hdr.pe.ok || b->hdr.n_merges == 0 ||
+    if (b->hdr.t != BUNDLE_EPOCH || !b->hdr.has_pe || !b->hdr.pe.ok ||
         node_id_cmp(&b->hdr.by, &s->self.id) == 0 || s->witness ||
         sync__key_of(&k, b->hdr.by.s, b->hdr.aud, b->hdr.pe.ep, b->hdr.pe.en) < 0) {
         return 0;
@@ -277,7 +279,7 @@ int sync__epoch_seen(struct sync *s, const struct bundle *b)
     }
     struct stream *st = &s->streams[idx];
     bool right = on_branch(s, st, b);
-    if (right ? !st->row.frozen : sync__branch_healed(s, st->row.no)) {
+    if (right ? !st->row.frozen : b->hdr.n_merges == 0 || sync__branch_healed(s, st->row.no)) {
         return 0;
     }
     int r = s->st->thaw(s->st->ctx, st->row.no);

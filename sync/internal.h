@@ -8,7 +8,8 @@
 #include <assert.h>
 
 /* Shared inside sync/ only. The pieces: stream.c (table of streams), accept.c (checks on arrival),
- * apply.c (items into views), write.c (own bundles), peer.c (who has what), client.c (towards the
+ * apply.c (items into views), write.c (own bundles), peer.c (who has what), diverge.c (two
+ * histories), client.c (towards the
  * parent), server.c (towards the children), session.c (log-in of children), engine.c (steps). */
 
 #define ARENA_MAX (24u << 20)
@@ -95,6 +96,7 @@ struct peer {
 struct own_mark { /* an own head that a neighbour names, see self.c */
     struct stream_key key;
     int64_t seq;
+    uint8_t id8[8];
     int64_t until; /* mono: writing waits for it so long */
     struct node_id peer;
     bool is_parent;
@@ -355,8 +357,9 @@ int sync__heal_step(struct sync *s); /* mends one lane */
 int64_t sync__heal_wake(const struct sync *s);
 
 /* self.c */
-/* A neighbour holds k up to seq; only own streams matter. */
-int sync__self_heard(struct sync *s, struct peer *p, const struct stream_key *k, int64_t seq);
+/* A neighbour holds k up to e; only own streams matter. */
+int sync__self_heard(struct sync *s, struct peer *p, const struct stream_key *k,
+                     const struct have_epoch *e);
 void sync__self_forget(struct sync *s, const struct peer *p); /* it states its list anew */
 /* Something of an own stream was not in this store though it should be: k, or all (NULL). */
 int sync__self_doubt(struct sync *s, const struct stream_key *k);
@@ -401,6 +404,8 @@ int sync__branch_drop(struct sync *s, size_t idx); /* what was in doubt is decid
 int sync__branch_again(struct sync *s);
 /* The last bundle of the branch that was given up; false: none was. */
 bool sync__branch_merged(const struct sync *s, int64_t no, uint8_t ret[static HASH_LEN]);
+/* Is this bundle of an own stream one of them? By the first bytes of its id. */
+bool sync__branch_given_up(const struct sync *s, int64_t no, const uint8_t id8[static 8]);
 
 /* twice.c: records changed in two epochs without knowledge of each other. */
 int sync__twice_find(struct sync *s);
@@ -472,8 +477,8 @@ int sync__peers_refresh(struct sync *s);
 void sync__peer_reset_their(struct sync *s, struct peer *p);
 void sync__peer_reset_stated(struct sync *s, struct peer *p);
 void sync__stream_advanced(struct sync *s, size_t idx);
-/* Two histories of this writer are known here: the neighbour on the way to it is shown. */
-void sync__peer_prove(struct sync *s, size_t idx);
+int sync__peer_grow(struct sync *s, struct peer *p); /* p->ps has a place for every stream */
+void sync__peer_due(struct peer *p, size_t idx);     /* something of this stream is to be sent */
 /* Its head is another than neighbours were told. */
 void sync__stream_retreated(struct sync *s, size_t idx);
 /* The peer sent this bundle: it holds the stream up to here. */
@@ -490,6 +495,16 @@ bool sync__has_to_send(struct sync *s, struct peer *p);
 struct peer *sync__peer_towards(const struct sync *s, const struct node_id *id);
 /* Digest of everything held that the peer is entitled to, from scratch. */
 void sync__own_digest(struct sync *s, const struct peer *p, uint8_t out[static HASH_LEN]);
+
+/* diverge.c */
+/* Two histories of this stream are known here: the neighbour on the way to its writer is shown. */
+void sync__diverge_prove(struct sync *s, size_t idx);
+/* What a neighbour holds of an own stream, against what is held here, also where that is in doubt.
+ */
+int sync__diverge_own(struct sync *s, struct peer *p, int idx, const struct have_epoch *e);
+/* Does it hold another bundle than this node under the number it states? */
+int sync__diverge_seen(struct sync *s, struct peer *p, size_t idx, const struct have_epoch *e);
+
 /* message.c */
 int sync__hello_write(struct sync *s, const struct msg_hello *h, struct buf *out);
 /* Reads hello and have frames at the front of a message; *ret_rest: the bundles. */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int grow(struct sync *s, struct peer *p)
+int sync__peer_grow(struct sync *s, struct peer *p)
 {
     if (p->n_ps >= s->n_streams) {
         return 0;
@@ -43,6 +43,11 @@ static void queue_put(struct peer *p, struct idx_queue *q, size_t idx, uint8_t f
     }
     q->v[q->n++] = (uint32_t)idx;
     p->ps[idx].flags |= flag;
+}
+
+void sync__peer_due(struct peer *p, size_t idx)
+{
+    queue_put(p, &p->sendq, idx, PF_SENDQ);
 }
 
 /* Up to where the peer needs nothing of a stream, as far as can be known from here. */
@@ -84,7 +89,7 @@ static bool is_next_epoch(const struct sync *s, const struct peer *p, size_t idx
 
 static void requeue_all(struct sync *s, struct peer *p)
 {
-    if (grow(s, p) < 0) {
+    if (sync__peer_grow(s, p) < 0) {
         return;
     }
     for (size_t i = 0; i < s->n_streams; i++) {
@@ -266,7 +271,7 @@ void sync__stream_advanced(struct sync *s, size_t idx)
     }
     for (size_t i = 0; i < s->n_peers; i++) {
         struct peer *p = s->peers[i];
-        if (grow(s, p) < 0 || !sync__entitled(s, idx, p)) {
+        if (sync__peer_grow(s, p) < 0 || !sync__entitled(s, idx, p)) {
             continue;
         }
         queue_put(p, &p->sendq, idx, PF_SENDQ);
@@ -278,7 +283,7 @@ void sync__stream_retreated(struct sync *s, size_t idx)
 {
     for (size_t i = 0; i < s->n_peers; i++) {
         struct peer *p = s->peers[i];
-        if (grow(s, p) == 0) {
+        if (sync__peer_grow(s, p) == 0) {
             p->ps[idx].sent = p->ps[idx].shown = -1;
             p->ps[idx].flags &= (uint8_t) ~(PF_DIVERGED | PF_STALLED | PF_PROOF);
         }
@@ -289,7 +294,7 @@ void sync__stream_retreated(struct sync *s, size_t idx)
 void sync__peer_shows(struct sync *s, struct peer *p, const struct stream_key *k, int64_t seq)
 {
     int idx = sync__stream_find(s, k);
-    if (idx >= 0 && grow(s, p) == 0 && p->ps[idx].shown < seq) {
+    if (idx >= 0 && sync__peer_grow(s, p) == 0 && p->ps[idx].shown < seq) {
         p->ps[idx].shown = (int32_t)seq;
     }
 }
@@ -303,58 +308,13 @@ struct have_take {
     struct peer *p;
 };
 
-/* The peer holds another bundle under a number of ours. It is shown one: signed by the writer, that
- * is proof, while a have-list is a word. */
-static void diverged(struct sync *s, struct peer *p, const char *by, struct peer_stream *ps)
-{
-    ps->flags |= PF_DIVERGED;
-    bool own = strcmp(by, s->self.id.s) == 0;
-    if (own && (p->is_parent || sync__branch_healed(s, s->streams[ps - p->ps].row.no))) {
-        return; /* see own_compare(), or settled: it will hear which branch stands */
-    }
-    if ((ps->flags & PF_PROVED) == 0) {
-        ps->flags |= PF_PROOF;
-    }
-    if (!own) {
-        sync__alarm(s, SANJI_E_FORK, &p->id, "stream");
-    }
-}
-
-void sync__peer_prove(struct sync *s, size_t idx)
-{
-    struct peer *p = sync__peer_towards(s, &s->streams[idx].row.key.by);
-    if (p == NULL || grow(s, p) < 0 || p->ps[idx].their < 1 ||
-        (p->ps[idx].flags & PF_PROVED) != 0) {
-        return;
-    }
-    p->ps[idx].flags |= PF_DIVERGED | PF_PROOF;
-    queue_put(p, &p->sendq, idx, PF_SENDQ);
-}
-
-/* What a neighbour holds of an own stream, against what is held here, also where that is in doubt.
- */
-static int own_compare(struct sync *s, struct peer *p, int idx, const struct have_epoch *e)
-{
-    uint8_t id[HASH_LEN];
-    const struct stream *st = &s->streams[idx];
-    if (strcmp(st->row.key.by.s, s->self.id.s) != 0 || st->row.no == 0 || e->seq < 1 ||
-        e->seq > st->kept || (st->doubt == 0 && st->kept > st->row.seq)) {
-        return 0;
-    }
-    int r = s->st->bundle_id(s->st->ctx, st->row.no, e->seq, id);
-    if (r < 0) {
-        return r == SANJI_E_NOT_FOUND ? 0 : r;
-    }
-    return sync__branch_heard(s, p, (size_t)idx, e, memcmp(id, e->id8, sizeof(e->id8)) != 0);
-}
-
 static int take_epoch(struct sync *s, struct peer *p, const char *by, const char *aud,
                       const struct have_epoch *e)
 {
     struct stream_key k;
     int r = sync__key_of(&k, by, aud, e->ep, e->en);
     if (r == 0) {
-        r = sync__self_heard(s, p, &k, e->seq);
+        r = sync__self_heard(s, p, &k, e);
     }
     if (r < 0) {
         return r;
@@ -367,7 +327,7 @@ static int take_epoch(struct sync *s, struct peer *p, const char *by, const char
     if (idx < 0 && (idx = sync__stream_intern(s, &k)) < 0) {
         return idx;
     }
-    if (grow(s, p) < 0) {
+    if (sync__peer_grow(s, p) < 0) {
         return SANJI_E_NOMEM;
     }
     struct peer_stream *ps = &p->ps[idx];
@@ -385,35 +345,22 @@ static int take_epoch(struct sync *s, struct peer *p, const char *by, const char
     if (row->no == 0) {
         return 0;
     }
-    r = own_compare(s, p, idx, e);
+    r = sync__diverge_own(s, p, idx, e);
     if (r < 0) {
         return r;
     }
     ps = &p->ps[idx];
     row = &s->streams[idx].row;
     if (row->frozen) {
-        sync__peer_prove(s, (size_t)idx);
+        sync__diverge_prove(s, (size_t)idx);
     }
     if (ps->sent > ps->their) { /* it got more than it took: do not repeat at once */
         ps->flags |= PF_STALLED;
     }
     ps->sent = -1;
-    if (e->seq <= row->seq && e->seq >= 1) {
-        uint8_t id[HASH_LEN];
-        memcpy(id, row->id, sizeof(id));
-        if (e->seq < row->seq) {
-            r = s->st->bundle_id(s->st->ctx, row->no, e->seq, id);
-            if (r == SANJI_E_NOT_FOUND) {
-                r = 0; /* older than our keyframe: nothing to compare with */
-                memcpy(id, e->id8, sizeof(e->id8));
-            }
-            if (r < 0) {
-                return r;
-            }
-        }
-        if (memcmp(id, e->id8, sizeof(e->id8)) != 0) {
-            diverged(s, p, by, ps);
-        }
+    r = sync__diverge_seen(s, p, (size_t)idx, e);
+    if (r < 0) {
+        return r;
     }
     if (sync__entitled(s, (size_t)idx, p)) {
         queue_put(p, &p->sendq, (size_t)idx, PF_SENDQ);
@@ -465,7 +412,7 @@ int sync__have_state(struct sync *s, struct peer *p, struct buf *out, int64_t *r
     struct have_writer w;
     struct buf line;
     buf_init(&line, 256 * 1024);
-    int r = grow(s, p);
+    int r = sync__peer_grow(s, p);
     size_t at = 0;
     *ret_lines = 0;
     while (r == 0 && at < p->stateq.n) {
@@ -511,7 +458,7 @@ void sync__own_digest(struct sync *s, const struct peer *p, uint8_t out[static H
 
 bool sync__has_to_send(struct sync *s, struct peer *p)
 {
-    if (!p->their_known || grow(s, p) < 0) {
+    if (!p->their_known || sync__peer_grow(s, p) < 0) {
         return false;
     }
     for (size_t i = 0; i < p->sendq.n; i++) {
@@ -632,7 +579,7 @@ int sync__send_some(struct sync *s, struct peer *p, int64_t max, struct buf *out
         .s = s, .out = out, .left = max < s->tune.max_bytes ? max : s->tune.max_bytes};
     *ret_more = false;
     *ret_n = 0;
-    if (!p->their_known || grow(s, p) < 0 || d.left <= 0) {
+    if (!p->their_known || sync__peer_grow(s, p) < 0 || d.left <= 0) {
         return 0;
     }
     int r = send_passes(&d, p);

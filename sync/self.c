@@ -122,10 +122,18 @@ static bool reached(const struct sync *s, const struct stream_key *k, int64_t se
     return i >= 0 && s->streams[i].row.no != 0 && s->streams[i].kept >= seq;
 }
 
+/* What the neighbour named is here, or was and is being published again. */
+static bool is_here(const struct sync *s, const struct own_mark *m)
+{
+    int i = sync__stream_find(s, &m->key);
+    return i >= 0 && s->streams[i].row.no != 0 &&
+           (s->streams[i].kept >= m->seq || sync__branch_given_up(s, s->streams[i].row.no, m->id8));
+}
+
 static bool holds(const struct sync *s, const struct own_mark *m)
 {
     bool here = !m->is_parent || (s->parent != NULL && s->parent->st.connected);
-    return here && s->tick.mono_ms < m->until && !reached(s, &m->key, m->seq);
+    return here && s->tick.mono_ms < m->until && !is_here(s, m);
 }
 
 static int mark_add(struct sync *s, const struct own_mark *m)
@@ -149,10 +157,12 @@ static int mark_add(struct sync *s, const struct own_mark *m)
     return 0;
 }
 
-int sync__self_heard(struct sync *s, struct peer *p, const struct stream_key *k, int64_t seq)
+int sync__self_heard(struct sync *s, struct peer *p, const struct stream_key *k,
+                     const struct have_epoch *e)
 {
-    struct own_mark m = {.key = *k, .seq = seq, .peer = p->id, .is_parent = p->is_parent};
-    if (!is_own(s, k->by.s) || seq < 1 || reached(s, k, seq)) {
+    struct own_mark m = {.key = *k, .seq = e->seq, .peer = p->id, .is_parent = p->is_parent};
+    memcpy(m.id8, e->id8, sizeof(m.id8));
+    if (!is_own(s, k->by.s) || e->seq < 1 || is_here(s, &m)) {
         return 0;
     }
     m.until = s->tick.mono_ms + HOLD_MS;
@@ -285,7 +295,7 @@ void sync__self_settle(struct sync *s)
     size_t kept = 0;
     for (size_t i = 0; i < s->n_marks; i++) {
         const struct own_mark *m = &s->marks[i];
-        bool over = reached(s, &m->key, m->seq) || (!m->is_parent && s->tick.mono_ms >= m->until);
+        bool over = is_here(s, m) || (!m->is_parent && s->tick.mono_ms >= m->until);
         if (!over) {
             s->marks[kept++] = *m;
         }

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A neighbour that holds another history of a stream than is held here (PROTOCOL.md sections 7 and
+ * 15.1): it is found by comparing what it states, and the one on the way to the writer is shown a
+ * bundle, because a have-list is a word and a signed bundle is proof. */
+#include "sync/internal.h"
+
+#include <string.h>
+
+static bool is_own(const struct sync *s, size_t idx)
+{
+    return node_id_cmp(&s->streams[idx].row.key.by, &s->self.id) == 0;
+}
+
+/* What is held under this number, against what a neighbour says it holds. SANJI_E_NOT_FOUND: older
+ * than the own keyframe, or beyond the head: nothing to compare with. */
+static int compare(const struct sync *s, size_t idx, int64_t seq, const uint8_t id8[static 8],
+                   bool *ret_differs)
+{
+    uint8_t id[HASH_LEN];
+    const struct sync_stream_row *row = &s->streams[idx].row;
+    int r = seq < 1 ? SANJI_E_NOT_FOUND : 0;
+    if (r == 0 && seq == row->seq) {
+        memcpy(id, row->id, sizeof(id));
+    } else if (r == 0) {
+        r = s->st->bundle_id(s->st->ctx, row->no, seq, id);
+    }
+    *ret_differs = r == 0 && memcmp(id, id8, 8) != 0;
+    return r;
+}
+
+/* The peer holds another bundle under a number of ours. It is shown one: signed by the writer, that
+ * is proof, while a have-list is a word. */
+static void diverged(struct sync *s, struct peer *p, size_t idx)
+{
+    struct peer_stream *ps = &p->ps[idx];
+    ps->flags |= PF_DIVERGED;
+    bool own = is_own(s, idx);
+    if (own && (p->is_parent || sync__branch_healed(s, s->streams[idx].row.no))) {
+        return; /* see sync__diverge_own(), or settled: it will hear which branch stands */
+    }
+    if ((ps->flags & PF_PROVED) == 0) {
+        ps->flags |= PF_PROOF;
+    }
+    if (!own) {
+        sync__alarm(s, SANJI_E_FORK, &p->id, "stream");
+    }
+}
+
+void sync__diverge_prove(struct sync *s, size_t idx)
+{
+    bool differs;
+    struct peer *p = sync__peer_towards(s, &s->streams[idx].row.key.by);
+    if (p == NULL || sync__peer_grow(s, p) < 0 || p->ps[idx].their < 1 ||
+        (p->ps[idx].flags & PF_PROVED) != 0) {
+        return;
+    }
+    struct peer_stream *ps = &p->ps[idx];
+    if (ps->their <= s->streams[idx].row.seq &&
+        compare(s, idx, ps->their, ps->their_id8, &differs) == 0 && !differs) {
+        return; /* it is on this branch and gets the rest of it */
+    }
+    ps->flags |= PF_DIVERGED | PF_PROOF;
+    sync__peer_due(p, idx);
+}
+
+int sync__diverge_own(struct sync *s, struct peer *p, int idx, const struct have_epoch *e)
+{
+    bool differs;
+    const struct stream *st = &s->streams[idx];
+    if (!is_own(s, (size_t)idx) || st->row.no == 0 || e->seq > st->kept ||
+        (st->doubt == 0 && st->kept > st->row.seq)) {
+        return 0;
+    }
+    int r = compare(s, (size_t)idx, e->seq, e->id8, &differs);
+    if (r < 0) {
+        return r == SANJI_E_NOT_FOUND ? 0 : r;
+    }
+    return sync__branch_heard(s, p, (size_t)idx, e, differs);
+}
+
+int sync__diverge_seen(struct sync *s, struct peer *p, size_t idx, const struct have_epoch *e)
+{
+    bool differs = false;
+    int r = e->seq > s->streams[idx].row.seq ? 0 : compare(s, idx, e->seq, e->id8, &differs);
+    if (differs) {
+        diverged(s, p, idx);
+    }
+    return r == SANJI_E_NOT_FOUND ? 0 : r;
+}

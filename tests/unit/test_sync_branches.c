@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Streams with two histories when several neighbours hold them: each case is one that a simulated
+ * federation with several nodes put back has met. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/support/story.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct step three_tiers[] = {THREE_TIERS, {0}};
+
+static void cut(struct world *w, const char *name, bool is_out)
+{
+    w->node[world_find(w, name)].cut = is_out;
+}
+
+static void say(struct world *w, int i, const char *prefix, int n)
+{
+    for (int k = 0; k < n; k++) {
+        char id[16];
+        (void)snprintf(id, sizeof(id), "%s%d", prefix, k);
+        assert_int_equal(world_put(w, i, "fed", id, 1, prefix, NULL), 0);
+    }
+}
+
+static void all_have(struct world *w, int owner, const char *prefix, int n)
+{
+    for (int i = 0; i < w->n; i++) {
+        for (int k = 0; k < n; k++) {
+            struct mem_seen seen;
+            char id[16];
+            (void)snprintf(id, sizeof(id), "%s%d", prefix, k);
+            assert_int_equal(mem_store_record(w->node[i].mem, w->node[owner].id.s, id, &seen), 0);
+        }
+    }
+}
+
+/* The top is put back and hears from one child only, which never saw what is gone; it goes on. The
+ * other child, which holds the first history, meets the second one from the top's side and freezes
+ * the stream. Its branch has to reach the top all the same. */
+static void one_child_holds_the_lost_branch(uint64_t seed, int before, int after)
+{
+    struct teller t;
+    world_init(&t.w, seed);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    say(w, 0, "v", 2);
+    story_agree(&t, 60000);
+    struct mem_store *snap = mem_store_snapshot(w->node[0].mem);
+    cut(w, "d2", true);
+    say(w, 0, "a", before);
+    world_run(w, 60000);
+    world_crash(w, 0);
+    mem_store_restore(w->node[0].mem, snap);
+    cut(w, "d1", true);
+    cut(w, "d2", false);
+    world_start(w, 0);
+    world_run(w, 1200000);
+    say(w, 0, "b", after);
+    world_run(w, 60000);
+    cut(w, "d1", false);
+    world_run(w, 1200000);
+    story_agree(&t, 3600000);
+    assert_int_equal(sync_self_state(w->node[0].s), SYNC_SELF_OK);
+    all_have(w, 0, "a", before);
+    all_have(w, 0, "b", after);
+    mem_store_free(snap);
+    world_done(w);
+}
+
+static void a_frozen_neighbour_brings_the_lost_branch(void **state)
+{
+    (void)state;
+    for (int before = 1; before <= 3; before++) {
+        for (int after = 1; after <= 3; after++) {
+            one_child_holds_the_lost_branch((uint64_t)(50 + before * 4 + after), before, after);
+        }
+    }
+}
+
+/* A district put back takes the short branch that its child shows it, while its parent, out of
+ * reach, holds the long one it had written meanwhile. What the parent names then is not missing. */
+static void the_parent_holds_what_was_given_up(void **state)
+{
+    (void)state;
+    struct teller t;
+    world_init(&t.w, 71);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    int d1 = world_find(w, "d1");
+    say(w, d1, "v", 1);
+    story_agree(&t, 60000);
+    struct mem_store *snap = mem_store_snapshot(w->node[d1].mem);
+    cut(w, "d1", true);
+    cut(w, "s1", true);
+    say(w, d1, "b", 1);
+    world_run(w, 60000);
+    cut(w, "s2", true);
+    world_crash(w, d1);
+    mem_store_restore(w->node[d1].mem, snap);
+    cut(w, "d1", false);
+    cut(w, "s1", false);
+    world_start(w, d1);
+    world_run(w, 1200000);
+    say(w, d1, "a", 4);
+    world_run(w, 1200000);
+    cut(w, "d1", true);
+    cut(w, "s2", false);
+    world_run(w, 1200000);
+    assert_true(w->node[d1].alarms[-SANJI_E_FORK] > 0);
+    world_crash(w, d1);
+    world_start(w, d1);
+    cut(w, "d1", false);
+    story_agree(&t, 3600000);
+    assert_int_equal(sync_self_state(w->node[d1].s), SYNC_SELF_OK);
+    all_have(w, d1, "a", 4);
+    all_have(w, d1, "b", 1);
+    mem_store_free(snap);
+    world_done(w);
+}
+
+/* Two histories that say nothing: the top confirmed its new epoch towards one child, was put back,
+ * and did the same towards the other. Nobody writes anything afterwards. */
+static void two_confirmations_of_one_epoch(void **state)
+{
+    (void)state;
+    struct teller t;
+    world_init(&t.w, 81);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    say(w, 0, "v", 1);
+    story_agree(&t, 60000);
+    cut(w, "d1", true);
+    cut(w, "d2", true);
+    world_crash(w, 0);
+    world_start(w, 0);
+    assert_int_equal(sync_suspect(w->node[0].s), 0);
+    say(w, 0, "a", 1);
+    struct mem_store *snap = mem_store_snapshot(w->node[0].mem);
+    cut(w, "d1", false);
+    world_run(w, 1200000);
+    assert_int_equal(sync_self_state(w->node[0].s), SYNC_SELF_OK);
+    world_crash(w, 0);
+    mem_store_restore(w->node[0].mem, snap);
+    cut(w, "d1", true);
+    cut(w, "d2", false);
+    world_start(w, 0);
+    world_run(w, 1200000);
+    assert_int_equal(sync_self_state(w->node[0].s), SYNC_SELF_OK);
+    cut(w, "d1", false);
+    story_agree(&t, 3600000);
+    assert_true(w->node[0].alarms[-SANJI_E_FORK] > 0);
+    mem_store_free(snap);
+    world_done(w);
+}
+
+static void count_frozen(const struct sync_stream_row *r, void *arg)
+{
+    *(int *)arg += r->frozen;
+}
+
+static bool is_frozen(struct world *w, void *arg)
+{
+    int n = 0;
+    sync_each_stream(w->node[*(int *)arg].s, count_frozen, &n);
+    return n > 0;
+}
+
+/* A child froze a stream over the top's second history, and the top was put back once more before
+ * it heard of that: it knows of one history only, and says so in its next epoch. */
+static void the_second_history_is_forgotten(void **state)
+{
+    (void)state;
+    struct teller t;
+    world_init(&t.w, 91);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    int d1 = world_find(w, "d1");
+    say(w, 0, "v", 1);
+    story_agree(&t, 60000);
+    struct mem_store *snap = mem_store_snapshot(w->node[0].mem);
+    say(w, 0, "a", 1);
+    story_agree(&t, 60000);
+    cut(w, "d1", true);
+    cut(w, "d2", true);
+    for (int k = 0; k < 2; k++) {
+        world_crash(w, 0);
+        mem_store_restore(w->node[0].mem, snap);
+        world_start(w, 0);
+        if (k == 0) {
+            say(w, 0, "b", 2);
+            cut(w, "d1", false);
+            assert_true(world_until(w, 1200000, is_frozen, &d1));
+            cut(w, "d1", true);
+        }
+    }
+    cut(w, "d2", false);
+    world_run(w, 1200000);
+    say(w, 0, "c", 1);
+    cut(w, "d1", false);
+    story_agree(&t, 3600000);
+    assert_int_equal(sync_self_state(w->node[0].s), SYNC_SELF_OK);
+    all_have(w, 0, "a", 1);
+    all_have(w, 0, "c", 1);
+    assert_true(mem_store_forks(w->node[d1].mem) > 0); /* the proof is kept */
+    mem_store_free(snap);
+    world_done(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_frozen_neighbour_brings_the_lost_branch),
+        cmocka_unit_test(the_parent_holds_what_was_given_up),
+        cmocka_unit_test(two_confirmations_of_one_epoch),
+        cmocka_unit_test(the_second_history_is_forgotten),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
