@@ -157,6 +157,12 @@ static int run(uint64_t seed, bool print, struct total *tot, uint64_t *ret_trace
     }
     sim_heal(&m);
     int r = check(&m, v);
+    for (int i = 0; print && r < 0 && i < m.w.n; i++) { /* which of them is wrong? */
+        struct world_verdict own = {"views are what the bundles say"};
+        world_print(&m.w, i);
+        (void)(m.w.node[i].joined && world_check_rebuild(&m.w, i, &own));
+        printf("%-6s %s\n", m.w.node[i].name, own.text);
+    }
     *ret_trace = m.w.trace;
     for (int i = 0; i < SC_COUNT; i++) {
         tot->count[i] += m.count[i];

@@ -60,7 +60,7 @@ static void draw_keyframes(struct sim *m, uint64_t seed)
                                      .key_items = items[h >> 50 & 3],
                                      .beat_ms = beats[h >> 54 & 3]};
     /* A late tail of an old epoch and a keyframe of the new one are not drawn together. */
-    m->restores = sim_restores && (h >> 44 & 3) == 0;
+    m->restores = sim_restores;
     if (m->restores) {
         m->w.tune.key_items = 0;
     }
@@ -136,6 +136,10 @@ static void put(struct sim *m, int i, const char *id, const char *aud, int64_t r
     }
     (void)snprintf(title, sizeof(title), "words %lld", (long long)world_range(&m->w, 0, 99999));
     int e = world_put(&m->w, i, aud, id, r, withdrawn ? NULL : title, bundle);
+    if (m->w.print) {
+        printf("%12s %-10s %s %s r %lld%s: %s\n", "put", m->w.node[i].name, id, aud, (long long)r,
+               withdrawn ? " withdrawn" : "", e < 0 ? err_name(e) : "good");
+    }
     if (e < 0) {
         m->count[SC_REFUSED]++;
         return;
@@ -320,8 +324,7 @@ static void revoke(struct sim *m, int i)
         world_crash(w, n->up);
     }
     if (r == 0) {
-        sim_forget_backups(m);
-        n->revoked = true;
+        sim_shut_out(m, i);
         m->count[SC_REVOKED]++;
         world_note(w, "revoke", i, NULL, 0);
         world_event(w, n->up, SEV_LOCAL);

@@ -5,6 +5,7 @@
 #include "tests/sim/sim.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ void sim_backup(struct sim *m, int i)
         mem_store_free(m->backup[i]);
     }
     m->backup[i] = mem_store_snapshot(n->mem);
+    world_note(&m->w, "backup", i, NULL, 0);
 }
 
 /* ---- what is still somewhere ---- */
@@ -62,7 +64,7 @@ static void look(struct seen *x, struct span frame)
         for (size_t k = 0; k < x->m->n_writes; k++) {
             const struct sim_write *w = &x->m->write[k];
             if (w->owner == by && w->r == it.r && strcmp(w->id, it.id) == 0 &&
-                strcmp(w->aud, b.hdr.aud) == 0) {
+                w->withdrawn == (it.op == OP_WITHDRAW) && strcmp(w->aud, b.hdr.aud) == 0) {
                 x->there[k] = true;
             }
         }
@@ -88,7 +90,8 @@ static int look_again(const char *name, struct span value, void *arg)
     return 0;
 }
 
-/* Which writes are in any store; what was compacted away is not, and is not lost. */
+/* Which writes are in any store that can still be reached; what was compacted away is not, and is
+ * not lost. */
 static bool *somewhere(struct sim *m)
 {
     struct seen x = {.m = m, .fc = frame_ctx_new(), .a = arena_new(16 << 20)};
@@ -98,9 +101,10 @@ static bool *somewhere(struct sim *m)
     for (int i = 0; i < m->w.n; i++) {
         struct mem_store *copy = mem_store_snapshot(m->w.node[i].mem); /* no fault is due there */
         x.st = mem_store_port(copy);
-        int r = m->w.node[i].joined ? x.st->streams(x.st->ctx, look_stream, &x) : 0;
+        bool in_reach = m->w.node[i].joined && !m->w.node[i].revoked;
+        int r = in_reach ? x.st->streams(x.st->ctx, look_stream, &x) : 0;
         assert(r == 0);
-        r = x.st->kv_each(x.st->ctx, "again/", look_again, &x);
+        r = in_reach ? x.st->kv_each(x.st->ctx, "again/", look_again, &x) : 0;
         assert(r == 0);
         mem_store_free(copy);
     }
@@ -123,7 +127,7 @@ static bool unsure(const struct sim *m, const bool *before, const struct sim_wri
     return false;
 }
 
-/* Takes what died with the disk of node i out of the model. */
+/* Takes what was lost with node i out of the model. */
 static void forget_lost(struct sim *m, int i, bool *before)
 {
     bool *now = somewhere(m);
@@ -132,8 +136,13 @@ static void forget_lost(struct sim *m, int i, bool *before)
         now[k] = now[k] && !unsure(m, before, &m->write[k], i);
     }
     for (size_t k = 0; k < m->n_writes; k++) {
-        if (!now[k] && (before[k] || m->write[k].owner == i)) {
+        const struct sim_write *x = &m->write[k];
+        if (!now[k] && (before[k] || x->owner == i)) {
             m->count[SC_LOST] += before[k];
+            if (m->w.print) {
+                printf("%12s %-10s %s %s r %lld%s\n", "lost", m->w.node[x->owner].name, x->id,
+                       x->aud, (long long)x->r, x->withdrawn ? " withdrawn" : "");
+            }
         } else {
             m->write[kept++] = m->write[k];
         }
@@ -141,6 +150,17 @@ static void forget_lost(struct sim *m, int i, bool *before)
     m->n_writes = kept;
     free(before);
     free(now);
+}
+
+void sim_shut_out(struct sim *m, int i)
+{
+    bool *before = m->restores ? somewhere(m) : NULL;
+    sim_forget_backups(m);
+    m->w.node[i].revoked = true;
+    m->w.node[i].cut = m->w.node[i].cut || m->restores; /* nothing of it is on its way any more */
+    if (before != NULL) {
+        forget_lost(m, i, before);
+    }
 }
 
 static void take_head(const struct sync_stream_row *r, void *arg)
@@ -168,6 +188,8 @@ void sim_restore(struct sim *m, int i)
         sync_each_stream(n->s, take_head, n);
     }
     world_crash(w, i);
+    world_run(w, 2 * w->faults.lat_max); /* what it had said by then arrives, or never will */
+    world_note(w, with_guard ? "put back" : "all back", i, NULL, 0);
     mem_store_fail_at(n->mem, 0, 0);
     bool *before = somewhere(m);
     mem_store_restore(n->mem, m->backup[i]);

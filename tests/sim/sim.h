@@ -70,6 +70,8 @@ extern bool sim_restores; /* data folders are put back in some of the runs */
 void sim_backup(struct sim *m, int i);
 void sim_restore(struct sim *m, int i);
 void sim_forget_backups(struct sim *m);
+/* Its key was cut: what only it held, after others were put back, is out of reach for good. */
+void sim_shut_out(struct sim *m, int i);
 
 /* hostile.c: a child with a valid key and bad intentions */
 void hostile_act(struct sim *m);

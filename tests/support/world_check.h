@@ -24,6 +24,8 @@ bool world_converged(struct world *w, void *unused);
 int world_check_rebuild(struct world *w, int i, struct world_verdict *v);
 /* The bundles of node i, accepted anew in another order of arrival, give the same views. */
 int world_check_order(struct world *w, int i, struct world_verdict *v);
+/* Which streams node i holds, up to where, and what it is in doubt about: to find out why. */
+void world_print(struct world *w, int i);
 /* Number of bundles node i holds of (by, aud); 0: none. */
 int64_t world_head(struct world *w, int i, const char *by, const char *aud);
 /* Copies the line of one bundle. False when it is not there. */
