@@ -228,3 +228,32 @@ test('a revoked node says so and takes no record nobody would take of it', async
   assert.match(w.tryVerb('s1', 'withdraw', [kept]).err, /\[revoked\]/);
   assert.equal(w.state('s1'), before);
 });
+
+test('what lies beyond a cut leaves the views of a neighbour who had it from a stick', async () => {
+  const mine = (t) => w.verb('s3', 'put', ['notice'], { input: JSON.stringify({ kind: 'notice', title: t }) }).trim();
+  const good = mine('上级有的');
+  assert.equal(w.tryVerb('s3', 'sync').code, 0);
+  await w.start('s2');
+  await until('at the neighbour', 15000, () => has('s2', [good]));
+  await w.stop('s2');
+  const late = mine('上级没有的');
+  const changed = w.verb('s3', 'put', ['notice'], { input: JSON.stringify({ id: good, kind: 'notice', title: '改过的' }) }).trim();
+  assert.equal(changed, good);
+  const dir = w.data('thief');
+  fs.mkdirSync(dir);
+  w.verb('s3', 'ferry export', [dir, '--to', id('s2')]);
+  w.verb('s2', 'ferry import', [dir]);
+  assert.ok(has('s2', [late]) && w.state('s2').includes('改过的'));
+  w.verb('d2', 'node revoke', [w.id('s3'), '--why', 'stolen']);
+  await w.start('s2');
+  await until('rolled back', 15000, () => !has('s2', [late]) && w.state('s2').includes('上级有的'));
+  assert.ok(!w.state('s2').includes('改过的'));
+  for (const n of ['s2', 'd2', 'city']) {
+    assert.ok(has(n, [good]) && !has(n, [late]), n);
+    sound(n);
+    assert.equal(JSON.parse(w.verb(n, 'rebuild', ['--json'])).same, true, n);
+  }
+  // The same stick again brings nothing back.
+  assert.match(w.tryVerb('s2', 'ferry import', [dir]).out + w.tryVerb('s2', 'ferry import', [dir]).err, /revoked|beyond|吊销/);
+  assert.ok(!has('s2', [late]));
+});

@@ -65,6 +65,7 @@ export const mutants = [
   m('receiver-cancels', 'protocol/flow_referral.c', 'EDGE(CANCEL_REQUESTED, CANCEL_CONFIRM, R, CANCELLED)', 'EDGE(CANCEL_REQUESTED, CANCEL_CONFIRM, I, CANCELLED)', 'flow_referral'),
   m('hidden-form-still-counts', 'node/store/view.c', 'int r = store__count_row(s, owner, n, -1);\n    if (r < 0) {\n        return r;\n    }\n    q_begin(&q, &s->db, Q_REC_VIS);', 'int r = owner == NULL;\n    if (r < 0) {\n        return r;\n    }\n    q_begin(&q, &s->db, Q_REC_VIS);', 'store_more'),
   m('day-after-the-period', 'protocol/stats.c', 'return day <= last && (', 'return day <= last + 1 && (', 'stats'),
+  m('trust-after-data', 'sync/peer.c', 'return aud == AUD_TRUST ? RANK_TRUST : aud == AUD_TO ? RANK_LETTER : RANK_REST;', 'return aud == AUD_TRUST ? RANK_REST : aud == AUD_TO ? RANK_LETTER : RANK_TRUST;', 'sync_revoke'),
   // the disk
   m('no-fsync', 'node/store/db.c', 'PRAGMA synchronous=FULL;', 'PRAGMA synchronous=OFF;', 'power.cuts'),
   m('fsync-now-and-then', 'node/store/db.c', 'PRAGMA synchronous=FULL;', 'PRAGMA synchronous=NORMAL;', 'power.cuts'),

@@ -108,7 +108,7 @@ struct world {
     struct buf *ask_body; /* an answer that a person waits for, not a node */
     int ask_status;
     /* Set: every exchange message is read on its way, and the first bundle or stream named to a
-     * node that may not hold it is remembered here. */
+     * node that may not hold it is remembered here, as is a trust act behind other bundles. */
     bool inspect;
     char leak[160];
     struct frame_ctx *inspect_fc;

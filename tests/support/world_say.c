@@ -187,7 +187,19 @@ bool world_may_hold(const struct world *w, int by, const char *aud, int p)
 struct wire {
     struct world *w;
     int from, to;
+    bool data; /* a bundle other than trust went by in this message */
 };
+
+/* Whoever was away hears of a revocation before he is given anything it may concern (P12). */
+static void trust_first(struct wire *x, const char *aud)
+{
+    bool trust = strcmp(aud, "trust") == 0;
+    if (trust && x->data && x->w->leak[0] == '\0' && !x->w->node[x->from].hostile) {
+        (void)snprintf(x->w->leak, sizeof(x->w->leak), "%s gave %s trust acts behind other bundles",
+                       x->w->node[x->from].name, x->w->node[x->to].name);
+    }
+    x->data = x->data || !trust;
+}
 
 static void named(const struct wire *x, const char *by, const char *aud, const char *what)
 {
@@ -212,7 +224,7 @@ static int have_named(const char *by, const char *aud, const struct have_epoch *
 
 void world__inspect(struct world *w, int from, int to, const struct buf *body)
 {
-    struct wire x = {w, from, to};
+    struct wire x = {.w = w, .from = from, .to = to};
     struct buf line;
     size_t used;
     if (w->inspect_fc == NULL) {
@@ -231,6 +243,7 @@ void world__inspect(struct world *w, int from, int to, const struct buf *body)
         struct span s = span_of(line.data, line.len);
         if (at > 0 && bundle_peek(s, w->inspect_arena, &b, NULL) == 0) {
             named(&x, b.hdr.by.s, b.hdr.aud, "bundle");
+            trust_first(&x, b.hdr.aud);
         } else if (at > 0) {
             (void)have_line_read(s, have_named, &x, NULL);
         }
