@@ -182,11 +182,13 @@ struct app_cell {
     int64_t v;
     const struct store_rec *rec;
 };
-/* Report of a period as one JSON object. recount: compare with a recount from what is held here. */
-int app_stats_report(struct app *a, const char *period, bool recount, struct buf *out,
-                     bool *ret_wrong);
+/* Report of a period as one JSON object: of `of` (NULL: this node) and what stood below it at the
+ * end of each month. recount: compare with a recount from what is held here. SANJI_E_SPEC: no such
+ * period; SANJI_E_NOT_FOUND, _AUDIENCE: `of` is unknown, or its figures do not come here. */
+int app_stats_report(struct app *a, const char *of, const char *period, bool recount,
+                     struct buf *out, bool *ret_wrong);
 /* The same as lines node,name,indicator,value. */
-int app_stats_csv(struct app *a, const char *period, struct buf *out);
+int app_stats_csv(struct app *a, const char *of, const char *period, struct buf *out);
 
 /* ---- looking at everything ---- */
 typedef int app_sink(const void *p, size_t n, void *arg);

@@ -5,6 +5,7 @@
 #include "node/app_internal.h"
 #include "node/app_stats.h"
 #include "protocol/base/enc.h"
+#include "protocol/base/text.h"
 #include "protocol/jwrite.h"
 
 #include <stdio.h>
@@ -15,13 +16,16 @@ struct cell_row {
     char node[LIM_NODE_ID + 2];
     enum stat_ind ind;
     int month; /* index in the period */
+    bool away; /* it stood elsewhere then: its number belongs there */
     int64_t v, no, seq;
     char *d;
     size_t dn;
 };
 struct report {
     struct app *a;
+    const char *of;
     char months[12][8];
+    int64_t month_end[12]; /* ms, the last of each */
     size_t n_months;
     struct cell_row *v;
     size_t n, cap;
@@ -65,6 +69,7 @@ static int on_cell(const struct store_rec *rec, void *arg)
         snprintf(c->node, sizeof c->node, "%s", rec->owner);
         c->ind = ind;
         c->month = (int)m;
+        c->away = !roster_stood_below(app_roster(x->a), x->of, c->node, x->month_end[m]);
         c->v = x->x->v;
         c->no = rec->no;
         c->seq = rec->seq;
@@ -79,14 +84,46 @@ static int on_cell(const struct store_rec *rec, void *arg)
     return 0;
 }
 
-static int report_load(struct report *x, struct app *a, const char *period)
+/* The last millisecond of a month, in the calendar of section 19 (UTC+8). */
+static int64_t end_of(const char *month)
 {
-    struct store_filter fl = {.kind = "stat", .limit = INT64_C(1) << 40};
+    const int64_t day_ms = 86400000, shift_ms = INT64_C(8) * 3600000;
+    char next[11] = "";
+    int m = 0, day = 0;
+    (void)stat_month_parse(month, &m);
+    stat_month_write(m + 1, next);
+    memcpy(next + 7, "-01", 4);
+    (void)date_parse(next, 10, &day);
+    return (int64_t)day * day_ms - shift_ms - 1;
+}
+
+static int report_of(struct report *x, struct app *a, const char *of)
+{
+    const struct roster *ro = app_roster(a);
     memset(x, 0, sizeof *x);
     x->a = a;
-    int r = stat_months(period, x->months, &x->n_months);
+    x->of = of != NULL ? of : app_id(a);
+    if (of == NULL || strcmp(of, app_id(a)) == 0) {
+        return 0;
+    }
+    if (roster_node(ro, of) == NULL) {
+        return SANJI_E_NOT_FOUND;
+    }
+    return roster_was_ancestor(ro, app_id(a), of) ? 0 : SANJI_E_AUDIENCE;
+}
+
+static int report_load(struct report *x, struct app *a, const char *of, const char *period)
+{
+    struct store_filter fl = {.kind = "stat", .limit = INT64_C(1) << 40};
+    int r = report_of(x, a, of);
+    if (r == 0) {
+        r = stat_months(period, x->months, &x->n_months);
+    }
     if (r < 0) {
         return r;
+    }
+    for (size_t m = 0; m < x->n_months; m++) {
+        x->month_end[m] = end_of(x->months[m]);
     }
     x->x = calloc(2, sizeof *x->x);
     if (x->x == NULL) {
@@ -109,15 +146,18 @@ static void report_done(struct report *x)
     free(x->x);
 }
 
-/* End of the run of rows of one node and indicator beginning at i; value over the months. */
-static size_t group(const struct report *x, size_t i, int64_t *ret_v)
+/* End of the run of rows of one node and indicator beginning at i; value over the months, of which
+ * there may be none. */
+static size_t group(const struct report *x, size_t i, int64_t *ret_v, bool *ret_any)
 {
     int64_t v[12] = {0};
     bool has[12] = {false};
     size_t j = i;
     while (j < x->n && strcmp(x->v[j].node, x->v[i].node) == 0 && x->v[j].ind == x->v[i].ind) {
-        v[x->v[j].month] = x->v[j].v;
-        has[x->v[j].month] = true;
+        if (!x->v[j].away) {
+            v[x->v[j].month] = x->v[j].v;
+            has[x->v[j].month] = *ret_any = true;
+        }
         j++;
     }
     *ret_v = stat_total(x->v[i].ind, v, has, x->n_months);
@@ -138,6 +178,9 @@ static void put_bundles(struct report *x, size_t from, size_t to)
     jw_arr(&x->w, "bundles");
     for (size_t i = from; i < to; i++) {
         struct span cov, e, s;
+        if (x->v[i].away) {
+            continue;
+        }
         struct jcur c;
         if (jcur_get(span_of(x->v[i].d, x->v[i].dn), "cov", &cov) && jcur_array(&c, cov)) {
             while (jcur_element(&c, &e)) {
@@ -159,7 +202,12 @@ static void put_cells(struct report *x, int64_t total[static STAT_COUNT],
     jw_arr(&x->w, "cells");
     for (size_t i = 0; i < x->n;) {
         int64_t v = 0;
-        size_t end = group(x, i, &v);
+        bool any = false;
+        size_t end = group(x, i, &v, &any);
+        if (!any) {
+            i = end;
+            continue;
+        }
         const struct stat_indicator *in = &stat_indicators[x->v[i].ind];
         jw_obj(&x->w, NULL);
         jw_str(&x->w, "node", x->v[i].node);
@@ -380,17 +428,18 @@ static int put_recount(struct report *x)
     return r;
 }
 
-int app_stats_report(struct app *a, const char *period, bool recount, struct buf *out,
-                     bool *ret_wrong)
+int app_stats_report(struct app *a, const char *of, const char *period, bool recount,
+                     struct buf *out, bool *ret_wrong)
 {
     struct report x;
     int64_t total[STAT_COUNT] = {0};
     bool has[STAT_COUNT] = {false};
-    int r = report_load(&x, a, period);
+    int r = report_load(&x, a, of, period);
     if (r == 0) {
         jw_init(&x.w, out);
         jw_obj(&x.w, NULL);
         jw_str(&x.w, "period", period);
+        jw_str(&x.w, "of", x.of);
         put_cells(&x, total, has);
         put_mismatches(&x);
         if (recount) {
@@ -420,16 +469,21 @@ static void csv_text(struct buf *out, const char *s)
     buf_putc(out, '"');
 }
 
-int app_stats_csv(struct app *a, const char *period, struct buf *out)
+int app_stats_csv(struct app *a, const char *of, const char *period, struct buf *out)
 {
     struct report x;
     int64_t total[STAT_COUNT] = {0};
     bool has[STAT_COUNT] = {false};
-    int r = report_load(&x, a, period);
+    int r = report_load(&x, a, of, period);
     buf_puts(out, "node,name,indicator,value\r\n");
     for (size_t i = 0; r == 0 && i < x.n;) {
         int64_t v = 0;
-        size_t end = group(&x, i, &v);
+        bool any = false;
+        size_t end = group(&x, i, &v, &any);
+        if (!any) {
+            i = end;
+            continue;
+        }
         buf_printf(out, "%s,", x.v[i].node);
         csv_text(out, name_of(&x, x.v[i].node));
         buf_printf(out, ",%s,%lld\r\n", stat_indicators[x.v[i].ind].code, (long long)v);

@@ -37,6 +37,7 @@ struct roster_node {
     const struct roster_key *keys; /* newest last */
     size_t n_former;
     const struct node_id *former_up; /* parents before a move, oldest first */
+    const int64_t *former_until;     /* what the moves say when they were, ms */
     int64_t acts;                    /* number of acts about it */
     uint8_t last[HASH_LEN];          /* hash of its last act: the next act's `after` */
     struct node_id enrolled_by;      /* signer of the node act; empty: root */
@@ -94,6 +95,9 @@ bool roster_floor(const struct roster *r, const char *node, const char **ret_min
 bool roster_is_ancestor(const struct roster *r, const char *anc, const char *node); /* proper */
 /* As above, also through former parents. */
 bool roster_was_ancestor(const struct roster *r, const char *anc, const char *node);
+/* Was anc at or above node at this moment, by the dates of the moves? For figures alone: authority
+ * never asks a clock. What was taken in with its federation counts as always having been there. */
+bool roster_stood_below(const struct roster *r, const char *anc, const char *node, int64_t ms);
 /* Tree distance in hops; -1 when one is unknown. */
 int roster_distance(const struct roster *r, const char *a, const char *b);
 

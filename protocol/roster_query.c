@@ -18,7 +18,8 @@ static int publish_node(struct roster *r, const struct rsubj *s, struct roster_n
 {
     struct roster_key *keys = arena_alloc(r->pass, s->n_keys * sizeof(*keys));
     struct node_id *former = arena_alloc(r->pass, s->n_former * sizeof(*former));
-    if (keys == NULL || former == NULL) {
+    int64_t *until = arena_alloc(r->pass, s->n_former * sizeof(*until));
+    if (keys == NULL || former == NULL || until == NULL) {
         return SANJI_E_NOMEM;
     }
     size_t i = s->n_keys;
@@ -28,6 +29,7 @@ static int publish_node(struct roster *r, const struct rsubj *s, struct roster_n
     i = s->n_former;
     for (const struct rformer *f = s->former; f != NULL; f = f->older) {
         former[--i] = r->subj[f->up].id;
+        until[i] = f->move->ts;
     }
     *n = (struct roster_node){
         .id = s->id,
@@ -44,6 +46,7 @@ static int publish_node(struct roster *r, const struct rsubj *s, struct roster_n
         .keys = keys,
         .n_former = s->n_former,
         .former_up = former,
+        .former_until = until,
         .acts = s->acts,
         .enrolled_by = s->enrolled_by,
     };
@@ -376,6 +379,28 @@ bool roster_was_ancestor(const struct roster *r, const char *anc, const char *no
 {
     uint32_t a = known(r, anc), n = known(r, node);
     return a != RNONE && n != RNONE && was_above(r, a, n);
+}
+
+/* The parent at a moment: that before the first move which is later. */
+static uint32_t up_at(const struct rsubj *s, int64_t ms)
+{
+    uint32_t up = s->up;
+    for (const struct rformer *f = s->former; f != NULL; f = f->older) { /* newest first */
+        up = ms < f->move->ts ? f->up : up;
+    }
+    return up;
+}
+
+bool roster_stood_below(const struct roster *r, const char *anc, const char *node, int64_t ms)
+{
+    uint32_t a = known(r, anc), i = known(r, node);
+    for (int n = 0; a != RNONE && i != RNONE && n <= LIM_TREE_DEPTH; n++) {
+        if (i == a) {
+            return true;
+        }
+        i = up_at(&r->subj[i], ms);
+    }
+    return false;
 }
 
 /* The lowest node above or equal to both; RNONE when they are in different trees. */

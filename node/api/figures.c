@@ -161,7 +161,7 @@ int h_stats(struct api_call *c)
         return fault_set(&c->f, SANJI_E_SPEC, "period", "2026-11 2026-Q4 2026-H2 2026");
     }
     buf_init(&b, 16 << 20);
-    int r = app_stats_report(c->app, period, false, &b, NULL);
+    int r = app_stats_report(c->app, NULL, period, false, &b, NULL);
     if (r < 0) {
         buf_done(&b);
         return r == SANJI_E_SPEC ? fault_set(&c->f, r, "period", "2026-11 2026-Q4 2026-H2 2026")

@@ -430,6 +430,7 @@ int v_stats(struct verb *v)
 {
     struct buf b;
     bool wrong = false, recount = verb_has(v, "recount");
+    const char *of = verb_flag(v, "of");
     struct span rec;
     buf_init(&b, 256 << 20);
     /* Own cells first: what was written a moment ago belongs into the report. */
@@ -437,12 +438,20 @@ int v_stats(struct verb *v)
     r = r == SANJI_E_FULL || (r < 0 && r == sync_self_error(v->app->sync)) ? 0 : r;
     if (r == 0) {
         r = verb_has(v, "csv")
-                ? app_stats_csv(v->app, verb_flag(v, "period"), &b)
-                : app_stats_report(v->app, verb_flag(v, "period"), recount, &b, &wrong);
+                ? app_stats_csv(v->app, of, verb_flag(v, "period"), &b)
+                : app_stats_report(v->app, of, verb_flag(v, "period"), recount, &b, &wrong);
     }
     if (r == SANJI_E_SPEC) {
         buf_done(&b);
         VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--period");
+    }
+    if (r == SANJI_E_AUDIENCE) {
+        buf_done(&b);
+        VERB_SAY(v, EXIT_NO, "stats.not_below", "node", of);
+    }
+    if (r < 0 && of != NULL) {
+        buf_done(&b);
+        return verb_fail(v, r, of);
     }
     if (r < 0) {
         buf_done(&b);

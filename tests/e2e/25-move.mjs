@@ -16,16 +16,23 @@ const parentOf = (n) => w.json(n, 'status').parent?.node;
 const connected = (n, up) => until(`${n} below ${up}`, 30000, () => parentOf(n) === id(up) && w.json(n, 'status').peers.some((p) => p.node === id(up) && p.connected));
 const tree = (n) => w.verb(n, 'node list', ['--json']).trim().split('\n').map((l) => JSON.parse(l)).filter((x) => x.node).map(({ acts, ...x }) => JSON.stringify(x)).sort().join('\n');
 const sameTree = () => until('one tree', 20000, () => new Set(running().map(tree)).size === 1);
+const today = new Date(Date.now() + 8 * 3600e3).toISOString().slice(0, 7);
+const before = (() => { const d = new Date(`${today}-15T00:00:00Z`); d.setUTCMonth(d.getUTCMonth() - 1); return d.toISOString().slice(0, 7); })();
+// What a node's report says of one station: [last month, this month] of new listings.
+const figures = (at, node, of = at) => [before, today].map((p) => w.json(at, 'stats', ['--period', p, '--of', id(of)]).cells.find((c) => c.node === id(node) && c.ind === 'listing.new')?.v ?? 0);
+const count = (at, of, node, want) => until(`${of} of ${node} at ${at}: ${want}`, 30000, () => String(figures(at, node, of)) === String(want));
 const sound = () => { for (const n of running()) assert.equal(JSON.parse(w.verb(n, 'verify', ['--json'])).wrong, 0, n); };
 
 test('a street moves to another district and writes on', async () => {
   w = new World();
   await w.tree();
-  const ids = w.put('s1', 'listing', [venue('搬迁之前')]);
+  const ids = w.put('s1', 'listing', [venue('搬迁之前'), { ...venue('上月的'), since: `${before}-10` }]);
   const up = w.put('s1', 'listing', [venue('只给上级')], ['--audience', 'up']);
   const sub = [...w.put('s1', 'notice', [{ kind: 'notice', title: '仅本街道' }], ['--audience', 'sub']), ...w.put('d1', 'notice', [{ kind: 'notice', title: '仅本区' }], ['--audience', 'sub'])];
   await until('with its parents', 15000, () => has('city', [...ids, ...up]) && has('d1', up));
   await until('below', 15000, () => has('s1', sub) && has('d1', sub));
+  for (const at of ['city', 'd1']) await count(at, 'd1', 's1', [1, 2]);
+  assert.equal(w.tryVerb('d1', 'stats', ['--period', today, '--of', id('d2')]).code, 1, 'not below d1');
   assert.equal(w.tryVerb('d2', 'node move', [id('s1'), '--to', id('d2')]).code, 1, 'd2 may not take it');
   assert.equal(w.tryVerb('city', 'node move', [id('s1'), '--to', id('s2')]).code, 1, 'a street has nobody below');
   assert.equal(w.tryVerb('city', 'node move', [id('s1'), '--to', id('d1')]).code, 1, 'it is there already');
@@ -38,6 +45,13 @@ test('a street moves to another district and writes on', async () => {
   await everywhere(ids);
   await w.start('d1');
   await everywhere(ids);
+  // Figures stand where the station stood at the end of each month: the last one stays with d1.
+  await count('d1', 'd1', 's1', [1, 0]);
+  await count('d2', 'd2', 's1', [0, 3]);
+  for (const [of, want] of [['d1', [1, 0]], ['d2', [0, 3]], ['city', [1, 3]]]) await count('city', of, 's1', want);
+  const total = (at, of, p) => w.json(at, 'stats', ['--period', p, '--of', id(of)]).total.find((t) => t.ind === 'listing.new')?.v ?? 0;
+  for (const p of [before, today]) assert.equal(total('city', 'd1', p) + total('city', 'd2', p), total('city', 'city', p), `nothing twice, nothing missing: ${p}`);
+  assert.ok(!w.verb('d2', 'stats', ['--period', before, '--csv']).includes(id('s1')));
   sound();
 });
 

@@ -114,14 +114,14 @@ static void numbers_agree(struct app *city)
     date_write(date_of_ms(app_now_ms()), day);
     day[7] = '\0';
     buf_init(&rep, 1 << 20);
-    assert_int_equal(app_stats_report(city, day, true, &rep, &wrong), 0);
+    assert_int_equal(app_stats_report(city, NULL, day, true, &rep, &wrong), 0);
     assert_non_null(strstr(buf_str(&rep), "\"ind\":\"ref.completed\""));
     assert_non_null(strstr(buf_str(&rep), "\"mismatch\":[]"));
     if (wrong) {
         fail_msg("%s", buf_str(&rep));
     }
     buf_reset(&rep);
-    assert_int_equal(app_stats_report(city, "yesterday", false, &rep, NULL), SANJI_E_SPEC);
+    assert_int_equal(app_stats_report(city, NULL, "yesterday", false, &rep, NULL), SANJI_E_SPEC);
     buf_done(&rep);
 }
 
@@ -161,7 +161,7 @@ static void a_mismatch_names_who_says_what(void **state)
     date_write(date_of_ms(app_now_ms()), day);
     day[7] = '\0';
     buf_init(&rep, 1 << 20);
-    assert_int_equal(app_stats_report(city, day, false, &rep, NULL), 0);
+    assert_int_equal(app_stats_report(city, NULL, day, false, &rep, NULL), 0);
     snprintf(want, sizeof want,
              "\"ind\":\"ref.accepted\",\"sender\":\"%s\",\"sender_says\":0,\"receiver\":\"%s\","
              "\"receiver_says\":1",

@@ -729,6 +729,46 @@ static void test_floor(void **state)
     hist_done(&h);
 }
 
+/* Figures are added up where a node stood: by the dates of the moves, upwards from each. */
+static void test_where_it_stood(void **state)
+{
+    (void)state;
+    struct hist h;
+    int64_t at[3];
+    static const char *const to[] = {"d2", "d1", "d2"};
+    hist_init(&h);
+    hist_basic(&h);
+    for (int i = 0; i < 3; i++) {
+        struct act a = t_move("s1", to[i]);
+        hist_head(&h, &a, "d1", 0, true);
+        hist_head(&h, &a, "d2", 0, true);
+        at[i] = 1700000000000 + (int64_t)h.n;
+        assert_int_equal(verdict(&h, a, "city", false, "city"), 0);
+    }
+    struct roster *r = hist_fold(&h, NULL);
+    const struct node_id nd1 = tnode("d1"), nd2 = tnode("d2"), top = tnode("city");
+    const struct node_id ns1 = tnode("s1");
+    const char *d1 = nd1.s, *d2 = nd2.s, *city = top.s, *s1 = ns1.s;
+    assert_int_equal(get(r, "s1")->n_former, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(get(r, "s1")->former_until[i], at[i]);
+    }
+    for (int i = 0; i < 4; i++) { /* before each move, and after the last */
+        int64_t ms = i < 3 ? at[i] - 1 : at[2];
+        assert_int_equal(roster_stood_below(r, d1, s1, ms), i % 2 == 0);
+        assert_int_equal(roster_stood_below(r, d2, s1, ms), i % 2 == 1);
+        assert_true(roster_stood_below(r, city, s1, ms));
+        assert_true(roster_stood_below(r, s1, s1, ms));
+        assert_false(roster_stood_below(r, s1, city, ms));
+    }
+    assert_true(roster_stood_below(r, d1, s1, 0)); /* since ever, and for ever */
+    assert_true(roster_stood_below(r, d2, s1, INT64_MAX));
+    assert_false(roster_stood_below(r, city, tnode("x").s, 0));
+    assert_false(roster_stood_below(r, tnode("x").s, s1, 0));
+    roster_free(r);
+    hist_done(&h);
+}
+
 /* ---- audiences over four levels, with a move ---- */
 
 struct tree {
@@ -1112,6 +1152,7 @@ int main(void)
         cmocka_unit_test(test_cut_needs_void_act),
         cmocka_unit_test(test_competing),
         cmocka_unit_test(test_move),
+        cmocka_unit_test(test_where_it_stood),
         cmocka_unit_test(test_move_subtree),
         cmocka_unit_test(test_close_and_rest),
         cmocka_unit_test(test_covers_public),
