@@ -202,7 +202,7 @@ static int kv_fixed(const struct sync_store *st, const char *key, void *out, siz
     return r;
 }
 
-static int load_engine(struct app *a)
+static int load_engine(struct app *a, bool heal)
 {
     struct sync_self self = {0};
     const struct sync_store *st = store_port(a->store);
@@ -219,6 +219,10 @@ static int load_engine(struct app *a)
     }
     if (r == 0) {
         r = sync_new(&self, st, &a->sync);
+    }
+    if (r == SANJI_E_CORRUPT && heal) {
+        r = app__heal_trust(a->store);
+        r = r < 0 ? r : sync_new(&self, st, &a->sync);
     }
     return r == 0 ? app__guard_load(a) : r;
 }
@@ -255,8 +259,9 @@ int app_open(const char *dir, struct app **ret, struct app_fault *f)
     if (r == 0) {
         r = store_open(dir, STORE_WRITE, &a->store);
     }
+    bool heal = f != NULL && f->heal;
     if (r == 0) {
-        r = load_engine(a);
+        r = load_engine(a, heal);
     }
     bool again = false;
     if (r == 0) {
@@ -268,7 +273,7 @@ int app_open(const char *dir, struct app **ret, struct app_fault *f)
     if (r == 0 && again) {
         sync_free(a->sync);
         a->sync = NULL;
-        r = load_engine(a);
+        r = load_engine(a, heal);
     }
     if (r == 0 && store_views_stale(a->store)) {
         int64_t count = 0;

@@ -70,6 +70,7 @@ struct app_fault {
     long holder;                                   /* SANJI_E_LOCKED: pid, 0 unknown */
     char path[256];                                /* file concerned, may be empty */
     enum { APP_DENIED = 1, APP_READ_ONLY } denied; /* SANJI_E_IO: what path does not allow */
+    bool heal; /* set by the caller: open what damaged trust bundles keep shut, see app_heal() */
     config_report_fn *report; /* set by the caller: called for each problem of sanji.conf */
     void *arg;
 };
@@ -205,6 +206,14 @@ struct app_verdict {
 typedef void app_wrong_fn(const char *what, const char *where, int err, const char *member,
                           void *arg);
 int app_verify(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *arg);
+/* Repairs what verify finds as far as this node can: rows beside bundles are written again from
+ * them, views derived again, bundles that are damaged or gone asked for again (sync_want()). */
+struct app_healed {
+    int64_t rows, asked, bundles; /* rows corrected, bundles asked for, bundles applied again */
+};
+int app_heal(struct app *a, struct app_healed *ret);
+/* What keeps a node from opening (SANJI_E_CORRUPT), told as by app_verify(). */
+int app_damage(const char *dir, app_wrong_fn *fn, void *arg, int64_t *ret_n);
 /* *ret_same: the views were what they are now. */
 int app_rebuild(struct app *a, int64_t *ret_bundles, bool *ret_same);
 /* Everything known about a record as one JSON object. SANJI_E_NOT_FOUND. */

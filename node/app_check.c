@@ -2,7 +2,7 @@
 /* Checking and deriving anew: verify, rebuild, parked items. The check does not trust the database
  * it looks at: it feeds every stored frame to a second, empty node and lets the receiver's own
  * rules judge, then compares what that node derived with what stands here. */
-#include "node/app_internal.h"
+#include "node/app_check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,16 +22,16 @@ struct check {
     app_wrong_fn *fn;
     void *arg;
     int64_t waiting, progress;
-    struct place {
-        int64_t no, seq;
-    } * bad; /* reported already: every pass meets them again */
-    size_t n_bad;
+    struct arena *arena;
+    struct buf line;
+    struct app_found *found; /* faults: reported already, every pass meets them again */
+    int64_t at;              /* seq last read */
     int pass;
     bool last;      /* this pass reports what still waits */
     int64_t gap_no; /* stream whose first waiting bundle was named */
 };
 
-static void where_of(const struct sync_stream_row *st, int64_t seq, char out[LIM_AUD_BYTES + 64])
+void app__where(const struct sync_stream_row *st, int64_t seq, char out[static LIM_AUD_BYTES + 64])
 {
     snprintf(out, LIM_AUD_BYTES + 64, "%s/%s/%u/%lld", st->key.by.s, st->key.aud,
              (unsigned)st->key.ep, (long long)seq);
@@ -41,7 +41,7 @@ static void wrong(struct check *c, const struct sync_stream_row *st, int64_t seq
                   const char *member)
 {
     char where[LIM_AUD_BYTES + 64];
-    where_of(st, seq, where);
+    app__where(st, seq, where);
     c->v->wrong++;
     if (c->fn != NULL) {
         c->fn("bundle", where, err, member, c->arg);
@@ -51,27 +51,33 @@ static void wrong(struct check *c, const struct sync_stream_row *st, int64_t seq
 static int refused(struct check *c, const struct sync_stream_row *st,
                    const struct sync_bundle_row *row, const struct sync_accept *acc)
 {
-    for (size_t i = 0; i < c->n_bad; i++) {
-        if (c->bad[i].no == row->no && c->bad[i].seq == row->seq) {
-            return 0;
-        }
+    if (app_faults_has(&c->found->faults, row->no, row->seq)) {
+        return 0;
     }
-    struct place *v = realloc(c->bad, (c->n_bad + 1) * sizeof *v);
-    if (v == NULL) {
-        return SANJI_E_NOMEM;
-    }
-    c->bad = v;
-    c->bad[c->n_bad++] = (struct place){row->no, row->seq};
     wrong(c, st, row->seq, acc->err, acc->f.member);
-    return 0;
+    return app_faults_add(&c->found->faults, row->no, row->seq);
+}
+
+/* Beyond the end of its key: counts for nothing, but a later act may name it. */
+static int check_void(struct check *c, const struct sync_stream_row *st,
+                      const struct sync_bundle_row *row)
+{
+    struct sync_accept acc = {0};
+    struct bundle b;
+    acc.err = app__frame_read(c->fc, c->arena, row->frame, &c->line, &b);
+    if (acc.err == 0 && memcmp(b.id, row->id, HASH_LEN) != 0) {
+        acc.err = SANJI_E_HASH;
+    }
+    return acc.err == SANJI_E_NOMEM ? acc.err : acc.err < 0 ? refused(c, st, row, &acc) : 0;
 }
 
 static int on_check(const struct sync_stream_row *st, const struct sync_bundle_row *row, void *arg)
 {
     struct check *c = arg;
     struct sync_accept acc;
+    c->at = row->seq;
     if (sync_is_void(c->a->sync, &st->key, row->seq)) {
-        return 0;
+        return check_void(c, st, row);
     }
     memset(&acc, 0, sizeof acc);
     c->t.now_ms = row->got;
@@ -190,15 +196,51 @@ static int check_list(struct check *c)
     return r;
 }
 
+/* A row that cannot be read ends its stream for this check, not the check. */
+static int check_stream(struct check *c, const struct sync_stream_row *st)
+{
+    c->at = 0;
+    int r = store_bundle_walk(c->a->store, st->no, on_check, c);
+    if (r != SANJI_E_CORRUPT) {
+        return r;
+    }
+    if (app_faults_has(&c->found->faults, st->no, c->at + 1)) {
+        return 0;
+    }
+    wrong(c, st, c->at + 1, SANJI_E_CORRUPT, "row");
+    return app_faults_add(&c->found->faults, st->no, c->at + 1);
+}
+
+static int collect(const struct sync_stream_row *row, void *arg)
+{
+    struct app_streams *l = arg;
+    if (l->n == l->cap) {
+        size_t cap = l->cap == 0 ? 64 : l->cap * 2;
+        struct sync_stream_row *v = realloc(l->v, cap * sizeof *v);
+        if (v == NULL) {
+            return SANJI_E_NOMEM;
+        }
+        l->v = v;
+        l->cap = cap;
+    }
+    l->v[l->n++] = *row;
+    return 0;
+}
+
 static int check_passes(struct check *c)
 {
-    int r = 0;
+    const struct sync_store *st = store_port(c->a->store);
+    int r = st->streams(st->ctx, collect, &c->found->streams);
     for (c->pass = 0; r == 0 && c->pass < LIM_TREE_DEPTH * 4; c->pass++) {
         c->waiting = 0;
         c->progress = 0;
         r = store_begin(c->s2);
-        if (r == 0) {
-            r = store_bundle_walk(c->a->store, 0, on_check, c);
+        const struct app_streams *all = &c->found->streams;
+        for (int rest = 0; r == 0 && rest < 2; rest++) {
+            for (size_t i = 0; r == 0 && i < all->n; i++) {
+                bool is_rest = strcmp(all->v[i].key.aud, "trust") != 0;
+                r = is_rest == (rest != 0) ? check_stream(c, &all->v[i]) : 0;
+            }
         }
         if (r == 0) {
             r = store_commit(c->s2);
@@ -213,11 +255,53 @@ static int check_passes(struct check *c)
     return r;
 }
 
+static void find_frozen(const struct sync_stream_row *row, void *arg)
+{
+    struct app_found *f = arg;
+    for (size_t i = 0; i < f->streams.n; i++) {
+        if (stream_key_cmp(&f->streams.v[i].key, &row->key) == 0 &&
+            f->streams.v[i].frozen != row->frozen) {
+            f->frozen.v[f->frozen.n].no = f->streams.v[i].no;
+            f->frozen.v[f->frozen.n++].frozen = row->frozen;
+        }
+    }
+}
+
+/* Of which streams the proofs say something else than the row. */
+static int frozen_of(struct check *c)
+{
+    struct app_frozen *f = &c->found->frozen;
+    f->v = calloc(c->found->streams.n + 1, sizeof *f->v);
+    if (f->v == NULL) {
+        return SANJI_E_NOMEM;
+    }
+    sync_each_stream(c->y2, find_frozen, c->found);
+    return 0;
+}
+
+void app_found_done(struct app_found *f)
+{
+    free(f->faults.v);
+    free(f->streams.v);
+    free(f->frozen.v);
+    memset(f, 0, sizeof *f);
+}
+
 int app_verify(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *arg)
 {
-    struct check c = {.a = a, .v = ret, .fn = fn, .arg = arg};
+    struct app_found found = {0};
+    int r = app__check(a, ret, fn, arg, &found);
+    app_found_done(&found);
+    return r;
+}
+
+int app__check(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *arg,
+               struct app_found *ret_found)
+{
+    struct check c = {.a = a, .v = ret, .fn = fn, .arg = arg, .found = ret_found};
     struct sync_self self = *sync_self_of(a->sync);
     memset(ret, 0, sizeof *ret);
+    buf_init(&c.line, LIM_BUNDLE_BYTES + 64);
     app__self(a, &self);
     int r = app_tick_make(&c.t);
     if (r == 0) {
@@ -232,7 +316,8 @@ int app_verify(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *a
     if (r == 0) {
         sync_witness(c.y2);
         c.fc = frame_ctx_new();
-        r = c.fc == NULL ? SANJI_E_NOMEM : 0;
+        c.arena = arena_new(24u << 20);
+        r = c.fc == NULL || c.arena == NULL ? SANJI_E_NOMEM : 0;
     }
     if (r == 0) {
         r = check_list(&c);
@@ -244,14 +329,22 @@ int app_verify(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *a
         r = check_proofs(&c);
     }
     if (r == 0) {
+        r = frozen_of(&c);
+    }
+    if (r == 0) {
         const struct store_compare with = {.differs = fn, .arg = arg, .limit = LISTED};
         int64_t n = 0;
         r = store_compare(a->store, c.s2, &with, &n);
         ret->views_differ = n > 0;
         ret->wrong += n;
+        if (r == 0) {
+            r = store_integrity(a->store, c.s2, &with, &n);
+            ret->wrong += n;
+        }
     }
     frame_ctx_free(c.fc);
-    free(c.bad);
+    arena_free(c.arena);
+    buf_done(&c.line);
     sync_free(c.y2);
     store_close(c.s2);
     return r;

@@ -29,6 +29,7 @@ int app__keys_tick(struct app *a); /* files take their places once the roster ha
 int app__guard_load(struct app *a);
 void app__guard_save(struct app *a, bool now); /* when a head has moved; seldom, unless now */
 void app__self(const struct app *a, struct sync_self *ret); /* keys and pin */
+int app__heal_trust(struct store *s); /* marks the trust bundles that keep it from opening */
 void app__wrote(struct app *a);
 /* 0, or why own records would be lost: own history, SANJI_E_REVOKED, SANJI_E_CLOSED. */
 int app__may_write(const struct app *a);

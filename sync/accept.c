@@ -79,9 +79,12 @@ static int load_bundle(const struct sync_bundle_row *row, void *arg)
     struct sync *s = arg;
     size_t used;
     struct bundle b;
+    if (sync__wanted(s, row->no, row->seq)) {
+        return 0; /* damaged: its acts count when it has come again */
+    }
     int r = frame_unpack(s->fc, row->frame, &s->line, &used);
     if (r < 0) {
-        return r;
+        return r == SANJI_E_NOMEM ? r : SANJI_E_CORRUPT;
     }
     arena_reset(s->arena);
     r = bundle_parse(span_of(s->line.data, s->line.len), s->arena, &b, NULL);
@@ -328,7 +331,6 @@ static int store(struct sync *s, struct stream *st, const struct bundle *b, stru
     return r;
 }
 
-/* 0: the bundle continues the stream, or begins it. */
 static int position(struct sync *s, struct stream *st, const struct bundle *b)
 {
     if (st->row.frozen) {
@@ -458,6 +460,33 @@ static int keep(struct sync *s, size_t idx, const struct bundle *b, struct span 
     return r;
 }
 
+/* A bundle that stood here once, in place of what became of it. */
+static int wanted(struct sync *s, size_t idx, const struct bundle *b, struct span frame)
+{
+    const struct stream_key key = s->streams[idx].row.key;
+    struct bundle kept = *b;
+    struct buf line, packed;
+    int r = sync__want_fits(s, &s->streams[idx], b);
+    if (r == 0) {
+        r = signature(s, b, s->streams[idx].aud.type);
+    }
+    if (r < 0) {
+        return r;
+    }
+    buf_init(&line, LIM_BUNDLE_BYTES + 64);
+    buf_init(&packed, LIM_BUNDLE_BYTES + LIM_FRAME_OVERHEAD + 64);
+    r = sync__erase_incoming(s, &key, &kept, &frame, &line, &packed);
+    if (r == 0) {
+        r = sync__want_take(s, idx, &kept, frame);
+    }
+    if (r == 0 && s->roster_again) {
+        r = roster_read_again(s);
+    }
+    buf_done(&line);
+    buf_done(&packed);
+    return r < 0 ? r : sync__redo(s);
+}
+
 int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span frame,
                         struct sync_accept *ret)
 {
@@ -473,6 +502,10 @@ int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span fram
     int idx = sync__stream_find(s, &ret->stream);
     struct stream *st = idx < 0 ? &fresh : &s->streams[idx];
     int r = audience_parse(ret->stream.aud, strlen(ret->stream.aud), &fresh.aud);
+    if (r == 0 && idx >= 0 && b->hdr.seq <= st->row.seq &&
+        sync__wanted(s, st->row.no, b->hdr.seq)) {
+        return wanted(s, (size_t)idx, b, frame);
+    }
     if (r == 0 && idx >= 0 && st->doubt != 0) {
         r = sync__branch_take(s, (size_t)idx, b);
         r = r > 0 ? SANJI_E_OLD : r;

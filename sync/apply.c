@@ -305,7 +305,7 @@ int sync_apply_frame(struct sync *s, const struct sync_bundle_row *row,
     size_t used;
     struct bundle b;
     struct audience aud;
-    if (sync_is_void(s, key, row->seq)) {
+    if (sync_is_void(s, key, row->seq) || sync__wanted(s, row->no, row->seq)) {
         return 0;
     }
     int r = frame_unpack(s->fc, row->frame, &s->line, &used);

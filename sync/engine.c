@@ -183,6 +183,7 @@ void sync_free(struct sync *s)
     sign_key_free(s->key);
     sign_key_free(s->old_key);
     sync__proof_free(s);
+    sync__want_free(s);
     sync__key_free(s);
     sync__erase_free(s);
     sync__self_free(s);

@@ -277,6 +277,8 @@ static int let_go(struct sync *s, size_t idx, int64_t bad)
     if (r < 0) {
         return r;
     }
+    sync__want_drop(s, st->row.no, seq + 1);
+    st->wants = false;
     st->row.seq = st->kept = seq;
     st->row.first = st->row.first < seq ? st->row.first : seq;
     memcpy(st->row.id, id, HASH_LEN);

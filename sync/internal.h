@@ -28,6 +28,9 @@ struct stream {
      * until it is seen where the branches part, but neighbours are not told of them. 0: none. */
     int64_t doubt;
     struct node_id doubt_from; /* who brings the other branch; empty: anybody */
+    int64_t shown;             /* with wants: what is said instead of row.seq, see want.c */
+    uint8_t shown_id[HASH_LEN];
+    bool wants;
     uint32_t hash;
     int32_t next; /* further epochs of the same (by, aud): index, -1 at the end */
 };
@@ -149,6 +152,10 @@ struct server_session {
 };
 enum { CHALLENGES = 256 };
 
+struct want_mark {
+    int64_t no, seq;
+};
+
 struct sync {
     struct sync_self self;
     uint8_t sign_seed[SIGN_SEED_LEN];
@@ -173,6 +180,8 @@ struct sync {
     bool writing;      /* the bundle being stored was made here */
     bool relog;        /* neighbours must hear the whole list anew */
     struct peer *from; /* whose message is being taken; NULL: none of a neighbour */
+    struct want_mark *wants; /* stored bundles that are damaged or gone */
+    size_t n_wants;
     struct chain *chains;
     size_t n_chains, chain_bytes;
     bool witness; /* judges what another engine holds, not what may be taken today */
@@ -445,6 +454,18 @@ int sync__erase_fill(struct sync *s, size_t idx, const struct bundle *b);
 /* Can what is live here be compared with what the keyframe ending in `end` says? */
 int sync__erase_may_judge(struct sync *s, size_t idx, const struct bundle *end, bool *ret);
 
+/* want.c: bundles that are damaged here and held elsewhere */
+int sync__want_load(struct sync *s);
+void sync__want_drop(struct sync *s, int64_t no, int64_t from); /* they are let go otherwise */
+void sync__want_free(struct sync *s);
+bool sync__wanted(const struct sync *s, int64_t no, int64_t seq);
+/* Up to where the stream can be sent to who holds it up to `after`. */
+int64_t sync__want_limit(const struct sync *s, const struct stream *st, int64_t after);
+/* 0: this is what stood there. SANJI_E_GAP: it is not, or nobody can tell yet. */
+int sync__want_fits(struct sync *s, const struct stream *st, const struct bundle *b);
+/* Verified; in a transaction. */
+int sync__want_take(struct sync *s, size_t idx, const struct bundle *b, struct span frame);
+
 /* apply.c */
 int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,
                 const struct stream_key *key, enum aud_type aud);
@@ -481,6 +502,8 @@ int sync__peer_grow(struct sync *s, struct peer *p); /* p->ps has a place for ev
 void sync__peer_due(struct peer *p, size_t idx);     /* something of this stream is to be sent */
 /* Its head is another than neighbours were told. */
 void sync__stream_retreated(struct sync *s, size_t idx);
+/* Has a neighbour said that it holds the stream up to seq? */
+bool sync__peer_holds(const struct sync *s, size_t idx, int64_t seq);
 /* The peer sent this bundle: it holds the stream up to here. */
 void sync__peer_shows(struct sync *s, struct peer *p, const struct stream_key *k, int64_t seq);
 /* Takes one have frame of this peer. */

@@ -65,7 +65,7 @@ static bool lacks(const struct sync *s, const struct peer *p, size_t idx)
     if ((ps->flags & PF_PROOF) != 0) {
         return true;
     }
-    return st->row.no != 0 && st->row.seq > has_upto(ps) &&
+    return st->row.no != 0 && sync__want_limit(s, st, has_upto(ps)) > has_upto(ps) &&
            (ps->flags & (PF_DIVERGED | PF_STALLED)) == 0;
 }
 
@@ -387,6 +387,27 @@ int sync__have_take(struct sync *s, struct peer *p, struct span line)
     return have_line_read(line, take_stream, &h, NULL);
 }
 
+/* Less than what is held, where a bundle is wanted again. */
+static int64_t shown_seq(const struct stream *st)
+{
+    return st->wants ? st->shown : st->row.seq;
+}
+
+static const uint8_t *shown_id(const struct stream *st)
+{
+    return st->wants ? st->shown_id : st->row.id;
+}
+
+bool sync__peer_holds(const struct sync *s, size_t idx, int64_t seq)
+{
+    for (size_t i = 0; i < s->n_peers; i++) {
+        if (s->peers[i]->n_ps > idx && s->peers[i]->ps[idx].their >= seq) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void state_one(struct sync *s, struct peer *p, size_t idx, struct have_writer *w)
 {
     struct peer_stream *ps = &p->ps[idx];
@@ -399,11 +420,11 @@ static void state_one(struct sync *s, struct peer *p, size_t idx, struct have_wr
         memcpy(e.id8, ps->stated_id8, sizeof(e.id8));
         have_digest_sub(p->stated_sum, by, aud, &e);
     }
-    e.seq = row->seq;
-    memcpy(e.id8, row->id, sizeof(e.id8));
+    e.seq = shown_seq(&s->streams[idx]);
+    memcpy(e.id8, shown_id(&s->streams[idx]), sizeof(e.id8));
     have_digest_add(p->stated_sum, by, aud, &e);
-    ps->stated = (int32_t)row->seq;
-    memcpy(ps->stated_id8, row->id, sizeof(ps->stated_id8));
+    ps->stated = (int32_t)e.seq;
+    memcpy(ps->stated_id8, e.id8, sizeof(ps->stated_id8));
     have_add(w, by, aud, &e, 1);
 }
 
@@ -420,9 +441,9 @@ int sync__have_state(struct sync *s, struct peer *p, struct buf *out, int64_t *r
         have_begin(&w, &line);
         while (at < p->stateq.n && w.n < LIM_HAVE_PER_LINE) {
             size_t idx = p->stateq.v[at++];
-            const struct sync_stream_row *row = &s->streams[idx].row;
+            int64_t seq = shown_seq(&s->streams[idx]);
             p->ps[idx].flags &= (uint8_t)~PF_STATEQ;
-            if (row->no != 0 && row->seq > 0 && row->seq != p->ps[idx].stated &&
+            if (s->streams[idx].row.no != 0 && seq > 0 && seq != p->ps[idx].stated &&
                 sync__entitled(s, idx, p)) {
                 state_one(s, p, idx, &w);
             }
@@ -444,12 +465,12 @@ void sync__own_digest(struct sync *s, const struct peer *p, uint8_t out[static H
     memset(out, 0, HASH_LEN);
     for (size_t i = 0; i < s->n_streams; i++) {
         const struct sync_stream_row *row = &s->streams[i].row;
-        if (row->no == 0 || row->seq == 0 || !sync__entitled(s, i, p)) {
+        struct have_epoch e = {.ep = row->key.ep, .seq = shown_seq(&s->streams[i])};
+        if (row->no == 0 || e.seq == 0 || !sync__entitled(s, i, p)) {
             continue;
         }
-        struct have_epoch e = {.ep = row->key.ep, .seq = row->seq};
         memcpy(e.en, row->key.en, sizeof(e.en));
-        memcpy(e.id8, row->id, sizeof(e.id8));
+        memcpy(e.id8, shown_id(&s->streams[i]), sizeof(e.id8));
         have_digest_add(out, row->key.by.s, row->key.aud, &e);
     }
 }
@@ -478,13 +499,13 @@ struct sending {
     struct sync *s;
     struct buf *out;
     int64_t left, quantum, n;
-    int64_t last;
+    int64_t last, limit;
 };
 
 static int send_row(const struct sync_bundle_row *row, void *arg)
 {
     struct sending *d = arg;
-    if (d->n > 0 && row->raw_bytes > d->left) {
+    if ((d->n > 0 && row->raw_bytes > d->left) || row->seq > d->limit) {
         return 1;
     }
     int r = buf_put(d->out, row->frame.p, row->frame.n);
@@ -502,6 +523,7 @@ static int send_proof(struct sending *d, struct peer_stream *ps, const struct sy
 {
     int64_t seq = ps->their < row->seq ? ps->their : row->seq; /* the newest both speak of */
     d->quantum = 1;
+    d->limit = seq;
     d->last = seq - 1;
     int r = d->s->st->bundles(d->s->st->ctx, row->no, seq - 1, 512 * 1024, send_row, d);
     if (r < 0 || d->last == seq || d->left >= LIM_BUNDLE_BYTES) { /* not there: nothing to show */
@@ -521,9 +543,11 @@ static bool send_turn(struct sending *d, struct peer *p, size_t idx, int *ret)
         *ret = send_proof(d, ps, row);
         return false;
     }
-    if (from >= row->seq || d->left <= 0) {
+    int64_t limit = sync__want_limit(s, &s->streams[idx], from);
+    if (from >= limit || d->left <= 0) {
         return false;
     }
+    d->limit = limit;
     int64_t before = d->n;
     d->quantum = 256 * 1024;
     d->last = from;
@@ -531,7 +555,7 @@ static bool send_turn(struct sending *d, struct peer *p, size_t idx, int *ret)
     if (d->last > from) {
         ps->sent = (int32_t)d->last;
     }
-    return *ret >= 0 && d->n > before && d->last < row->seq && d->left > 0;
+    return *ret >= 0 && d->n > before && d->last < limit && d->left > 0;
 }
 
 enum rank { RANK_TRUST, RANK_LETTER, RANK_REST };

@@ -90,6 +90,8 @@ struct sync_store {
     /* Inserts at head+1 (or anywhere, for a keyframe start) and moves the head. The first bundle of
      * all is where the stream begins to count. */
     int (*bundle_put)(void *ctx, const struct sync_bundle_row *row);
+    /* In the place of one that is damaged or gone, at or below the head, which does not move. */
+    int (*bundle_again)(void *ctx, const struct sync_bundle_row *row);
     int (*bundle_id)(void *ctx, int64_t no, int64_t seq, uint8_t ret_id[static HASH_LEN]);
     /* Ascending from seq > after, until about max_bytes of frames (at least one); never below
      * `first`. */

@@ -230,6 +230,7 @@ int sync__streams_load(struct sync *s)
         memset(&s->streams[i].row, 0, sizeof(s->streams[i].row));
         s->streams[i].row.key = k;
         s->streams[i].kept = s->streams[i].doubt = 0;
+        s->streams[i].wants = false;
     }
     int r = s->st->streams(s->st->ctx, load_one, s);
     if (r == 0) {
@@ -246,6 +247,9 @@ int sync__streams_load(struct sync *s)
     }
     if (r == 0) {
         r = sync__erase_load(s);
+    }
+    if (r == 0) {
+        r = sync__want_load(s);
     }
     return r < 0 ? r : sync__self_load(s);
 }

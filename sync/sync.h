@@ -254,6 +254,22 @@ int sync_erase_add(struct sync *s, const struct sync_erased *x);
 /* Carries out what was added to the list, also by sync_apply_frame(). */
 int sync_erase_settle(struct sync *s);
 
+/* ---- stored bundles that are damaged or gone ----
+ * Asked for again from whoever holds the same; own streams, too, without a new epoch. Nothing of
+ * what is stored is dropped, and views are best not made anew before they are back.
+ * SANJI_E_NOT_FOUND: nothing like it stands here. */
+int sync_want(struct sync *s, int64_t no, int64_t seq);
+/* The same in a store without an engine: one that a damaged trust bundle keeps from loading. */
+int sync_want_note(const struct sync_store *st, int64_t no, int64_t seq);
+struct sync_wanted {
+    const struct stream_key *key;
+    int64_t seq;
+    bool own;  /* this node wrote it */
+    bool held; /* a neighbour has said that it holds it */
+};
+void sync_wanted_each(const struct sync *s, void (*fn)(const struct sync_wanted *h, void *arg),
+                      void *arg);
+
 /* ---- looking ---- */
 struct sync_peer_status {
     struct node_id id;

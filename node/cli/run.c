@@ -185,6 +185,8 @@ int verb_open_failed(struct verb *v, int r, const struct app_fault *f)
         VERB_SAY(v, EXIT_NO, f->holder > 0 ? "open.locked_by" : "open.locked", "dir", v->dir, "pid",
                  pid);
         break;
+    case SANJI_E_CORRUPT:
+        return verb_damaged(v);
     case SANJI_E_CONFIG:
         VERB_SAY(v, EXIT_NO, "open.config", "file", f->path);
         break;
@@ -260,6 +262,7 @@ int verb_open(struct verb *v, struct app **ret, struct app_fault *f)
 static int run_here(struct verb *v, int in_fd, bool *ret_daemon)
 {
     struct app_fault f = {.report = verb_config_problem, .arg = v};
+    f.heal = v->def->run == v_verify && verb_has(v, "heal");
     int r = verb_open(v, &v->app, &f);
     *ret_daemon = r == SANJI_E_LOCKED && control_listens(v->dir);
     if (r < 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Verbs that look at everything: export-state, bundles, rebuild, verify, explain, parked, status,
+/* Verbs that look at everything: export-state, bundles, rebuild, explain, parked, status,
  * stats. */
 #include "node/cli/table.h"
 
@@ -75,55 +75,6 @@ int v_rebuild(struct verb *v)
         VERB_SAY(v, EXIT_NO, "rebuild.differs", "n", no);
     }
     VERB_TELL(v, "rebuild.same", "n", no);
-    return EXIT_OK;
-}
-
-static void on_wrong(const char *what, const char *where, int err, const char *member, void *arg)
-{
-    struct verb *v = arg;
-    struct buf b;
-    struct jw w;
-    buf_init(&b, 8192);
-    if (verb_has(v, "json")) {
-        jw_init(&w, &b);
-        jw_obj(&w, NULL);
-        jw_str(&w, "what", what);
-        jw_str(&w, "where", where);
-        jw_str(&w, "err", err_name(err));
-        jw_str(&w, "member", member != NULL ? member : "");
-        jw_end_obj(&w);
-        (void)jw_done(&w);
-        (void)verb_text(v, &b);
-    } else {
-        char key[64];
-        snprintf(key, sizeof key, "verify.%s", what);
-        text_put(&b, v->lang, key, "where", where, "member", member != NULL ? member : "", "err",
-                 text_error(v->lang, err), NULL);
-        buf_printf(&b, " [%s]", err_name(err));
-        (void)verb_say(v, &b);
-    }
-    buf_done(&b);
-}
-
-int v_verify(struct verb *v)
-{
-    struct app_verdict d;
-    char n[32], items[32], bad[32];
-    int r = app_verify(v->app, &d, on_wrong, v);
-    if (r < 0) {
-        return verb_fail(v, r, NULL);
-    }
-    snprintf(n, sizeof n, "%lld", (long long)d.bundles);
-    snprintf(items, sizeof items, "%lld", (long long)d.items);
-    snprintf(bad, sizeof bad, "%lld", (long long)d.wrong);
-    if (verb_has(v, "json")) {
-        (void)verb_out(v, "{\"bundles\":%s,\"items\":%s,\"wrong\":%s}\n", n, items, bad);
-        return d.wrong == 0 ? EXIT_OK : EXIT_NO;
-    }
-    if (d.wrong > 0) {
-        VERB_SAY(v, EXIT_NO, "verify.bad", "n", n, "wrong", bad);
-    }
-    VERB_TELL(v, "verify.good", "n", n, "items", items);
     return EXIT_OK;
 }
 

@@ -173,6 +173,7 @@ int v_export(struct verb *v);
 int v_bundles(struct verb *v);
 int v_rebuild(struct verb *v);
 int v_verify(struct verb *v);
+int verb_damaged(struct verb *v); /* why a node does not open (SANJI_E_CORRUPT), and the remedy */
 int v_explain(struct verb *v);
 int v_parked_list(struct verb *v);
 int v_parked_retry(struct verb *v);

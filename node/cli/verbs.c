@@ -80,7 +80,7 @@ const struct verb_def verb_defs[] = {
     {"export-state", "", 0, 0, VERB_NODE, VERB_READS, v_export, NULL, {DATA, V("audience", "fed"), V("kind", "KIND")}},
     {"bundles", "", 0, 0, VERB_NODE, VERB_READS, v_bundles, NULL, {DATA, V("stream", "NODE[/AUDIENCE[/EPOCH]]")}},
     {"rebuild", "", 0, 0, VERB_NODE, 0, v_rebuild, NULL, {DATA, JSON}},
-    {"verify", "", 0, 0, VERB_NODE, VERB_READS, v_verify, NULL, {DATA, JSON}},
+    {"verify", "", 0, 0, VERB_NODE, VERB_READS, v_verify, NULL, {DATA, B("heal"), V("wait", "1m"), JSON}},
     {"explain", "[OWNER/]ID", 1, 1, VERB_NODE, VERB_READS, v_explain, NULL, {DATA, JSON}},
     {"parked list", "", 0, 0, VERB_NODE, VERB_READS, v_parked_list, NULL, {DATA, B("all"), JSON}},
     {"parked retry", "", 0, 0, VERB_NODE, 0, v_parked_retry, NULL, {DATA, JSON}},

@@ -23,6 +23,47 @@ int store_stream_get(struct store *s, int64_t no, struct sync_stream_row *ret)
     return r == 0 && !found ? SANJI_E_NOT_FOUND : r;
 }
 
+int store_bundle_facts(struct store *s, const struct sync_bundle_row *row)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_BUNDLE_FACTS);
+    q_int(&q, store__pos(row->no, row->seq));
+    q_blob(&q, row->id, HASH_LEN);
+    q_int(&q, row->ts);
+    q_int(&q, row->items);
+    q_int(&q, row->raw_bytes);
+    q_int(&q, row->type);
+    return q_run(&q);
+}
+
+int store_stream_fix(struct store *s, const struct sync_stream_row *row)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_STREAM_FIX);
+    q_int(&q, row->no);
+    q_text(&q, row->key.by.s);
+    q_text(&q, row->key.aud);
+    q_int(&q, row->key.ep);
+    q_blob(&q, row->key.en, sizeof row->key.en);
+    q_int(&q, row->seq);
+    q_blob(&q, row->id, HASH_LEN);
+    q_int(&q, row->first);
+    q_int(&q, row->frozen);
+    return q_run(&q);
+}
+
+int store_settle(struct store *s)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_REINDEX);
+    int r = q_run(&q);
+    if (r == 0) { /* which of clock and sum has turned nobody can tell: the clock is as it is */
+        q_begin(&q, &s->db, Q_GOT_AGAIN);
+        r = q_run(&q);
+    }
+    return r;
+}
+
 struct walk {
     struct store *s;
     const struct sync_stream_row *st;

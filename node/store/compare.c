@@ -196,6 +196,9 @@ static int pair_one(struct compare *c, const struct sync_stream_row *st,
     if (r == 0) {
         r = c->held->port.bundles(c->held, st->no, 0, SIZE_MAX, on_fact, &p);
     }
+    if (r == SANJI_E_CORRUPT) {
+        r = tell_bundle(c, "unreadable", st, p.last + 1, SANJI_E_CORRUPT, "");
+    }
     if (r == 0) {
         r = missing(&p, p.last + 1, st->seq);
     }
@@ -285,6 +288,9 @@ static int compare_parked(struct compare *c)
 {
     struct parked_list a = {.h = &c->h}, b = {.h = &c->g};
     int r = store_parked_list(c->held, parked_add, &a);
+    if (r == SANJI_E_CORRUPT) {
+        r = tell(c, "page", "parked", SANJI_E_CORRUPT, "");
+    }
     if (r == 0) {
         r = store_parked_list(c->again, parked_add, &b);
     }
@@ -322,30 +328,32 @@ struct col {
     int at;
     const char *name;
 };
-enum { COLS_MAX = 20, KEYS_MAX = 6 };
+enum { COLS_MAX = 20, KEYS_MAX = 7 };
 struct part {
     enum stmt_id id;
     const char *name;
     int key[KEYS_MAX]; /* columns that order the rows, -1 after the last */
     unsigned ints;     /* bit per column that is a number */
     int show[3];       /* what names a row for people, -1 none */
-    int ts, no, seq;   /* writer's clock and the place it may come from, -1 none */
+    int ts, no, seq;   /* writer's clock and the place it may come from, -1 none; ts + 1: receipt */
     struct col col[COLS_MAX];
 };
 
 /* clang-format off */
 static const struct part parts[] = {
-    {Q_REC_WALK, "record", {1, 2, 4, 5, -1, -1}, 0, {1, 3, 2}, 15, 18, 19,
+    {Q_REC_WALK, "record", {1, 2, 4, 5, -1}, 0, {1, 3, 2}, 15, 18, 19,
      {{3, "kind"}, {6, "major"}, {7, "r"}, {8, "wd"}, {9, "title"}, {10, "state"}, {11, "area"},
-      {12, "since"}, {13, "d"}, {14, "leaf"}, {17, "ep"}, {19, "seq"}, {20, "idx"}, {21, "vis"}}},
-    {Q_EV_LIST, "event", {0, 2, 1, 6, 3, 4}, 1u << 6, {0, 2, 1}, 7, 10, 11,
-     {{5, "major"}, {9, "ep"}, {11, "seq"}, {12, "idx"}, {13, "d"}, {14, "leaf"}}},
-    {Q_REF_WALK, "referral", {0, 1, 8, 9, 12, 14}, 1u << 8 | 1u << 9, {0, 1, -1}, -1, -1, -1,
+      {12, "since"}, {13, "d"}, {14, "leaf"}, {17, "ep"}, {19, "seq"}, {20, "idx"}, {21, "vis"}, {22, "no"}}},
+    {Q_EV_WALK, "event", {0, 2, 1, 6, 3, 4, 14}, 1u << 6, {0, 2, 1}, 7, 10, 11,
+     {{5, "major"}, {9, "ep"}, {11, "seq"}, {12, "idx"}, {13, "d"}, {15, "vis"}, {16, "key"},
+      {17, "no"}}},
+    {Q_REF_WALK, "referral", {0, 1, 8, 9, 12, 14, -1}, 1u << 8 | 1u << 9, {0, 1, -1}, -1, -1, -1,
      {{2, "peer"}, {3, "state"}, {4, "cancel"}, {5, "success"}, {6, "ignored"}, {7, "events"},
-      {10, "seen"}, {11, "ev"}, {13, "day"}, {15, "d"}}},
-    {Q_COUNT_WALK, "count", {0, 1, 2, 3, 4, 5}, 1u << 4, {0, 1, -1}, -1, -1, -1,
+      {10, "seen"}, {11, "ev"}, {13, "day"}, {15, "d"}, {16, "peer"}, {17, "vis"}, {18, "ep"},
+      {19, "seq"}, {20, "idx"}, {21, "key"}, {22, "no"}}},
+    {Q_COUNT_WALK, "count", {0, 1, 2, 3, 4, 5, -1}, 1u << 4, {0, 1, -1}, -1, -1, -1,
      {{6, "n"}, {7, "sum"}}},
-    {Q_LANE_ALL, "digest", {0, 1, -1, -1, -1, -1}, 0, {0, 1, -1}, -1, -1, -1,
+    {Q_LANE_ALL, "digest", {0, 1, -1}, 0, {0, 1, -1}, -1, -1, -1,
      {{2, "c"}, {3, "s"}}},
 };
 /* clang-format on */
@@ -386,19 +394,24 @@ static int tell_row(struct compare *c, const struct part *p, struct q *q, const 
     return tell(c, what, full, err, member);
 }
 
-/* A keyframe says an old form again: whoever knew it keeps the clock it was first said at, which
- * nothing stored shows any more; others have that of the bundle the row stands in. */
-static bool clock_is_right(struct compare *c, const struct part *p, struct q *a, struct q *b)
+/* A keyframe says an old form again: whoever knew it keeps the clocks it was first said and taken
+ * at, which nothing stored shows any more; others have those of the bundle the row stands in. */
+static const char *wrong_clock(struct compare *c, const struct part *p, struct q *a, struct q *b)
 {
-    int64_t ts = q_col_int(a, p->ts);
-    struct q q;
-    if (ts == q_col_int(b, p->ts)) {
-        return true;
+    static const char *const name[] = {"ts", "got"};
+    const char *wrong = NULL;
+    for (int i = 0; i < 2 && wrong == NULL; i++) {
+        int64_t ms = q_col_int(a, p->ts + i);
+        struct q q;
+        if (ms == q_col_int(b, p->ts + i)) {
+            continue;
+        }
+        q_begin(&q, &c->held->db, Q_BUNDLE_TIME);
+        q_int(&q, store__pos(q_col_int(a, p->no), q_col_int(a, p->seq)));
+        bool same = q_row(&q) && (q_col_int(&q, i) == ms || q_col_int(&q, 2) == BUNDLE_KEY);
+        wrong = q_end(&q) == 0 && same ? NULL : name[i];
     }
-    q_begin(&q, &c->held->db, Q_BUNDLE_TIME);
-    q_int(&q, store__pos(q_col_int(a, p->no), q_col_int(a, p->seq)));
-    bool same = q_row(&q) && (q_col_int(&q, 0) == ts || q_col_int(&q, 2) == BUNDLE_KEY);
-    return q_end(&q) == 0 && same;
+    return wrong;
 }
 
 static int compare_row(struct compare *c, const struct part *p, struct q *a, struct q *b)
@@ -409,10 +422,8 @@ static int compare_row(struct compare *c, const struct part *p, struct q *a, str
             return tell_row(c, p, a, "altered", SANJI_E_CORRUPT, p->col[i].name);
         }
     }
-    if (p->ts >= 0 && !clock_is_right(c, p, a, b)) {
-        return tell_row(c, p, a, "altered", SANJI_E_CORRUPT, "ts");
-    }
-    return 0;
+    const char *wrong = p->ts >= 0 ? wrong_clock(c, p, a, b) : NULL;
+    return wrong == NULL ? 0 : tell_row(c, p, a, "altered", SANJI_E_CORRUPT, wrong);
 }
 
 static int compare_part(struct compare *c, const struct part *p)
@@ -431,6 +442,9 @@ static int compare_part(struct compare *c, const struct part *p)
         has_b = x >= 0 ? q_row(&b) : has_b;
     }
     int ea = q_end(&a), eb = q_end(&b);
+    if (r == 0 && ea == SANJI_E_CORRUPT) { /* its pages: the rest of this part cannot be read */
+        ea = tell(c, "page", p->name, SANJI_E_CORRUPT, "");
+    }
     return r < 0 ? r : ea < 0 ? ea : eb;
 }
 

@@ -121,5 +121,8 @@ void store__stream_read(struct q *q, struct sync_stream_row *ret);
 void store__rec_read(struct q *q, struct store_rec *ret);
 /* search.c */
 int store__search(struct store *s, const struct store_filter *f, store_rec_fn fn, void *arg);
+/* Fills the index of `into` with what that of s has seen and still counts, by s's row numbers. */
+int store__search_again(struct store *s, struct store *into, int (*fn)(int64_t n, void *arg),
+                        void *arg);
 
 #endif

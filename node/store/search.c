@@ -136,6 +136,43 @@ static int flush_batch(struct store *s, int64_t max, int64_t *ret_done)
     return r;
 }
 
+int store__search_again(struct store *s, struct store *into, int (*fn)(int64_t n, void *arg),
+                        void *arg)
+{
+    struct buf text, scratch;
+    struct q q;
+    int64_t mark = 0;
+    int r = store__meta_get(s, "search_upto", &mark);
+    bool own = r == 0 && !store_in_tx(into);
+    r = own ? store_begin(into) : r;
+    if (r < 0) {
+        return r;
+    }
+    buf_init(&text, TEXT_MAX);
+    buf_init(&scratch, TEXT_MAX * 3);
+    q_begin(&q, &s->db, Q_SEARCH_SEEN);
+    q_int(&q, mark);
+    while (q_row(&q)) {
+        int64_t n = q_col_int(&q, 0);
+        q.err = record_text(q_col_text(&q, 1), q_col_span(&q, 2), &text);
+        if (q.err == 0 && text.len > 0) {
+            q.err = index_one(into, n, span_of(text.data, text.len), &scratch);
+        }
+        if (q.err == 0) {
+            q.err = fn(n, arg);
+        }
+    }
+    r = q_end(&q);
+    buf_done(&text);
+    buf_done(&scratch);
+    if (own && r == 0) {
+        r = store_commit(into);
+    } else if (own) {
+        store_rollback(into);
+    }
+    return r;
+}
+
 /* Rows of superseded records stay in the index and are skipped by the join. When they have become
  * the greater part, the index is emptied; the next batches fill it again. */
 static int drop_stale(struct store *s, int64_t added)

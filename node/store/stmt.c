@@ -32,13 +32,18 @@ static int prepare(struct db *db, const char *sql, unsigned flags, sqlite3_stmt 
     return 0;
 }
 
+int stmt_prepare(struct db *db, enum stmt_id id)
+{
+    return prepare(db, stmt_rows[id].sql, SQLITE_PREPARE_PERSISTENT, &db->st[id]);
+}
+
 int stmt_prepare_all(struct db *db, enum stmt_set set)
 {
     for (size_t i = 0; i < STMT_COUNT; i++) {
         if (stmt_rows[i].set != set && stmt_rows[i].set != STMT_BOTH) {
             continue;
         }
-        int r = prepare(db, stmt_rows[i].sql, SQLITE_PREPARE_PERSISTENT, &db->st[i]);
+        int r = stmt_prepare(db, (enum stmt_id)i);
         if (r < 0) {
             return r;
         }

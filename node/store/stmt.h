@@ -30,6 +30,7 @@ extern const struct stmt_row stmt_rows[STMT_COUNT];
 struct db;
 struct sqlite3_stmt;
 
+int stmt_prepare(struct db *db, enum stmt_id id); /* one alone: of a database that may be damaged */
 int stmt_prepare_all(struct db *db, enum stmt_set set);
 void stmt_finalize_all(struct db *db);
 

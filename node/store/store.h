@@ -61,6 +61,13 @@ struct store_compare {
 };
 int store_compare(struct store *held, struct store *again, const struct store_compare *with,
                   int64_t *ret_n);
+/* Tells "page" (what SQLite's own check says of a file, tree or index), and what no bundle shows
+ * again: "altered" clocks and counters, and words of the search index. again: a scratch store, its
+ * search index is used up. */
+int store_integrity(struct store *s, struct store *again, const struct store_compare *with,
+                    int64_t *ret_n);
+/* The same of the pages alone, of a database that does not open. */
+int store_damage(const char *dir, const struct store_compare *with, int64_t *ret_n);
 /* A scratch store holding the same streams and bundles and empty views: apply them again and
  * compare digests to find damage in the views. */
 int store_shadow(struct store *s, struct store **ret);
@@ -141,6 +148,11 @@ int store_shrink(struct store *s, int64_t *ret_left);
  * search index again. Outside a transaction; takes as long as copying the database. SANJI_E_BUSY: a
  * reader is at work, again later. */
 int store_clean(struct store *s);
+/* Writes again what stands beside a bundle, or a stream's row, from what its bundles say. */
+int store_bundle_facts(struct store *s, const struct sync_bundle_row *row);
+int store_stream_fix(struct store *s, const struct sync_stream_row *row);
+/* Indexes made again, sums beside clocks of receipt too; outside a transaction. */
+int store_settle(struct store *s);
 int store_stream_get(struct store *s, int64_t no, struct sync_stream_row *ret);
 struct store_totals {
     int64_t streams, bundles, items, raw_bytes, frame_bytes, records, parked;

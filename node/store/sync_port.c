@@ -82,10 +82,10 @@ static int port_stream_add(void *ctx, const struct stream_key *key, int64_t *ret
     return r;
 }
 
-static int insert_bundle(struct store *s, const struct sync_bundle_row *row)
+static int insert_bundle(struct store *s, enum stmt_id id, const struct sync_bundle_row *row)
 {
     struct q q;
-    q_begin(&q, &s->db, Q_BUNDLE_ADD);
+    q_begin(&q, &s->db, id);
     q_int(&q, store__pos(row->no, row->seq));
     q_blob(&q, row->id, HASH_LEN);
     q_int(&q, row->ts);
@@ -142,7 +142,7 @@ static int port_bundle_put(void *ctx, const struct sync_bundle_row *row)
         r = SANJI_E_NOT_FOUND;
     }
     if (r == 0) {
-        r = insert_bundle(s, row);
+        r = insert_bundle(s, Q_BUNDLE_ADD, row);
     }
     if (r < 0) {
         return r;
@@ -156,6 +156,11 @@ static int port_bundle_put(void *ctx, const struct sync_bundle_row *row)
     q_blob(&q, row->id, HASH_LEN);
     q_int(&q, head > 0 ? first : row->seq);
     return q_run(&q);
+}
+
+static int port_bundle_again(void *ctx, const struct sync_bundle_row *row)
+{
+    return insert_bundle(of(ctx), Q_BUNDLE_AGAIN, row);
 }
 
 static int port_bundle_id(void *ctx, int64_t no, int64_t seq, uint8_t ret_id[static HASH_LEN])
@@ -348,6 +353,7 @@ void store__port_init(struct store *s)
         .streams = port_streams,
         .stream_add = port_stream_add,
         .bundle_put = port_bundle_put,
+        .bundle_again = port_bundle_again,
         .bundle_id = port_bundle_id,
         .bundles = port_bundles,
         .stream_cut = port_stream_cut,

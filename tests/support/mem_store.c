@@ -178,6 +178,25 @@ static int port_bundle_put(void *ctx, const struct sync_bundle_row *row)
     return 0;
 }
 
+static int port_bundle_again(void *ctx, const struct sync_bundle_row *row)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    if (r < 0) {
+        return r;
+    }
+    for (size_t i = 0; i < m->tab[TAB_BUNDLE].n; i++) {
+        const struct bundle_r *b = mem__at(m, TAB_BUNDLE, i);
+        if (!b->row.is_dead && b->b.no == row->no && b->b.seq == row->seq) {
+            ((struct row *)mem__edit(m, TAB_BUNDLE, i))->is_dead = true;
+        }
+    }
+    struct bundle_r x = {.b = *row};
+    x.b.frame = mem__bytes(m, row->frame);
+    mem__add(m, TAB_BUNDLE, &x, pos_hash(row->no, row->seq));
+    return 0;
+}
+
 static int port_bundle_id(void *ctx, int64_t no, int64_t seq, uint8_t ret_id[static HASH_LEN])
 {
     struct mem_store *m;
@@ -585,6 +604,7 @@ struct mem_store *mem_store_new(void)
         .streams = port_streams,
         .stream_add = port_stream_add,
         .bundle_put = port_bundle_put,
+        .bundle_again = port_bundle_again,
         .bundle_id = port_bundle_id,
         .bundles = port_bundles,
         .stream_cut = port_stream_cut,

@@ -107,7 +107,8 @@ static int64_t add_stream(struct suite *s, const char *by, const char *aud, uint
     return no;
 }
 
-static int put(struct suite *s, int64_t no, int64_t seq, size_t bytes)
+static int put_as(struct suite *s, int (*how)(void *ctx, const struct sync_bundle_row *row),
+                  int64_t no, int64_t seq, size_t bytes)
 {
     static uint8_t fill[5000];
     assert_true(bytes <= sizeof fill);
@@ -121,7 +122,12 @@ static int put(struct suite *s, int64_t no, int64_t seq, size_t bytes)
                                 .type = BUNDLE_DATA};
     memset(fill, (int)(seq & 0xff), bytes);
     memset(b.id, (int)(seq & 0xff), HASH_LEN);
-    return s->st->bundle_put(s->st->ctx, &b);
+    return how(s->st->ctx, &b);
+}
+
+static int put(struct suite *s, int64_t no, int64_t seq, size_t bytes)
+{
+    return put_as(s, s->st->bundle_put, no, seq, bytes);
 }
 
 static void begin(struct suite *s)
@@ -245,6 +251,15 @@ static void test_bundles(void **state)
     assert_int_equal(s->st->bundle_id(s->st->ctx, no, 3, id), 0);
     assert_int_equal(id[7], 3);
     assert_int_equal(s->st->bundle_id(s->st->ctx, no, 6, id), SANJI_E_NOT_FOUND);
+    begin(s);
+    assert_int_equal(put_as(s, s->st->bundle_again, no, 3, 5), 0);
+    commit(s);
+    assert_int_equal(walk(s, no, 2, 1, &x), 1);
+    assert_int_equal(x.bytes[0], 5);
+    begin(s);
+    assert_int_equal(put_as(s, s->st->bundle_again, no, 3, 1000), 0);
+    commit(s);
+    assert_int_equal(stream_row(s, no).seq, 5);
     assert_int_equal(walk(s, no, 0, SIZE_MAX, &x), 5);
     assert_int_equal(walk(s, no, 3, SIZE_MAX, &x), 2);
     assert_int_equal(x.seq[0], 4);

@@ -23,6 +23,7 @@ CREATE TABLE lane (
     k_from  INTEGER NOT NULL,
     k_to    INTEGER NOT NULL,
     steward INTEGER NOT NULL, -- 1: some items were written for other nodes
+    chk     INTEGER NOT NULL, -- sum of the seven above modulo 65521: nothing else shows a turned bit in them
     UNIQUE (by_node, aud)
 ) STRICT;
 
@@ -49,6 +50,7 @@ CREATE TABLE record (
     state TEXT    NOT NULL,
     since TEXT    NOT NULL,
     title TEXT    NOT NULL,
+    chk   INTEGER NOT NULL, -- (ts + got) modulo 65521: after a keyframe the clocks stand nowhere else
     d     TEXT    NOT NULL  -- content, exact bytes; empty when withdrawn
 ) STRICT;
 CREATE UNIQUE INDEX record_name ON record (owner, id, lane);
@@ -73,6 +75,7 @@ CREATE TABLE event (
     got   INTEGER NOT NULL,
     leaf  BLOB    NOT NULL CHECK (length(leaf) = 32),
     key   INTEGER NOT NULL, -- 1: the place is in a keyframe
+    chk   INTEGER NOT NULL, -- as in record
     d     TEXT    NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX event_name ON event (owner, id, r, vis, lane, leaf);
@@ -93,6 +96,7 @@ CREATE TABLE ref_thread (
     opened  INTEGER NOT NULL, -- writer's clock of the earliest event
     changed INTEGER NOT NULL, -- of the newest
     since   INTEGER NOT NULL, -- of the one that led to the present state
+    chk     INTEGER NOT NULL, -- sum of these three modulo 65521
     UNIQUE (id, init)
 ) STRICT;
 CREATE INDEX ref_thread_time ON ref_thread (changed);
@@ -116,6 +120,7 @@ CREATE TABLE ref_event (
     got    INTEGER NOT NULL,
     leaf   BLOB    NOT NULL CHECK (length(leaf) = 32),
     key    INTEGER NOT NULL, -- as in event
+    chk    INTEGER NOT NULL, -- as in record
     d      TEXT    NOT NULL, -- opened content
     PRIMARY KEY (thread, who, step, by_node, leaf)
 ) STRICT, WITHOUT ROWID;
