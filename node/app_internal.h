@@ -24,6 +24,10 @@ int app__keys_load(struct app *a);
 /* After the engine was loaded: a rotation that was interrupted. *ret_again: load it with other
  * keys. */
 int app__keys_resume(struct app *a, bool *ret_again);
+/* A new key for the top whose quorum signs elsewhere: the text (ts 0: of now), and what was signed.
+ */
+int app__rekey_draft(struct app *a, int64_t ts, struct buf *ret_text);
+int app__rekey_said(struct app *a, int64_t ts, const struct act_co *co, size_t n_co);
 int app__keys_tick(struct app *a); /* files take their places once the roster has the new key */
 /* keys/guard: own heads beside the database. Load: before the engine's first step. */
 int app__guard_load(struct app *a);

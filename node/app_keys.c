@@ -250,17 +250,18 @@ static int root_keys(const struct app *a, struct span text, struct sign_key **re
     return r < 0 || (int64_t)*ret_n >= k ? r : SANJI_E_SIGNATURE;
 }
 
-static int rotate_with(struct app *a, const struct sign_key *const *root, size_t n_root)
+static struct sync_new_key next_of(const struct app *a)
+{
+    return (struct sync_new_key){
+        .sign_seed = a->next_sign, .seal_seed = a->next_seal, .tls = a->tls_pin};
+}
+
+static int rotate_with(struct app *a, const struct sync_new_key *k)
 {
     struct sync_tick t;
-    struct sync_new_key k = {.sign_seed = a->next_sign,
-                             .seal_seed = a->next_seal,
-                             .tls = a->tls_pin,
-                             .root = root,
-                             .n_root = n_root};
     int r = app_tick_make(&t);
     if (r == 0) {
-        r = sync_rekey(a->sync, &t, &k);
+        r = sync_rekey(a->sync, &t, k);
     }
     if (r == 0) {
         use_next(a);
@@ -302,12 +303,42 @@ int app_rotate(struct app *a, struct span root, struct fault *f)
         r = make_next(a);
     }
     if (r == 0) {
-        r = rotate_with(a, (const struct sign_key *const *)keys, n);
+        struct sync_new_key k = next_of(a);
+        k.root = (const struct sign_key *const *)keys;
+        k.n_root = n;
+        r = rotate_with(a, &k);
     }
     while (n > 0) {
         sign_key_free(keys[--n]);
     }
     return r;
+}
+
+int app__rekey_draft(struct app *a, int64_t ts, struct buf *ret_text)
+{
+    struct sync_tick t;
+    int r = a->rotating ? SANJI_E_BUSY : a->n_seal >= APP_SEAL_SEEDS ? SANJI_E_SIZE : 0;
+    if (r == 0 && !a->has_next) {
+        r = make_next(a);
+    }
+    if (r == 0) {
+        r = app_tick_make(&t);
+    }
+    if (r == 0) {
+        struct sync_new_key k = next_of(a);
+        k.ts = ts;
+        r = sync_rekey_draft(a->sync, &t, &k, ret_text);
+    }
+    return r;
+}
+
+int app__rekey_said(struct app *a, int64_t ts, const struct act_co *co, size_t n_co)
+{
+    struct sync_new_key k = next_of(a);
+    k.ts = ts;
+    k.said = co;
+    k.n_said = n_co;
+    return rotate_with(a, &k);
 }
 
 int app_rotation(const struct app *a)

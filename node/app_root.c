@@ -179,13 +179,28 @@ static int draft_cut(struct app *a, const struct app_root_ask *q, struct ceremon
     return sync_heads_of(a->sync, app_id(a), false, c->act.heads, ROOT_HEADS, &c->act.n_heads);
 }
 
+/* The new keys are made here and stay here; only their public halves are in the file. */
+static int draft_key(struct app *a, const struct app_root_ask *q, struct ceremony *c,
+                     struct arena *ar, struct app_root_no *no)
+{
+    struct buf text;
+    (void)q;
+    (void)no;
+    buf_init(&text, LIM_ITEM_BYTES);
+    int r = app__rekey_draft(a, 0, &text);
+    const void *kept = r == 0 ? arena_dup(ar, text.data, text.len) : NULL;
+    if (r == 0) {
+        r = kept == NULL ? SANJI_E_NOMEM : act_parse(span_of(kept, text.len), ar, &c->act, NULL);
+    }
+    buf_done(&text);
+    return r;
+}
+
 typedef int draft_fn(struct app *a, const struct app_root_ask *q, struct ceremony *c,
                      struct arena *ar, struct app_root_no *no);
 static draft_fn *const draft_of[ACT_TYPE_COUNT] = {
-    [ACT_ROOT] = draft_root,
-    [ACT_HANDOVER] = draft_handover,
-    [ACT_ADOPT] = draft_adopt,
-    [ACT_CUT] = draft_cut,
+    [ACT_ROOT] = draft_root,   [ACT_KEY] = draft_key, [ACT_HANDOVER] = draft_handover,
+    [ACT_ADOPT] = draft_adopt, [ACT_CUT] = draft_cut,
 };
 
 int app_root_draft(struct app *a, const struct app_root_ask *ask, struct buf *out,
@@ -262,6 +277,19 @@ static int check_heads(struct app *a, const struct act *x, struct app_root_no *n
     return r;
 }
 
+/* What the node has written since would be under no key. */
+static int check_key(struct app *a, const struct act *x, struct app_root_no *no)
+{
+    struct buf text;
+    buf_init(&text, LIM_ITEM_BYTES);
+    int r = app__rekey_draft(a, x->ts, &text);
+    if (r == 0 && !span_eq(x->text, span_of(text.data, text.len))) {
+        r = refuse(no, SANJI_E_CONFLICT, "wrote_on", "", "");
+    }
+    buf_done(&text);
+    return r;
+}
+
 static int check_subject(struct app *a, const struct act *x, struct app_root_no *no)
 {
     const struct roster *ro = app_roster(a);
@@ -278,6 +306,9 @@ static int check_subject(struct app *a, const struct act *x, struct app_root_no 
         memcmp(x->after, me->last, HASH_LEN) != 0 ||
         (x->type == ACT_ROOT && memcmp(x->prev, roster_root_hash(ro), HASH_LEN) != 0)) {
         return refuse(no, SANJI_E_CONFLICT, "stale", "", "");
+    }
+    if (x->type == ACT_KEY) {
+        return check_key(a, x, no);
     }
     return x->type == ACT_HANDOVER ? check_heads(a, x, no) : 0;
 }
@@ -299,7 +330,9 @@ static int write_said(struct app *a, const struct act *x, struct app_root_no *no
 {
     struct sync_tick t;
     int r = app_tick_make(&t);
-    if (r == 0) {
+    if (r == 0 && x->type == ACT_KEY) {
+        r = app__rekey_said(a, x->ts, x->co, x->n_co);
+    } else if (r == 0) {
         r = sync_act_said(a->sync, &t, x->text, x->co, x->n_co);
     }
     if (r < 0) {

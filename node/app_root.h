@@ -14,7 +14,7 @@ struct app_root_no {
     char a[80], b[80];
 };
 struct app_root_ask {
-    enum act_type type; /* ACT_ROOT, ACT_HANDOVER, ACT_ADOPT, ACT_CUT */
+    enum act_type type; /* ACT_ROOT, ACT_KEY, ACT_HANDOVER, ACT_ADOPT, ACT_CUT */
     size_t n_keys;      /* root */
     uint8_t keys[LIM_ROOT_KEYS][SIGN_PUB_LEN];
     int64_t k;

@@ -89,18 +89,26 @@ static int act_of(struct sync *s, const struct act *like, const struct act_head 
     return 0;
 }
 
-static int body_of(const struct act *a, const struct sign_key *const *k, size_t n_k,
-                   struct buf *out)
+static int body_of(const struct act *a, const struct sync_new_key *k,
+                   const struct sign_key *const own[2], struct buf *out)
 {
     struct act_co co[LIM_CO_SIGNATURES];
     struct buf text;
+    size_t n = 0;
     buf_init(&text, LIM_ITEM_BYTES);
-    int r = n_k > LIM_CO_SIGNATURES ? SANJI_E_SIZE : act_write(a, &text);
-    for (size_t i = 0; r == 0 && i < n_k; i++) {
-        r = act_sign(span_of(text.data, text.len), k[i], &co[i]);
+    int r = k->n_root + k->n_said > LIM_CO_SIGNATURES - 2 ? SANJI_E_SIZE : act_write(a, &text);
+    struct span t = span_of(text.data, text.len);
+    for (size_t i = 0; r == 0 && i < k->n_said; i++) {
+        co[n++] = k->said[i];
+    }
+    for (size_t i = 0; r == 0 && i < k->n_root; i++) {
+        r = act_sign(t, k->root[i], &co[n++]);
+    }
+    for (size_t i = 0; r == 0 && i < 2; i++) {
+        r = act_sign(t, own[i], &co[n++]);
     }
     if (r == 0) {
-        r = act_body_write(span_of(text.data, text.len), co, n_k, out);
+        r = act_body_write(t, co, n, out);
     }
     buf_done(&text);
     return r;
@@ -166,13 +174,11 @@ static void switch_back(struct sync *s, const uint8_t seed[static SIGN_SEED_LEN]
     s->self.n_seal_seeds--;
 }
 
-static int rekey_with(struct sync *s, const struct sync_new_key *k, struct sign_key *key,
-                      struct act_head *heads, struct buf *body)
+static int compose(struct sync *s, const struct sync_new_key *k, const struct sign_key *key,
+                   struct act_head *heads, struct act *a)
 {
-    struct act a, like = {0};
-    const struct sign_key *by[LIM_CO_SIGNATURES];
-    size_t n_heads = 0, n = 0;
-    uint8_t old_seed[SIGN_SEED_LEN];
+    struct act like = {0};
+    size_t n_heads = 0;
     memcpy(like.sig, sign_key_pub(key), sizeof(like.sig));
     memcpy(like.tls, k->tls, sizeof(like.tls));
     int r = seal_pub_of(k->seal_seed, like.seal);
@@ -180,21 +186,27 @@ static int rekey_with(struct sync *s, const struct sync_new_key *k, struct sign_
         r = sync_heads_of(s, s->self.id.s, false, heads, HEADS_MAX, &n_heads);
     }
     if (r == 0) {
-        r = act_of(s, &like, heads, n_heads, &a);
+        r = act_of(s, &like, heads, n_heads, a);
     }
+    a->ts = k->ts != 0 ? k->ts : s->tick.now_ms;
+    return r;
+}
+
+static int rekey_with(struct sync *s, const struct sync_new_key *k, struct sign_key *key,
+                      struct act_head *heads, struct buf *body)
+{
+    struct act a;
+    const struct sign_key *const own[2] = {s->key, key};
+    uint8_t old_seed[SIGN_SEED_LEN];
+    int r = compose(s, k, key, heads, &a);
     bool top = r == 0 && node_id_none(&a.by);
-    if (r == 0 && (top ? k->n_root == 0 || k->n_root > LIM_CO_SIGNATURES - 2 : k->n_root != 0)) {
+    if (r == 0 && (k->n_root + k->n_said > 0) != top) {
         r = SANJI_E_AUTHORITY;
     }
     if (r < 0) {
         return r;
     }
-    for (size_t i = 0; i < k->n_root; i++) {
-        by[n++] = k->root[i];
-    }
-    by[n++] = s->key;
-    by[n++] = key;
-    r = body_of(&a, by, n, body);
+    r = body_of(&a, k, own, body);
     if (r == 0 && !top) {
         r = body_store(s, span_of(body->data, body->len));
     }
@@ -208,6 +220,26 @@ static int rekey_with(struct sync *s, const struct sync_new_key *k, struct sign_
         switch_back(s, old_seed);
     }
     mem_wipe(old_seed, sizeof(old_seed));
+    return r;
+}
+
+int sync_rekey_draft(struct sync *s, const struct sync_tick *t, const struct sync_new_key *k,
+                     struct buf *ret_text)
+{
+    struct act a;
+    s->tick = *t;
+    s->rnd_n = 0;
+    int r = sync__rekey_open(s) ? SANJI_E_BUSY : sync__fresh(s);
+    struct act_head *heads = calloc(HEADS_MAX, sizeof(*heads));
+    struct sign_key *key = sign_key_new(k->sign_seed);
+    if (r == 0) {
+        r = heads == NULL || key == NULL ? SANJI_E_NOMEM : compose(s, k, key, heads, &a);
+    }
+    if (r == 0) {
+        r = act_write(&a, ret_text);
+    }
+    sign_key_free(key);
+    free(heads);
     return r;
 }
 
@@ -247,7 +279,7 @@ bool sync__rekey_due(struct sync *s)
 int sync__rekey_body(struct sync *s, struct buf *out)
 {
     const struct roster_node *me = roster_node(s->roster, s->self.id.s);
-    const struct sign_key *both[2] = {s->old_key, s->key};
+    const struct sign_key *const both[2] = {s->old_key, s->key};
     struct arena *ar = arena_new(4 << 20);
     struct act was, a;
     int r = ar == NULL ? SANJI_E_NOMEM : s->st->kv_get(s->st->ctx, body_name, out);
@@ -256,10 +288,11 @@ int sync__rekey_body(struct sync *s, struct buf *out)
     }
     if (r == 0 && me != NULL &&
         (memcmp(was.after, me->last, HASH_LEN) != 0 || node_id_cmp(&was.by, &me->up) != 0)) {
+        const struct sync_new_key none = {.ts = 0};
         r = act_of(s, &was, was.heads, was.n_heads, &a);
         buf_reset(out);
         if (r == 0) {
-            r = body_of(&a, both, 2, out);
+            r = body_of(&a, &none, both, out);
         }
         if (r == 0) {
             r = body_store(s, span_of(out->data, out->len));

@@ -186,9 +186,17 @@ int sync_reload(struct sync *s);
 struct sync_new_key {
     const uint8_t *sign_seed, *seal_seed; /* 32 bytes each, copied */
     const uint8_t *tls;                   /* what the act says of the server key */
-    const struct sign_key *const *root;   /* the top alone: its quorum */
+    /* The top alone: its quorum, or what that has signed elsewhere: the text that
+     * sync_rekey_draft() wrote with this ts. */
+    const struct sign_key *const *root;
     size_t n_root;
+    const struct act_co *said;
+    size_t n_said;
+    int64_t ts; /* of the act; 0: now */
 };
+/* The act as it would be said now, for signatures made elsewhere; changes nothing. */
+int sync_rekey_draft(struct sync *s, const struct sync_tick *t, const struct sync_new_key *k,
+                     struct buf *ret_text);
 /* Ends writing with the present key and begins with the new one, in one transaction: the statement
  * for the parent is stored under the kv name "rekey/body" and brought to it by the exchange; until
  * the roster shows the new key the old one logs in. The top says it by itself. */

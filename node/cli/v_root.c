@@ -208,8 +208,11 @@ static int read_keys(struct verb *v, const char *list, struct app_root_ask *ask)
 static const struct {
     const char *what;
     enum act_type type;
-} drafts[] = {
-    {"change", ACT_ROOT}, {"hand-over", ACT_HANDOVER}, {"adopt", ACT_ADOPT}, {"cut", ACT_CUT}};
+} drafts[] = {{"change", ACT_ROOT},
+              {"key", ACT_KEY},
+              {"hand-over", ACT_HANDOVER},
+              {"adopt", ACT_ADOPT},
+              {"cut", ACT_CUT}};
 
 static int read_ask(struct verb *v, struct app_root_ask *ask)
 {

@@ -155,7 +155,7 @@ int v_versions(struct verb *v);
 int v_set_parent_url(struct verb *v);
 int v_root_show(struct verb *v);
 int v_root_new(struct verb *v);
-int v_root_file(struct verb *v); /* change hand-over adopt cut: the verb's second word */
+int v_root_file(struct verb *v); /* change key hand-over adopt cut: the verb's second word */
 int v_root_draft(struct verb *v);
 int v_root_look(struct verb *v);
 int v_root_sign(struct verb *v);

@@ -39,6 +39,7 @@ const struct verb_def verb_defs[] = {
     {"root hand-over", "FILE", 1, 1, VERB_LOCAL, 0, v_root_file, NULL, {DATA, M("to", "FEDERATION"), JSON}},
     {"root adopt", "HANDOVER FILE", 2, 2, VERB_LOCAL, 0, v_root_file, NULL,
      {DATA, V("under", "NODE"), V("tier", "city|district|street"), JSON}},
+    {"root key", "FILE", 1, 1, VERB_LOCAL, 0, v_root_file, NULL, {DATA, JSON}},
     {"root cut", "FILE", 1, 1, VERB_LOCAL, 0, v_root_file, NULL,
      {DATA, M("kid", "KEY"), V("why", "lost|stolen|left|fork|other"), JSON}},
     {"root draft", "WHAT", 1, 1, VERB_NODE, VERB_READS | VERB_INPUT | VERB_INNER, v_root_draft, v_put_input,

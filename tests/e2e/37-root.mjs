@@ -147,6 +147,33 @@ test('the top\'s old key is revoked by the root; the newest is replaced first', 
   for (const n of ['city', 'd1']) assert.equal(JSON.parse(w.verb(n, 'verify', ['--json'])).wrong, 0, n);
 });
 
+test('the top\'s own key, signed for by holders who never come near it', async () => {
+  const f = file('key');
+  const kids = () => JSON.parse(w.verb('city', 'node show', [id('city')])).keys.map((k) => k.kid);
+  const before = kids();
+  refused(w.tryVerb('d1', 'root key', [f]), 'no_authority');
+  w.verb('city', 'root key', [f]);
+  assert.deepEqual(kids(), before, 'nothing has changed yet');
+  refused(publish(f), 'bad_signature', /0 of 1/);
+  assert.equal(sign(f, file('b.key')).code, 0);
+  // It goes on writing meanwhile: that would be under no key.
+  w.put('city', 'notice', [{ kind: 'notice', title: '其间' }]);
+  refused(publish(f), 'conflict', /has written/);
+  assert.deepEqual(kids(), before);
+  await w.stop('city');
+  fs.rmSync(f);
+  w.verb('city', 'root key', [f]);
+  assert.equal(sign(f, file('c.key')).code, 0);
+  assert.equal(JSON.parse(publish(f).out).state, 'done');
+  assert.equal(JSON.parse(publish(f).out).state, 'already');
+  assert.equal(kids().length, before.length + 1);
+  assert.ok(!fs.existsSync(file('city/keys/next')), 'the files have taken their places');
+  await w.start('city');
+  const ids = w.put('city', 'notice', [{ kind: 'notice', title: '新钥匙写的' }]);
+  await until('below', 15000, () => w.state('d1').includes(ids[0]) && w.state('d1').includes('其间'));
+  for (const n of ['city', 'd1']) assert.equal(JSON.parse(w.verb(n, 'verify', ['--json'])).wrong, 0, n);
+});
+
 test('a handover waits for silence, and does not go to itself', async () => {
   const f = file('handover');
   refused(w.tryVerb('city', 'root hand-over', [f, '--to', root().g]), 'bad_member');
