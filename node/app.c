@@ -4,6 +4,7 @@
 #include "node/app.h"
 
 #include "node/app_internal.h"
+#include "node/app_self.h"
 #include "node/dirlock.h"
 
 #include <errno.h>
@@ -469,6 +470,9 @@ int app_tick(struct app *a, int64_t mono_ms)
         if (r == 0 && n > 0) {
             a->views_changed = false; /* own cells are no reason to count again */
         }
+    }
+    if (r == 0) {
+        r = app_self_tick(a, mono_ms);
     }
     if (r == 0) {
         r = search_tick(a, mono_ms, changed);

@@ -56,6 +56,7 @@ struct app {
     uint8_t guard_sum[HASH_LEN]; /* of keys/guard as written by this process */
     int64_t guard_at;
     int64_t backup_due;      /* mono ms; 0: not known yet */
+    int64_t self_due;        /* mono ms: look whether the self backup is still true */
     struct app_areas *areas; /* the top's list, read at the first question; app_area.c */
     bool announced;          /* the address of sanji.conf was said or could not be said */
 };
@@ -127,8 +128,14 @@ int app_join_request(const struct app_join *j, const char *url, struct span act,
                      char digits[static 7]);
 /* Is this act ours: own keys, own node id, place and level as invited? */
 int app_join_check_act(const struct app_join *j, struct span act, struct fault *f);
-/* The parent has said `done`: makes the database and a recovery code. */
-int app_join_finish(const char *dir, const struct app_join *j, char ret_code[static RECOVERY_TEXT]);
+/* The parent has said `done`: makes the database. code NULL: a new node, ret_code is its recovery
+ * code. Else the node of this code comes back (app_recover.c): it goes on with that code, and
+ * nothing is signed before its own streams are here. */
+int app_join_finish(const char *dir, const struct app_join *j, const uint8_t code[RECOVERY_SECRET],
+                    char ret_code[static RECOVERY_TEXT]);
+/* A person agrees to a request: an invite's, or that of a child about its own child. root: text of
+ * the root key file, for a lost key at the top. As enrol_approve(). */
+int app_approve(struct app *a, const char *node, struct span root, struct fault *f);
 
 /* ---- own records ---- */
 struct app_put;

@@ -36,15 +36,12 @@ const char *const app__backup_files[] = {"sanji.conf",
 
 /* ---- the code ---- */
 
-int app_recovery_new(const char *dir, char ret_code[static RECOVERY_TEXT])
+int app_recovery_use(const char *dir, const uint8_t secret[static RECOVERY_SECRET])
 {
-    uint8_t secret[RECOVERY_SECRET], seed[SEAL_SEED_LEN], pub[SEAL_PUB_LEN];
+    uint8_t seed[SEAL_SEED_LEN], pub[SEAL_PUB_LEN];
     char path[APP_PATH_BYTES], next[APP_PATH_BYTES];
-    int r = app_random(secret, sizeof secret);
-    if (r == 0) {
-        recovery_seed(secret, seed);
-        r = seal_pub_of(seed, pub);
-    }
+    recovery_seed(secret, seed);
+    int r = seal_pub_of(seed, pub);
     if (r == 0) {
         r = app_path(dir, "keys/recovery.pub", path);
     }
@@ -58,11 +55,21 @@ int app_recovery_new(const char *dir, char ret_code[static RECOVERY_TEXT])
     if (r == 0 && rename(next, path) != 0) {
         r = SANJI_E_IO;
     }
+    mem_wipe(seed, sizeof seed);
+    return r;
+}
+
+int app_recovery_new(const char *dir, char ret_code[static RECOVERY_TEXT])
+{
+    uint8_t secret[RECOVERY_SECRET];
+    int r = app_random(secret, sizeof secret);
+    if (r == 0) {
+        r = app_recovery_use(dir, secret);
+    }
     if (r == 0) {
         recovery_text(secret, ret_code);
     }
     mem_wipe(secret, sizeof secret);
-    mem_wipe(seed, sizeof seed);
     return r;
 }
 

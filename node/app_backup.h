@@ -18,6 +18,8 @@
 /* Makes a recovery code for the node in dir and keeps its public key; backups from now on open with
  * this code alone, older ones with the one before. */
 int app_recovery_new(const char *dir, char ret_code[static RECOVERY_TEXT]);
+/* The same with a code that exists. */
+int app_recovery_use(const char *dir, const uint8_t secret[static RECOVERY_SECRET]);
 
 struct app_backup {
     char path[APP_PATH_BYTES];

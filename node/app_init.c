@@ -511,7 +511,9 @@ int app_join_check_act(const struct app_join *j, struct span text, struct fault 
                     a.has_tls && memcmp(a.sig, sign_key_pub(k), SIGN_PUB_LEN) == 0 &&
                     memcmp(a.seal, seal, SEAL_PUB_LEN) == 0 && memcmp(a.tls, j->tls, HASH_LEN) == 0;
         if (same && a.type == ACT_NODE) {
-            same = a.lv == j->inv->lv && strcmp(a.up.s, j->inv->up) == 0;
+            same = !j->inv->lost && a.lv == j->inv->lv && strcmp(a.up.s, j->inv->up) == 0;
+        } else if (same) {
+            same = j->inv->lost && a.lost && strcmp(a.by.s, j->inv->up) == 0;
         }
         r = same ? 0 : fault_set(f, SANJI_E_AUTHORITY, "act", "the place and keys of the invite");
     }
@@ -520,7 +522,8 @@ int app_join_check_act(const struct app_join *j, struct span text, struct fault 
     return r;
 }
 
-int app_join_finish(const char *dir, const struct app_join *j, char ret_code[static RECOVERY_TEXT])
+int app_join_finish(const char *dir, const struct app_join *j, const uint8_t code[RECOVERY_SECRET],
+                    char ret_code[static RECOVERY_TEXT])
 {
     struct store *s = NULL;
     struct sync_self self = {0};
@@ -533,7 +536,7 @@ int app_join_finish(const char *dir, const struct app_join *j, char ret_code[sta
         r = app__birth_begin(dir, "database", &lock);
     }
     if (r == 0) {
-        r = app_recovery_new(dir, ret_code);
+        r = code != NULL ? app_recovery_use(dir, code) : app_recovery_new(dir, ret_code);
     }
     if (r == 0) {
         r = store_open(dir, STORE_WRITE, &s);
@@ -553,6 +556,9 @@ int app_join_finish(const char *dir, const struct app_join *j, char ret_code[sta
     }
     if (r == 0) {
         r = kv_self(s, &self);
+    }
+    if (r == 0 && code != NULL) {
+        r = app__recover_mark(s);
     }
     store_close(s);
     if (r == 0) {

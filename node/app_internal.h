@@ -32,6 +32,7 @@ int app__keys_tick(struct app *a); /* files take their places once the roster ha
 /* keys/guard: own heads beside the database. Load: before the engine's first step. */
 int app__guard_load(struct app *a);
 void app__guard_save(struct app *a, bool now); /* when a head has moved; seldom, unless now */
+int app__recover_mark(struct store *s);        /* app_recover.c: a node that comes back */
 void app__self(const struct app *a, struct sync_self *ret); /* keys and pin */
 int app__heal_trust(struct store *s); /* marks the trust bundles that keep it from opening */
 void app__wrote(struct app *a);

@@ -11,6 +11,7 @@
 #include "node/app_internal.h"
 #include "node/http/tls.h"
 #include "node/root_key.h"
+#include "sync/enrol.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -267,6 +268,29 @@ static int rotate_with(struct app *a, const struct sync_new_key *k)
         use_next(a);
         app__wrote(a);
         r = app__keys_tick(a);
+    }
+    return r;
+}
+
+int app_approve(struct app *a, const char *node, struct span root, struct fault *f)
+{
+    struct sign_key *keys[LIM_ROOT_KEYS];
+    struct sync_tick t;
+    size_t n = 0;
+    int r = root.n > 0 ? root_keys(a, root, keys, sizeof keys / sizeof keys[0], &n) : 0;
+    if (r < 0) {
+        (void)fault_set(f, r, "root-key", "the root key file of this federation");
+    } else {
+        r = app_tick_make(&t);
+    }
+    if (r == 0) {
+        r = enrol_approve(a->sync, &t, node, (const struct sign_key *const *)keys, n);
+    }
+    if (r == 0) {
+        a->wrote = true; /* an act may have been written: neighbours want it */
+    }
+    while (n > 0) {
+        sign_key_free(keys[--n]);
     }
     return r;
 }

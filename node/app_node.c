@@ -294,12 +294,17 @@ int app_announce(struct app *a)
         return 0;
     }
     a->announced = true; /* once: an act that does not take effect is not repeated without end */
-    if (strcmp(me->url, a->cfg.url) == 0) {
+    const struct roster_key *k = roster_current_key(app_roster(a), app_id(a));
+    bool url = strcmp(me->url, a->cfg.url) != 0;
+    bool tls = k != NULL && memcmp(k->tls, a->tls_pin, HASH_LEN) != 0;
+    if (!url && !tls) {
         return 0;
     }
     int r = act_begin(a, app_id(a), ACT_INFO, &x);
     if (r == 0) {
-        x.url = a->cfg.url;
+        x.url = url ? a->cfg.url : NULL;
+        x.has_tls = tls;
+        memcpy(x.tls, a->tls_pin, HASH_LEN);
         r = act_write_own(a, &x);
         if (r == SANJI_E_HELD) {
             a->announced = false;

@@ -38,6 +38,8 @@ const struct jspec msg_invite_spec[] = {
     JF_INT(S, lv, 1, 99),
     JF_INT(S, exp, 0, INT_WIRE),
     {"auto", JF_T_BOOL, false, JF_CHK_(S, auto_ok, bool), 0, 1, NULL, 0, SIZE_MAX},
+    JF_BOOL_OPT(S, lost),
+    JF_BYTES_OPT(S, code, has_code),
     JF_TOKEN(S, head_by, LIM_NODE_ID, LIM_NODE_ID),
     JF_INT(S, head_ep, 1, LIM_EPOCH),
     JF_INT(S, head_seq, 1, LIM_SEQ),

@@ -72,7 +72,16 @@ const struct jspec msg_hello_spec[] = {
 const struct jspec msg_enrol_reply_spec[] = {
     JF_TOKEN(S, state, 1, 16),
     JF_TEXT_OPT(S, act, 1, LIM_ITEM_BYTES),
+    JF_TOKEN_OPT(S, need, 1, 40),
     JF_INT_OPT(S, retry, 0, MS_YEAR),
+    JF_END_OPEN,
+};
+#undef S
+#define S struct msg_key_reply
+const struct jspec msg_key_reply_spec[] = {
+    JF_TOKEN(S, state, 1, 16),
+    JF_TOKEN_OPT(S, kid, LIM_KID, LIM_KID),
+    JF_BYTES_OPT(S, s, has_s),
     JF_END_OPEN,
 };
 #undef S

@@ -116,8 +116,11 @@ struct msg_invite {
     uint8_t tls[HASH_LEN];
     uint8_t secret[16];
     int64_t lv;
-    int64_t exp;         /* issuer's clock, ms */
-    bool auto_ok;        /* wire name "auto": approved without comparing digits */
+    int64_t exp;   /* issuer's clock, ms */
+    bool auto_ok;  /* wire name "auto": approved without comparing digits */
+    bool lost;     /* `node` exists, its keys are gone: ends in a `key` act */
+    bool has_code; /* lost: the key that its newest self backup is sealed to */
+    uint8_t code[SEAL_PUB_LEN];
     const char *head_by; /* pinned trust head: the issuer's own trust stream */
     int64_t head_ep, head_seq;
     uint8_t head_id[HASH_LEN];
@@ -158,9 +161,19 @@ void enrol_digits(const struct msg_enrol *e, const uint8_t secret[static 16], ch
  * or "done". */
 struct msg_enrol_reply {
     const char *state;
-    const char *act; /* act text when state is "act" */
+    const char *act;  /* act text when state is "act" */
+    const char *need; /* pending for want of this node's signature */
     int64_t retry;
 };
 extern const struct jspec msg_enrol_reply_spec[];
+
+/* Answer to a request about a key: "done", "pending", or "signed" with the signature asked for. */
+struct msg_key_reply {
+    const char *state;
+    const char *kid;
+    bool has_s;
+    uint8_t s[SIG_LEN];
+};
+extern const struct jspec msg_key_reply_spec[];
 
 #endif

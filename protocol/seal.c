@@ -94,7 +94,7 @@ static int item_key(const uint8_t cek[static CEK_LEN], const uint8_t salt[static
 static bool ctx_ok(const struct seal_ctx *c)
 {
     bool has_writer = false;
-    if (c->n_to < 2 || c->n_to > TO_MAX || c->step < 1 ||
+    if (c->n_to < 1 || c->n_to > TO_MAX || c->step < 1 ||
         !record_id_valid(c->id, strnlen(c->id, sizeof(c->id)))) {
         return false;
     }
@@ -261,7 +261,7 @@ static int read_all_to(struct span v, struct seal_ctx *c, struct body *b, struct
         }
         c->n_to++;
     }
-    return c->n_to >= 2 ? 0 : bad(f, "to", "the writer and 1 to 16 recipients");
+    return c->n_to >= 1 ? 0 : bad(f, "to", "the writer and up to 16 recipients");
 }
 
 static bool ct_ok(struct span text)

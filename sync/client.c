@@ -28,7 +28,7 @@ void sync__client_reset(struct sync *s)
             continue;
         }
         s->lane[i].state = LS_IDLE;
-        s->lane[i].keying = false;
+        s->lane[i].keying = s->lane[i].cosigning = false;
         s->lane[i].retry_at = 0;
         struct sync_wish *w = sync__wish(s, SW_DROP);
         if (w != NULL) {
@@ -51,7 +51,7 @@ static void fail(struct sync *s, int lane, int err, int64_t retry_ms)
     uint32_t rnd;
     sync__random(s, &rnd, sizeof(rnd));
     l->state = LS_IDLE;
-    l->keying = false;
+    l->keying = l->cosigning = false;
     l->token[0] = '\0';
     int64_t wait = sync__backoff(l->attempt, s->tune.backoff_min_ms, s->tune.backoff_max_ms, rnd);
     l->attempt++;
@@ -305,6 +305,26 @@ static int ask_key(struct sync *s)
     return sync_is_store_failure(r) ? r : 0;
 }
 
+/* The parent's signature, under a lost key's act about one of this node's children. */
+static int ask_cosign(struct sync *s)
+{
+    struct lane *l = &s->lane[LANE_UP];
+    struct buf body;
+    buf_init(&body, LIM_MESSAGE_BYTES);
+    int r = sync__cosign_body(s, &body);
+    struct sync_wish *w = r == 0 ? post(s, LANE_UP, SANJI_PATH_KEY, ANSWER_MS) : NULL;
+    if (w != NULL) {
+        r = buf_put(&w->body, body.data, body.len);
+        l->state = LS_BUSY;
+        l->waiting = false;
+        l->cosigning = true;
+    } else {
+        sync__cosign_answer(s, r < 0 ? r : SANJI_E_NOMEM, span_of(NULL, 0));
+    }
+    buf_done(&body);
+    return sync_is_store_failure(r) ? r : 0;
+}
+
 static void now_check(struct sync *s, const struct msg_hello *h)
 {
     if (!s->now_wanted || !s->now_asked || !h->has_hd) {
@@ -372,11 +392,16 @@ static void refused(struct sync *s, int lane, const struct sync_event *ev)
         err = err_by_name(e.err);
     }
     struct lane *l = &s->lane[lane];
-    bool keying = l->keying;
-    l->keying = false;
+    bool keying = l->keying, cosigning = l->cosigning;
+    l->keying = l->cosigning = false;
     if (keying && err != SANJI_E_SESSION) {
         sync__rekey_answer(s, err);
         l->state = LS_READY; /* the exchange goes on: what it brings may be what is missing */
+        return;
+    }
+    if (cosigning && err != SANJI_E_SESSION) {
+        sync__cosign_answer(s, err, span_of(NULL, 0));
+        l->state = LS_READY;
         return;
     }
     bool by_old = strcmp(l->open_text[1], s->old_kid.s) == 0;
@@ -438,6 +463,12 @@ void sync__client_answer(struct sync *s, const struct sync_event *ev)
             sync__rekey_answer(s, 0);
             break;
         }
+        if (l->cosigning) {
+            l->cosigning = false;
+            l->state = LS_READY;
+            sync__cosign_answer(s, 0, ev->body);
+            break;
+        }
         r = exchanged(s, lane, ev->body);
         break;
     case LS_IDLE:
@@ -470,6 +501,8 @@ void sync__client_run(struct sync *s)
             r = ask_down(s);
         } else if (l->state == LS_READY && sync__rekey_due(s)) {
             r = ask_key(s);
+        } else if (l->state == LS_READY && sync__cosign_due(s)) {
+            r = ask_cosign(s);
         } else if (l->state == LS_READY &&
                    (l->first || s->parent->need_full || (s->now_wanted && !s->now_asked) ||
                     sync__has_to_send(s, s->parent))) {
@@ -490,6 +523,10 @@ int64_t sync__client_wake(const struct sync *s)
     if (s->parent != NULL && sync__rekey_open(s) && s->rekey_at != 0 &&
         (at == 0 || s->rekey_at < at)) {
         at = s->rekey_at;
+    }
+    if (s->parent != NULL && s->cosign_wanted && s->cosign_at != 0 &&
+        (at == 0 || s->cosign_at < at)) {
+        at = s->cosign_at;
     }
     for (int i = 0; s->parent != NULL && i < LANE_COUNT; i++) {
         const struct lane *l = &s->lane[i];

@@ -158,6 +158,9 @@ int sync_new(const struct sync_self *self, const struct sync_store *store, struc
         r = sync__roster_load(s);
     }
     if (r == 0) {
+        r = sync__cosign_load(s);
+    }
+    if (r == 0) {
         r = sync__peers_refresh(s);
     }
 out:
@@ -211,6 +214,9 @@ int sync_reload(struct sync *s)
     int r = sync__streams_load(s);
     if (r == 0) {
         r = sync__roster_load(s);
+    }
+    if (r == 0) {
+        r = sync__cosign_load(s);
     }
     /* What peers were told may no longer be true: sessions begin anew. */
     for (size_t i = 0; i < s->n_peers; i++) {

@@ -16,7 +16,7 @@ struct invite_row {
     const char *name, *area, *q, *act;
     uint8_t secret[16];
     int64_t lv, exp;
-    bool auto_ok, approved, done;
+    bool auto_ok, approved, done, lost;
 };
 static const struct jspec invite_row_spec[] = {
     JF_TEXT(struct invite_row, name, 1, 80),
@@ -29,6 +29,7 @@ static const struct jspec invite_row_spec[] = {
     JF_BOOL_OPT(struct invite_row, auto_ok),
     JF_BOOL_OPT(struct invite_row, approved),
     JF_BOOL_OPT(struct invite_row, done),
+    JF_BOOL_OPT(struct invite_row, lost),
     JF_END,
 };
 
@@ -92,6 +93,40 @@ static void pin_head(const struct sync *s, struct msg_invite *in)
     }
 }
 
+/* Signs the invite's line and remembers it, in place of an earlier one for this node. */
+static int issue(struct sync *s, struct invite_row *row, const char *node, const char *url,
+                 struct buf *ret_line)
+{
+    struct msg_invite in;
+    memset(&in, 0, sizeof(in));
+    sync__random(s, row->secret, sizeof(row->secret));
+    in.v = 1;
+    memcpy(in.g, roster_g(s->roster), HASH_LEN);
+    in.node = node;
+    in.up = s->self.id.s;
+    in.url = url;
+    in.name = row->name;
+    in.area = row->area;
+    in.lv = row->lv;
+    in.exp = row->exp;
+    in.auto_ok = row->auto_ok;
+    in.lost = row->lost;
+    in.has_code = row->lost && sync__recover_code(s, node, in.code);
+    in.kid = s->kid.s;
+    memcpy(in.tls, s->self.tls_spki, HASH_LEN);
+    memcpy(in.secret, row->secret, sizeof(in.secret));
+    pin_head(s, &in);
+    int r = invite_write(&in, s->key, ret_line);
+    if (r == 0) {
+        r = sync__tx_begin(s);
+    }
+    if (r < 0) {
+        return r;
+    }
+    r = row->lost ? sync__recover_drop(s, node) : 0;
+    return sync__tx_end(s, r < 0 ? r : row_put(s, node, row));
+}
+
 int enrol_invite(struct sync *s, const struct sync_tick *t, const char *name, int64_t lv,
                  const char *area, const char *url, int64_t ttl_ms, bool auto_ok,
                  struct buf *ret_line, struct node_id *ret_node)
@@ -110,25 +145,22 @@ int enrol_invite(struct sync *s, const struct sync_tick *t, const char *name, in
     node_id_make(rnd, ret_node);
     struct invite_row row = {
         .name = name, .area = area, .lv = lv, .exp = t->now_ms + ttl_ms, .auto_ok = auto_ok};
-    struct msg_invite in;
-    memset(&in, 0, sizeof(in));
-    sync__random(s, row.secret, sizeof(row.secret));
-    in.v = 1;
-    memcpy(in.g, roster_g(s->roster), HASH_LEN);
-    in.node = ret_node->s;
-    in.up = s->self.id.s;
-    in.url = url;
-    in.name = name;
-    in.area = area;
-    in.lv = lv;
-    in.exp = row.exp;
-    in.auto_ok = auto_ok;
-    in.kid = s->kid.s;
-    memcpy(in.tls, s->self.tls_spki, HASH_LEN);
-    memcpy(in.secret, row.secret, sizeof(in.secret));
-    pin_head(s, &in);
-    int r = invite_write(&in, s->key, ret_line);
-    return r < 0 ? r : row_write(s, ret_node->s, &row);
+    return issue(s, &row, ret_node->s, url, ret_line);
+}
+
+int enrol_recover(struct sync *s, const struct sync_tick *t, const char *node, const char *url,
+                  int64_t ttl_ms, struct buf *ret_line)
+{
+    s->tick = *t;
+    s->rnd_n = 0;
+    int r = sync__recover_may(s, node);
+    if (r < 0) {
+        return r;
+    }
+    const struct roster_node *n = roster_node(s->roster, node);
+    struct invite_row row = {
+        .name = n->name, .area = n->area, .lv = n->lv, .exp = t->now_ms + ttl_ms, .lost = true};
+    return issue(s, &row, n->id.s, url, ret_line);
 }
 
 /* ---- requests ---- */
@@ -202,11 +234,27 @@ static int publish(struct sync *s, const struct msg_enrol *e, struct invite_row 
     return r;
 }
 
+static int advance_lost(struct sync *s, const struct msg_enrol *e, struct invite_row *row,
+                        struct msg_enrol_reply *rep, struct buf *act)
+{
+    int r = sync__recover_advance(s, e, rep, act);
+    if (r == 0 && strcmp(rep->state, "done") == 0) {
+        row->done = true;
+        r = row_write(s, e->node, row);
+    } else if (r == SANJI_E_CONFLICT) {
+        row->approved = false;
+        r = row_write(s, e->node, row);
+        sync__alarm(s, SANJI_E_PENDING, NULL, e->node);
+    }
+    return r;
+}
+
 static int advance(struct sync *s, const struct msg_enrol *e, struct span q, struct invite_row *row,
                    struct msg_enrol_reply *rep, struct buf *act)
 {
     int r = 0;
-    if (!row->done && roster_node(s->roster, e->node) != NULL) {
+    if (!row->done &&
+        (row->lost ? sync__recover_done(s, e) : roster_node(s->roster, e->node) != NULL)) {
         row->done = true; /* this row is older than the roster: it came from a backup */
         r = row_write(s, e->node, row);
     }
@@ -218,7 +266,7 @@ static int advance(struct sync *s, const struct msg_enrol *e, struct span q, str
             sync__alarm(s, SANJI_E_PENDING, NULL, e->node);
         }
     }
-    if (r == 0 && row->approved && row->act == NULL) {
+    if (r == 0 && row->approved && !row->lost && row->act == NULL) {
         r = act_text(s, e, row, act);
         row->act = buf_str(act);
         r = r < 0 ? r : row_write(s, e->node, row);
@@ -233,6 +281,8 @@ static int advance(struct sync *s, const struct msg_enrol *e, struct span q, str
     } else if (row->act != NULL) {
         rep->state = "act";
         rep->act = row->act;
+    } else if (r == 0 && row->lost && row->approved) {
+        r = advance_lost(s, e, row, rep, act);
     }
     return r;
 }
@@ -304,17 +354,31 @@ int enrol_handle(struct sync *s, const struct sync_tick *t, struct span body, st
     return r;
 }
 
-int enrol_approve(struct sync *s, const struct sync_tick *t, const char *node)
+static int approve_lost(struct sync *s, const struct invite_row *row, struct arena *a,
+                        const struct sign_key *const *root, size_t n_root)
+{
+    struct msg_enrol e;
+    int r = jspec_read(row->q, strlen(row->q), msg_enrol_spec, &e, sizeof(e), a, NULL);
+    return r < 0 ? SANJI_E_CORRUPT : sync__recover_approve(s, &e, root, n_root);
+}
+
+int enrol_approve(struct sync *s, const struct sync_tick *t, const char *node,
+                  const struct sign_key *const *root, size_t n_root)
 {
     s->tick = *t;
     s->rnd_n = 0;
-    struct invite_row row;
+    struct invite_row row = {0};
     struct arena *a = arena_new(1 << 20);
     int r = a == NULL ? SANJI_E_NOMEM : row_read(s, node, a, &row);
-    if (r == 0 && row.q == NULL) {
+    if (r == SANJI_E_NOT_FOUND || (r == 0 && row.done)) { /* of a child's child, perhaps */
+        int c = sync__cosign_approve(s, node);
+        r = r == 0 && c == SANJI_E_NOT_FOUND ? 0 : c;
+    } else if (r == 0 && row.q == NULL) {
         r = SANJI_E_STATE;
+    } else if (r == 0 && row.lost) {
+        r = approve_lost(s, &row, a, root, n_root);
     }
-    if (r == 0 && !row.approved) {
+    if (r == 0 && row.q != NULL && !row.approved) {
         row.approved = true;
         r = row_write(s, node, &row);
     }
@@ -350,9 +414,11 @@ static int each_one(const char *key, struct span value, void *arg)
         out.approved = row.approved;
         out.done = row.done;
         out.requested = row.q != NULL;
+        out.lost = row.lost;
         if (row.q != NULL &&
             jspec_read(row.q, strlen(row.q), msg_enrol_spec, &q, sizeof(q), a, NULL) == 0) {
             enrol_digits(&q, row.secret, out.digits);
+            key_id_of(q.sig, &out.kid);
         }
         r = e->fn(&out, e->arg);
     }
@@ -363,5 +429,6 @@ static int each_one(const char *key, struct span value, void *arg)
 int enrol_each(struct sync *s, int (*fn)(const struct enrol_row *r, void *arg), void *arg)
 {
     struct each e = {s, fn, arg};
-    return s->st->kv_each(s->st->ctx, "invite/", each_one, &e);
+    int r = s->st->kv_each(s->st->ctx, "invite/", each_one, &e);
+    return r < 0 ? r : sync__cosign_each(s, fn, arg);
 }

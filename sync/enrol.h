@@ -12,19 +12,28 @@ struct enrol_row {
     const char *name, *area;
     int64_t lv, exp;
     bool auto_ok, requested, approved, done;
-    char digits[7]; /* once requested */
+    bool lost;           /* an existing node whose keys are gone */
+    struct node_id asks; /* no invite of this node: this child asks for a signature; else empty */
+    struct key_id kid;   /* the new key, once requested */
+    char digits[7];      /* once requested; empty where another node has invited */
 };
 
 /* Issues an invite for a new child and stores it; the line (no newline) goes to ret_line. */
 int enrol_invite(struct sync *s, const struct sync_tick *t, const char *name, int64_t lv,
                  const char *area, const char *url, int64_t ttl_ms, bool auto_ok,
                  struct buf *ret_line, struct node_id *ret_node);
-/* Invites again under an existing node id (lost keys): same rules, the act will be `key`. */
+/* Invites an own child again under its node id, whose keys are gone (PROTOCOL.md 13.2); an earlier
+ * invite of this node ends. SANJI_E_NOT_FOUND, _AUTHORITY (no child), _CLOSED. */
+int enrol_recover(struct sync *s, const struct sync_tick *t, const char *node, const char *url,
+                  int64_t ttl_ms, struct buf *ret_line);
 /* Handles a request body; writes the reply body and HTTP status. */
 int enrol_handle(struct sync *s, const struct sync_tick *t, struct span body, struct buf *ret_reply,
                  int *ret_status);
-/* A person compared the digits. SANJI_E_NOT_FOUND, SANJI_E_STATE (nothing requested yet). */
-int enrol_approve(struct sync *s, const struct sync_tick *t, const char *node);
+/* A person compared the digits, or agrees to what a child asks. root: the quorum's keys, needed for
+ * a lost key at the top alone. SANJI_E_NOT_FOUND; _STATE: nothing requested yet; _SIGNATURE: the
+ * root's keys are needed, or given where they are not. */
+int enrol_approve(struct sync *s, const struct sync_tick *t, const char *node,
+                  const struct sign_key *const *root, size_t n_root);
 int enrol_each(struct sync *s, int (*fn)(const struct enrol_row *r, void *arg), void *arg);
 
 #endif

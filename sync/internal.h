@@ -129,7 +129,8 @@ struct lane {
     char parent_text[LIM_NODE_ID + 2];
     bool first;   /* first exchange of the session: ask for / state the whole list */
     bool waiting; /* the request under way may be held by the parent */
-    bool keying;  /* the request under way asks for a new key's act */
+    /* The request under way asks for a new key's act, or for a signature on one. */
+    bool keying, cosigning;
     int64_t renew_at;
     bool exhausted; /* answer said there is no more */
 };
@@ -168,6 +169,10 @@ struct sync {
     bool login_new; /* the parent knows the new key */
     int rekey_err;  /* its last refusal, 0 none */
     int64_t rekey_at;
+    bool cosign_wanted; /* a child's lost key waits for the signature of the registrar above */
+    int cosign_err;
+    int64_t cosign_at;
+    struct node_id cosign_node; /* asked for by the request under way */
     struct own_mark *marks;
     size_t n_marks;
     bool self_forked; /* an own stream is frozen */
@@ -300,6 +305,33 @@ void sync__rekey_answer(struct sync *s, int err); /* 0: it has said so */
 bool sync__rekey_open(const struct sync *s);      /* this node writes with a key its roster lacks */
 void sync__rekey_request(struct sync *s, const struct sync_event *ev);
 const struct sign_key *sync__login_key(const struct sync *s, const struct key_id **ret_kid);
+
+/* recover.c: lost keys (PROTOCOL.md 13.2) */
+struct enrol_row;
+/* May a child of this id be invited back? */
+int sync__recover_may(const struct sync *s, const char *node);
+/* The key that the newest item of its `self` stream is sealed to; false: nothing is held. */
+bool sync__recover_code(struct sync *s, const char *node, uint8_t ret[static SEAL_PUB_LEN]);
+/* A person has agreed: writes the act's text, signed by the root's keys where this node is the top
+ * (else SANJI_E_SIGNATURE). */
+int sync__recover_approve(struct sync *s, const struct msg_enrol *e,
+                          const struct sign_key *const *root, size_t n_root);
+bool sync__recover_done(const struct sync *s, const struct msg_enrol *e);
+/* What to answer; with e->pop the act is published, or the registrar above is asked. act must
+ * outlive rep. SANJI_E_CONFLICT: something else was said about the child since, a person has to
+ * agree anew. */
+int sync__recover_advance(struct sync *s, const struct msg_enrol *e, struct msg_enrol_reply *rep,
+                          struct buf *act);
+int sync__recover_drop(struct sync *s, const char *node); /* in a transaction */
+int sync__cosign_load(struct sync *s);
+bool sync__cosign_due(const struct sync *s);
+int sync__cosign_body(struct sync *s, struct buf *out);
+void sync__cosign_answer(struct sync *s, int err, struct span body);
+/* A child asks for this node's signature on an act about one of its own children. */
+int sync__cosign_request(struct sync *s, const struct node_id *child, const struct act *a,
+                         struct msg_key_reply *rep, struct act_co *co);
+int sync__cosign_approve(struct sync *s, const char *node);
+int sync__cosign_each(struct sync *s, int (*fn)(const struct enrol_row *r, void *arg), void *arg);
 
 /* derive.c */
 int sync__redo_add(struct sync *s, const struct node_id *id);
@@ -552,6 +584,8 @@ void sync__session_request(struct sync *s, const struct sync_event *ev);
 struct server_session *sync__session_find(struct sync *s, uint64_t conn, struct span token);
 void sync__session_drop(struct sync *s, uint64_t conn);
 int sync__session_clone(struct sync *s, const char *node); /* SANJI_E_CLONE, or a failure */
+/* In a transaction: its sessions end, whatever machine logs in next is taken for it. */
+int sync__session_believe(struct sync *s, const struct node_id *child);
 void sync__reply_error(struct sync *s, uint64_t req, int err, int64_t retry, const struct fault *f);
 void sync__reply(struct sync *s, uint64_t req, int status, const char *type, struct buf *body);
 

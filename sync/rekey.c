@@ -397,10 +397,11 @@ static int publish(struct sync *s, const struct act *a)
 
 void sync__rekey_request(struct sync *s, const struct sync_event *ev)
 {
-    static const char done[] = "{\"state\":\"done\"}";
     struct server_session *x = sync__session_find(s, ev->conn, ev->token);
     struct fault f = {0};
     struct act a;
+    struct msg_key_reply rep = {.state = "done"};
+    struct act_co co;
     if (x == NULL) {
         sync__reply_error(s, ev->req, SANJI_E_SESSION, 0, NULL);
         return;
@@ -413,7 +414,9 @@ void sync__rekey_request(struct sync *s, const struct sync_event *ev)
     if (r == 0) {
         r = act_body_parse(ev->body, ar, &a, &f);
     }
-    if (r == 0) {
+    if (r == 0 && a.type == ACT_KEY && a.lost) {
+        r = sync__cosign_request(s, &child, &a, &rep, &co);
+    } else if (r == 0) {
         r = may_publish(s, &child, &a);
         r = r == 0 ? publish(s, &a) : r == SANJI_E_OLD ? 0 : r;
     }
@@ -423,8 +426,11 @@ void sync__rekey_request(struct sync *s, const struct sync_event *ev)
         return;
     }
     struct buf body;
-    buf_init(&body, 64);
-    buf_puts(&body, done);
+    struct jw w;
+    buf_init(&body, 1024);
+    jw_init(&w, &body);
+    jspec_write(&w, NULL, msg_key_reply_spec, &rep);
+    (void)jw_done(&w);
     sync__reply(s, ev->req, 200, SANJI_TYPE_JSON, &body);
 }
 

@@ -197,7 +197,7 @@ void sync__server_request(struct sync *s, const struct sync_event *ev)
     } else if (strcmp(ev->path, SANJI_PATH_ENROL) == 0) {
         struct buf out;
         int status = 200;
-        buf_init(&out, 64 * 1024);
+        buf_init(&out, LIM_ITEM_BYTES * 2);
         int r = enrol_handle(s, &s->tick, ev->body, &out, &status);
         if (r < 0) {
             buf_done(&out);

@@ -190,18 +190,30 @@ static const char *ticket_name(const char *node, const char *lane, char out[stat
     return out;
 }
 
-int sync_believe(struct sync *s, const struct node_id *child)
+static int tickets_forget(struct sync *s, const struct node_id *child)
 {
     char key[48];
-    int r = sync__tx_begin(s);
-    if (r < 0) {
-        return r;
-    }
-    r = s->st->kv_del(s->st->ctx, ticket_name(child->s, "up", key));
+    int r = s->st->kv_del(s->st->ctx, ticket_name(child->s, "up", key));
     if (r == 0) {
         r = s->st->kv_del(s->st->ctx, ticket_name(child->s, "down", key));
     }
-    return sync__tx_end(s, r);
+    return r;
+}
+
+int sync_believe(struct sync *s, const struct node_id *child)
+{
+    int r = sync__tx_begin(s);
+    return r < 0 ? r : sync__tx_end(s, tickets_forget(s, child));
+}
+
+int sync__session_believe(struct sync *s, const struct node_id *child)
+{
+    for (size_t i = 0; i < s->n_sess; i++) {
+        if (strcmp(s->sess[i].node.s, child->s) == 0) {
+            s->sess[i].conn = 0;
+        }
+    }
+    return tickets_forget(s, child);
 }
 
 static int row_get(const struct sync *s, const char *key, struct ticket_row *row, bool *ret_known)

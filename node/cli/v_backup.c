@@ -8,6 +8,7 @@
 #include "protocol/jwrite.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,31 +77,43 @@ int v_backup(struct verb *v)
     return EXIT_OK;
 }
 
-/* From --code, or a line of standard input, so that it need not stand in the shell's history. */
-static int read_code(struct verb *v, uint8_t ret[static RECOVERY_SECRET])
+static void read_line(int fd, char *line, size_t max)
+{
+    size_t n = 0;
+    while (n + 1 < max) {
+        ssize_t k = read(fd, line + n, 1);
+        if (k < 0 && errno == EINTR) {
+            continue;
+        }
+        if (k <= 0 || (line[n] == '\n' && n > 0)) {
+            break;
+        }
+        n += line[n] != '\n';
+    }
+    line[n] = '\0';
+}
+
+int verb_read_code(struct verb *v, uint8_t ret[static RECOVERY_SECRET])
 {
     char line[256] = {0}, group[16];
-    const char *typed = verb_flag(v, "code");
-    size_t n = 0;
+    const char *from = verb_flag(v, "code");
+    bool input = from == NULL || strcmp(from, "-") == 0;
     int at = 0;
-    if (typed == NULL || strcmp(typed, "-") == 0) {
-        if (isatty(STDIN_FILENO)) {
-            VERB_SAY(v, 0, "recovery.ask");
-        }
-        while (n + 1 < sizeof line) {
-            ssize_t k = read(STDIN_FILENO, line + n, 1);
-            if (k < 0 && errno == EINTR) {
-                continue;
-            }
-            if (k <= 0 || line[n] == '\n') {
-                break;
-            }
-            n++;
-        }
-        line[n] = '\0';
-        typed = line;
+    if (!input && (recovery_read(from, ret, &at) == 0 || at > 0)) {
+        VERB_SAY(v, EXIT_USAGE, "recovery.literal");
     }
-    int r = recovery_read(typed, ret, &at);
+    if (input && isatty(STDIN_FILENO) == 1) {
+        VERB_SAY(v, 0, "recovery.ask");
+    }
+    int fd = input ? STDIN_FILENO : open(from, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        VERB_SAY(v, EXIT_NO, "recovery.no_file", "file", from);
+    }
+    read_line(fd, line, sizeof line);
+    if (!input) {
+        (void)close(fd);
+    }
+    int r = recovery_read(line, ret, &at);
     mem_wipe(line, sizeof line);
     if (r < 0) {
         snprintf(group, sizeof group, "%d", at);
@@ -114,7 +127,7 @@ int v_restore(struct verb *v)
     uint8_t secret[RECOVERY_SECRET];
     struct app_restored x;
     char when[32], n[32];
-    int code = read_code(v, secret);
+    int code = verb_read_code(v, secret);
     if (code != EXIT_OK) {
         return code;
     }

@@ -52,7 +52,9 @@ static int on_enrol_row(const struct enrol_row *r, struct table *t)
     struct buf b;
     snprintf(tier, sizeof tier, "tier.%s", app_tier_name(r->lv));
     buf_init(&b, 1024);
-    if (waits) {
+    if (waits && !node_id_none(&r->asks)) {
+        text_put(&b, t->v->lang, "node.asks", "kid", r->kid.s, "node", r->asks.s, NULL);
+    } else if (waits) {
         text_put(&b, t->v->lang, "node.code", "digits", r->digits, NULL);
     }
     snprintf(name, sizeof name, "%.400s%s%.100s", r->name, waits ? "  " : "", buf_str(&b));
@@ -85,6 +87,13 @@ static int on_enrol(const struct enrol_row *r, void *arg)
     jw_bool(&w, "requested", r->requested);
     jw_bool(&w, "approved", r->approved);
     jw_str(&w, "digits", r->digits);
+    if (r->lost) {
+        jw_bool(&w, "lost", true);
+        jw_str(&w, "kid", r->kid.s);
+    }
+    if (!node_id_none(&r->asks)) {
+        jw_str(&w, "asks", r->asks.s);
+    }
     jw_end_obj(&w);
     (void)jw_done(&w);
     (void)verb_text(v, &b);

@@ -218,7 +218,8 @@ static int put_checked(struct verb *v, int argc, const char *const *argv, const 
 int put_client(struct verb *v, int argc, const char *const *argv)
 {
     bool is_put = strcmp(v->def->name, "put") == 0;
-    bool is_key = strcmp(v->def->name, "node rotate-key") == 0;
+    bool is_key =
+        strcmp(v->def->name, "node rotate-key") == 0 || strcmp(v->def->name, "approve") == 0;
     bool is_ref = strncmp(v->def->name, "referral ", 9) == 0;
     const char *name =
         is_put ? (v->n_args > 1 ? v->arg[1] : NULL) : (v->n_args > 0 ? v->arg[0] : NULL);

@@ -140,6 +140,7 @@ int v_init(struct verb *v);
 int v_invite(struct verb *v);
 int v_join(struct verb *v);
 int v_approve(struct verb *v);
+int v_recover(struct verb *v);
 int v_node_list(struct verb *v);
 int v_node_show(struct verb *v);
 int v_node_move(struct verb *v);
@@ -200,6 +201,10 @@ int v_config(struct verb *v);
 int v_backup(struct verb *v);
 int v_restore(struct verb *v);
 int v_recovery_new(struct verb *v);
+/* The recovery code from the file --code names, or a line of standard input ("-", or no --code): it
+ * never stands among the arguments, which everybody on the machine can see. EXIT_OK, or says why.
+ */
+int verb_read_code(struct verb *v, uint8_t ret[static RECOVERY_SECRET]);
 /* Tells a new node's recovery code, this once. */
 void verb_recovery(struct verb *v, const char *code);
 

@@ -13,6 +13,7 @@ after(() => w.close());
 const self = (n) => w.json(n, 'status').self;
 const has = (n, ids) => { const s = w.state(n); return ids.every((i) => s.includes(`"${i}"`)); };
 const venue = (title) => ({ kind: 'venue', title });
+const sheet = (text) => { const f = path.join(w.dir, `sheet.${text.length}`); fs.writeFileSync(f, text + '\n', { mode: 0o600 }); return f; };
 const out = () => path.join(w.dir, 'stick');
 const backup = (n) => { fs.mkdirSync(out(), { recursive: true }); return w.json(n, 'backup', ['--to', out()]).file; };
 let code;
@@ -35,17 +36,20 @@ test('a backup of a running node, for its recovery code alone', async () => {
 test('wrong code, wrong file, full folder: nothing changes, and the sentence says what to do', () => {
   const r = (args, opts) => w.run(['restore', '--data', w.data('x'), ...args], opts);
   const wrong = (code[0] === 'a' ? 'b' : 'a') + code.slice(1);
-  for (const [args, what] of [
-    [[file, '--code', wrong], /group 1 .*mistyped/], [[file, '--code', 'abc'], /8 groups/],
-    [[w.data('d1') + '/sanji.conf', '--code', code], /not a whole backup/], [['/nowhere', '--code', code], /not_found|not found/i],
-    [[file, '--code', w.json('d1', 'recovery new').recovery], /does not open/],
+  for (const [args, what, input] of [
+    [[file, '--code', sheet(wrong)], /group 1 .*mistyped/], [[file, '--code', sheet('abc')], /8 groups/], [[file, '--code', '/nowhere'], /no such file/],
+    [[w.data('d1') + '/sanji.conf', '--code', '-'], /not a whole backup/, code], [['/nowhere', '--code', '-'], /not_found|not found/i, code],
+    [[file], /does not open/, w.json('d1', 'recovery new').recovery],
   ]) {
-    const x = r(args);
+    const x = r(args, { input });
     assert.equal(x.code, 1, x.err);
     assert.match(x.err, what);
     assert.ok(!fs.existsSync(w.data('x')) && !fs.existsSync(w.data('x') + '.restoring'));
   }
-  const full = w.run(['restore', '--data', w.data('s1'), file, '--code', code]);
+  const full = w.run(['restore', '--data', w.data('s1'), file], { input: code });
+  const literal = r([file, '--code', code]);
+  assert.equal(literal.code, 2);
+  assert.match(literal.err, /--code FILE/);
   assert.equal(full.code, 1);
   assert.match(full.err, /move it aside/);
   assert.match(w.tryVerb('s1', 'backup', ['--to', 'here']).err, /absolute/);

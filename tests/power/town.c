@@ -121,7 +121,7 @@ static void enrol(struct app *city, const char *dir)
     assert(r == 0);
     enrol_step(city, &j, act, false);
     enrol_step(city, &j, act, true);
-    r = app_join_finish(dir, &j, code);
+    r = app_join_finish(dir, &j, NULL, code);
     assert(r == 0);
     buf_done(&line);
     arena_free(ar);

@@ -209,7 +209,7 @@ struct app *node_child(struct app *parent, int i, const char *name)
     assert_int_equal(app_join_prepare(&b, &inv, &j2, &f), 0);
     assert_memory_equal(j.sign_seed, j2.sign_seed, SIGN_SEED_LEN);
     char code[RECOVERY_TEXT];
-    assert_int_equal(app_join_finish(b.dir, &j, code), 0);
+    assert_int_equal(app_join_finish(b.dir, &j, NULL, code), 0);
     assert_int_equal(app_open(b.dir, &a, NULL), 0);
     assert_string_equal(app_id(a), nid.s);
     arena_free(ar);

@@ -474,7 +474,7 @@ int world_enrol(struct world *w, int up, const char *name, int64_t lv, bool auto
         enrol_ask(w, up, &e, in.secret, k, state);
         if (strcmp(state, "pending") == 0 && p->running) {
             world_tick(w, up, &t);
-            (void)enrol_approve(p->s, &t, id.s);
+            (void)enrol_approve(p->s, &t, id.s, NULL, 0);
         }
         world_start(w, up); /* in case the enrolment crashed it */
     }

@@ -209,7 +209,7 @@ static void test_bad_context(void **state)
     c.step = 0;
     assert_int_equal(seal_write(&c, cek, p, rnd, &out), SANJI_E_SPEC);
     c = make(2);
-    c.n_to = 1;
+    c.n_to = 0;
     assert_int_equal(seal_write(&c, cek, p, rnd, &out), SANJI_E_SPEC);
     c = make(2);
     struct seal_to t = c.to[0];

@@ -431,7 +431,8 @@ static void an_invite_is_for_one(void **state)
     request(w, &in, &e, k);
     ask_enrol(w, d1, &e, wrong, k, &got);
     assert_string_equal(got.err, "bad_signature");
-    assert_int_equal(enrol_approve(s, &tick, id.s), SANJI_E_STATE); /* nobody has asked yet */
+    assert_int_equal(enrol_approve(s, &tick, id.s, NULL, 0),
+                     SANJI_E_STATE); /* nobody has asked yet */
     ask_enrol(w, d1, &e, in.secret, k, &got);
     assert_string_equal(got.state, "pending");
     assert_int_equal(got.status, 202);
@@ -444,7 +445,7 @@ static void an_invite_is_for_one(void **state)
     world_run(w, 120000); /* past its end: who asked in time may go on */
     ask_enrol(w, d1, &e, in.secret, k, &got);
     assert_string_equal(got.state, "pending");
-    assert_int_equal(enrol_approve(s, &tick, id.s), 0);
+    assert_int_equal(enrol_approve(s, &tick, id.s, NULL, 0), 0);
     ask_enrol(w, d1, &e, in.secret, k, &got);
     assert_string_equal(got.state, "act");
     e.has_pop = true; /* a signature over something else */
