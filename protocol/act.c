@@ -394,19 +394,32 @@ static int read_members(struct reader *r)
     return err < 0 ? err : check_across(r, has_prev);
 }
 
-static int read_type(struct span text, struct act *a, struct fault *f)
+static int read_type(struct span text, enum act_type *ret, struct fault *f)
 {
     struct span v, s;
     if (jcur_get(text, "t", &v) && jcur_plain(v, &s)) {
         for (int t = 0; t < ACT_TYPE_COUNT; t++) {
             if (span_eqs(s, act_type_name((enum act_type)t))) {
-                a->type = (enum act_type)t;
+                *ret = (enum act_type)t;
                 return 0;
             }
         }
         return fault_set(f, SANJI_E_VERSION, "t", "a known type of act");
     }
     return fault_set(f, SANJI_E_SPEC, "t", "required");
+}
+
+int act_body_type(struct span d, struct fault *f)
+{
+    struct span a;
+    struct buf text;
+    enum act_type type;
+    buf_init(&text, LIM_ITEM_BYTES);
+    int r = !jcur_get(d, "a", &a) || jcur_type(a) != JCUR_STR || jcur_text(a, &text) < 0
+                ? fault_set(f, SANJI_E_SPEC, "a", "text of the act")
+                : read_type(span_of(text.data, text.len), &type, f);
+    buf_done(&text);
+    return r;
 }
 
 /* Fills everything but the signatures. */
@@ -424,7 +437,7 @@ int act__read(struct span text, struct arena *ar, struct act *a, struct fault *f
         return SANJI_E_NOMEM;
     }
     a->text = span_of(copy, text.n);
-    err = read_type(a->text, a, f);
+    err = read_type(a->text, &a->type, f);
     if (err < 0) {
         return err;
     }

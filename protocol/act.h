@@ -29,6 +29,8 @@ enum act_type {
     ACT_TYPE_COUNT
 };
 const char *act_type_name(enum act_type t);
+/* Of the body of an act item: SANJI_E_VERSION when its type is of a later version. */
+int act_body_type(struct span d, struct fault *f);
 
 struct act_head {   /* a final head listed by key, cut, move, close, handover; private streams by id
                        alone */

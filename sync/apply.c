@@ -195,6 +195,9 @@ static int apply_item(struct applying *ap, int idx, struct fault *f)
         return fault_set(f, r, "for", "a steward act");
     }
     r = kind_check_item(&it, ap->aud, ap->top, f);
+    if (r == 0 && strcmp(it.k, "act/1") == 0 && act_body_type(it.d, f) == SANJI_E_VERSION) {
+        r = SANJI_E_VERSION; /* anything else that is wrong with an act rosters find */
+    }
     if (r < 0) {
         return r;
     }

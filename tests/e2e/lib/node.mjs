@@ -48,10 +48,11 @@ export class World {
   constructor() {
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'sanji-e2e.'));
     this.nodes = new Map();
+    this.bins = {}; // node: another program than SANJI
   }
   // Runs one verb to its end. args: words behind `sanji`.
-  run(args, { input, lang = 'en', env } = {}) {
-    const r = spawnSync(SANJI, [...args, '--lang', lang], {
+  run(args, { input, lang = 'en', env, bin = SANJI } = {}) {
+    const r = spawnSync(bin, [...args, '--lang', lang], {
       input, encoding: 'utf8', maxBuffer: 1 << 28, env: { ...process.env, ...env },
     });
     if (r.error) throw r.error;
@@ -92,7 +93,8 @@ export class World {
   async init(name, tier = 'city', area = '3701', { url } = {}) {
     const n = { name, tier, dir: this.data(name) };
     const a = await this.addresses(n, tier, url);
-    this.ok(['init', '--data', n.dir, '--name', name, '--tier', tier, '--area', area, '--root-key', this.data(name + '.root'), ...a]);
+    const bin = this.bins[name];
+    this.ok(['init', '--data', n.dir, '--name', name, '--tier', tier, '--area', area, '--root-key', this.data(name + '.root'), ...a], { bin });
     this.nodes.set(name, n);
     await this.start(name);
     return n;
@@ -102,7 +104,7 @@ export class World {
     // A parent that has just started may still be waiting for its own roster.
     const invite = await until(`${parent} invites ${name}`, 30000, () => this.verb(parent, 'invite', ['--name', name, '--tier', tier, '--area', area, '--auto-approve']).trim());
     const a = await this.addresses(n, tier, url);
-    this.ok(['join', '--data', n.dir, ...a, invite]);
+    this.ok(['join', '--data', n.dir, ...a, invite], { bin: this.bins[name] });
     this.nodes.set(name, n);
     if (!start) return n;
     await this.start(name);
@@ -123,10 +125,10 @@ export class World {
   }
   // verb('city', 'node list', ['--json'])
   verb(name, verb, args = [], opts) {
-    return this.ok([...verb.split(' '), '--data', this.data(name), ...args], opts);
+    return this.ok([...verb.split(' '), '--data', this.data(name), ...args], { bin: this.bins[name], ...opts });
   }
   tryVerb(name, verb, args = [], opts) {
-    return this.run([...verb.split(' '), '--data', this.data(name), ...args], opts);
+    return this.run([...verb.split(' '), '--data', this.data(name), ...args], { bin: this.bins[name], ...opts });
   }
   json(name, verb, args = []) {
     return JSON.parse(this.verb(name, verb, [...args, '--json']));
@@ -135,7 +137,7 @@ export class World {
     const n = this.nodes.get(name);
     const from = this.log(name).length;
     const log = fs.openSync(this.data(name + '.log'), 'a');
-    n.proc = spawn(SANJI, ['serve', '--data', n.dir], { stdio: ['ignore', log, log], env: { ...process.env, ...env } });
+    n.proc = spawn(this.bins[name] ?? SANJI, ['serve', '--data', n.dir], { stdio: ['ignore', log, log], env: { ...process.env, ...env } });
     fs.closeSync(log);
     n.exited = new Promise((r) => n.proc.once('exit', (code, sig) => r({ code, sig })));
     n.ended = null;
