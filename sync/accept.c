@@ -435,6 +435,7 @@ static int keep_checked(struct sync *s, size_t idx, const struct bundle *b, stru
     }
     if (r == 0) {
         sync__stream_advanced(s, idx);
+        sync__news_came(s, idx);
         s->changed = true;
         r = sync__redo(s);
     }

@@ -217,7 +217,8 @@ static int apply_item(struct applying *ap, int idx, struct fault *f)
     };
     const struct sync_store *st = ap->s->st;
     if (it.op != OP_EVENT) {
-        return st->record_put(st->ctx, &rec);
+        r = st->record_put(st->ctx, &rec);
+        return r < 0 ? r : sync__heads_seen(ap->s, &rec);
     }
     r = st->event_put(st->ctx, &rec);
     if (r == 0 && strcmp(it.k, "sealed/1") == 0) {

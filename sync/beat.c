@@ -68,7 +68,7 @@ static int64_t due_at(const struct sync *s, const struct stream *st)
 void sync__beat_plan(struct sync *s)
 {
     int64_t now = s->tick.now_ms;
-    s->beat_due = INT64_MAX;
+    s->beat_due = sync__heads_due(s, period(s));
     for (size_t i = 0; i < s->n_streams; i++) {
         int64_t at = is_lane(s, i) ? due_at(s, &s->streams[i]) : INT64_MAX;
         s->beat_due = at < s->beat_due ? at : s->beat_due;
@@ -154,7 +154,9 @@ static bool may_write(const struct sync *s)
 static int write_due(struct sync *s)
 {
     size_t n = s->n_streams;
-    int r = 0;
+    /* The table before the beat, which counts it. */
+    int r = sync__heads_due(s, period(s)) <= s->tick.now_ms ? sync__heads_write(s) : 0;
+    r = sync_is_store_failure(r) ? r : 0;
     for (size_t i = 0; r == 0 && i < n; i++) {
         if (!is_lane(s, i) || due_at(s, &s->streams[i]) > s->tick.now_ms) {
             continue;

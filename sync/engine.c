@@ -190,6 +190,7 @@ void sync_free(struct sync *s)
     sync__key_free(s);
     sync__erase_free(s);
     sync__self_free(s);
+    sync__heads_free(s);
     if (s->seal_seeds != NULL) {
         mem_wipe(s->seal_seeds, (s->self.n_seal_seeds + 1) * sizeof(*s->seal_seeds));
     }
@@ -353,6 +354,9 @@ int sync_step(struct sync *s, const struct sync_tick *t, const struct sync_event
     case SEV_STOP:
         s->stopping = true;
         break;
+    }
+    if (r == 0 && s->started && !s->stopping) {
+        r = sync__heads_step(s);
     }
     if (r == 0 && s->started && !s->stopping) {
         r = sync__beat_step(s);

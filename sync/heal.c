@@ -132,7 +132,7 @@ static int same(struct sync *s, const struct stream *st, const struct live_diges
 
 static void alarm_of(struct sync *s, const struct stream *st)
 {
-    sync__alarm(s, SANJI_E_HASH, &st->row.key.by, st->row.key.aud);
+    sync__alarm(s, SANJI_E_DIVERGED, &st->row.key.by, st->row.key.aud);
 }
 
 int sync__beat_taken(struct sync *s, size_t idx, const struct bundle *b)

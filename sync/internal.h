@@ -24,6 +24,13 @@ struct stream {
     int64_t beat_at, beats; /* own stream: last said what is live, beats since its keyframe */
     uint8_t differs;        /* enum differ */
     int64_t differs_at;     /* wall: since when */
+    int64_t news;           /* wall: receipt of the newest bundle; 0: not known */
+    /* What a neighbour states beyond what is held here, and since when nothing of it came (mono).
+     */
+    int64_t told, told_at;
+    struct node_id told_by;
+    int64_t parent_had; /* own stream: what the parent stated last */
+    struct acks *acks;  /* and when what, see heads.c; NULL: nothing yet */
     /* Another branch of this stream is wanted, see branch.c: bundles from this seq up to kept count
      * until it is seen where the branches part, but neighbours are not told of them. 0: none. */
     int64_t doubt;
@@ -108,6 +115,13 @@ struct own_epoch { /* of an own epoch that may have been written further, see ep
     struct stream_key key;
     int64_t seq0;   /* held when the doubt arose */
     bool must_open; /* the next bundle for this audience opens an epoch */
+};
+
+struct table_line { /* of the table of heads, see heads.c */
+    struct node_id by;
+    char aud[LIM_NODE_ID + 8]; /* fed, or sub: and a node */
+    int64_t ep, seq;
+    uint8_t id8[8];
 };
 
 struct chain { /* bundles that wait for proof, see proof.c */
@@ -218,7 +232,13 @@ struct sync {
     int64_t key_at;               /* mono: the next slice of that work; 0: none */
 
     int64_t beat_look, beat_due; /* mono, wall: when the next beat is to be looked at; 0: none */
-    int64_t heal_at;             /* mono: something waits to be mended; 0: nothing */
+    int64_t heads_at, heads_r;   /* the top: when it made its table last, and its revision */
+    struct table_line *table;    /* the newest one, sorted */
+    size_t n_table;
+    char table_day[16];
+    int64_t table_made, table_mono; /* wall, by whichever clock is lower; mono: known here since */
+    bool table_new, ack_dirty;
+    int64_t heal_at; /* mono: something waits to be mended; 0: nothing */
 
     struct frame_ctx *fc;
     struct arena *arena;
@@ -389,6 +409,26 @@ int sync__beat_wrote(struct sync *s, size_t idx, const struct bundle_header *h);
 void sync__beat_plan(struct sync *s);
 int sync__beat_step(struct sync *s); /* writes those that are due */
 int64_t sync__beat_wake(const struct sync *s);
+
+/* heads.c: the top's daily table (PROTOCOL.md 15.6) */
+int sync__heads_load(struct sync *s);
+void sync__heads_free(struct sync *s);
+int64_t sync__heads_due(const struct sync *s, int64_t period); /* wall; INT64_MAX: never */
+/* In a transaction, at the top. */
+int sync__heads_write(struct sync *s);
+/* In a transaction: a page was applied. */
+int sync__heads_seen(struct sync *s, const struct sync_record *rec);
+int sync__heads_step(struct sync *s); /* looks for its own in a new table */
+void sync__heads_acked(struct sync *s, const struct peer *p, size_t idx, int64_t seq);
+int64_t sync__heads_kept_back(const struct stream *st); /* wall: since when; 0: it is not */
+/* The lines of (by, aud); NULL: none. */
+const struct table_line *sync__table_find(const struct sync *s, const char *by, const char *aud,
+                                          size_t *ret_n);
+
+/* news.c */
+/* A neighbour states this stream. */
+void sync__told(struct sync *s, const struct peer *p, size_t idx, int64_t seq);
+void sync__news_came(struct sync *s, size_t idx); /* a bundle was stored */
 
 /* heal.c */
 int sync__heal_load(struct sync *s);

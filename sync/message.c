@@ -156,6 +156,25 @@ static void quota_count(const struct sync *s, struct peer *p, const struct sync_
     }
 }
 
+/* A sender keeps the order of a stream: what is behind a gap here, and then what fills it, was put
+ * into another order on the way. */
+struct gap {
+    struct stream_key key;
+    int64_t seq; /* 0: none */
+};
+
+static void order_check(struct sync *s, const struct peer *p, struct gap *g,
+                        const struct sync_accept *acc)
+{
+    if (acc->err == SANJI_E_GAP) {
+        g->key = acc->stream;
+        g->seq = acc->seq;
+    } else if (acc->err == 0 && acc->seq < g->seq && stream_key_cmp(&g->key, &acc->stream) == 0) {
+        sync__alarm(s, SANJI_E_ORDER, &p->id, "stream");
+        g->seq = 0;
+    }
+}
+
 int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t inflated,
                        int64_t *ret_stored)
 {
@@ -169,6 +188,7 @@ int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t 
     }
     (void)quota_used(s, p); /* a new day, or the count of before a restart */
     int64_t stored = 0, bytes = 0, counted = p->quota_items;
+    struct gap gap = {.seq = 0};
     s->from = p;
     while (rest.n > 0 && r == 0 && inflated <= LIM_INFLATE_BYTES) {
         struct sync_accept acc;
@@ -180,6 +200,7 @@ int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t 
         }
         sync__accept_next(s, rest, &used, &acc);
         inflated += s->line.len;
+        order_check(s, p, &gap, &acc);
         if (acc.err == 0 || acc.err == SANJI_E_OLD) {
             sync__peer_shows(s, p, &acc.stream, acc.seq);
         }

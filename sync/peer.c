@@ -332,6 +332,7 @@ static int take_epoch(struct sync *s, struct peer *p, const char *by, const char
     }
     struct peer_stream *ps = &p->ps[idx];
     const struct sync_stream_row *row = &s->streams[idx].row;
+    sync__told(s, p, (size_t)idx, e->seq);
     if (ps->their >= 0) {
         struct have_epoch old = {.ep = k.ep, .seq = ps->their};
         memcpy(old.en, k.en, sizeof(old.en));

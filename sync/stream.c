@@ -231,6 +231,7 @@ int sync__streams_load(struct sync *s)
         s->streams[i].row.key = k;
         s->streams[i].kept = s->streams[i].doubt = 0;
         s->streams[i].wants = false;
+        s->streams[i].news = 0;
     }
     int r = s->st->streams(s->st->ctx, load_one, s);
     if (r == 0) {
@@ -250,6 +251,9 @@ int sync__streams_load(struct sync *s)
     }
     if (r == 0) {
         r = sync__want_load(s);
+    }
+    if (r == 0) {
+        r = sync__heads_load(s);
     }
     return r < 0 ? r : sync__self_load(s);
 }

@@ -295,6 +295,29 @@ void sync_each_peer(const struct sync *s, void (*fn)(const struct sync_peer_stat
                     void *arg);
 void sync_each_stream(const struct sync *s, void (*fn)(const struct sync_stream_row *r, void *arg),
                       void *arg);
+/* How fresh each lane (by, aud) of `fed`, `sub:` and `up:` is (PROTOCOL.md 15.8). SILENT: its
+ * writer owes a beat and nothing has come for a day. MISSING: a neighbour or the top's table of
+ * heads names more than came within an hour. DIVERGED: a beat counts other records than this node.
+ * KEPT_BACK (own lanes): the parent has it, and the top does not. `via`: the neighbour on the way
+ * to whoever would have to send; empty: none. Reads the store. A callback returning other than 0
+ * ends it. */
+enum sync_news_state {
+    SYNC_NEWS_FRESH,
+    SYNC_NEWS_SILENT,
+    SYNC_NEWS_MISSING,
+    SYNC_NEWS_DIVERGED,
+    SYNC_NEWS_KEPT_BACK,
+};
+struct sync_news {
+    struct stream_key key; /* newest epoch held */
+    enum sync_news_state state;
+    int64_t seq, missing;
+    int64_t since; /* wall: last news; DIVERGED, KEPT_BACK: since when */
+    bool word;     /* DIVERGED, and every bundle is whole: it is the writer who counts wrongly */
+    struct node_id via;
+};
+int sync_each_news(struct sync *s, const struct sync_tick *t,
+                   int (*fn)(const struct sync_news *n, void *arg), void *arg);
 /* State of the exchange asked for by SEV_NOW: 0 done and both hold the same; SANJI_E_PENDING still
  * running; SANJI_E_UNREACHABLE; another refusal. */
 int sync_now_state(const struct sync *s);

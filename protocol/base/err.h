@@ -57,7 +57,11 @@
     X(CORRUPT,       "corrupt",         500) /* stored data does not verify */                     \
     X(RATE,          "slow_down",       429)                                                       \
     X(REFUSED,       "refused",         409) /* peer refused; its own code is in the text */        \
-    X(HELD,          "held",            503) /* authority waits: no neighbour confirmed an epoch */
+    X(HELD,          "held",            503) /* authority waits: no neighbour confirmed an epoch */ \
+    X(DIVERGED,      "diverged",        409) /* a beat counts other records than this node */      \
+    X(KEPT_BACK,     "kept_back",       409) /* the parent has it, the table of heads does not */  \
+    X(WENT_BACK,     "went_back",       409) /* the parent holds less than it held */              \
+    X(ORDER,         "out_of_order",    409) /* a stream came in another order than written */
 /* clang-format on */
 
 enum sanji_err {

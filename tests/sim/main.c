@@ -117,9 +117,9 @@ static int check(struct sim *m, struct world_verdict *v)
         return -1;
     }
     for (int i = 0; i < w->n && !m->hostile && m->faults.corrupt == 0; i++) {
-        if (w->node[i].alarms[-SANJI_E_HASH] > 0) {
+        if (w->node[i].alarms[-SANJI_E_HASH] + w->node[i].alarms[-SANJI_E_DIVERGED] > 0) {
             (void)snprintf(v->text, sizeof(v->text),
-                           "%s: a keyframe says something else than the views (I16)",
+                           "%s: a keyframe or beat says something else than the views (I16)",
                            w->node[i].name);
             return -1;
         }
@@ -224,6 +224,7 @@ static void report(const struct total *t)
                                                "later epochs",
                                                "branches given up",
                                                "changed twice",
+                                               "kept back",
                                                "events"};
     printf("sim: %lld seeds, %lld failed;", (long long)t->seeds, (long long)t->failed);
     for (int i = 0; i < SC_COUNT; i++) {
@@ -240,7 +241,7 @@ static bool met_all(const struct total *t)
                                                 "store error", "clock"};
     static const char *const stage[WS_COUNT] = {"login", "up", "held", "quiet"};
     static const enum sim_count once[] = {SC_JOINS,   SC_JOIN_FAILED, SC_REFERRALS, SC_WINTERS,
-                                          SC_HOSTILE, SC_REVOKED,     SC_REFUSED};
+                                          SC_HOSTILE, SC_REVOKED,     SC_REFUSED,   SC_KEPT_BACK};
     bool all = true;
     for (int f = 0; f < WF_COUNT; f++) {
         printf("  %-20s", fault[f]);

@@ -59,6 +59,7 @@ static void draw_keyframes(struct sim *m, uint64_t seed)
                                      .max_bytes = 1 << 20,
                                      .key_items = items[h >> 50 & 3],
                                      .beat_ms = beats[h >> 54 & 3]};
+    m->withholds = (h >> 58 & 3) == 0; /* a district that keeps back, or changes the order */
     /* A late tail of an old epoch and a keyframe of the new one are not drawn together. */
     m->restores = sim_restores;
     if (m->restores) {
@@ -331,10 +332,27 @@ static void revoke(struct sim *m, int i)
     }
 }
 
+/* From now on a district does its work by half, or does it again. */
+static void misbehave(struct sim *m, int i)
+{
+    struct relay *r = &m->w.relay;
+    if (r->kind != RELAY_HONEST) {
+        r->kind = RELAY_HONEST;
+    } else if (m->w.node[i].lv == 30) {
+        r->kind = (enum relay_kind)world_range(&m->w, RELAY_WITHHOLD, RELAY_REORDER);
+        r->node = i;
+        r->victim = pick(m);
+    }
+}
+
 static void breakage(struct sim *m)
 {
     struct world *w = &m->w;
     int i = pick(m);
+    if (m->withholds && world_chance(w, 300)) {
+        misbehave(m, i);
+        return;
+    }
     if (m->revokes && world_chance(w, 100)) {
         revoke(m, i);
         return;
@@ -438,6 +456,8 @@ void sim_heal(struct sim *m)
     struct world_faults none = {.lat_min = 5, .lat_max = 40};
     w->faults = none;
     w->tap = NULL;
+    w->relay.kind = RELAY_HONEST;
+    m->count[SC_KEPT_BACK] = w->relay.kept_back;
     for (int i = 0; i < w->n; i++) {
         w->node[i].cut = false;
         w->node[i].crash_armed = false;

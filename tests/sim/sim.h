@@ -27,10 +27,11 @@ enum sim_count {
     SC_RESTORED_DB,  /* put back, what is remembered beside it is not */
     SC_RESTORED_ALL, /* put back as a whole */
     SC_RESTORED_PARENT,
-    SC_LOST,   /* writes that died with the disk before anybody else held them */
-    SC_EPOCHS, /* streams of a second or later epoch */
-    SC_HEALED, /* streams of which one branch was given up */
-    SC_TWICE,  /* records changed in two histories */
+    SC_LOST,      /* writes that died with the disk before anybody else held them */
+    SC_EPOCHS,    /* streams of a second or later epoch */
+    SC_HEALED,    /* streams of which one branch was given up */
+    SC_TWICE,     /* records changed in two histories */
+    SC_KEPT_BACK, /* bundles that a district did not pass on, or in another order */
     SC_EVENTS,
     SC_COUNT
 };
@@ -49,7 +50,8 @@ struct sim {
     struct world_faults faults; /* as drawn; off while healing */
     int actions;
     bool crashes, store_errors, cuts, stops, joins, clocks, winter, hostile, referrals, bursts,
-        revokes, restores, churn; /* churn: the same few records are written again and again */
+        revokes, restores, withholds,
+        churn; /* churn: the same few records are written again and again */
     struct mem_store *backup[WORLD_MAX]; /* NULL: none */
     int bad;                             /* index of the hostile node, -1 */
     struct sim_write write[SIM_WRITES];

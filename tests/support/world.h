@@ -52,6 +52,14 @@ enum world_stage {
     WS_COUNT
 };
 
+/* What the node `relay.node` does with bundles that pass through it. */
+enum relay_kind { RELAY_HONEST, RELAY_WITHHOLD, RELAY_FREEZE, RELAY_REORDER };
+struct relay {
+    enum relay_kind kind;
+    int node, victim; /* WITHHOLD: whose */
+    int64_t kept_back;
+};
+
 struct wnode {
     char name[16];
     struct node_id id;
@@ -105,6 +113,7 @@ struct world {
     int64_t met[WF_COUNT][WS_COUNT];
     world_tap *tap;
     void *tap_arg;
+    struct relay relay;
     struct buf *ask_body; /* an answer that a person waits for, not a node */
     int ask_status;
     /* Set: every exchange message is read on its way, and the first bundle or stream named to a
@@ -165,6 +174,9 @@ bool world_may_hold(const struct world *w, int by, const char *aud, int p);
 
 /* world_say.c: reads one exchange message from one node to another (see inspect). */
 void world__inspect(struct world *w, int from, int to, const struct buf *body);
+
+/* world_relay.c: a message of node `from` on its way. */
+void world__relay(struct world *w, int from, struct buf *body);
 
 /* world_net.c */
 void world__wishes(struct world *w, int i, struct sync_out *out);

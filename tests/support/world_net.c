@@ -144,6 +144,9 @@ static void wish_post(struct world *w, int i, struct sync_wish *x)
     }
     n->posts++;
     bool exchange = strcmp(x->path, SANJI_PATH_EXCHANGE) == 0;
+    if (exchange) {
+        world__relay(w, i, &x->body);
+    }
     n->exchanges += exchange ? 1 : 0;
     n->sessions += exchange ? 0 : 1;
     if (w->inspect && exchange && n->up >= 0) {
@@ -203,7 +206,11 @@ static void wish_reply(struct world *w, int i, struct sync_wish *x)
         w->ask_status = x->status;
         return;
     }
-    if (w->inspect && x->content_type != NULL && strcmp(x->content_type, SANJI_TYPE_FRAMES) == 0) {
+    bool exchange = x->content_type != NULL && strcmp(x->content_type, SANJI_TYPE_FRAMES) == 0;
+    if (exchange) {
+        world__relay(w, i, &x->body);
+    }
+    if (w->inspect && exchange) {
         world__inspect(w, i, q.child, &x->body);
     }
     if (w->node[q.child].cut || w->node[q.child].gen != q.gen) {
@@ -223,8 +230,7 @@ static void wish_reply(struct world *w, int i, struct sync_wish *x)
     e->status = x->status;
     e->is_ours = x->content_type != NULL;
     copy_body(&e->body, &x->body);
-    damage(w, q.child, &e->body,
-           x->content_type != NULL && strcmp(x->content_type, SANJI_TYPE_FRAMES) == 0);
+    damage(w, q.child, &e->body, exchange);
 }
 
 /* The parent learns that a connection has closed, and that whoever asked on it has gone. */

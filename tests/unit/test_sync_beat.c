@@ -48,7 +48,7 @@ static int64_t alarms(struct world *w)
 {
     int64_t n = 0;
     for (int i = 0; i < w->n; i++) {
-        n += w->node[i].alarms[-SANJI_E_HASH];
+        n += w->node[i].alarms[-SANJI_E_DIVERGED];
     }
     return n;
 }
@@ -159,8 +159,8 @@ static void damaged_views(void **state)
     all_well(w);
     lose_views(w, city, s1);
     world_run(w, HOURS(22));
-    assert_int_equal(w->node[city].alarms[-SANJI_E_HASH], 1); /* named within a day */
-    assert_int_equal(alarms(w), 1);                           /* and by nobody else */
+    assert_int_equal(w->node[city].alarms[-SANJI_E_DIVERGED], 1); /* named within a day */
+    assert_int_equal(alarms(w), 1);                               /* and by nobody else */
     assert_int_equal(lane(w, city, s1, "fed")->differs, DIFFER_NONE);
     same_tally(w, city, s1);
     all_well(w);
@@ -185,7 +185,7 @@ static void damaged_bundles(void **state)
         lose_views(w, at, s1);
         flip(w, at, s1, 3);
         world_run(w, HOURS(22));
-        assert_int_equal(w->node[at].alarms[-SANJI_E_HASH], 1);
+        assert_int_equal(w->node[at].alarms[-SANJI_E_DIVERGED], 1);
         assert_int_equal(lane(w, at, s1, "fed")->differs, DIFFER_NONE);
         same_tally(w, at, s1);
         all_well(w);
