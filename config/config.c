@@ -78,11 +78,10 @@ bool config_addr_ok(const char *s)
 
 bool config_url_ok(const char *s)
 {
-    size_t skip = strncmp(s, "https://", 8) == 0 ? 8 : strncmp(s, "http://", 7) == 0 ? 7 : 0;
-    if (skip == 0) {
+    if (strncmp(s, "https://", 8) != 0) {
         return false;
     }
-    s += skip;
+    s += 8;
     size_t n = host_len(s);
     if (n == 0) {
         return false;

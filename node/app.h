@@ -92,7 +92,10 @@ bool app_is_top(const struct app *a);
 /* Tier names of the command line: province city district street community -> 10..50; 0 unknown. */
 int64_t app_tier_level(const char *name);
 const char *app_tier_name(int64_t lv); /* "" when it has none */
-bool app_area_ok(const char *code);
+bool app_area_ok(const char *code);    /* its form */
+/* The program has a table of areas, and this code is not in it, nor in the list of a (may be NULL).
+ */
+bool app_area_is_unknown(struct app *a, const char *code);
 
 /* ---- being born ---- */
 struct app_birth {

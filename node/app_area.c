@@ -246,3 +246,11 @@ int app_area_children(struct app *a, const char *code, app_area_fn *fn, void *ar
     free(c.v);
     return c.err;
 }
+
+bool app_area_is_unknown(struct app *a, const char *code)
+{
+    char street[10]; /* communities, with 12 digits, are not in the table: their street is */
+    snprintf(street, sizeof street, "%s", code);
+    return area_count() > 0 && area_name(street) == NULL &&
+           (a == NULL || app_areas_load(a) < 0 || own(a->areas, code) == NULL);
+}

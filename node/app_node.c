@@ -317,7 +317,7 @@ int app_announce(struct app *a)
 int app_set_parent_url(struct app *a, const char *url)
 {
     const struct sync_store *st = store_port(a->store);
-    if (!config_url_ok(url) || strncmp(url, "https://", 8) != 0) {
+    if (!config_url_ok(url)) {
         return SANJI_E_SPEC;
     }
     if (app_is_top(a)) {

@@ -12,6 +12,15 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Codes change, so an unknown one is not refused; a mistyped one should be noticed. */
+static int say_area(struct verb *v, const char *code)
+{
+    if (app_area_is_unknown(v->app, code)) {
+        VERB_SAY(v, EXIT_OK, "area.unknown", "code", code);
+    }
+    return EXIT_OK;
+}
+
 int v_init(struct verb *v)
 {
     struct app_birth b = {.dir = v->dir,
@@ -53,6 +62,7 @@ int v_init(struct verb *v)
     } else {
         VERB_TELL(v, "init.done", "name", b.name, "node", x.id.s, "g", g);
     }
+    (void)say_area(v, b.area);
     VERB_SAY(v, 0, "init.root_key", "file", x.root_key);
     VERB_SAY(v, 0, "init.next", "dir", v->dir);
     if (!verb_has(v, "json")) {
@@ -155,6 +165,7 @@ static int invite_new(struct verb *v, int64_t ttl_ms)
                          verb_has(v, "auto-approve"), &line, &id);
     }
     if (r == 0) {
+        (void)say_area(v, area);
         r = tell_invite(v, &line, id.s);
     }
     buf_wipe_done(&line);

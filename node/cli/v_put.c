@@ -202,6 +202,9 @@ static int put_checked(struct verb *v, int argc, const char *const *argv, const 
         snprintf(all, sizeof all, "%ld", c.lines);
         VERB_SAY(v, EXIT_NO, "put.refused", "bad", bad, "all", all);
     }
+    if (c.lines == 0) {
+        VERB_SAY(v, EXIT_OK, "put.empty");
+    }
     if (verb_has(v, "dry-run") || c.ids) {
         int code = verb_has(v, "dry-run")
                        ? (lseek(fd, 0, SEEK_SET) == 0 ? verb_dispatch(v, argc, argv, fd) : EXIT_NO)

@@ -206,3 +206,21 @@ test('another owner\'s record is out of reach under the same id', () => {
   assert.ok(before.trim().split('\n').every((l) => after.has(l)));
   assert.equal(w.tryVerb('d1', 'withdraw', ['x-2']).code, 1, 'not its own');
 });
+
+test('what would be noticed too late is said at once: an area nobody knows, an address without TLS, an empty input', () => {
+  const born = (name, ...more) => raw(['init', '--data', path.join(w.dir, name), '--name', '某', '--tier', 'city', '--lang', 'en', ...more]);
+  const odd = born('odd', '--area', '999999');
+  assert.equal(odd.code, 0, odd.err);
+  assert.match(odd.err, /999999 is not in the table/);
+  const right = born('right', '--area', '370102');
+  assert.equal(right.code, 0, right.err);
+  assert.ok(!right.err.includes('not in the table'));
+  const plain = born('plain', '--area', '3701', '--url', 'http://sync.example.cn');
+  assert.equal(plain.code, 2, plain.err);
+  assert.match(plain.err, /url/);
+  assert.ok(!fs.existsSync(path.join(w.dir, 'plain', 'sanji.db')));
+  const none = put('');
+  assert.equal(none.code, 0);
+  assert.equal(none.out, '');
+  assert.match(none.err, /no record|没有记录/);
+});

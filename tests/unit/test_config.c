@@ -111,9 +111,10 @@ static void addresses_and_urls(void **state)
         "",      ":80",         "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
         "1:-1",  "1.2.3.4:080", "[::1:80",   "[]:80",      "a b:80",
         "a:80x", "**:80"};
-    static const char *const gurl[] = {"https://a", "http://a:1/", "https://[::1]:8443",
+    static const char *const gurl[] = {"https://a", "https://a:1/", "https://[::1]:8443",
                                        "https://a.cn/x/y"};
     static const char *const burl[] = {"",
+                                       "http://a:1/",
                                        "a",
                                        "https://",
                                        "https://a:",
