@@ -188,9 +188,8 @@ static int draft_key(struct app *a, const struct app_root_ask *q, struct ceremon
     (void)no;
     buf_init(&text, LIM_ITEM_BYTES);
     int r = app__rekey_draft(a, 0, &text);
-    const void *kept = r == 0 ? arena_dup(ar, text.data, text.len) : NULL;
     if (r == 0) {
-        r = kept == NULL ? SANJI_E_NOMEM : act_parse(span_of(kept, text.len), ar, &c->act, NULL);
+        r = act_parse(span_of(text.data, text.len), ar, &c->act, NULL);
     }
     buf_done(&text);
     return r;

@@ -138,7 +138,7 @@ void root_tell(struct verb *v, const struct ceremony *c)
     static const char *const signed_key[] = {"root.signed", "root.signed_new"};
     const struct act *a = &c->act;
     char code[CEREMONY_CODE], g[B64U_LEN(HASH_LEN) + 1] = {0}, to[sizeof g] = {0};
-    char key[32], num[3][24];
+    char key[32], tier[32], num[3][24];
     ceremony_code(c, code);
     if (verb_has(v, "json")) {
         tell_json(v, c, code);
@@ -147,13 +147,14 @@ void root_tell(struct verb *v, const struct ceremony *c)
     b64u_put(a->g, HASH_LEN, g);
     b64u_put(a->to, HASH_LEN, to);
     snprintf(key, sizeof key, "root.says_%s", act_type_name(a->type));
+    snprintf(tier, sizeof tier, "tier.%s", app_tier_name(a->lv));
     snprintf(num[0], sizeof num[0], "%lld", (long long)a->ver);
     snprintf(num[1], sizeof num[1], "%lld", (long long)a->k);
     snprintf(num[2], sizeof num[2], "%zu", a->n_keys);
     VERB_TELL(v, text_has(v->lang, key) ? key : "root.says", "node", a->n.s, "name",
               c->name != NULL ? c->name : "", "ver", num[0], "k", num[1], "n", num[2], "to", to,
-              "up", a->up.s, "tier", app_tier_name(a->lv), "kid", a->kid.s, "type",
-              act_type_name(a->type));
+              "up", a->up.s, "tier", a->lv > 0 ? text_get(v->lang, tier) : "", "kid", a->kid.s,
+              "type", act_type_name(a->type));
     for (size_t i = 0; i < a->n_keys; i++) {
         char pub[ROOT_PUB_TEXT];
         root_pub_text(a->keys[i], pub);

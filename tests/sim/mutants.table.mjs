@@ -66,6 +66,9 @@ export const mutants = [
   m('hidden-form-still-counts', 'node/store/view.c', 'int r = store__count_row(s, owner, n, -1);\n    if (r < 0) {\n        return r;\n    }\n    q_begin(&q, &s->db, Q_REC_VIS);', 'int r = owner == NULL;\n    if (r < 0) {\n        return r;\n    }\n    q_begin(&q, &s->db, Q_REC_VIS);', 'store_more'),
   m('day-after-the-period', 'protocol/stats.c', 'return day <= last && (', 'return day <= last + 1 && (', 'stats'),
   m('trust-after-data', 'sync/peer.c', 'return aud == AUD_TRUST ? RANK_TRUST : aud == AUD_TO ? RANK_LETTER : RANK_REST;', 'return aud == AUD_TRUST ? RANK_REST : aud == AUD_TO ? RANK_LETTER : RANK_TRUST;', 'sync_revoke'),
+  m('one-root-key-counts-twice', 'protocol/ceremony.c', 'n += !twice && act_signed_by', 'n += act_signed_by', 'ceremony'),
+  m('ceremony-in-any-spelling', 'protocol/ceremony.c', 'if (r == 0 && !span_eq(t, span_of(again.data, again.len))) {', 'if (false) {', 'ceremony'),
+  m('figures-follow-the-present-place', 'protocol/roster_query.c', 'up = ms < f->move->ts ? f->up : up;', 'up = ms < 0 ? f->up : up;', 'roster'),
   // the disk
   m('no-fsync', 'node/store/db.c', 'PRAGMA synchronous=FULL;', 'PRAGMA synchronous=OFF;', 'power.cuts'),
   m('fsync-now-and-then', 'node/store/db.c', 'PRAGMA synchronous=FULL;', 'PRAGMA synchronous=NORMAL;', 'power.cuts'),

@@ -153,11 +153,47 @@ static void no_byte_can_be_changed(void **state)
     arena_free(a);
 }
 
+/* The same act in another spelling has another hash: there is one. */
+static void an_act_has_one_spelling(void **state)
+{
+    (void)state;
+    static struct ceremony c, d;
+    struct arena *a = arena_new(1 << 20);
+    struct sign_key *k[4];
+    struct buf b;
+    char text[2048];
+    for (uint8_t i = 0; i < 4; i++) {
+        k[i] = key_no(i);
+    }
+    buf_init(&b, LIM_CEREMONY_BYTES);
+    draft(&b, k);
+    assert_int_equal(read_of(a, &b, &c), 0);
+    size_t n = c.act.text.n;
+    assert_true(n < sizeof text);
+    memcpy(text, c.act.text.p, n);
+    static const char two[] = "\"by\":\"root\",\"n\":\"ndlwkqi55kmaec\"";
+    static const char swapped[] = "\"n\":\"ndlwkqi55kmaec\",\"by\":\"root\"";
+    text[n] = '\0';
+    char *at = strstr(text, two);
+    assert_non_null(at);
+    memcpy(at, swapped, sizeof swapped - 1);
+    c.act.text = span_of(text, n);
+    buf_reset(&b);
+    assert_int_equal(ceremony_write(&c, &b), 0);
+    assert_int_equal(read_of(a, &b, &d), SANJI_E_SPEC);
+    for (int i = 0; i < 4; i++) {
+        sign_key_free(k[i]);
+    }
+    buf_done(&b);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(signatures_gather),
         cmocka_unit_test(no_byte_can_be_changed),
+        cmocka_unit_test(an_act_has_one_spelling),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
