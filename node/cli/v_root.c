@@ -135,7 +135,6 @@ static void tell_json(struct verb *v, const struct ceremony *c, const char *code
 
 void root_tell(struct verb *v, const struct ceremony *c)
 {
-    static const char *const signed_key[] = {"root.signed", "root.signed_new"};
     const struct act *a = &c->act;
     char code[CEREMONY_CODE], g[B64U_LEN(HASH_LEN) + 1] = {0}, to[sizeof g] = {0};
     char key[32], tier[32], num[3][24];
@@ -164,7 +163,7 @@ void root_tell(struct verb *v, const struct ceremony *c)
     for (size_t i = 0; i < c->n_need; i++) {
         snprintf(num[0], sizeof num[0], "%lld", (long long)ceremony_signed(c, &c->need[i]));
         snprintf(num[1], sizeof num[1], "%lld", (long long)c->need[i].k);
-        VERB_TELL(v, signed_key[i], "have", num[0], "k", num[1]);
+        VERB_TELL(v, i == 0 ? "root.signed" : "root.signed_new", "have", num[0], "k", num[1]);
     }
 }
 
