@@ -73,6 +73,11 @@ int app_recovery_new(const char *dir, char ret_code[static RECOVERY_TEXT])
     return r;
 }
 
+int app_recovery_sheet(const char *path, struct span text)
+{
+    return access(path, F_OK) == 0 ? SANJI_E_EXISTS : app__write_file(path, text.p, text.n, true);
+}
+
 /* ---- packing ---- */
 
 struct packer {

@@ -20,6 +20,8 @@
 int app_recovery_new(const char *dir, char ret_code[static RECOVERY_TEXT]);
 /* The same with a code that exists. */
 int app_recovery_use(const char *dir, const uint8_t secret[static RECOVERY_SECRET]);
+/* A page to print: a new file of mode 0600. SANJI_E_EXISTS, _FULL, _IO. */
+int app_recovery_sheet(const char *path, struct span text);
 
 struct app_backup {
     char path[APP_PATH_BYTES];

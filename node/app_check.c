@@ -310,6 +310,9 @@ int app__check(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *a
     if (r == 0) {
         r = store_self(c.s2, app_id(a));
     }
+    if (r == 0) { /* what was sealed to lost keys opens by the key of its thread alone */
+        r = store_thread_keys_copy(a->store, c.s2);
+    }
     if (r == 0) {
         r = sync_new(&self, store_port(c.s2), &c.y2);
     }

@@ -32,6 +32,18 @@ int app__keys_tick(struct app *a); /* files take their places once the roster ha
 /* keys/guard: own heads beside the database. Load: before the engine's first step. */
 int app__guard_load(struct app *a);
 void app__guard_save(struct app *a, bool now); /* when a head has moved; seldom, unless now */
+/* app_referral.c: one own step of a thread, whatever the rule table says. */
+struct app_step {
+    const char *id, *peer;
+    bool as_i;
+    enum ref_event ev;
+    int64_t step, seen;
+    const uint8_t *cek;
+    struct span d; /* gated */
+};
+int app__referral_write(struct app *a, const struct app_step *x);
+/* app_reseal.c: asks for what this node cannot open, answers those who ask. */
+int app__reseal_auto(struct app *a);
 int app__recover_mark(struct store *s);        /* app_recover.c: a node that comes back */
 void app__self(const struct app *a, struct sync_self *ret); /* keys and pin */
 int app__heal_trust(struct store *s); /* marks the trust bundles that keep it from opening */

@@ -110,6 +110,14 @@ static int write_event(struct app *a, const struct thread *x, enum ref_event ev,
     return r;
 }
 
+int app__referral_write(struct app *a, const struct app_step *x)
+{
+    struct thread t = {.out = x->as_i};
+    snprintf(t.id, sizeof t.id, "%s", x->id);
+    snprintf(t.peer, sizeof t.peer, "%s", x->peer);
+    return write_event(a, &t, x->ev, x->step, x->seen, x->cek, x->d);
+}
+
 /* Content as people write it -> gated content that the event's table accepts. */
 static int content(enum ref_event ev, struct span d, struct buf *out, struct fault *f)
 {
@@ -296,7 +304,7 @@ int app_referral_auto(struct app *a)
         r = act_on(a, &l.v[i]);
     }
     free(l.v);
-    return r;
+    return r < 0 ? r : app__reseal_auto(a);
 }
 
 static int on_year(const struct store_rec *rec, void *arg)

@@ -411,3 +411,19 @@ int seal_read(struct span d, struct seal_ctx *c, const struct node_id *me,
     buf_done(&aad);
     return err == 0 ? 0 : fault_set(f, err, "d", "content sealed to this node");
 }
+
+int seal_read_with(struct span d, struct seal_ctx *c, const uint8_t cek[static CEK_LEN],
+                   struct arena *a, struct buf *ret_plain)
+{
+    struct buf aad;
+    struct body *b = arena_alloc(a, sizeof(*b));
+    int err = b == NULL ? SANJI_E_NOMEM : read_body(d, c, b, NULL);
+    if (err == 0 && !ctx_ok(c)) {
+        err = SANJI_E_SPEC;
+    }
+    buf_init(&aad, AAD_MAX);
+    err = err < 0 ? err : put_aad(c, &aad);
+    err = err < 0 ? err : decrypt(b, buf_span(&aad), cek, a, ret_plain);
+    buf_done(&aad);
+    return err;
+}

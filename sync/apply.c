@@ -115,10 +115,45 @@ static int sealed_referral(struct applying *ap, const struct item *it, const str
     ev.d = in->d;
     ev.on = on;
     ev.leaf = leaf;
-    ev.cek = cek;
+    ev.cek = ev.ev == RE_RESEAL ? NULL : cek; /* its writer does not have the thread's key */
     ev.ts = shown_time(ap->row);
     ev.got = ap->row->got;
     return ap->s->st->sealed_put(ap->s->st->ctx, &ev);
+}
+
+/* By the wraps, else by the thread's key where another item has brought it: a node that came back
+ * with new keys reads what was sealed to the old ones (PROTOCOL.md 18.6). */
+static int open_item(struct applying *ap, const struct item *it, const char *other,
+                     uint8_t cek[static 32], struct buf *plain, bool *ret_wrapped)
+{
+    struct sync *s = ap->s;
+    const char *init[] = {ap->key->by.s, other};
+    struct seal_ctx c;
+    memset(&c, 0, sizeof(c));
+    c.by = ap->key->by;
+    memcpy(c.id, it->id, sizeof(c.id));
+    c.step = it->r;
+    const uint8_t *g = ap->b->hdr.g;
+    int r = SANJI_E_OPEN;
+    /* An item keeps its bytes when it is restated after a succession: its own federation may be an
+     * older one than that of its bundle, or a newer. */
+    for (size_t i = 0; g != NULL && r == SANJI_E_OPEN; i++) {
+        memcpy(c.g, g, HASH_LEN);
+        buf_reset(plain);
+        r = seal_read(it->d, &c, &s->self.id, s->self.seal_seeds, s->self.n_seal_seeds, s->arena,
+                      cek, plain, NULL);
+        *ret_wrapped = r == 0;
+        for (size_t k = 0; r == SANJI_E_OPEN && k < 2; k++) {
+            int e = s->st->sealed_key(s->st->ctx, init[k], it->id, cek);
+            if (e < 0 && e != SANJI_E_NOT_FOUND) {
+                return e;
+            }
+            buf_reset(plain);
+            r = e == 0 ? seal_read_with(it->d, &c, cek, s->arena, plain) : r;
+        }
+        g = roster_lineage(s->roster, 1) == NULL ? NULL : roster_lineage(s->roster, i);
+    }
+    return r;
 }
 
 /* Opens what is addressed to this node; for everybody else a sealed item is just its leaf. */
@@ -126,37 +161,24 @@ static int sealed_open(struct applying *ap, const struct item *it, const uint8_t
 {
     struct sync *s = ap->s;
     struct audience to;
-    if (audience_parse(ap->key->aud, strlen(ap->key->aud), &to) < 0) {
+    if (audience_parse(ap->key->aud, strlen(ap->key->aud), &to) < 0 || to.n == 0) {
         return 0;
     }
-    bool mine = strcmp(ap->key->by.s, s->self.id.s) == 0;
+    bool own = strcmp(ap->key->by.s, s->self.id.s) == 0, mine = own;
     for (size_t i = 0; !mine && i < to.n; i++) {
         mine = node_id_cmp(&to.node[i], &s->self.id) == 0;
     }
     if (!mine) {
         return 0;
     }
-    struct seal_ctx c;
-    memset(&c, 0, sizeof(c));
-    c.by = ap->key->by;
-    memcpy(c.id, it->id, sizeof(c.id));
-    c.step = it->r;
     uint8_t cek[32];
     struct buf plain;
     buf_init(&plain, 64 * 1024);
     struct inner in;
     memset(&in, 0, sizeof(in));
-    const uint8_t *g = ap->b->hdr.g;
-    int r = SANJI_E_OPEN;
-    /* An item keeps its bytes when it is restated after a succession: its own federation may be an
-     * older one than that of its bundle, or a newer. */
-    for (size_t i = 0; g != NULL && r == SANJI_E_OPEN; i++) {
-        memcpy(c.g, g, HASH_LEN);
-        buf_reset(&plain);
-        r = seal_read(it->d, &c, &s->self.id, s->self.seal_seeds, s->self.n_seal_seeds, s->arena,
-                      cek, &plain, NULL);
-        g = roster_lineage(s->roster, 1) == NULL ? NULL : roster_lineage(s->roster, i);
-    }
+    const char *other = own ? to.node[0].s : s->self.id.s;
+    bool wrapped = false;
+    int r = open_item(ap, it, other, cek, &plain, &wrapped);
     if (r == 0) {
         r = inner_read(span_of(plain.data, plain.len), &in);
     }
@@ -165,6 +187,10 @@ static int sealed_open(struct applying *ap, const struct item *it, const uint8_t
     }
     mem_wipe(cek, sizeof(cek));
     buf_wipe_done(&plain);
+    if (r == 0 && wrapped && !own) { /* it may have brought the key of what does not open yet */
+        r = sync__reopen(s, ap->key->by.s, it->id);
+        r = r < 0 ? r : sync__reopen(s, s->self.id.s, it->id);
+    }
     return r;
 }
 

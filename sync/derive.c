@@ -464,6 +464,33 @@ static int retry_one(int64_t no, int64_t seq, void *arg)
     return 0;
 }
 
+/* The bundle that brought the key is still in use: others are read elsewhere. */
+static int reopen_one(int64_t no, int64_t seq, void *arg)
+{
+    struct sync *s = arg;
+    struct buf line = s->line;
+    struct arena *arena = s->arena;
+    buf_init(&s->line, LIM_BUNDLE_BYTES + 64);
+    s->arena = arena_new(ARENA_MAX);
+    int r = s->arena == NULL ? SANJI_E_NOMEM : retry_one(no, seq, s);
+    buf_done(&s->line);
+    arena_free(s->arena);
+    s->line = line;
+    s->arena = arena;
+    return r;
+}
+
+int sync__reopen(struct sync *s, const char *owner, const char *id)
+{
+    if (s->reopening) {
+        return 0;
+    }
+    s->reopening = true;
+    int r = s->st->unpark_sealed(s->st->ctx, owner, id, reopen_one, s);
+    s->reopening = false;
+    return r;
+}
+
 /* What an older version could not understand is tried once by every other. */
 int sync__upgraded(struct sync *s)
 {

@@ -204,6 +204,7 @@ struct sync {
     struct chain *chains;
     size_t n_chains, chain_bytes;
     bool witness; /* judges what another engine holds, not what may be taken today */
+    bool reopening; /* what could not be opened is being tried again */
     bool proven;  /* what is accepted now has been proved by what follows it */
     const struct sync_store *st;
     struct roster *roster;
@@ -368,6 +369,8 @@ void sync__crit_clear(struct sync *s);
 int sync__voids_load(struct sync *s);
 int sync__voids_drop(struct sync *s, struct stream *st);
 int sync__upgraded(struct sync *s);
+/* Applies again what could not be opened of the sealed events (owner, id). */
+int sync__reopen(struct sync *s, const char *owner, const char *id);
 void sync__derive_free(struct sync *s);
 
 /* keyframe.c: compaction (PROTOCOL.md 15.2) */

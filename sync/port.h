@@ -135,6 +135,12 @@ struct sync_store {
     /* Takes out of the views what the streams of `by` brought in, its parked items too: what it hid
      * shows again. Truth and content keys stay. */
     int (*forget)(void *ctx, const char *by);
+    /* The content key kept of a thread. SANJI_E_NOT_FOUND. */
+    int (*sealed_key)(void *ctx, const char *initiator, const char *id, uint8_t ret[static 32]);
+    /* Takes back what is parked as SANJI_E_OPEN of the sealed events (owner, id), and calls fn once
+     * for each bundle concerned; it may be called for others that wait for the same reason. */
+    int (*unpark_sealed)(void *ctx, const char *owner, const char *id,
+                         int (*fn)(int64_t no, int64_t seq, void *arg), void *arg);
     /* Takes back what is parked for this reason, and calls fn once for each bundle concerned. */
     int (*unpark)(void *ctx, int reason, int (*fn)(int64_t no, int64_t seq, void *arg), void *arg);
     /* The item at this place is erased: what its leaf brought into the views of the lane goes, what

@@ -22,9 +22,43 @@ void verb_recovery(struct verb *v, const char *code)
     buf_wipe_done(&b);
 }
 
+int verb_sheet(struct verb *v, const char *node, const char *code)
+{
+    static const enum text_lang lang[] = {TEXT_ZH, TEXT_EN};
+    const char *path = verb_flag(v, "sheet");
+    char today[11];
+    struct buf b;
+    if (path == NULL) {
+        return EXIT_OK;
+    }
+    date_write(date_of_ms(app_now_ms()), today);
+    buf_init(&b, 65536);
+    for (size_t i = 0; i < 2; i++) {
+        text_put(&b, lang[i], "recovery.sheet", "node", node, "code", code, "date", today, NULL);
+        buf_puts(&b, "\n\n");
+    }
+    int r = b.err < 0 ? b.err : app_recovery_sheet(path, span_of(b.data, b.len));
+    buf_wipe_done(&b);
+    if (r == SANJI_E_EXISTS) {
+        VERB_SAY(v, EXIT_NO, "recovery.sheet_exists", "file", path);
+    }
+    if (r < 0) {
+        return verb_place_failed(v, r, NULL, path);
+    }
+    VERB_SAY(v, 0, "recovery.sheet_done", "file", path);
+    return EXIT_OK;
+}
+
 int v_recovery_new(struct verb *v)
 {
     char code[RECOVERY_TEXT];
+    const char *sheet = verb_flag(v, "sheet");
+    if (sheet != NULL && sheet[0] != '/') { /* the daemon stands elsewhere than who typed it */
+        VERB_SAY(v, EXIT_USAGE, "recovery.sheet_absolute", "file", sheet);
+    }
+    if (sheet != NULL && access(sheet, F_OK) == 0) { /* before the code of before is given up */
+        VERB_SAY(v, EXIT_NO, "recovery.sheet_exists", "file", sheet);
+    }
     int r = app_recovery_new(v->app->dir, code);
     if (r < 0) {
         return verb_fail(v, r, "keys/recovery.pub");
@@ -34,8 +68,9 @@ int v_recovery_new(struct verb *v)
     } else {
         VERB_TELL(v, "recovery.new", "code", code);
     }
+    r = verb_sheet(v, app_id(v->app), code);
     mem_wipe(code, sizeof code);
-    return EXIT_OK;
+    return r;
 }
 
 int v_backup(struct verb *v)

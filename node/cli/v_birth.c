@@ -68,8 +68,9 @@ int v_init(struct verb *v)
     if (!verb_has(v, "json")) {
         verb_recovery(v, x.recovery);
     }
+    r = verb_sheet(v, x.id.s, x.recovery);
     mem_wipe(x.recovery, sizeof x.recovery);
-    return EXIT_OK;
+    return r;
 }
 
 /* A line that is good once. */

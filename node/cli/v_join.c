@@ -253,7 +253,7 @@ static int join_run(struct joining *x)
             verb_recovery(v, x->recovery);
         }
     }
-    return EXIT_OK;
+    return x->j.done ? EXIT_OK : verb_sheet(v, x->inv.node, x->recovery);
 }
 
 int join_with(struct verb *v, int (*run)(struct joining *x))

@@ -205,6 +205,8 @@ int v_recovery_new(struct verb *v);
  * never stands among the arguments, which everybody on the machine can see. EXIT_OK, or says why.
  */
 int verb_read_code(struct verb *v, uint8_t ret[static RECOVERY_SECRET]);
+/* --sheet: the code as a page to print, in both languages; EXIT_OK also when none was asked for. */
+int verb_sheet(struct verb *v, const char *node, const char *code);
 /* Tells a new node's recovery code, this once. */
 void verb_recovery(struct verb *v, const char *code);
 

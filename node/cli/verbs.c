@@ -15,12 +15,13 @@
 const struct verb_def verb_defs[] = {
     {"init", "", 0, 0, VERB_LOCAL, 0, v_init, NULL,
      {DATA, M("name", "NAME"), M("tier", "city|district|street"), M("area", "CODE"), V("root-key", "FILE"),
+      V("sheet", "FILE"),
       V("staff", "ADDR:PORT"), V("sync", "ADDR:PORT"), V("url", "URL"), JSON}},
     {"invite", "", 0, 0, VERB_NODE, 0, v_invite, NULL,
      {DATA, V("name", "NAME"), V("tier", "district|street"), V("area", "CODE"), V("recover", "NODE"), V("ttl", "7d"),
       B("auto-approve"), B("qr"), JSON}},
     {"join", "INVITE|-", 1, VERB_ARGS - 1, VERB_LOCAL, 0, v_join, NULL,
-     {DATA, V("staff", "ADDR:PORT"), V("sync", "ADDR:PORT"), V("url", "URL"), B("no-wait"), V("wait", "10m"), JSON}},
+     {DATA, V("staff", "ADDR:PORT"), V("sync", "ADDR:PORT"), V("url", "URL"), V("sheet", "FILE"), B("no-wait"), V("wait", "10m"), JSON}},
     {"recover", "INVITE|-", 1, VERB_ARGS - 1, VERB_LOCAL, 0, v_recover, NULL,
      {DATA, M("code", "FILE|-"), V("staff", "ADDR:PORT"), V("sync", "ADDR:PORT"), V("url", "URL"), B("no-wait"),
       V("wait", "10m"), JSON}},
@@ -107,7 +108,7 @@ const struct verb_def verb_defs[] = {
     {"set-parent-url", "URL", 1, 1, VERB_NODE, 0, v_set_parent_url, NULL, {DATA}},
     {"backup", "", 0, 0, VERB_NODE, VERB_READS, v_backup, NULL, {DATA, V("to", "DIR"), JSON}},
     {"restore", "FILE", 1, 1, VERB_LOCAL, 0, v_restore, NULL, {DATA, V("code", "FILE|-"), JSON}},
-    {"recovery new", "", 0, 0, VERB_NODE, 0, v_recovery_new, NULL, {DATA, JSON}},
+    {"recovery new", "", 0, 0, VERB_NODE, 0, v_recovery_new, NULL, {DATA, V("sheet", "FILE"), JSON}},
     {"kinds", "[KIND]", 0, 1, VERB_LOCAL, VERB_READS, v_kinds, NULL, {JSON}},
     {"config", "[FILE]", 0, 1, VERB_LOCAL, VERB_READS, v_config, NULL, {V("data", "DIR")}},
 };

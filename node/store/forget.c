@@ -117,6 +117,43 @@ int store__forget(void *ctx, const char *by)
     return r < 0 ? r : threads_settle(s, by);
 }
 
+static int unpark_each(struct store *s, struct pairs *p, int reason,
+                       int (*fn)(int64_t no, int64_t seq, void *arg), void *arg)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < p->n; i++) {
+        struct q q;
+        q_begin(&q, &s->db, Q_PARK_REASON_DROP);
+        q_int(&q, p->v[i].a);
+        q_int(&q, reason);
+        r = q_run(&q);
+        if (r == 0) {
+            r = fn(store__pos_no(p->v[i].a), store__pos_seq(p->v[i].a), arg);
+        }
+    }
+    free(p->v);
+    return r < 0 ? r : 0;
+}
+
+int store__unpark_sealed(void *ctx, const char *owner, const char *id,
+                         int (*fn)(int64_t no, int64_t seq, void *arg), void *arg)
+{
+    struct store *s = ctx;
+    assert(s != NULL && s->magic == STORE_MAGIC);
+    struct pairs p = {0};
+    struct q q;
+    q_begin(&q, &s->db, Q_PARK_SEALED);
+    q_text(&q, owner);
+    q_text(&q, id);
+    q_int(&q, SANJI_E_OPEN);
+    int r = collect(&q, false, &p);
+    if (r < 0) {
+        free(p.v);
+        return r;
+    }
+    return unpark_each(s, &p, SANJI_E_OPEN, fn, arg);
+}
+
 int store__unpark(void *ctx, int reason, int (*fn)(int64_t no, int64_t seq, void *arg), void *arg)
 {
     struct store *s = ctx;
@@ -126,15 +163,9 @@ int store__unpark(void *ctx, int reason, int (*fn)(int64_t no, int64_t seq, void
     q_begin(&q, &s->db, Q_PARK_REASON);
     q_int(&q, reason);
     int r = collect(&q, false, &p);
-    for (size_t i = 0; r == 0 && i < p.n; i++) {
-        q_begin(&q, &s->db, Q_PARK_REASON_DROP);
-        q_int(&q, p.v[i].a);
-        q_int(&q, reason);
-        r = q_run(&q);
-        if (r == 0) {
-            r = fn(store__pos_no(p.v[i].a), store__pos_seq(p.v[i].a), arg);
-        }
+    if (r < 0) {
+        free(p.v);
+        return r;
     }
-    free(p.v);
-    return r < 0 ? r : 0;
+    return unpark_each(s, &p, reason, fn, arg);
 }

@@ -106,6 +106,8 @@ int store__erase(void *ctx, const struct sync_record *rec, bool *ret_bared);
 int store__bundle_restub(void *ctx, int64_t no, int64_t seq, struct span frame, int64_t raw_bytes);
 /* forget.c */
 int store__forget(void *ctx, const char *by);
+int store__unpark_sealed(void *ctx, const char *owner, const char *id,
+                         int (*fn)(int64_t no, int64_t seq, void *arg), void *arg);
 int store__unpark(void *ctx, int reason, int (*fn)(int64_t no, int64_t seq, void *arg), void *arg);
 /* referral.c */
 /* An outcome counts as success unless its content says "not". */

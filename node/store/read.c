@@ -325,3 +325,27 @@ int store_event_list(struct store *s, const char *kind, const char *owner, const
     int e = q_end(&q);
     return r < 0 ? r : e;
 }
+
+int store_sealed_closed(struct store *s, store_event_fn fn, void *arg)
+{
+    struct q q;
+    int r = 0;
+    q_begin(&q, &s->db, Q_PARK_ANY);
+    q_int(&q, SANJI_E_OPEN);
+    bool any = q_row(&q);
+    int e = q_end(&q);
+    if (e < 0 || !any) {
+        return e;
+    }
+    q_begin(&q, &s->db, Q_EV_CLOSED);
+    q_int(&q, SANJI_E_OPEN);
+    while (r == 0 && q_row(&q)) {
+        struct store_event ev;
+        event_read(&q, &ev);
+        if (q.err == 0) {
+            r = fn(&ev, arg);
+        }
+    }
+    e = q_end(&q);
+    return r < 0 ? r : e;
+}

@@ -274,6 +274,24 @@ int store_thread_key_get(struct store *s, const char *init, const char *id, uint
     return r == 0 && !found ? SANJI_E_NOT_FOUND : r;
 }
 
+int store_thread_keys_copy(struct store *from, struct store *to)
+{
+    struct q q;
+    int r = 0;
+    q_begin(&q, &from->keys, Q_KEY_ALL);
+    while (r == 0 && q_row(&q)) {
+        uint8_t cek[32];
+        char init[LIM_NODE_ID + 2], id[LIM_ID_BYTES + 2];
+        q_col_str(&q, 0, init, sizeof init);
+        q_col_str(&q, 1, id, sizeof id);
+        q_col_fixed(&q, 2, cek, sizeof cek);
+        r = q.err < 0 ? q.err : store_thread_key_put(to, init, id, cek);
+        mem_wipe(cek, sizeof cek);
+    }
+    int e = q_end(&q);
+    return r < 0 ? r : e;
+}
+
 int store_thread_key_del(struct store *s, const char *init, const char *id)
 {
     struct q q;

@@ -127,6 +127,8 @@ typedef int (*store_event_fn)(const struct store_event *ev, void *arg);
 /* kind, owner, id NULL: all. By (owner, kind, id, r). */
 int store_event_list(struct store *s, const char *kind, const char *owner, const char *id,
                      store_event_fn fn, void *arg);
+/* Sealed items this node is a party of and cannot open. */
+int store_sealed_closed(struct store *s, store_event_fn fn, void *arg);
 /* All visible records sorted by (owner, kind, id): what export-state prints. */
 int store_export(struct store *s, store_rec_fn fn, void *arg);
 
@@ -215,12 +217,17 @@ int store_thread_list(struct store *s, int64_t limit, int64_t offset, store_thre
                       void *arg);
 int store_thread_get(struct store *s, const char *init, const char *id, store_thread_fn fn,
                      void *arg);
+/* Those in which somebody else than `than` has written such an event. */
+int store_thread_having(struct store *s, enum ref_event ev, const char *than, store_thread_fn fn,
+                        void *arg);
 /* All threads with that id (normally one). */
 int store_thread_by_id(struct store *s, const char *id, store_thread_fn fn, void *arg);
 int store_thread_events(struct store *s, int64_t n, store_thread_event_fn fn, void *arg);
 int store_thread_key_put(struct store *s, const char *init, const char *id,
                          const uint8_t cek[static 32]);
 int store_thread_key_get(struct store *s, const char *init, const char *id, uint8_t ret[static 32]);
+/* Gives `to` every content key of `from`: what opens is a matter of them, too. */
+int store_thread_keys_copy(struct store *from, struct store *to);
 /* Erasure: without the key the sealed copies everywhere are noise to this node. */
 int store_thread_key_del(struct store *s, const char *init, const char *id);
 

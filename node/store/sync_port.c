@@ -317,6 +317,11 @@ static int port_kv_each(void *ctx, const char *prefix,
     return r < 0 ? r : e;
 }
 
+static int port_sealed_key(void *ctx, const char *initiator, const char *id, uint8_t ret[static 32])
+{
+    return store_thread_key_get(of(ctx), initiator, id, ret);
+}
+
 static int port_park(void *ctx, int64_t no, int64_t seq, int idx, int reason, const char *member)
 {
     struct q q;
@@ -372,6 +377,8 @@ void store__port_init(struct store *s)
         .park = port_park,
         .forget = store__forget,
         .unpark = store__unpark,
+        .unpark_sealed = store__unpark_sealed,
+        .sealed_key = port_sealed_key,
         .erase = store__erase,
         .bundle_applied = port_bundle_applied,
         .roster_changed = port_roster_changed,

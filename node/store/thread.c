@@ -120,3 +120,13 @@ int store_thread_events(struct store *s, int64_t n, store_thread_event_fn fn, vo
     int e = q_end(&q);
     return r < 0 ? r : e;
 }
+
+int store_thread_having(struct store *s, enum ref_event ev, const char *than, store_thread_fn fn,
+                        void *arg)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_REF_HAVING);
+    q_int(&q, ev);
+    q_text(&q, than);
+    return give(&q, 0, 0, fn, arg);
+}

@@ -21,7 +21,12 @@ let thread;
 let file;
 
 test('a backup of a running node, for its recovery code alone', async () => {
-  code = w.json('s1', 'recovery new').recovery;
+  const page = path.join(w.dir, 'page.txt');
+  code = w.json('s1', 'recovery new', ['--sheet', page]).recovery;
+  assert.equal(fs.statSync(page).mode & 0o777, 0o600);
+  for (const has of [code, w.id('s1'), '请打印', 'Print this page']) assert.ok(fs.readFileSync(page, 'utf8').includes(has), has);
+  assert.match(w.tryVerb('s1', 'recovery new', ['--sheet', page]).err, /exists already/);
+  assert.match(w.tryVerb('s1', 'recovery new', ['--sheet', 'page.txt']).err, /absolute/);
   assert.match(code, /^([a-z2-7]{5}-){7}[a-z2-7]{5}$/);
   w.put('s1', 'listing', [venue('备份之前')]);
   thread = w.verb('s1', 'referral send', ['--to', w.id('d1')], { input: JSON.stringify({ subject_kind: 'org', reason: 'venue', title: '找场地', detail: '备份里的秘密' }) }).trim();

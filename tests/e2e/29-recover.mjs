@@ -103,6 +103,28 @@ test('recovered: two approvals, then the same node with its records, staff and s
   whole('city', 'd1', 's1');
 });
 
+test('open referrals: their partners seal them anew, and they go on where they stood', async () => {
+  const show = (n, id) => JSON.parse(w.verb(n, 'referral show', [id]));
+  const state = (n, id) => { try { return show(n, id)[0].state; } catch { return ''; } };
+  await until('both are open again', 20000, () => state('s1', out) === 'delivered' && state('s1', back) === 'received');
+  assert.equal(w.verb('s1', 'parked list').trim().split('\n').filter((l) => l.includes('cannot_open')).length, 0);
+  for (const id of [out, back]) assert.equal(state('s1', id), state('d1', id));
+  assert.ok(w.verb('s1', 'referral show', [back]).includes('进来的') && w.verb('s1', 'referral show', [out]).includes('出去的'));
+  w.verb('s1', 'referral accept', [back]);
+  w.verb('s1', 'referral outcome', [back, '--d', JSON.stringify({ result: 'success' })]);
+  w.verb('d1', 'referral open', [out]);
+  w.verb('d1', 'referral accept', [out]);
+  await until('to their ends', 20000, () => state('d1', back) === 'completed' && state('s1', out) === 'accepted');
+  w.verb('d1', 'referral close', [back]);
+  await until('closed at both', 20000, () => state('s1', back) === 'closed');
+  const asked = (n, id) => show(n, id)[0].log.filter((e) => e.ev === 'reseal').length;
+  assert.equal(asked('d1', out) + asked('d1', back), 2, 'asked once each');
+  assert.equal(w.tryVerb('s1', 'sync').code, 0);
+  whole('city', 'd1', 's1');
+  assert.match(w.verb('s1', 'rebuild'), /./);
+  assert.equal(state('s1', out), 'accepted', 'derived anew it is the same');
+});
+
 test('the old machine turns up again: what it signs is refused, and nobody is confused', async () => {
   const stolen = w.verb('thief', 'put', ['listing'], { input: JSON.stringify(venue('旧钥匙写的')) + '\n' }).trim();
   const r = w.tryVerb('thief', 'sync');

@@ -358,6 +358,21 @@ static int port_unpark(void *ctx, int reason, int (*fn)(int64_t no, int64_t seq,
     return r < 0 ? r : 0;
 }
 
+static int port_unpark_sealed(void *ctx, const char *owner, const char *id,
+                              int (*fn)(int64_t no, int64_t seq, void *arg), void *arg)
+{
+    (void)owner;
+    (void)id; /* every one that does not open is looked at again */
+    return port_unpark(ctx, SANJI_E_OPEN, fn, arg);
+}
+
+static int port_sealed_key(void *ctx, const char *initiator, const char *id, uint8_t ret[static 32])
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    return r < 0 ? r : mem_store_cek(m, initiator, id, ret);
+}
+
 static int port_bundle_restub(void *ctx, int64_t no, int64_t seq, struct span frame,
                               int64_t raw_bytes)
 {
@@ -623,6 +638,8 @@ struct mem_store *mem_store_new(void)
         .park = port_park,
         .forget = port_forget,
         .unpark = port_unpark,
+        .unpark_sealed = port_unpark_sealed,
+        .sealed_key = port_sealed_key,
         .erase = port_erase,
         .bundle_applied = port_bundle_applied,
         .roster_changed = port_roster_changed,
