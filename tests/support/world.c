@@ -491,3 +491,86 @@ int world_enrol(struct world *w, int up, const char *name, int64_t lv, bool auto
     buf_done(&line);
     return r;
 }
+
+/* Another machine: nothing of the one before is left but the node's name, and the server key, which
+ * its self backup brings back. */
+static void lose(struct world *w, int i)
+{
+    struct wnode *n = &w->node[i];
+    world_crash(w, i);
+    mem_store_free(n->mem);
+    n->mem = mem_store_new();
+    n->n_guard = 0;
+    n->joined = false;
+    world_bytes(w, n->sign_seed, sizeof(n->sign_seed));
+    world_bytes(w, n->seal_seed, sizeof(n->seal_seed));
+    world_bytes(w, n->inst, sizeof(n->inst));
+}
+
+static void recover_approve(struct world *w, int at, const char *node, bool root)
+{
+    struct sync_tick t;
+    struct sign_key *k = root ? sign_key_new(w->root_seed) : NULL;
+    const struct sign_key *const keys[] = {k};
+    world_tick(w, at, &t);
+    (void)enrol_approve(w->node[at].s, &t, node, keys, root ? 1 : 0);
+    sign_key_free(k);
+}
+
+int world_recover(struct world *w, int i, bool above, struct msg_invite *ret, struct arena *a)
+{
+    struct wnode *n = &w->node[i], *p = &w->node[n->up];
+    struct msg_enrol e = {.v = 1, .ver = "test"};
+    struct sync_tick t;
+    struct buf line;
+    char state[16] = "";
+    lose(w, i);
+    buf_init(&line, 8192);
+    world_tick(w, n->up, &t);
+    int r = enrol_recover(p->s, &t, n->id.s, "https://127.0.0.1:1/", 86400000, &line);
+    r = r < 0 ? r : invite_read(buf_str(&line), line.len, a, ret, NULL);
+    buf_done(&line);
+    if (r < 0) {
+        return r;
+    }
+    memcpy(e.g, ret->g, HASH_LEN);
+    e.node = ret->node;
+    public_keys(n, e.sig, e.seal);
+    memcpy(e.tls, n->tls, HASH_LEN);
+    memcpy(e.inst, n->inst, sizeof(e.inst));
+    struct sign_key *k = sign_key_new(n->sign_seed);
+    for (int tries = 0; tries < 5 && strcmp(state, "done") != 0; tries++) {
+        enrol_ask(w, n->up, &e, ret->secret, k, state);
+        if (tries == 0) {
+            recover_approve(w, n->up, n->id.s, above && p->up < 0);
+        } else if (strcmp(state, "pending") == 0) {
+            world_run(w, 10000); /* the parent asks the one above */
+            if (above && p->up >= 0) {
+                recover_approve(w, p->up, n->id.s, false);
+            }
+            world_run(w, 10000);
+        }
+    }
+    sign_key_free(k);
+    if (strcmp(state, "done") != 0) {
+        return SANJI_E_PENDING;
+    }
+    remember_parent(n, p, ret);
+    n->joined = true;
+    world_start(w, i);
+    return 0;
+}
+
+int world_enrol_with(struct world *w, int i, const struct msg_invite *in, char ret_state[16])
+{
+    struct msg_enrol e = {.v = 1, .ver = "test", .node = in->node};
+    uint8_t seed[SIGN_SEED_LEN];
+    world_bytes(w, seed, sizeof(seed));
+    struct sign_key *k = sign_key_new(seed);
+    memcpy(e.g, in->g, HASH_LEN);
+    memcpy(e.sig, sign_key_pub(k), SIGN_PUB_LEN);
+    memcpy(e.seal, in->tls, sizeof(e.seal));
+    enrol_ask(w, w->node[i].up, &e, in->secret, k, ret_state);
+    sign_key_free(k);
+    return ret_state[0] == '\0' ? SANJI_E_REFUSED : 0;
+}

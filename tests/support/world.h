@@ -138,6 +138,12 @@ void world_note(struct world *w, const char *what, int node, const void *p, size
 int world_genesis(struct world *w, const char *name, int64_t lv);
 /* Invite, enrolment in two or three requests, start. Index, or the error. */
 int world_enrol(struct world *w, int up, const char *name, int64_t lv, bool auto_ok);
+/* The machine of node i is gone with its keys: another comes back under its id. Its parent agrees,
+ * and where `above` the node above that one, or the root. 0; SANJI_E_PENDING: a signature is
+ * missing; another refusal. ret's texts lie in a. */
+int world_recover(struct world *w, int i, bool above, struct msg_invite *ret, struct arena *a);
+/* Somebody with other keys uses an invite of node i. */
+int world_enrol_with(struct world *w, int i, const struct msg_invite *in, char ret_state[16]);
 int world_find(const struct world *w, const char *name); /* -1 */
 int world_of(const struct world *w, const char *id);     /* by node id, -1 */
 
