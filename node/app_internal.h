@@ -44,7 +44,7 @@ struct app_step {
 int app__referral_write(struct app *a, const struct app_step *x);
 /* app_reseal.c: asks for what this node cannot open, answers those who ask. */
 int app__reseal_auto(struct app *a);
-int app__recover_mark(struct store *s);        /* app_recover.c: a node that comes back */
+int app__recover_mark(struct store *s); /* app_recover.c: a node that comes back */
 void app__self(const struct app *a, struct sync_self *ret); /* keys and pin */
 int app__heal_trust(struct store *s); /* marks the trust bundles that keep it from opening */
 void app__wrote(struct app *a);

@@ -203,9 +203,9 @@ struct sync {
     size_t n_wants;
     struct chain *chains;
     size_t n_chains, chain_bytes;
-    bool witness; /* judges what another engine holds, not what may be taken today */
+    bool witness;   /* judges what another engine holds, not what may be taken today */
     bool reopening; /* what could not be opened is being tried again */
-    bool proven;  /* what is accepted now has been proved by what follows it */
+    bool proven;    /* what is accepted now has been proved by what follows it */
     const struct sync_store *st;
     struct roster *roster;
     bool roster_dirty;      /* acts added since the last fold */
