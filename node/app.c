@@ -3,6 +3,7 @@
  * node is opened by exactly one process (DIR/lock); whoever has it open may write. */
 #include "node/app.h"
 
+#include "node/app_erase.h"
 #include "node/app_internal.h"
 #include "node/app_self.h"
 #include "node/dirlock.h"
@@ -280,6 +281,9 @@ int app_open(const char *dir, struct app **ret, struct app_fault *f)
         int64_t count = 0;
         r = app_rebuild(a, &count, NULL);
     }
+    if (r == 0) { /* before anybody is shown anything */
+        r = app__erased_load(a);
+    }
     if (r < 0) {
         r = app__why(dir, r, f); /* before the files are let go, which may free a few pages */
         app_close(a);
@@ -439,6 +443,10 @@ static int search_tick(struct app *a, int64_t mono_ms, bool changed)
 
 int app_tick(struct app *a, int64_t mono_ms)
 {
+    int e = app__erased_tick(a, mono_ms);
+    if (e < 0) {
+        return e;
+    }
     if (sync_self_error(a->sync) < 0) { /* nothing may be signed: what is due stays due */
         return search_tick(a, mono_ms, false);
     }
@@ -454,6 +462,7 @@ int app_tick(struct app *a, int64_t mono_ms)
     if (r == 0 && a->views_changed) {
         a->views_changed = false;
         r = app_referral_auto(a);
+        r = r < 0 ? r : app__referral_erase_auto(a);
         if (a->stats_due ==
             0) { /* the first change decides, so that a busy hour cannot put it off */
             a->stats_due =

@@ -18,6 +18,7 @@
  *   DIR/sanji.conf    settings        DIR/sanji.db  DIR/keys.db    node/store
  *   DIR/keys/sign.seed seal.seed inst  (0600, raw bytes)   DIR/keys/tls.key tls.crt   DIR/lock
  *   DIR/keys/guard    heads of own streams, see app_guard.c
+ *   DIR/keys/erased   hashes of what was erased, see app_erase.h
  *   DIR/keys/recovery.pub  backups are sealed to it, see app_backup.h
  *   DIR/birth         no node yet: being made, or an attempt that was cut short, see app_birth.c
  *
@@ -55,10 +56,12 @@ struct app {
     uint8_t id_rnd[10];
     uint8_t guard_sum[HASH_LEN]; /* of keys/guard as written by this process */
     int64_t guard_at;
-    int64_t backup_due;      /* mono ms; 0: not known yet */
-    int64_t self_due;        /* mono ms: look whether the self backup is still true */
-    struct app_areas *areas; /* the top's list, read at the first question; app_area.c */
-    bool announced;          /* the address of sanji.conf was said or could not be said */
+    int64_t erased_seen, erased_saved; /* entries of the list of what is erased; in keys/erased */
+    int64_t erased_due;                /* mono ms; 0: the files are clean */
+    int64_t backup_due;                /* mono ms; 0: not known yet */
+    int64_t self_due;                  /* mono ms: look whether the self backup is still true */
+    struct app_areas *areas;           /* the top's list, read at the first question; app_area.c */
+    bool announced;                    /* the address of sanji.conf was said or could not be said */
 };
 
 /* ---- ground ---- */

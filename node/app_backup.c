@@ -252,14 +252,15 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Names sort by time. Only files that name this node and end as backups do are looked at. */
-static void keep_newest(const struct app *a, const char *folder, int64_t keep)
+/* Names sort by time. Only files that name this node and end as backups do are looked at. How many
+ * there were. */
+static size_t keep_newest(const struct app *a, const char *folder, int64_t keep)
 {
     DIR *d = opendir(folder);
     char *names[NAMES_MAX], path[APP_PATH_BYTES];
     size_t n = 0, id = strlen(app_id(a)), want = id + 16 + sizeof suffix - 1;
     if (d == NULL) {
-        return;
+        return 0;
     }
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else reads this DIR */
     for (const struct dirent *e; n < NAMES_MAX && (e = readdir(d)) != NULL;) {
@@ -281,6 +282,7 @@ static void keep_newest(const struct app *a, const char *folder, int64_t keep)
         }
         free(names[i]);
     }
+    return n;
 }
 
 static int folder_of(const struct app *a, const char *to, char ret[static APP_PATH_BYTES])
@@ -367,9 +369,24 @@ int app_backup(struct app *a, const char *to, struct app_backup *ret)
         (void)snprintf(ret->path, sizeof ret->path, "%s", folder);
         return r;
     }
-    keep_newest(a, folder, a->cfg.backup_keep > 0 ? a->cfg.backup_keep : INT64_MAX);
+    (void)keep_newest(a, folder, a->cfg.backup_keep > 0 ? a->cfg.backup_keep : INT64_MAX);
     ret->ms = app_mono_ms() - began;
     return remember(a, app_now_ms());
+}
+
+int app_backup_renew(struct app *a, struct app_backup *ret)
+{
+    char folder[APP_PATH_BYTES];
+    memset(ret, 0, sizeof *ret);
+    int r = folder_of(a, NULL, folder);
+    if (r < 0 || keep_newest(a, folder, INT64_MAX) == 0) {
+        return r == SANJI_E_SPEC ? 0 : r;
+    }
+    r = app_backup(a, NULL, ret);
+    if (r == 0) {
+        (void)keep_newest(a, folder, 1);
+    }
+    return r;
 }
 
 /* ---- every day ---- */

@@ -34,6 +34,9 @@ struct app_backup {
 int app_backup(struct app *a, const char *to, struct app_backup *ret);
 /* The daily one. 0: nothing due; 1: made; < 0: failed, tried again in an hour. */
 int app_backup_tick(struct app *a, int64_t mono_ms, struct app_backup *ret);
+/* After an erasure: if there are backups of this node in its folder, a new one takes their place,
+ * since they hold what was erased. 0: done, or there was none. */
+int app_backup_renew(struct app *a, struct app_backup *ret);
 /* When the last backup was made here (ms); SANJI_E_NOT_FOUND: never. */
 int app_backup_last(struct app *a, int64_t *ret_ms);
 

@@ -3,6 +3,7 @@
  * now; content is checked before it is sealed, because nobody can check it afterwards; the consent
  * gate is part of that check. Two steps the daemon takes by itself: it confirms that a referral has
  * arrived, and it confirms a cancellation as long as nobody here has accepted the case. */
+#include "node/app_erase.h"
 #include "node/app_internal.h"
 #include "node/data/workdays.h"
 #include "node/tidy.h"
@@ -200,8 +201,9 @@ static int next_event(struct app *a, const struct thread *x, enum ref_event ev, 
     }
     buf_init(&c, LIM_ITEM_BYTES * 2);
     r = content(ev, d, &c, f);
-    if (r == 0) {
-        r = store_thread_key_get(a->store, x->init, x->id, cek);
+    if (r == 0) { /* what erases must not carry the key of what it erases */
+        r = ev == RE_ERASE ? app_random(cek, sizeof cek)
+                           : store_thread_key_get(a->store, x->init, x->id, cek);
     }
     if (r == 0) {
         r = write_event(a, x, ev, x->step[me] + 1, x->step[me == REF_I ? REF_R : REF_I], cek,
@@ -216,11 +218,23 @@ int app_referral_event(struct app *a, const char *id, enum ref_event ev, struct 
                        struct fault *f)
 {
     struct thread x = {0};
+    if (ev == RE_ERASE) { /* takes two people: app_erase.h */
+        return fault_set(f, SANJI_E_STATE, "erase", "a confirmed request");
+    }
     int r = load_thread(a, id, &x);
     if (r == 0) {
         r = app_disk_low(a) ? SANJI_E_FULL : app__may_write(a);
     }
     return r == 0 ? next_event(a, &x, ev, d, f) : r;
+}
+
+int app__referral_erase(struct app *a, const char *id, const char *why, struct fault *f)
+{
+    struct thread x = {0};
+    char d[32];
+    int n = snprintf(d, sizeof d, "{\"why\":\"%s\"}", why);
+    int r = load_thread(a, id, &x);
+    return r == 0 ? next_event(a, &x, RE_ERASE, span_of(d, (size_t)n), f) : r;
 }
 
 /* ---- automatic ---- */

@@ -126,6 +126,8 @@ const struct ref_edge ref_edges[] = {
     EDGE(DRAFT, VOID, I, ERROR)
     EDGE(SENT, VOID, I, ERROR)
     EDGE(DELIVERED, VOID, I, ERROR)
+    EDGE(NONE, ERASE, I, ERASED) /* what came before it is erased already */
+    EDGE(NONE, ERASE, R, ERASED)
     EDGE(COMPLETED, ERASE, I, ERASED)
     EDGE(COMPLETED, ERASE, R, ERASED)
     EDGE(DECLINED, ERASE, I, ERASED)

@@ -103,6 +103,9 @@ static int sealed_referral(struct applying *ap, const struct item *it, const str
     if (r < 0) {
         return r;
     }
+    if (ev.ev == RE_ERASE) { /* it has a key of its own, which opens nothing else */
+        cek = NULL;
+    }
     bool mine = strcmp(ap->key->by.s, ap->s->self.id.s) == 0;
     const char *other = to.node[0].s;
     ev.who = span_eqs(in->who, "i") ? REF_I : REF_R;

@@ -221,7 +221,7 @@ static int on_event(const struct store_thread_event *e, void *arg)
 static bool may_now(const struct one *o, enum ref_event ev)
 {
     enum ref_state next, now = o->fold.state;
-    if (ev == RE_SEND || ev == RE_DELIVERED || ev == RE_RESEAL) {
+    if (ev == RE_SEND || ev == RE_DELIVERED || ev == RE_RESEAL || ev == RE_ERASE) {
         return false;
     }
     if (!o->out && o->fold.cancel_pending && ev == RE_CANCEL_CONFIRM) {

@@ -220,6 +220,9 @@ static int put_checked(struct verb *v, int argc, const char *const *argv, const 
 
 int put_client(struct verb *v, int argc, const char *const *argv)
 {
+    if (strncmp(v->def->name, "erase ", 6) == 0) {
+        return erase_client(v, argc, argv);
+    }
     bool is_put = strcmp(v->def->name, "put") == 0;
     bool is_key =
         strcmp(v->def->name, "node rotate-key") == 0 || strcmp(v->def->name, "approve") == 0;

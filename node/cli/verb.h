@@ -188,6 +188,13 @@ int v_user_add(struct verb *v);
 int v_user_reset(struct verb *v);
 int v_user_list(struct verb *v);
 int v_user_disable(struct verb *v);
+int v_erase_find(struct verb *v);
+int v_erase_request(struct verb *v);
+int v_erase_confirm(struct verb *v);
+int v_erase_drop(struct verb *v);
+int v_erase_list(struct verb *v);
+/* One line from the terminal, not shown where it is a password, or standard input as it is. */
+int erase_client(struct verb *v, int argc, const char *const *argv);
 int v_sync(struct verb *v);
 int v_ferry_export(struct verb *v);
 int v_ferry_import(struct verb *v);

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests to erase, their confirmation by a second person, and finding what is meant. A request is
+ * a kv row "erase/req/N"; it stays as the trace of who erased what and why, without saying whom it
+ * was about. */
+#include "node/app_erase.h"
+
+#include "node/app_internal.h"
+#include "node/password.h"
+#include "node/store/staff.h"
+#include "protocol/base/text.h"
+#include "protocol/jcur.h"
+#include "protocol/jwrite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char prefix[] = "erase/req/";
+enum { NAME_BYTES = 32, ROW_BYTES = 2048, FIND_MIN = 2 };
+
+/* ---- who ---- */
+
+bool app_erase_may(const char *role, enum app_erase_right what)
+{
+    static const char *const ask[] = {"admin", "manager", "clerk", "reviewer"};
+    size_t n = what == APP_MAY_CONFIRM ? 2 : sizeof ask / sizeof ask[0];
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(role, ask[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct known {
+    char pass[PASSWORD_HASH_BYTES], role[16];
+    bool usable;
+};
+
+static int on_user(const struct staff_user *u, void *arg)
+{
+    struct known *k = arg;
+    snprintf(k->pass, sizeof k->pass, "%s", u->pass);
+    snprintf(k->role, sizeof k->role, "%s", u->role);
+    k->usable = !u->disabled && !u->one_time;
+    return 0;
+}
+
+int app_erase_who(struct app *a, const char *login, struct span password, enum app_erase_right what)
+{
+    char typed[PASSWORD_MAX * 4 + 1];
+    struct known k = {.usable = false};
+    while (password.n > 0 &&
+           (password.p[password.n - 1] == '\n' || password.p[password.n - 1] == '\r')) {
+        password.n--;
+    }
+    int r = staff_user_get(a->store, login, on_user, &k);
+    if (r < 0 && r != SANJI_E_NOT_FOUND) {
+        return r;
+    }
+    size_t n = password.n < sizeof typed ? password.n : 0;
+    if (n > 0) {
+        memcpy(typed, password.p, n);
+    }
+    typed[n] = '\0';
+    bool right = password_check(typed, r == 0 ? k.pass : NULL) && k.usable;
+    mem_wipe(typed, sizeof typed);
+    mem_wipe(k.pass, sizeof k.pass);
+    return !right ? SANJI_E_UNAUTHORISED : app_erase_may(k.role, what) ? 0 : SANJI_E_FORBIDDEN;
+}
+
+static void audit(struct app *a, const char *who, const char *what, const char *target, int err)
+{
+    struct staff_audit row = {.ts = app_now_ms(),
+                              .who = who,
+                              .what = what,
+                              .target = target,
+                              .result = err == 0 ? "ok" : err_name(err),
+                              .detail = ""};
+    (void)staff_audit_add(a->store, &row);
+}
+
+/* ---- rows ---- */
+
+static int row_save(struct app *a, const struct app_erase *e)
+{
+    const struct sync_store *st = store_port(a->store);
+    char name[NAME_BYTES];
+    struct buf b;
+    struct jw w;
+    buf_init(&b, ROW_BYTES);
+    jw_init(&w, &b);
+    jw_obj(&w, NULL);
+    jw_bool(&w, "referral", e->referral);
+    jw_str(&w, "id", e->id);
+    jw_str(&w, "why", e->why);
+    jw_str(&w, "state", e->state);
+    jw_str(&w, "by", e->by);
+    jw_str(&w, "with", e->with);
+    jw_int(&w, "asked", e->asked_ms);
+    jw_int(&w, "ended", e->ended_ms);
+    jw_int(&w, "items", e->items);
+    jw_end_obj(&w);
+    int r = jw_done(&w);
+    snprintf(name, sizeof name, "%s%010lld", prefix, (long long)e->n);
+    r = r < 0 ? r : st->kv_put(st->ctx, name, span_of(b.data, b.len));
+    buf_done(&b);
+    return r;
+}
+
+static int row_read(const char *name, struct span row, struct app_erase *e)
+{
+    const struct {
+        const char *name;
+        char *to;
+        size_t n;
+    } text[] = {{"id", e->id, sizeof e->id},
+                {"why", e->why, sizeof e->why},
+                {"state", e->state, sizeof e->state},
+                {"by", e->by, sizeof e->by},
+                {"with", e->with, sizeof e->with}};
+    const struct {
+        const char *name;
+        int64_t *to;
+    } number[] = {{"asked", &e->asked_ms}, {"ended", &e->ended_ms}, {"items", &e->items}};
+    struct span v, s;
+    const char *digits = name + sizeof prefix - 1;
+    digits += strspn(digits, "0");
+    if (text_i64(digits, strlen(digits), 1, INT64_MAX, &e->n) < 0 ||
+        !jcur_get(row, "referral", &v) || !jcur_bool(v, &e->referral)) {
+        return SANJI_E_CORRUPT;
+    }
+    for (size_t i = 0; i < sizeof text / sizeof text[0]; i++) {
+        if (!jcur_get(row, text[i].name, &v) || !jcur_plain(v, &s) || s.n >= text[i].n) {
+            return SANJI_E_CORRUPT;
+        }
+        memcpy(text[i].to, s.p, s.n);
+        text[i].to[s.n] = '\0';
+    }
+    for (size_t i = 0; i < sizeof number / sizeof number[0]; i++) {
+        if (!jcur_get(row, number[i].name, &v) || !jcur_int(v, number[i].to)) {
+            return SANJI_E_CORRUPT;
+        }
+    }
+    return 0;
+}
+
+struct listing {
+    app_erase_fn *fn;
+    void *arg;
+};
+
+static int on_row(const char *name, struct span value, void *arg)
+{
+    const struct listing *l = arg;
+    struct app_erase e = {0};
+    int r = row_read(name, value, &e);
+    return r < 0 ? r : l->fn(&e, l->arg);
+}
+
+int app_erase_list(struct app *a, app_erase_fn *fn, void *arg)
+{
+    const struct sync_store *st = store_port(a->store);
+    struct listing l = {fn, arg};
+    return st->kv_each(st->ctx, prefix, on_row, &l);
+}
+
+static int newest(const struct app_erase *e, void *arg)
+{
+    *(int64_t *)arg = e->n;
+    return 0;
+}
+
+struct same {
+    const char *id;
+    int64_t n;
+};
+
+static int is_open(const struct app_erase *e, void *arg)
+{
+    struct same *s = arg;
+    s->n = strcmp(e->id, s->id) == 0 && strcmp(e->state, "open") == 0 ? e->n : s->n;
+    return 0;
+}
+
+int app_erase_get(struct app *a, int64_t n, struct app_erase *ret)
+{
+    const struct sync_store *st = store_port(a->store);
+    char name[NAME_BYTES];
+    struct buf b;
+    buf_init(&b, ROW_BYTES);
+    memset(ret, 0, sizeof *ret);
+    snprintf(name, sizeof name, "%s%010lld", prefix, (long long)n);
+    int r = st->kv_get(st->ctx, name, &b);
+    r = r < 0 ? r : row_read(name, span_of(b.data, b.len), ret);
+    buf_done(&b);
+    return r;
+}
+
+/* ---- asking ---- */
+
+struct target {
+    bool record, referral, ended;
+    enum ref_state state;
+};
+
+static int on_record(const struct store_rec *rec, void *arg)
+{
+    (void)rec;
+    ((struct target *)arg)->record = true;
+    return 0;
+}
+
+static int on_thread(const struct store_thread *t, void *arg)
+{
+    struct target *x = arg;
+    enum ref_state next;
+    x->referral = true;
+    x->state = t->fold.state;
+    x->ended = ref_next(t->fold.state, RE_ERASE, strcmp(t->init, t->peer) != 0 ? REF_I : REF_R,
+                        &next) == 0;
+    return 0;
+}
+
+static int find_target(struct app *a, const char *id, struct target *ret, struct fault *f)
+{
+    int r = record_id_valid(id, strlen(id)) ? store_thread_by_id(a->store, id, on_thread, ret)
+                                            : SANJI_E_NOT_FOUND;
+    if (r == 0 && !ret->referral) {
+        r = store_record_get(a->store, app_id(a), NULL, id, on_record, ret);
+    }
+    if (r == 0 && ret->referral && !ret->ended) {
+        r = fault_set(f, SANJI_E_STATE, "erase", ref_state_name(ret->state));
+    }
+    return r;
+}
+
+int app_erase_request(struct app *a, const char *login, const char *id, const char *why,
+                      int64_t *ret_n, struct fault *f)
+{
+    struct target x = {0};
+    struct app_erase e = {.state = "open", .asked_ms = app_now_ms()};
+    struct same s = {.id = id};
+    if (strcmp(why, "person") != 0 && strcmp(why, "mistake") != 0 && strcmp(why, "law") != 0) {
+        return fault_set(f, SANJI_E_SPEC, "why", "person mistake law");
+    }
+    int r = find_target(a, id, &x, f);
+    if (r == 0) {
+        r = app_erase_list(a, is_open, &s);
+    }
+    if (r == 0 && s.n == 0) {
+        r = app_erase_list(a, newest, &e.n);
+    }
+    if (r == 0 && s.n == 0) { /* asked once, asked for both */
+        e.n++;
+        e.referral = x.referral;
+        snprintf(e.id, sizeof e.id, "%s", id);
+        snprintf(e.why, sizeof e.why, "%s", why);
+        snprintf(e.by, sizeof e.by, "%s", login);
+        r = row_save(a, &e);
+    }
+    *ret_n = s.n != 0 ? s.n : e.n;
+    audit(a, login, "erase.request", id, r);
+    return r;
+}
+
+/* ---- deciding ---- */
+
+static int load_open(struct app *a, int64_t n, struct app_erase *e, struct fault *f)
+{
+    int r = app_erase_get(a, n, e);
+    if (r == 0 && strcmp(e->state, "open") != 0) {
+        r = fault_set(f, SANJI_E_STATE, "erase", e->state);
+    }
+    return r;
+}
+
+static int end(struct app *a, struct app_erase *e, const char *login, const char *state)
+{
+    snprintf(e->state, sizeof e->state, "%s", state);
+    snprintf(e->with, sizeof e->with, "%s", login);
+    e->ended_ms = app_now_ms();
+    return row_save(a, e);
+}
+
+/* The act and the end of the request are one effect. */
+static int erase_record(struct app *a, struct app_erase *e, const char *login)
+{
+    struct sync_tick t;
+    const struct sync_erase what = {.id = e->id, .why = e->why};
+    int r = app_tick_make(&t);
+    r = r < 0 ? r : store_begin(a->store);
+    if (r < 0) {
+        return r;
+    }
+    r = sync_erase(a->sync, &t, &what, &e->items);
+    r = r == 0 && e->items == 0 ? SANJI_E_NOT_FOUND : r;
+    r = r < 0 ? r : end(a, e, login, "done");
+    if (r == 0) {
+        r = store_commit(a->store);
+    } else {
+        store_rollback(a->store);
+    }
+    if (r < 0) {
+        int again = sync_reload(a->sync);
+        return again < 0 ? again : r;
+    }
+    app__wrote(a);
+    return 0;
+}
+
+static int erase_referral(struct app *a, struct app_erase *e, const char *login, struct fault *f)
+{
+    int r = app__referral_erase(a, e->id, e->why, f);
+    r = r < 0 ? r : end(a, e, login, "done");
+    return r < 0 ? r : app__referral_erase_rest(a, &e->items);
+}
+
+int app_erase_confirm(struct app *a, const char *login, int64_t n, struct app_erase *ret,
+                      struct fault *f)
+{
+    struct app_erase e;
+    int r = load_open(a, n, &e, f);
+    if (r == 0 && strcmp(e.by, login) == 0) {
+        r = fault_set(f, SANJI_E_FORBIDDEN, "login", "another person than the one who asked");
+    }
+    if (r == 0) {
+        r = app__may_write(a);
+    }
+    if (r == 0) {
+        r = e.referral ? erase_referral(a, &e, login, f) : erase_record(a, &e, login);
+    }
+    if (r == 0 && e.referral) {
+        r = row_save(a, &e); /* with how many items it were */
+    }
+    audit(a, login, "erase.confirm", e.id, r);
+    if (ret != NULL) {
+        *ret = e;
+    }
+    return r;
+}
+
+int app_erase_drop(struct app *a, const char *login, int64_t n, struct app_erase *ret,
+                   struct fault *f)
+{
+    struct app_erase e;
+    int r = load_open(a, n, &e, f);
+    r = r < 0 ? r : end(a, &e, login, "dropped");
+    audit(a, login, "erase.drop", e.id, r);
+    if (ret != NULL) {
+        *ret = e;
+    }
+    return r;
+}
+
+/* ---- finding ---- */
+
+struct search {
+    struct app *a;
+    struct buf want; /* as it stands in JSON */
+    app_erase_hit_fn *fn;
+    void *arg;
+    struct frame_ctx *fc;
+    struct arena *arena;
+    struct buf line;
+    char (*seen)[LIM_ID_BYTES + 1];
+    size_t n, cap;
+    char thread[LIM_ID_BYTES + 1];
+    bool hit;
+};
+
+static bool holds(const struct search *s, struct span text)
+{
+    return memmem(text.p, text.n, s->want.data, s->want.len) != NULL;
+}
+
+static int say(struct search *s, const char *what, const char *id)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (strcmp(s->seen[i], id) == 0) {
+            return 0;
+        }
+    }
+    if (s->n == s->cap) {
+        size_t cap = s->cap == 0 ? 64 : s->cap * 2;
+        void *v = realloc(s->seen, cap * sizeof *s->seen);
+        if (v == NULL) {
+            return SANJI_E_NOMEM;
+        }
+        s->seen = v;
+        s->cap = cap;
+    }
+    snprintf(s->seen[s->n++], sizeof s->seen[0], "%s", id);
+    return s->fn(what, id, s->arg);
+}
+
+/* Older forms too: they are held until a keyframe replaces them. */
+static int on_bundle(const struct sync_stream_row *st, const struct sync_bundle_row *row, void *arg)
+{
+    struct search *s = arg;
+    struct bundle b;
+    struct item it;
+    size_t used;
+    if (strcmp(st->key.by.s, app_id(s->a)) != 0 || strcmp(st->key.aud, "trust") == 0) {
+        return 0;
+    }
+    int r = frame_unpack(s->fc, row->frame, &s->line, &used);
+    if (r < 0) {
+        return r;
+    }
+    arena_reset(s->arena);
+    r = bundle_parse(span_of(s->line.data, s->line.len), s->arena, &b, NULL);
+    for (size_t i = 0; r == 0 && b.item != NULL && i < (size_t)b.hdr.n; i++) {
+        if (!b.item[i].stub && holds(s, b.item[i].text) &&
+            item_parse(b.item[i].text, &it, NULL) == 0) {
+            r = say(s, "record", it.id);
+        }
+    }
+    return r;
+}
+
+static int on_event(const struct store_thread_event *e, void *arg)
+{
+    struct search *s = arg;
+    s->hit = s->hit || holds(s, e->d);
+    return 0;
+}
+
+static int on_case(const struct store_thread *t, void *arg)
+{
+    struct search *s = arg;
+    s->hit = false;
+    snprintf(s->thread, sizeof s->thread, "%s", t->id);
+    int r = store_thread_events(s->a->store, t->n, on_event, s);
+    return r < 0 || !s->hit ? r : say(s, "referral", s->thread);
+}
+
+int app_erase_find(struct app *a, struct span text, app_erase_hit_fn *fn, void *arg)
+{
+    struct search s = {.a = a, .fn = fn, .arg = arg};
+    while (text.n > 0 && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r')) {
+        text.n--;
+    }
+    if (text.n < FIND_MIN || !utf8_valid((const char *)text.p, text.n, NULL)) {
+        return SANJI_E_SPEC;
+    }
+    s.fc = frame_ctx_new();
+    s.arena = arena_new((size_t)24 << 20);
+    buf_init(&s.want, 65536);
+    buf_init(&s.line, LIM_BUNDLE_BYTES + 64);
+    int r = s.fc == NULL || s.arena == NULL ? SANJI_E_NOMEM
+                                            : json_quote(&s.want, (const char *)text.p, text.n);
+    if (r == 0) { /* without the quotes: a part of a text will do */
+        s.want.len -= 2;
+        memmove(s.want.data, s.want.data + 1, s.want.len);
+        r = store_thread_list(a->store, 0, 0, on_case, &s);
+    }
+    if (r == 0) {
+        r = store_bundle_walk(a->store, 0, on_bundle, &s);
+    }
+    frame_ctx_free(s.fc);
+    arena_free(s.arena);
+    buf_wipe_done(&s.want);
+    buf_wipe_done(&s.line);
+    free(s.seen);
+    return r < 0 ? r : 0;
+}
