@@ -6,6 +6,8 @@
  * heads, and what was signed, are known. */
 #include "sync/internal.h"
 
+#include "protocol/base/text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,9 +32,14 @@ static int add(struct sync *s, int64_t no, int64_t seq)
 static int load_one(const char *name, struct span value, void *arg)
 {
     struct sync *s = arg;
-    long long no = 0, seq = 0;
+    const char *no_at = name + strlen("want/"), *slash = strchr(no_at, '/');
+    int64_t no = 0, seq = 0;
     (void)value;
-    return sscanf(name, "want/%lld/%lld", &no, &seq) != 2 ? SANJI_E_CORRUPT : add(s, no, seq);
+    if (slash == NULL || text_i64(no_at, (size_t)(slash - no_at), 1, INT64_MAX, &no) < 0 ||
+        text_i64(slash + 1, strlen(slash + 1), 1, LIM_SEQ, &seq) < 0) {
+        return SANJI_E_CORRUPT;
+    }
+    return add(s, no, seq);
 }
 
 bool sync__wanted(const struct sync *s, int64_t no, int64_t seq)
