@@ -264,7 +264,7 @@ static int audience_check(const struct sync *s, const struct stream *st, const s
 
 enum { SIBLINGS_MAX = 16 }; /* epochs of one number: each is a restore, or mischief */
 
-static int may_begin(const struct sync *s, const struct stream *st, const struct bundle *b)
+static int may_begin(const struct sync *s, const struct bundle *b)
 {
     /* Epochs grow by one at most: nobody can jump to the end of the number range. */
     size_t siblings = 0;
@@ -282,10 +282,7 @@ static int may_begin(const struct sync *s, const struct stream *st, const struct
     if (b->hdr.ep > known + 1 && !is_free) {
         return SANJI_E_GAP;
     }
-    if (b->hdr.seq != 1) {
-        return sync__key_starts(st, b) ? 0 : SANJI_E_GAP;
-    }
-    if (b->hdr.ep > 1 && b->hdr.t != BUNDLE_EPOCH) {
+    if (b->hdr.seq == 1 && b->hdr.ep > 1 && b->hdr.t != BUNDLE_EPOCH) {
         return SANJI_E_CHAIN;
     }
     return 0;
@@ -357,7 +354,7 @@ static int position(struct sync *s, struct stream *st, const struct bundle *b)
     case HEAD_NEXT:
         break;
     }
-    return st->row.no == 0 ? may_begin(s, st, b) : 0;
+    return st->row.no == 0 ? may_begin(s, b) : 0;
 }
 
 /* An epoch is of one federation (P4); a question only where there are several. */

@@ -11,9 +11,9 @@ export const mutants = [
   m('skip-prev', 'protocol/bundle.c', 'return memcmp(b->hdr.prev, have->id, HASH_LEN) == 0 ? HEAD_NEXT : HEAD_CHAIN;', 'return HEAD_NEXT;', 'bundle'),
   m('skip-prev-of-the-first', 'protocol/bundle_header.c', '} else if (h->seq == 1 && memcmp(h->prev, zero, sizeof(zero)) != 0) {', '} else if (h->seq == 0 && memcmp(h->prev, zero, sizeof(zero)) != 0) {', 'bundle'),
   m('gap-one-off', 'protocol/bundle.c', 'if (b->hdr.seq > have->seq + 1) {', 'if (b->hdr.seq > have->seq + 2) {', 'bundle'),
-  m('begin-anywhere', 'sync/accept.c', 'if (b->hdr.seq != 1) {', 'if (b->hdr.seq < 1) {', 'sync_wrong', 'sim'),
+  m('begin-anywhere', 'sync/accept.c', 'if (!sync__key_starts(st, b)) {\n            return SANJI_E_GAP;', 'if (!sync__key_starts(st, b) && have.seq > 0) {\n            return SANJI_E_GAP;', 'sync_wrong', 'sim'),
   m('epoch-jump', 'sync/accept.c', 'if (b->hdr.ep > known + 1 && !is_free) {', 'if (b->hdr.ep > known + 1000000 && !is_free) {', 'sync_wrong', 'sim'),
-  m('epoch-without-mark', 'sync/accept.c', 'if (b->hdr.ep > 1 && b->hdr.t != BUNDLE_EPOCH) {', 'if (b->hdr.ep > 2 && b->hdr.t != BUNDLE_EPOCH) {', 'sync_wrong', 'sim'),
+  m('epoch-without-mark', 'sync/accept.c', 'if (b->hdr.seq == 1 && b->hdr.ep > 1 && b->hdr.t != BUNDLE_EPOCH) {', 'if (b->hdr.seq == 1 && b->hdr.ep > 2 && b->hdr.t != BUNDLE_EPOCH) {', 'sync_wrong', 'sim'),
   // signatures and hashes
   m('skip-signature', 'protocol/bundle.c', 'return verify_raw(key, s.p, s.n, b->sig);', 'return key != NULL && s.n > 0 ? 0 : SANJI_E_SIGNATURE;', 'bundle'),
   m('skip-item-root', 'protocol/bundle.c', 'if (memcmp(root, b->hdr.root, HASH_LEN) != 0) {', 'if (false) {', 'bundle'),

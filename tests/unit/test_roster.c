@@ -293,6 +293,27 @@ static void test_cut(void **state)
     hist_done(&h);
 }
 
+/* A registrar's key that was stolen and cut agrees to nothing any more, the one it rotated to does.
+ */
+static void test_cut_key_does_not_consent(void **state)
+{
+    (void)state;
+    struct hist h;
+    hist_init(&h);
+    hist_basic(&h);
+    struct act a = t_key("city", "cityb", false);
+    hist_head(&h, &a, "city", 0, false);
+    (void)hist_say(&h, &a, "city", true, "root cityb city");
+    assert_int_equal(verdict(&h, t_key("s1", "s1b", true), "d1", false, "d1 s1b city"), 0);
+    a = t_cut("city", "city");
+    hist_head(&h, &a, "city", 0, false);
+    (void)hist_say(&h, &a, "city", true, "root");
+    assert_int_equal(verdict(&h, t_key("s2", "s2b", true), "d1", false, "d1 s2b city"),
+                     SANJI_E_SIGNATURE);
+    assert_int_equal(verdict(&h, t_key("s2", "s2c", true), "d1", false, "d1 s2c cityb"), 0);
+    hist_done(&h);
+}
+
 /* The cut is known first or last, names the newest act about its subject or not: one outcome. */
 static void test_cut_needs_void_act(void **state)
 {
@@ -1149,6 +1170,7 @@ int main(void)
         cmocka_unit_test(test_wrong_stream),
         cmocka_unit_test(test_key_rotation),
         cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_cut_key_does_not_consent),
         cmocka_unit_test(test_cut_needs_void_act),
         cmocka_unit_test(test_competing),
         cmocka_unit_test(test_move),

@@ -196,10 +196,22 @@ static void evil_tap(struct world *w, int node, struct sync_wish *x, void *arg)
     (void)w;
 }
 
-static void evil_bundle(struct world *w, struct evil *e, const char *by, const char *aud,
-                        int64_t seq, const uint8_t *prev, uint8_t en, uint8_t *ret_id)
+static void evil_header(struct world *w, struct bundle_header *h, const char *by, const char *aud,
+                        int64_t seq, uint8_t en)
 {
-    struct bundle_header h;
+    memset(h, 0, sizeof(*h));
+    h->v = 1;
+    h->t = BUNDLE_DATA;
+    memcpy(h->g, w->g, HASH_LEN);
+    (void)snprintf(h->by.s, sizeof(h->by.s), "%s", by);
+    (void)snprintf(h->aud, sizeof(h->aud), "%s", aud);
+    h->ep = 1;
+    h->en[0] = en;
+    h->seq = seq;
+}
+
+static void evil_write(struct world *w, struct evil *e, struct bundle_header *h, uint8_t *ret_id)
+{
     struct buf line;
     uint8_t id[HASH_LEN];
     struct frame_ctx *fc = frame_ctx_new();
@@ -207,26 +219,39 @@ static void evil_bundle(struct world *w, struct evil *e, const char *by, const c
                                "\"AAAAAAAAAAAAAAAAAAAAAA\",\"d\":{\"kind\":\"venue\",\"title\":"
                                "\"evil\"}}";
     struct span it = span_of(item, sizeof(item) - 1);
-    memset(&h, 0, sizeof(h));
-    h.v = 1;
-    h.t = BUNDLE_DATA;
-    memcpy(h.g, w->g, HASH_LEN);
-    (void)snprintf(h.by.s, sizeof(h.by.s), "%s", by);
-    (void)snprintf(h.aud, sizeof(h.aud), "%s", aud);
-    h.ep = 1;
-    h.en[0] = en;
-    h.seq = seq;
-    if (prev != NULL) {
-        memcpy(h.prev, prev, HASH_LEN);
-    }
     buf_init(&line, LIM_BUNDLE_BYTES);
-    assert_int_equal(bundle_write(&h, &it, 1, sync_key(w->node[e->node].s), &line, id), 0);
+    assert_int_equal(bundle_write(h, &it, 1, sync_key(w->node[e->node].s), &line, id), 0);
     assert_int_equal(frame_pack(fc, span_of(line.data, line.len), &e->frames), 0);
     if (ret_id != NULL) {
         memcpy(ret_id, id, HASH_LEN);
     }
     buf_done(&line);
     frame_ctx_free(fc);
+}
+
+static void evil_bundle(struct world *w, struct evil *e, const char *by, const char *aud,
+                        int64_t seq, const uint8_t *prev, uint8_t en, uint8_t *ret_id)
+{
+    struct bundle_header h;
+    evil_header(w, &h, by, aud, seq, en);
+    if (prev != NULL) {
+        memcpy(h.prev, prev, HASH_LEN);
+    }
+    evil_write(w, e, &h, ret_id);
+}
+
+/* An epoch far beyond any that is known, which names a head nobody holds. */
+static void evil_epoch(struct world *w, struct evil *e, int64_t ep)
+{
+    struct bundle_header h;
+    evil_header(w, &h, w->node[e->node].id.s, "fed", 1, 3);
+    h.t = BUNDLE_EPOCH;
+    h.ep = ep;
+    h.has_pe = true;
+    h.pe.ep = ep - 1;
+    h.pe.seq = 5;
+    h.pe.id[0] = 1;
+    evil_write(w, e, &h, NULL);
 }
 
 static void evil_child(void **state)
@@ -251,6 +276,7 @@ static void evil_child(void **state)
     evil_bundle(w, &e, w->node[s1].id.s, world_aud(w, "sub:@d2", aud), 1, NULL, 1, NULL);
     evil_bundle(w, &e, w->node[s1].id.s, world_aud(w, "up:@d2", aud), 1, NULL, 1, NULL);
     evil_bundle(w, &e, w->node[s1].id.s, "fed", 999999999, zero, 1, NULL); /* far away */
+    evil_epoch(w, &e, 9);
     assert_int_equal(buf_put(&e.frames, "\x28\xb5\x2f\xfd garbage", 12), 0);
     world_event(w, s1, SEV_NOW);
     world_run(w, 5000);
@@ -278,9 +304,15 @@ static void evil_child(void **state)
     buf_init(&forged, LIM_BUNDLE_BYTES);
     assert_int_equal(bundle_write(&h, &b.item[0].text, 1, sync_key(w->node[s1].s), &forged, id), 0);
     assert_int_equal(frame_pack(fc, span_of(forged.data, forged.len), &e.frames), 0);
+    struct bundle_header second; /* an epoch that does not say it is one */
+    evil_header(w, &second, w->node[s1].id.s, "fed", 1, 4);
+    second.ep = 2;
+    evil_write(w, &e, &second, NULL);
+    before = mem_store_bundles(w->node[d1].mem);
     world_event(w, s1, SEV_NOW);
     world_run(w, 5000);
     assert_int_equal(e.sent, 3);
+    assert_int_equal(mem_store_bundles(w->node[d1].mem), before);
     assert_int_equal(mem_store_forks(w->node[d1].mem), 1);
     assert_true(w->node[d1].alarms[-SANJI_E_FORK] >= 1);
     w->node[s1].hostile = true;
