@@ -139,10 +139,12 @@ test('the old machine turns up again: what it signs is refused, and nobody is co
 });
 
 test('a district under the top: the root key agrees, and its street finds it again', async () => {
+  const kept = () => w.verb('city', 'bundles', ['--stream', `${w.id('d1')}/self`]).split('\n').length;
+  const before = kept();
   const secret = sheet('d1.code', w.json('d1', 'recovery new').recovery);
   const mine = w.put('d1', 'listing', [venue('区里的')]);
   const pin = w.json('city', 'node show', [w.id('d1')]).keys.at(-1).tls;
-  await until('with the top', 20000, () => has('city', mine) && w.verb('city', 'bundles', ['--stream', `${w.id('d1')}/self`]).length > 0 && w.tryVerb('d1', 'sync').code === 0);
+  await until('with the top', 20000, () => has('city', mine) && kept() > before && w.tryVerb('d1', 'sync').code === 0);
   await w.stop('d1', 'SIGKILL');
   fs.rmSync(w.data('d1'), { recursive: true });
   const n = w.nodes.get('d1');
