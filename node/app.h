@@ -248,6 +248,13 @@ typedef int app_twice_fn(const char *id, const struct app_version v[2], void *ar
 /* Those that were changed again since leave the list. */
 int app_twice_each(struct app *a, app_twice_fn *fn, void *arg);
 int64_t app_twice_count(struct app *a);
+/* Lanes by state (PROTOCOL.md 15.8); fn (may be NULL) is called for those that are not fresh. */
+struct app_news {
+    int64_t lanes[SYNC_NEWS_KEPT_BACK + 1];
+};
+typedef int app_news_fn(const struct sync_news *n, void *arg);
+int app_news(struct app *a, struct app_news *ret, app_news_fn *fn, void *arg);
+const char *app_news_word(enum sync_news_state state); /* "fresh", "silent", ... */
 /* Is this machine's clock right? See app_clock.c. "ok"; "ahead", "behind" (of the parent's, by
  * off); "old" (before this program was made); "back" (others signed off ms later than it is here);
  * "silent" (nobody signed anything for off ms: a long rest, or the clock is ahead). */

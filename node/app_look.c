@@ -499,8 +499,24 @@ void app_parent_status(const struct app *a, struct sync_peer_status *ret)
     sync_each_peer(a->sync, find_parent, ret);
 }
 
+static int put_lane(const struct sync_news *n, void *arg)
+{
+    struct jw *w = arg;
+    jw_obj(w, NULL);
+    jw_str(w, "by", n->key.by.s);
+    jw_str(w, "aud", n->key.aud);
+    jw_str(w, "state", app_news_word(n->state));
+    jw_int(w, "since", n->since);
+    jw_int(w, "missing", n->missing);
+    jw_str(w, "via", n->via.s);
+    jw_bool(w, "word", n->word);
+    jw_end_obj(w);
+    return 0;
+}
+
 int app_status(struct app *a, struct buf *out)
 {
+    struct app_news news;
     struct jw w;
     struct status_arg sa = {&w};
     struct store_totals t = {0};
@@ -536,6 +552,9 @@ int app_status(struct app *a, struct buf *out)
     jw_end_obj(&w);
     jw_arr(&w, "peers");
     sync_each_peer(a->sync, on_peer, &sa);
+    jw_end_arr(&w);
+    jw_arr(&w, "news");
+    r = r < 0 ? r : app_news(a, &news, put_lane, &w);
     jw_end_arr(&w);
     jw_arr(&w, "ferry");
     r = r < 0 ? r : app_ferry_json(a, &w);

@@ -52,6 +52,20 @@ struct asked {
     const struct audience *a;
 };
 
+/* The neighbour on the way to a node, met already or not; empty: none. */
+static struct node_id towards(const struct sync *s, const struct node_id *id)
+{
+    const struct roster_node *n = roster_node(s->roster, id->s);
+    for (int i = 0; n != NULL && i <= LIM_TREE_DEPTH; i++) {
+        if (node_id_cmp(&n->up, &s->self.id) == 0) {
+            return n->id;
+        }
+        n = node_id_none(&n->up) ? NULL : roster_node(s->roster, n->up.s);
+    }
+    n = roster_node(s->roster, s->self.id.s);
+    return n != NULL ? n->up : (struct node_id){{0}};
+}
+
 /* A neighbour states more than it gives. */
 static void by_neighbour(struct asked *l)
 {
@@ -87,9 +101,8 @@ static void by_table(struct asked *l)
                                                 : best;
         }
         if (t[i].seq > best && t[i].seq - best > l->n.missing) {
-            const struct peer *p = sync__peer_towards(s, &l->n.key.by);
             l->n.missing = t[i].seq - best;
-            l->n.via = p != NULL ? p->id : l->n.via;
+            l->n.via = towards(s, &l->n.key.by);
         }
     }
 }
@@ -104,9 +117,8 @@ static int silence(struct asked *l)
     l->n.since = st->news;
     if (r >= 0 && sync__owes_beat(l->s, l->by, l->a) &&
         l->s->tick.now_ms - st->news > LIM_NEWS_MS) {
-        const struct peer *p = sync__peer_towards(l->s, &l->n.key.by);
         l->n.state = SYNC_NEWS_SILENT;
-        l->n.via = p != NULL ? p->id : l->n.via;
+        l->n.via = towards(l->s, &l->n.key.by);
     }
     return r < 0 ? r : 0;
 }

@@ -116,6 +116,18 @@ static void put_peers(struct api_call *c, struct buf *b)
     }
 }
 
+static int put_news(struct api_call *c, struct buf *b)
+{
+    struct app_news n;
+    int r = app_news(c->app, &n, NULL, NULL);
+    put_head(b, "lanes", "gauge", "Writers and audiences by freshness.");
+    for (size_t i = 0; r == 0 && i < sizeof n.lanes / sizeof n.lanes[0]; i++) {
+        buf_printf(b, "sanji_lanes{state=\"%s\"} %lld\n", app_news_word((enum sync_news_state)i),
+                   (long long)n.lanes[i]);
+    }
+    return r;
+}
+
 static void put_requests(struct api_call *c, struct buf *b)
 {
     put_head(b, "requests_total", "counter", "Requests of staff by route and class of status.");
@@ -146,6 +158,10 @@ int h_metrics(struct api_call *c)
             (c->mono - c->api->started_mono) / 1000);
     put_store(c, b);
     put_peers(c, b);
+    r = put_news(c, b);
+    if (r < 0) {
+        return r;
+    }
     put_one(b, "bug_total", "counter", "Errors that are a fault of the program.",
             (int64_t)c->api->bugs);
     put_one(b, "login_refused_total", "counter", "Wrong passwords.",

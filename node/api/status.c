@@ -90,6 +90,27 @@ static void on_stream(const struct sync_stream_row *s, void *arg)
     jw_end_obj(w);
 }
 
+/* Lanes that are not fresh, and who would have to send. */
+static int on_news(const struct sync_news *n, void *arg)
+{
+    struct walk *x = arg;
+    struct jw *w = &x->c->w;
+    if (x->n++ >= STREAMS_MAX) {
+        return 1;
+    }
+    jw_obj(w, NULL);
+    jw_str(w, "by", n->key.by.s);
+    jw_str(w, "by_name", api_node_name(x->c, n->key.by.s));
+    jw_str(w, "aud", n->key.aud);
+    jw_str(w, "state", app_news_word(n->state));
+    jw_int(w, "since", n->since);
+    jw_int(w, "missing", n->missing);
+    jw_str(w, "via", n->via.s);
+    jw_str(w, "via_name", n->via.s[0] == '\0' ? "" : api_node_name(x->c, n->via.s));
+    jw_end_obj(w);
+    return 0;
+}
+
 static int on_parked(const struct store_parked *p, void *arg)
 {
     struct walk *x = arg;
@@ -248,12 +269,17 @@ int h_status(struct api_call *c)
     sync_each_stream(c->app->sync, on_stream, &x);
     jw_end_arr(&c->w);
     put_federation(c, x.roster_ts);
+    struct app_news news;
+    jw_arr(&c->w, "news");
+    x.n = 0;
+    int r = app_news(c->app, &news, on_news, &x);
+    jw_end_arr(&c->w);
     /* How the exchange went that somebody asked for: "pending", "ok", or why not. */
     jw_str(&c->w, "exchange",
            err_name(c->api->sync_wanted ? SANJI_E_PENDING : sync_now_state(c->app->sync)));
     jw_arr(&c->w, "parked");
     x.n = 0;
-    int r = store_parked_list(c->app->store, on_parked, &x);
+    r = r < 0 ? r : store_parked_list(c->app->store, on_parked, &x);
     jw_end_arr(&c->w);
     put_alarms(c);
     if (r == 0) {

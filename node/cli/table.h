@@ -24,6 +24,12 @@ int table_row(struct table *t, const char *const *cell);
 /* After the last row: when there was none, says the sentence `none` to err. */
 void table_end(struct table *t, const char *none);
 /* One line "label  text" of a page, the label by key. */
+/* v_news.c: lanes that are not fresh, on the page of status and for doctor. */
+void put_news(struct verb *v);
+int look_news(struct verb *v);
+/* v_doctor.c: one finding, by the sentences doctor.NAME and doctor.NAME.fix. EXIT_OK or EXIT_NO. */
+enum check_level { CHECK_FINE, CHECK_NOTE, CHECK_WRONG };
+int say_check(struct verb *v, enum check_level l, const char *name, const char *what);
 int page_line(struct verb *v, const char *label, const char *text);
 
 /* "3 days", "9 years": the two languages' words for a span, for sentences. */

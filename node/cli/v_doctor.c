@@ -20,17 +20,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum level { FINE, NOTE, WRONG };
 enum { PARENT_WAIT_MS = 5000, CARRIED_DAYS = 31 };
 
 /* name: of the sentences doctor.NAME and, with the remedy, doctor.NAME.fix. */
-static int say_check(struct verb *v, enum level l, const char *name, const char *what)
+int say_check(struct verb *v, enum check_level l, const char *name, const char *what)
 {
     static const char *const words[] = {"ok    ", "note  ", "WRONG "};
     char key[64];
     struct buf b;
     buf_init(&b, 16384);
-    snprintf(key, sizeof key, "doctor.%s%s", name, l == FINE ? "" : ".fix");
+    snprintf(key, sizeof key, "doctor.%s%s", name, l == CHECK_FINE ? "" : ".fix");
     if (verb_has(v, "json")) {
         struct buf text;
         struct jw w;
@@ -39,8 +38,8 @@ static int say_check(struct verb *v, enum level l, const char *name, const char 
         jw_init(&w, &b);
         jw_obj(&w, NULL);
         jw_str(&w, "check", name);
-        jw_bool(&w, "ok", l != WRONG);
-        jw_str(&w, "level", l == FINE ? "ok" : l == NOTE ? "note" : "wrong");
+        jw_bool(&w, "ok", l != CHECK_WRONG);
+        jw_str(&w, "level", l == CHECK_FINE ? "ok" : l == CHECK_NOTE ? "note" : "wrong");
         jw_str(&w, "what", what);
         jw_str(&w, "text", buf_str(&text));
         jw_end_obj(&w);
@@ -52,7 +51,7 @@ static int say_check(struct verb *v, enum level l, const char *name, const char 
     }
     (void)verb_text(v, &b);
     buf_done(&b);
-    return l == WRONG ? EXIT_NO : EXIT_OK;
+    return l == CHECK_WRONG ? EXIT_NO : EXIT_OK;
 }
 
 /* ---- from outside ---- */
@@ -73,20 +72,20 @@ static int look_outside(struct verb *v, bool *ret_there)
     struct app_fault f = {.report = verb_config_problem, .arg = v};
     struct app a = {.lock_fd = -1};
     *ret_there = app_path(v->dir, "sanji.db", path) == 0 && access(path, F_OK) == 0;
-    int bad = say_check(v, *ret_there ? FINE : WRONG, "node", v->dir);
+    int bad = say_check(v, *ret_there ? CHECK_FINE : CHECK_WRONG, "node", v->dir);
     if (!*ret_there) {
         return bad;
     }
     int r = app_config_read(v->dir, &c, &f);
-    bad |= say_check(v, r == 0 ? FINE : WRONG, "config", "sanji.conf");
+    bad |= say_check(v, r == 0 ? CHECK_FINE : CHECK_WRONG, "config", "sanji.conf");
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        bad |= say_check(v, secret(v->dir, keys[i]) ? FINE : WRONG, "secret", keys[i]);
+        bad |= say_check(v, secret(v->dir, keys[i]) ? CHECK_FINE : CHECK_WRONG, "secret", keys[i]);
     }
-    bad |= say_check(v, access(v->dir, W_OK) == 0 ? FINE : WRONG, "writable", v->dir);
+    bad |= say_check(v, access(v->dir, W_OK) == 0 ? CHECK_FINE : CHECK_WRONG, "writable", v->dir);
     if (r == 0) {
         a.cfg = c;
         snprintf(a.dir, sizeof a.dir, "%s", v->dir);
-        bad |= say_check(v, app_disk_low(&a) ? WRONG : FINE, "disk", v->dir);
+        bad |= say_check(v, app_disk_low(&a) ? CHECK_WRONG : CHECK_FINE, "disk", v->dir);
     }
     return bad;
 }
@@ -141,15 +140,16 @@ static int look_parent(struct verb *v)
     buf_done(&url);
     bool up = p.last_ok_ms != 0 && p.last_err == 0;
     if (up) {
-        return say_check(v, FINE, "parent", text);
+        return say_check(v, CHECK_FINE, "parent", text);
     }
     int err = p.last_err < 0 ? p.last_err : SANJI_E_UNREACHABLE;
     if (err == SANJI_E_UNREACHABLE) {
-        return say_check(v, known && carried(v, id.s) ? NOTE : WRONG, "unreachable", text);
+        return say_check(v, known && carried(v, id.s) ? CHECK_NOTE : CHECK_WRONG, "unreachable",
+                         text);
     }
     size_t n = strlen(text);
     snprintf(text + n, sizeof text - n, ": %.80s [%.20s]", text_error(v->lang, err), err_name(err));
-    return say_check(v, WRONG, "parent", text);
+    return say_check(v, CHECK_WRONG, "parent", text);
 }
 
 struct by_files {
@@ -165,7 +165,8 @@ static int on_note(const char *node, const struct sync_ferry_note *n, void *arg)
     (void)n;
     buf_init(&b, 4096);
     if (ferry_words(x->v, node, &in, &b)) {
-        x->bad |= say_check(x->v, in > CARRIED_DAYS ? NOTE : FINE, "ferry", buf_str(&b));
+        x->bad |=
+            say_check(x->v, in > CARRIED_DAYS ? CHECK_NOTE : CHECK_FINE, "ferry", buf_str(&b));
     }
     buf_done(&b);
     return 0;
@@ -186,13 +187,13 @@ static int look_clock(struct verb *v)
     struct buf b;
     app_clock(v->app, &c);
     if (strcmp(c.word, "ok") == 0) {
-        return say_check(v, FINE, "clock", "");
+        return say_check(v, CHECK_FINE, "clock", "");
     }
     snprintf(key, sizeof key, "clock.%s", c.word);
     span_words(v->lang, c.off_ms, off);
     buf_init(&b, 4096);
     text_put(&b, v->lang, key, "off", off, NULL);
-    int bad = say_check(v, c.wrong ? WRONG : NOTE, "clock", buf_str(&b));
+    int bad = say_check(v, c.wrong ? CHECK_WRONG : CHECK_NOTE, "clock", buf_str(&b));
     buf_done(&b);
     return bad;
 }
@@ -221,7 +222,7 @@ static int look_calendar(struct verb *v)
     bool ok = c != NULL && app_calendar(v->app, c) == 0 &&
               text_i64(year, 4, CAL_YEAR_MIN, CAL_YEAR_MAX, &y) == 0 && c->known[y - CAL_YEAR_MIN];
     free(c);
-    return say_check(v, ok ? FINE : NOTE, "calendar", year);
+    return say_check(v, ok ? CHECK_FINE : CHECK_NOTE, "calendar", year);
 }
 
 /* An old version goes on working; its administrator is told before and after the day. */
@@ -235,7 +236,7 @@ static int look_floor(struct verb *v)
     }
     date_write(date_of_ms(app_now_ms()), day);
     snprintf(text, sizeof text, "%s < %s, %s", SANJI_VERSION, minv, date);
-    return say_check(v, strcmp(day, date) < 0 ? NOTE : WRONG, "floor", text);
+    return say_check(v, strcmp(day, date) < 0 ? CHECK_NOTE : CHECK_WRONG, "floor", text);
 }
 
 /* Late: a day off and a week-end are not yet a reason to worry anybody. */
@@ -244,15 +245,15 @@ static int look_backup(struct verb *v)
     int64_t last = 0, now = app_now_ms(), every = v->app->cfg.backup_every;
     char days[32];
     if (v->app->cfg.backup_keep == 0) {
-        return say_check(v, NOTE, "backup_off", "");
+        return say_check(v, CHECK_NOTE, "backup_off", "");
     }
     int r = app_backup_last(v->app, &last);
     if (r == SANJI_E_NOT_FOUND) {
-        return say_check(v, NOTE, "backup_never", "");
+        return say_check(v, CHECK_NOTE, "backup_never", "");
     }
     int64_t age = now > last ? now - last : 0;
     snprintf(days, sizeof days, "%lld", (long long)(age / 86400000));
-    return say_check(v, r < 0 || age > 4 * every ? WRONG : FINE, "backup", days);
+    return say_check(v, r < 0 || age > 4 * every ? CHECK_WRONG : CHECK_FINE, "backup", days);
 }
 
 int v_doctor_node(struct verb *v)
@@ -262,34 +263,38 @@ int v_doctor_node(struct verb *v)
     int waiting = 0;
     char n[32];
     int r = store_totals(v->app->store, &t);
-    int bad = say_check(v, r == 0 ? FINE : WRONG, "database", r == 0 ? "" : err_name(r));
+    int bad =
+        say_check(v, r == 0 ? CHECK_FINE : CHECK_WRONG, "database", r == 0 ? "" : err_name(r));
     bad |= look_parent(v); /* may bring the roster */
     bad |= look_ferry(v);
     bad |= look_clock(v);
     enum sync_self_state self = sync_self_state(v->app->sync);
     bad |= say_check(v,
-                     self == SYNC_SELF_OK            ? FINE
-                     : self == SYNC_SELF_UNCONFIRMED ? NOTE
-                                                     : WRONG,
+                     self == SYNC_SELF_OK            ? CHECK_FINE
+                     : self == SYNC_SELF_UNCONFIRMED ? CHECK_NOTE
+                                                     : CHECK_WRONG,
                      "self", app_self_word(v->app));
     snprintf(n, sizeof n, "%lld", (long long)app_twice_count(v->app));
-    bad |= say_check(v, strcmp(n, "0") != 0 ? NOTE : FINE, "twice", n);
+    bad |= say_check(v, strcmp(n, "0") != 0 ? CHECK_NOTE : CHECK_FINE, "twice", n);
     const struct roster_node *me = app_self_node(v->app);
     bool ok = me != NULL && me->state == NODE_ACTIVE;
-    bad |= say_check(v, ok ? FINE : WRONG, "roster", me != NULL ? me->name : app_id(v->app));
+    bad |= say_check(v, ok ? CHECK_FINE : CHECK_WRONG, "roster",
+                     me != NULL ? me->name : app_id(v->app));
     int rot = app_rotation(v->app);
     if (rot != 0) {
-        bad |= say_check(v, rot == SANJI_E_PENDING ? NOTE : WRONG, "rotation", err_name(rot));
+        bad |= say_check(v, rot == SANJI_E_PENDING ? CHECK_NOTE : CHECK_WRONG, "rotation",
+                         err_name(rot));
     }
     sync_each_stream(v->app->sync, on_stream, &fr);
     snprintf(n, sizeof n, "%d", fr.n);
-    bad |= say_check(v, fr.n > 0 ? WRONG : FINE, "frozen", n);
+    bad |= say_check(v, fr.n > 0 ? CHECK_WRONG : CHECK_FINE, "frozen", n);
     snprintf(n, sizeof n, "%lld", (long long)t.parked);
-    bad |= say_check(v, t.parked > 0 ? NOTE : FINE, "parked", n);
+    bad |= say_check(v, t.parked > 0 ? CHECK_NOTE : CHECK_FINE, "parked", n);
     if (enrol_each(v->app->sync, on_waiting, &waiting) == 0 && waiting > 0) {
         snprintf(n, sizeof n, "%d", waiting);
-        bad |= say_check(v, NOTE, "waiting", n);
+        bad |= say_check(v, CHECK_NOTE, "waiting", n);
     }
+    bad |= look_news(v);
     bad |= look_floor(v) | look_backup(v);
     return bad | look_calendar(v);
 }

@@ -198,6 +198,7 @@ void v_status_page(struct verb *v)
     (void)sync_ferry_notes(v->app->sync, on_ferry, v);
     put_clock(v);
     put_stored(v);
+    put_news(v);
     snprintf(n, sizeof n, "%zu", roster_count(app_roster(v->app)));
     line(v, "status.l.roster", "status.roster", "n", n, NULL, NULL);
     if (v->in_daemon) {

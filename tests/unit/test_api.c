@@ -277,6 +277,7 @@ static void one_time_password(void **state)
     assert_string_not_equal(before, d.cookie);
     member("csrf", d.csrf, sizeof d.csrf);
     assert_status(ask("GET", "/api/status", NULL), 200);
+    assert_said("\"news\":[]");
     static char *gone[2];
     gone[0] = old;
     gone[1] = before;

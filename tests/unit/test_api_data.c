@@ -421,6 +421,7 @@ static void health_and_metrics(void **state)
     assert_said("# TYPE sanji_bundles gauge\nsanji_bundles 1\n");
     assert_said("sanji_requests_total{method=\"GET\",route=\"/healthz\",status=\"5xx\"} 1\n");
     assert_said("sanji_bug_total 0\n");
+    assert_said("sanji_lanes{state=\"silent\"} 0\n");
     assert_non_null(strstr(header("Content-Type"), "text/plain"));
     static const char *const far[] = {"10.0.0.1", "::2", "128.0.0.1", "::ffff:10.0.0.1", NULL};
     for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) {

@@ -155,11 +155,41 @@ static void damage_is_named(void **state)
     app_close(a);
 }
 
+/* What came from the child is two days old: its parent shows that it has no news. */
+static void silence_is_shown(void **state)
+{
+    (void)state;
+    char id[LIM_ID_BYTES + 1], path[512], want[128];
+    struct fault f = {0};
+    struct app_news n;
+    struct buf b;
+    struct app *top = node_born(0, "top"), *child = node_child(top, 1, "child");
+    nodes_settle(top, child);
+    assert_int_equal(node_put(child, "listing", "{\"kind\":\"venue\",\"title\":\"t\"}", id, &f), 0);
+    nodes_settle(top, child);
+    assert_int_equal(app_news(top, &n, NULL, NULL), 0);
+    assert_true(n.lanes[SYNC_NEWS_FRESH] > 0);
+    assert_int_equal(n.lanes[SYNC_NEWS_SILENT], 0);
+    snprintf(want, sizeof want, "\"by\":\"%s\",\"aud\":\"fed\",\"state\":\"silent\"",
+             app_id(child));
+    app_close(top);
+    snprintf(path, sizeof path, "%s/sanji.db", home_dirs[0]);
+    damage(path, "UPDATE bundle SET got=got-172800000");
+    assert_int_equal(app_open(home_dirs[0], &top, NULL), 0);
+    buf_init(&b, APP_JSON_BYTES);
+    assert_int_equal(app_status(top, &b), 0);
+    assert_non_null(strstr(buf_str(&b), want));
+    buf_done(&b);
+    app_close(child);
+    app_close(top);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(damage_is_found),
         cmocka_unit_test(damage_is_named),
+        cmocka_unit_test(silence_is_shown),
     };
     return cmocka_run_group_tests(tests, home_make, home_drop);
 }

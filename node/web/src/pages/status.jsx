@@ -110,6 +110,36 @@ function Children({ list }) {
   );
 }
 
+// Of whom something is missing, or nothing has come for a day.
+function News({ list }) {
+  if (!list || list.length === 0) return null;
+  const title = t("status.news", { n: list.length });
+  return (
+    <section class="card edge edge-warn">
+      <h2>{title}</h2>
+      <p class="help">{t("status.news_help")}</p>
+      <Rows
+        caption={title}
+        columns={[
+          { key: "by", label: t("word.node"), main: true },
+          { key: "aud", label: t("word.audience") },
+          { key: "state", label: t("word.state"), wrap: true },
+          { key: "since", label: t("word.since") },
+          { key: "via", label: t("status.news_via"), wrap: true },
+        ]}
+        rows={list.map((s) => ({
+          key: `${s.by} ${s.aud}`,
+          by: s.by_name || shortId(s.by),
+          aud: tt(`audience.${String(s.aud).split(":")[0]}`, s.aud),
+          state: <Badge tone={s.state === "silent" ? "warn" : "bad"} text={t(`news.${s.state}`, { n: s.missing })} />,
+          since: s.since ? stamp(s.since) : "",
+          via: s.via_name || shortId(s.via),
+        }))}
+      />
+    </section>
+  );
+}
+
 function Streams({ list }) {
   const [open, setOpen] = useState(false);
   if (!list || list.length === 0) return null;
@@ -265,6 +295,7 @@ export function Status({ me }) {
           </div>
           <Parked list={data.parked} />
           <Children list={data.children} />
+          <News list={data.news} />
           <Streams list={data.streams} />
         </>
       )}
