@@ -179,6 +179,7 @@ void sync_free(struct sync *s)
     }
     sync__peers_free(s);
     sync__derive_free(s);
+    sync__heads_free(s); /* what streams own */
     sync__streams_clear(s);
     roster_free(s->roster);
     arena_free(s->arena);
@@ -190,7 +191,6 @@ void sync_free(struct sync *s)
     sync__key_free(s);
     sync__erase_free(s);
     sync__self_free(s);
-    sync__heads_free(s);
     if (s->seal_seeds != NULL) {
         mem_wipe(s->seal_seeds, (s->self.n_seal_seeds + 1) * sizeof(*s->seal_seeds));
     }
