@@ -101,7 +101,7 @@ static int may_compare(struct sync *s, size_t idx, const struct bundle *b, bool 
                        bool *ret_sure)
 {
     const struct stream *st = &s->streams[idx];
-    struct sync_tally l;
+    struct sync_tally l = {0};
     uint8_t rv[8];
     *ret = false;
     if (st->jump != 0 || st->row.frozen || st->doubt != 0 || st->kept != st->row.seq) {
@@ -124,7 +124,7 @@ static int may_compare(struct sync *s, size_t idx, const struct bundle *b, bool 
 
 static int same(struct sync *s, const struct stream *st, const struct live_digest *live, bool *ret)
 {
-    struct sync_tally l;
+    struct sync_tally l = {0};
     int r = s->st->tally(s->st->ctx, st->row.key.by.s, st->row.key.aud, &l);
     *ret = r == 0 && l.live.c == live->c && memcmp(l.live.s, live->s, HASH_LEN) == 0;
     return r;
@@ -261,7 +261,7 @@ static void ask_again(struct sync *s, struct peer *p)
 static int let_go(struct sync *s, size_t idx, int64_t bad)
 {
     struct stream *st = &s->streams[idx];
-    struct sync_tally l;
+    struct sync_tally l = {0};
     uint8_t id[HASH_LEN] = {0};
     int64_t seq = bad - 1;
     int r = s->st->tally(s->st->ctx, st->row.key.by.s, st->row.key.aud, &l);
