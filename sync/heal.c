@@ -201,7 +201,7 @@ static int walk_one(const struct sync_bundle_row *row, void *arg)
     if (r == SANJI_E_NOMEM) {
         return r;
     }
-    if (r < 0 || memcmp(b.id, row->id, HASH_LEN) != 0 || b.hdr.seq != row->seq ||
+    if (r != 0 || memcmp(b.id, row->id, HASH_LEN) != 0 || b.hdr.seq != row->seq ||
         (row->seq > w->from && memcmp(b.hdr.prev, w->prev, HASH_LEN) != 0) ||
         !is_signed(w->s, &b)) {
         w->bad = w->next;
