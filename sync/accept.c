@@ -451,7 +451,13 @@ static int keep(struct sync *s, size_t idx, const struct bundle *b, struct span 
     buf_init(&packed, LIM_BUNDLE_BYTES + LIM_FRAME_OVERHEAD + 64);
     int r = sync__erase_incoming(s, key, &kept, &frame, &line, &packed);
     if (r == 0) {
+        r = sync__late_passed(s, idx, &kept);
+    }
+    if (r == 0) {
         r = keep_checked(s, idx, &kept, frame, key);
+    }
+    if (r == 0) {
+        r = sync__late_kept(s, idx, &kept, frame);
     }
     buf_done(&line);
     buf_done(&packed);

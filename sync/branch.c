@@ -242,9 +242,11 @@ int sync__branch_relay(struct sync *s, size_t idx, const struct bundle *b)
 {
     const struct stream *st = &s->streams[idx];
     const struct peer *there = sync__peer_towards(s, &b->hdr.by);
-    if (s->witness || s->from == NULL || there == NULL || s->from == there || st->row.frozen ||
-        sync__branch_healed(s, st->row.no)) {
+    if (s->witness || s->from == NULL || there == NULL || s->from == there || st->row.frozen) {
         return SANJI_E_FORK;
+    }
+    if (sync__branch_healed(s, st->row.no)) {
+        return SANJI_E_GAP; /* it has not heard yet which branch stands, and will give its own up */
     }
     int r = want_other(s, idx, b);
     if (r == SANJI_E_GAP) {
@@ -339,21 +341,25 @@ static int keep_proof(struct giving *g, const struct sync_bundle_row *row)
     return r;
 }
 
+int sync__branch_say_again(struct sync *s, const struct stream *st, int64_t seq, struct span frame)
+{
+    char name[64];
+    (void)snprintf(name, sizeof(name), "again/%c/%010lld/%010lld",
+                   st->aud.type == AUD_TRUST ? 't' : 'd', (long long)st->row.no, (long long)seq);
+    s->again = true;
+    return s->st->kv_put(s->st->ctx, name, frame);
+}
+
 static int give_up(const struct sync_bundle_row *row, void *arg)
 {
     struct giving *g = arg;
-    char name[64];
     int r = row->seq == g->b->hdr.seq ? keep_proof(g, row) : 0;
     if (r < 0 || !is_own(g->s, g->st)) {
         return r;
     }
     r = buf_put(g->ids, row->id, HASH_LEN);
     if (r == 0) { /* an empty one, too: it makes the epoch begin in which this branch is named */
-        (void)snprintf(name, sizeof(name), "again/%c/%010lld/%010lld",
-                       g->st->aud.type == AUD_TRUST ? 't' : 'd', (long long)row->no,
-                       (long long)row->seq);
-        r = g->s->st->kv_put(g->s->st->ctx, name, row->frame);
-        g->s->again = true;
+        r = sync__branch_say_again(g->s, g->st, row->seq, row->frame);
     }
     return r;
 }

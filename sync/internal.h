@@ -484,12 +484,18 @@ int sync__branch_take(struct sync *s, size_t idx, const struct bundle *b);
 /* The first bundle of the other branch takes the place of what is held from there on. */
 int sync__branch_replace(struct sync *s, size_t idx, const struct bundle *b);
 int sync__branch_drop(struct sync *s, size_t idx); /* what was in doubt is decided otherwise */
+/* This bundle of an own stream is to be published again. */
+int sync__branch_say_again(struct sync *s, const struct stream *st, int64_t seq, struct span frame);
 /* Publishes again what only a given-up branch held. */
 int sync__branch_again(struct sync *s);
 /* The last bundle of the branch that was given up; false: none was. */
 bool sync__branch_merged(const struct sync *s, int64_t no, uint8_t ret[static HASH_LEN]);
 /* Is this bundle of an own stream one of them? By the first bytes of its id. */
 bool sync__branch_given_up(const struct sync *s, int64_t no, const uint8_t id8[static 8]);
+
+/* late.c: what an own keyframe passes over without its writer having known of it */
+int sync__late_passed(struct sync *s, size_t idx, const struct bundle *b); /* before it is kept */
+int sync__late_kept(struct sync *s, size_t idx, const struct bundle *b, struct span frame);
 
 /* twice.c: records changed in two epochs without knowledge of each other. */
 int sync__twice_find(struct sync *s);

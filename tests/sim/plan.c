@@ -60,9 +60,9 @@ static void draw_keyframes(struct sim *m, uint64_t seed)
                                      .key_items = items[h >> 50 & 3],
                                      .beat_ms = beats[h >> 54 & 3]};
     m->withholds = (h >> 58 & 3) == 0; /* a district that keeps back, or changes the order */
-    /* A late tail of an old epoch and a keyframe of the new one are not drawn together. */
     m->restores = sim_restores;
-    if (m->restores) {
+    if (m->restores &&
+        (h >> 44 & 1) != 0) { /* late tails of old epochs alone, and with keyframes */
         m->w.tune.key_items = 0;
     }
 }
@@ -193,7 +193,12 @@ static void write_something(struct sim *m, int i)
     }
     struct sim_write was = *x;
     struct mem_seen seen; /* a node put back from a backup counts on from what it knows */
-    if (m->restores && mem_store_record(m->w.node[i].mem, m->w.node[i].id.s, was.id, &seen) == 0) {
+    struct mem_store *mem = m->w.node[i].mem;
+    if (m->restores && mem_store_record(mem, m->w.node[i].id.s, was.id, &seen) == 0) {
+        if (was.withdrawn && seen.r < was.r && mem_store_compacted(mem) > 0) {
+            sim_forget_record(m, i, was.id); /* its withdrawal was let go of */
+            return;
+        }
         was.r = seen.r;
     }
     (void)snprintf(id, sizeof(id), "%s", was.id);

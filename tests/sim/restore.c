@@ -152,6 +152,17 @@ static void forget_lost(struct sim *m, int i, bool *before)
     free(now);
 }
 
+void sim_forget_record(struct sim *m, int owner, const char *id)
+{
+    size_t kept = 0;
+    for (size_t k = 0; k < m->n_writes; k++) {
+        if (m->write[k].owner != owner || strcmp(m->write[k].id, id) != 0) {
+            m->write[kept++] = m->write[k];
+        }
+    }
+    m->n_writes = kept;
+}
+
 void sim_shut_out(struct sim *m, int i)
 {
     bool *before = m->restores ? somewhere(m) : NULL;
@@ -194,6 +205,7 @@ void sim_restore(struct sim *m, int i)
     bool *before = somewhere(m);
     mem_store_restore(n->mem, m->backup[i]);
     forget_lost(m, i, before);
+    m->was_back[i] = true;
     m->count[with_guard ? SC_RESTORED_DB : SC_RESTORED_ALL]++;
     m->count[SC_RESTORED_PARENT] += i == 0 || w->node[i].lv == 30;
     if (world_chance(w, 600)) { /* and somebody works with it before a neighbour is in reach */

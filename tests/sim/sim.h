@@ -53,7 +53,8 @@ struct sim {
         revokes, restores, withholds,
         churn; /* churn: the same few records are written again and again */
     struct mem_store *backup[WORLD_MAX]; /* NULL: none */
-    int bad;                             /* index of the hostile node, -1 */
+    bool was_back[WORLD_MAX];
+    int bad; /* index of the hostile node, -1 */
     struct sim_write write[SIM_WRITES];
     size_t n_writes;
     int64_t count[SC_COUNT];
@@ -72,6 +73,8 @@ extern bool sim_restores; /* data folders are put back in some of the runs */
 void sim_backup(struct sim *m, int i);
 void sim_restore(struct sim *m, int i);
 void sim_forget_backups(struct sim *m);
+/* What should be seen of this record cannot be told any more. */
+void sim_forget_record(struct sim *m, int owner, const char *id);
 /* Its key was cut: what only it held, after others were put back, is out of reach for good. */
 void sim_shut_out(struct sim *m, int i);
 

@@ -213,6 +213,133 @@ static void the_second_history_is_forgotten(void **state)
     world_done(w);
 }
 
+/* A leaf that was away holds the branch given up long ago, and shows it to a relay on the accepted
+ * one: that is no reason to freeze the stream there. */
+static void a_latecomer_with_the_branch_given_up(void **state)
+{
+    (void)state;
+    struct teller t;
+    world_init(&t.w, 101);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    int d2 = world_find(w, "d2");
+    say(w, 0, "v", 1);
+    story_agree(&t, 60000);
+    struct mem_store *snap = mem_store_snapshot(w->node[0].mem);
+    cut(w, "d2", true);
+    say(w, 0, "a", 1);
+    world_run(w, 60000);
+    world_crash(w, 0);
+    mem_store_restore(w->node[0].mem, snap);
+    cut(w, "d1", true);
+    cut(w, "d2", false);
+    world_start(w, 0);
+    world_run(w, 1200000);
+    say(w, 0, "b", 2);
+    world_run(w, 60000);
+    cut(w, "s3", true);
+    cut(w, "d1", false);
+    world_run(w, 1200000);
+    world_crash(w, d2);
+    world_start(w, d2);
+    world_run(w, 60000);
+    cut(w, "s3", false);
+    story_agree(&t, 3600000);
+    assert_int_equal(is_frozen(w, &d2), 0);
+    all_have(w, 0, "a", 1);
+    all_have(w, 0, "b", 2);
+    mem_store_free(snap);
+    world_done(w);
+}
+
+/* ---- with keyframes ---- */
+
+static void compacting(struct teller *t, uint64_t seed)
+{
+    world_init(&t->w, seed);
+    t->w.has_tune = true;
+    t->w.tune = (struct sync_tuning){.wait_ms = LIM_WAIT_MS,
+                                     .backoff_min_ms = 1000,
+                                     .backoff_max_ms = 900000,
+                                     .max_bytes = 1 << 20,
+                                     .key_items = 2};
+    story_go(t, three_tiers);
+}
+
+static void revise(struct world *w, int i, const char *id, int from, int to)
+{
+    for (int r = from; r <= to; r++) {
+        assert_int_equal(world_put(w, i, "fed", id, r, "again", NULL), 0);
+        world_run(w, 2000);
+    }
+}
+
+/* It wrote a keyframe, was put back to before that, and wrote on under a number that nobody holds
+ * any more: there is no second bundle to compare with, and the keyframe passes over what it wrote.
+ */
+static void written_before_its_own_keyframe_comes_back(void **state)
+{
+    (void)state;
+    struct teller t;
+    compacting(&t, 111);
+    struct world *w = &t.w;
+    int s1 = world_find(w, "s1");
+    say(w, s1, "v", 1);
+    story_agree(&t, 60000);
+    struct mem_store *snap = mem_store_snapshot(w->node[s1].mem);
+    revise(w, s1, "v0", 2, 12);
+    story_agree(&t, 600000);
+    assert_true(mem_store_compacted(w->node[s1].mem) > 0);
+    world_crash(w, s1);
+    mem_store_restore(w->node[s1].mem, snap);
+    cut(w, "s1", true);
+    world_start(w, s1);
+    say(w, s1, "new", 1);
+    world_run(w, 60000);
+    cut(w, "s1", false);
+    world_run(w, 1200000);
+    story_agree(&t, 3600000);
+    all_have(w, s1, "v", 1);
+    all_have(w, s1, "new", 1);
+    mem_store_free(snap);
+    world_done(w);
+}
+
+/* Put back, it went on in a new epoch and compacted that. Then a child comes with what it had said
+ * in the old one. */
+static void a_late_tail_of_the_old_epoch(void **state)
+{
+    (void)state;
+    struct teller t;
+    compacting(&t, 121);
+    struct world *w = &t.w;
+    int d1 = world_find(w, "d1");
+    say(w, d1, "v", 1);
+    story_agree(&t, 60000);
+    struct mem_store *snap = mem_store_snapshot(w->node[d1].mem);
+    cut(w, "d1", true);
+    cut(w, "s2", true);
+    say(w, d1, "tail", 1);
+    world_run(w, 60000);
+    cut(w, "s1", true);
+    world_crash(w, d1);
+    mem_store_restore(w->node[d1].mem, snap);
+    cut(w, "d1", false);
+    cut(w, "s2", false);
+    world_start(w, d1);
+    assert_int_equal(sync_suspect(w->node[d1].s), 0);
+    world_run(w, 60000);
+    revise(w, d1, "v0", 2, 12);
+    world_run(w, 600000);
+    assert_true(mem_store_compacted(w->node[d1].mem) > 0);
+    cut(w, "s1", false);
+    world_run(w, 1200000);
+    story_agree(&t, 3600000);
+    all_have(w, d1, "tail", 1);
+    mem_store_free(snap);
+    world_done(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +347,9 @@ int main(void)
         cmocka_unit_test(the_parent_holds_what_was_given_up),
         cmocka_unit_test(two_confirmations_of_one_epoch),
         cmocka_unit_test(the_second_history_is_forgotten),
+        cmocka_unit_test(a_latecomer_with_the_branch_given_up),
+        cmocka_unit_test(written_before_its_own_keyframe_comes_back),
+        cmocka_unit_test(a_late_tail_of_the_old_epoch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

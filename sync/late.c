@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an own keyframe passes over without its writer having known of it. Everybody drops what
+ * stands before a keyframe (PROTOCOL.md 15.2), and rightly so, since what is live was said again.
+ * But a node that was put back has two pasts:
+ *
+ * - It goes on in a new epoch and compacts that, and then a neighbour brings what it had said
+ * before. With each own keyframe is remembered how far the other epochs of the lane were held:
+ * "keyed/NO" is where the run of stream NO began, "keyed/NO/OTHER" the head of each other one.
+ * - It goes on, and then a neighbour brings a keyframe it had written before. What it dated later
+ * than that is what it has written since.
+ *
+ * Both are published again. A wrong clock can only make it say again what had been superseded, or
+ * leave out what it dated years back. */
+#include "sync/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME_BYTES = 64 };
+
+static int get(const struct sync *s, const char *name, int64_t *ret)
+{
+    struct buf v;
+    buf_init(&v, sizeof(*ret));
+    int r = s->st->kv_get(s->st->ctx, name, &v);
+    *ret = 0;
+    if (r == 0 && v.len == sizeof(*ret)) {
+        memcpy(ret, v.data, sizeof(*ret));
+    }
+    buf_done(&v);
+    return r == SANJI_E_NOT_FOUND ? 0 : r;
+}
+
+static int put(struct sync *s, const char *name, int64_t value)
+{
+    return s->st->kv_put(s->st->ctx, name, span_of(&value, sizeof(value)));
+}
+
+/* The own keyframe of this stream is closed. */
+static int keyed(struct sync *s, const struct stream *st, const struct bundle *b)
+{
+    char name[NAME_BYTES];
+    (void)snprintf(name, sizeof(name), "keyed/%lld", (long long)st->row.no);
+    int r = put(s, name, b->hdr.kf.from);
+    for (int i = sync__stream_first(s, st->row.key.by.s, st->row.key.aud); r == 0 && i >= 0;
+         i = s->streams[i].next) {
+        const struct stream *o = &s->streams[i];
+        if (o->row.no != 0 && o != st) {
+            (void)snprintf(name, sizeof(name), "keyed/%lld/%lld", (long long)st->row.no,
+                           (long long)o->row.no);
+            r = put(s, name, o->kept);
+        }
+    }
+    return r;
+}
+
+static int taken(struct sync *s, const struct stream *st, const struct bundle *b, struct span frame)
+{
+    char name[NAME_BYTES];
+    struct sync_tally l;
+    int64_t from, known = 0;
+    bool below;
+    int r = sync__key_below(s, &st->row.key, st->row.no, b->hdr.seq, &below);
+    if (r < 0 || !below) {
+        return r;
+    }
+    r = s->st->tally(s->st->ctx, st->row.key.by.s, st->row.key.aud, &l);
+    (void)snprintf(name, sizeof(name), "keyed/%lld", (long long)l.no);
+    r = r < 0 ? r : get(s, name, &from);
+    (void)snprintf(name, sizeof(name), "keyed/%lld/%lld", (long long)l.no, (long long)st->row.no);
+    r = r < 0 ? r : get(s, name, &known);
+    if (r < 0 || from != l.from || b->hdr.seq <= known) {
+        return r;
+    }
+    return sync__branch_say_again(s, st, b->hdr.seq, frame);
+}
+
+struct passing {
+    struct sync *s;
+    const struct stream *st;
+    int64_t below, ts;
+};
+
+static int one_passed(const struct sync_bundle_row *row, void *arg)
+{
+    const struct passing *p = arg;
+    if (row->seq >= p->below) {
+        return 1;
+    }
+    bool is_since = row->items > 0 && row->type != BUNDLE_KEY && row->ts > p->ts;
+    return is_since ? sync__branch_say_again(p->s, p->st, row->seq, row->frame) : 0;
+}
+
+int sync__late_passed(struct sync *s, size_t idx, const struct bundle *b)
+{
+    const struct stream *st = &s->streams[idx];
+    int r = 0;
+    if (!b->hdr.has_kf || s->writing || s->witness ||
+        node_id_cmp(&st->row.key.by, &s->self.id) != 0) {
+        return 0;
+    }
+    for (int i = sync__stream_first(s, st->row.key.by.s, st->row.key.aud); r >= 0 && i >= 0;
+         i = s->streams[i].next) {
+        const struct stream *o = &s->streams[i];
+        struct passing p = {s, o, o == st ? b->hdr.kf.from : INT64_MAX, b->hdr.ts};
+        if (o->row.no != 0 && (o == st || o->row.key.ep < st->row.key.ep)) {
+            r = s->st->bundles(s->st->ctx, o->row.no, 0, SIZE_MAX, one_passed, &p);
+        }
+    }
+    return r < 0 ? r : 0;
+}
+
+int sync__late_kept(struct sync *s, size_t idx, const struct bundle *b, struct span frame)
+{
+    const struct stream *st = &s->streams[idx];
+    if (s->witness || node_id_cmp(&st->row.key.by, &s->self.id) != 0) {
+        return 0;
+    }
+    if (s->writing) {
+        return b->hdr.has_kf ? keyed(s, st, b) : 0;
+    }
+    return b->hdr.n > 0 ? taken(s, st, b, frame) : 0;
+}
