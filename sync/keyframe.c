@@ -612,8 +612,14 @@ int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const st
     if (r == 0) {
         r = sync__erase_may_judge(s, idx, b, &judge);
     }
-    if (r == 0 && !same && judge) { /* rows were damaged: derived again from what is stored */
-        r = sync__redo_add(s, &b->hdr.by);
+    bool jumped = st->jump != 0;
+    /* Rows were damaged, or what a jump passes over is of another past of its writer: derived again
+     * from what is stored, and stands. */
+    if (r == 0 && !same && judge) {
+        r = jumped ? begin_at(s, idx, b->hdr.kf.from) : 0;
+        if (r == 0) {
+            r = sync__redo_add(s, &b->hdr.by);
+        }
         if (r == 0) {
             r = sync__redo(s);
         }
@@ -622,7 +628,6 @@ int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const st
         }
     }
     st = &s->streams[idx];
-    bool jumped = st->jump != 0;
     if (r == 0 && judge && !(same && (jumped || c->was_equal))) {
         sync__alarm(s, SANJI_E_HASH, &b->hdr.by,
                     audience_is_private(st->aud.type) ? "keyframe" : st->row.key.aud);

@@ -340,6 +340,37 @@ static void a_late_tail_of_the_old_epoch(void **state)
     world_done(w);
 }
 
+/* The keyframe of another past: its writer was put back and compacted before anybody could tell,
+ * and what others hold stands before it with a higher revision. Their views are what is stored. */
+static void a_keyframe_of_another_past(void **state)
+{
+    (void)state;
+    struct teller t;
+    compacting(&t, 131);
+    struct world *w = &t.w;
+    int s1 = world_find(w, "s1"), d1 = world_find(w, "d1");
+    struct mem_seen seen;
+    say(w, s1, "v", 1);
+    story_agree(&t, 60000);
+    struct mem_store *snap = mem_store_snapshot(w->node[s1].mem);
+    assert_int_equal(world_put(w, s1, "fed", "v0", 20, "first past", NULL), 0);
+    story_agree(&t, 60000);
+    world_crash(w, s1);
+    mem_store_restore(w->node[s1].mem, snap);
+    cut(w, "s1", true);
+    world_start(w, s1);
+    revise(w, s1, "v0", 2, 9);
+    world_run(w, 60000);
+    assert_true(mem_store_compacted(w->node[s1].mem) > 0);
+    cut(w, "s1", false);
+    world_run(w, 1200000);
+    story_agree(&t, 3600000);
+    assert_int_equal(mem_store_record(w->node[d1].mem, w->node[s1].id.s, "v0", &seen), 0);
+    assert_int_equal(seen.r, 9);
+    mem_store_free(snap);
+    world_done(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +381,7 @@ int main(void)
         cmocka_unit_test(a_latecomer_with_the_branch_given_up),
         cmocka_unit_test(written_before_its_own_keyframe_comes_back),
         cmocka_unit_test(a_late_tail_of_the_old_epoch),
+        cmocka_unit_test(a_keyframe_of_another_past),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
