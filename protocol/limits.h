@@ -29,6 +29,7 @@ enum {
     LIM_HAVE_PER_LINE = 256, /* streams in one have line */
     LIM_KEY_ITEMS = 1000,    /* superseded items, and more than the live ones, before a keyframe */
     LIM_KEY_BEATS = 90,      /* beats, and more than the live items, before a keyframe */
+    LIM_PROOF_MS = 24 * 3600 * 1000, /* a stream stays frozen so long before all are told */
     LIM_BEAT_MS = 20 * 3600 * 1000, /* a writer's next beat: this, and up to a twentieth more */
     LIM_NEWS_MS = 24 * 3600 * 1000, /* without a bundle: no news */
     LIM_STREAMS_EACH = 8192,        /* streams of one writer, all audiences and epochs */

@@ -220,8 +220,9 @@ static int not_next(struct sync *s, struct stream *st, const struct bundle *b, e
         sync__diverge_prove(s, (size_t)(st - s->streams));
         sync__alarm(s, SANJI_E_FORK, &b->hdr.by,
                     audience_is_private(st->aud.type) ? "to:" : b->hdr.aud);
+        r = sync__evidence_note(s, st, b);
     }
-    return SANJI_E_FORK;
+    return r < 0 ? r : SANJI_E_FORK;
 }
 
 /* Was this node above it before something on its path was moved? */

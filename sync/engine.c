@@ -278,6 +278,7 @@ static void after_step(struct sync *s)
     at = min_wake(at, sync__key_wake(s));
     at = min_wake(at, sync__self_wake(s));
     at = min_wake(at, min_wake(sync__beat_wake(s), sync__heal_wake(s)));
+    at = min_wake(at, s->proof_look);
     if (at != 0) {
         struct sync_wish *w = sync__wish(s, SW_WAKE);
         if (w != NULL) {
@@ -360,6 +361,7 @@ int sync_step(struct sync *s, const struct sync_tick *t, const struct sync_event
     }
     if (r == 0 && s->started && !s->stopping) {
         r = sync__beat_step(s);
+        r = r < 0 ? r : sync__evidence_step(s);
     }
     after_step(s);
     s->out = NULL;

@@ -232,6 +232,7 @@ struct sync {
     struct idx_queue keyq, dropq; /* streams to compact, streams with bundles to delete */
     int64_t key_at;               /* mono: the next slice of that work; 0: none */
 
+    int64_t proof_look; /* mono: when waiting proofs are to be looked at; 0: there are none */
     int64_t beat_look, beat_due; /* mono, wall: when the next beat is to be looked at; 0: none */
     int64_t heads_at, heads_r;   /* the top: when it made its table last, and its revision */
     struct table_line *table;    /* the newest one, sorted */
@@ -402,6 +403,11 @@ int sync__key_voids(struct sync *s, size_t idx, int64_t *io_at);
 int sync__key_wrote(struct sync *s, size_t idx); /* own stream */
 int sync__key_step(struct sync *s);              /* one slice of what is to be done */
 int64_t sync__key_wake(const struct sync *s);
+
+/* evidence.c: proofs that are published (PROTOCOL.md 15.5) */
+/* In a transaction: the stream was frozen over this other bundle. */
+int sync__evidence_note(struct sync *s, const struct stream *st, const struct bundle *other);
+int sync__evidence_step(struct sync *s); /* publishes those whose day has come */
 
 /* beat.c: what is live, said once a day (PROTOCOL.md 15.3) */
 int sync__beats_load(struct sync *s);

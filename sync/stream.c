@@ -242,6 +242,7 @@ int sync__streams_load(struct sync *s)
     }
     if (r == 0) {
         r = sync__beats_load(s);
+        s->proof_look = 1; /* at the next step */
     }
     if (r == 0) {
         r = sync__heal_load(s);

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "protocol/base/enc.h"
+#include "protocol/jcur.h"
 #include "tests/support/story.h"
 
 #include <stdio.h>
@@ -383,6 +385,84 @@ static int frozen_streams(const struct world *w, int i)
     return n;
 }
 
+/* ---- the published proof, read without the engine ---- */
+
+struct proofs {
+    struct world *w;
+    struct arena *a;
+    struct frame_ctx *fc;
+    int by, n;
+    const struct sync_store *st;
+};
+
+static bool side_is_signed(struct proofs *x, struct span d, const char *name, struct bundle *ret)
+{
+    struct span side, h, sig;
+    uint8_t s[SIG_LEN];
+    char quoted[4096];
+    struct buf line;
+    buf_init(&line, 8192);
+    struct sign_pub *pub = NULL;
+    bool good = jcur_get(d, name, &side) && jcur_get(side, "h", &h) && jcur_get(side, "s", &sig) &&
+                h.n < sizeof(quoted) && sig.n > 2 &&
+                b64u_get((const char *)sig.p + 1, sig.n - 2, s, sizeof(s)) == 0;
+    /* As the front of a bundle it is read by what reads bundles. */
+    good = good && buf_printf(&line, "{\"h\":%.*s,\"s\":%.*s}", (int)h.n, (const char *)h.p,
+                              (int)sig.n, (const char *)sig.p) == 0;
+    good = good && bundle_peek(span_of(line.data, line.len), x->a, ret, NULL) == 0;
+    struct sign_key *k = sign_key_new(x->w->node[world_of(x->w, ret->hdr.by.s)].sign_seed);
+    good = good && sign_pub_new(sign_key_pub(k), &pub) == 0 && bundle_verify(ret, pub) == 0;
+    sign_pub_free(pub);
+    sign_key_free(k);
+    buf_done(&line);
+    return good;
+}
+
+static int proof_bundle(const struct sync_bundle_row *row, void *arg)
+{
+    struct proofs *x = arg;
+    struct bundle b, one, two;
+    struct buf line;
+    size_t used;
+    buf_init(&line, LIM_BUNDLE_BYTES + 64);
+    assert_int_equal(frame_unpack(x->fc, row->frame, &line, &used), 0);
+    assert_int_equal(bundle_parse(span_of(line.data, line.len), x->a, &b, NULL), 0);
+    for (int i = 0; i < (int)b.hdr.n; i++) {
+        struct item it;
+        assert_int_equal(item_parse(b.item[i].text, &it, NULL), 0);
+        if (strcmp(it.k, "proof/1") != 0) {
+            continue;
+        }
+        x->n++;
+        assert_true(side_is_signed(x, it.d, "a", &one) && side_is_signed(x, it.d, "b", &two));
+        assert_int_equal(one.hdr.seq, two.hdr.seq);
+        assert_string_equal(one.hdr.aud, two.hdr.aud);
+        assert_memory_not_equal(one.id, two.id, HASH_LEN);
+    }
+    buf_done(&line);
+    return 0;
+}
+
+static int proof_stream(const struct sync_stream_row *r, void *arg)
+{
+    struct proofs *x = arg;
+    if (strcmp(r->key.by.s, x->w->node[x->by].id.s) != 0 || strcmp(r->key.aud, "fed") != 0) {
+        return 0;
+    }
+    return x->st->bundles(x->st->ctx, r->no, 0, SIZE_MAX, proof_bundle, x);
+}
+
+/* How many proofs of node `by` node i holds; each is checked. */
+static int proofs_at(struct world *w, int i, int by)
+{
+    struct proofs x = {.w = w, .a = arena_new(16 << 20), .fc = frame_ctx_new(), .by = by};
+    x.st = mem_store_port(w->node[i].mem);
+    assert_int_equal(x.st->streams(x.st->ctx, proof_stream, &x), 0);
+    frame_ctx_free(x.fc);
+    arena_free(x.a);
+    return x.n;
+}
+
 /* The parent ends the old key at what it holds. */
 static void cut_old_key(struct world *w, int d1, int s1)
 {
@@ -443,6 +523,7 @@ static void equivocation_and_the_way_back(void **state)
     assert_int_equal(st->commit(st->ctx), 0);
     assert_int_equal(frozen_streams(w, d1), 1);
     assert_int_equal((int)mem_store_forks(w->node[d1].mem), 1);
+    assert_int_equal(proofs_at(w, world_find(w, "s3"), d1), 0); /* it may end by itself */
     /* That stream alone: what s1 says to others arrives, what the others say, too. */
     assert_int_equal(world_put(w, s1, "fed", "v3", 1, "three", NULL), 0);
     (void)world_aud(w, "up:@city", up);
@@ -454,6 +535,17 @@ static void equivocation_and_the_way_back(void **state)
     assert_int_equal(mem_store_record(w->node[0].mem, w->node[s2].id.s, "w", &seen), 0);
     assert_int_equal(mem_store_record(w->node[d1].mem, w->node[s1].id.s, "v3", &seen),
                      SANJI_E_NOT_FOUND);
+    /* A day later everybody is told, and can see for himself; once is enough. */
+    for (int day = 0; day < 2; day++) {
+        world_run(w, LIM_PROOF_MS + 3600000);
+        for (int i = 0; i < w->n; i++) {
+            assert_int_equal(proofs_at(w, i, d1), 1);
+        }
+    }
+    world_crash(w, d1);
+    world_start(w, d1);
+    world_run(w, LIM_PROOF_MS + 3600000);
+    assert_int_equal(proofs_at(w, 0, d1), 1);
     /* A new key, and an end to the old one at what the registrar holds. */
     world_tick(w, s1, &tick);
     struct sync_new_key nk = {.sign_seed = sign, .seal_seed = seal, .tls = w->node[s1].tls};
