@@ -111,6 +111,47 @@ static int check_barriers(struct sim *m, struct world_verdict *v)
     return 0;
 }
 
+struct frozen {
+    const struct sync_store *st;
+    int64_t n, unsaid;
+};
+
+static void one_frozen(const struct sync_stream_row *r, void *arg)
+{
+    struct frozen *f = arg;
+    char name[32];
+    struct buf v;
+    buf_init(&v, 65536);
+    if (r->frozen && strcmp(r->key.aud, "self") != 0 && strncmp(r->key.aud, "to:", 3) != 0) {
+        f->n++;
+        (void)snprintf(name, sizeof(name), "proof/%lld", (long long)r->no);
+        f->unsaid += f->st->kv_get(f->st->ctx, name, &v) == 0;
+    }
+    buf_done(&v);
+}
+
+/* Whoever holds two headers of one number has told everybody; that they hold what it said is part
+ * of I9. Of a link that does not fit there is one header only. */
+static int check_proofs(struct sim *m, struct world_verdict *v)
+{
+    for (int i = 0; i < m->w.n; i++) {
+        const struct wnode *n = &m->w.node[i];
+        if (!n->joined || n->hostile || n->revoked) {
+            continue;
+        }
+        struct frozen f = {.st = mem_store_port(n->mem)};
+        sync_each_stream(n->s, one_frozen, &f);
+        m->count[SC_FROZEN] += f.n;
+        (void)f.st->kv_each(f.st->ctx, "proved/", one_healed, &m->count[SC_PROOFS]);
+        if (f.unsaid > 0) {
+            (void)snprintf(v->text, sizeof(v->text), "%s: froze a stream and told nobody (I6)",
+                           n->name);
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int check(struct sim *m, struct world_verdict *v)
 {
     struct world *w = &m->w;
@@ -127,7 +168,7 @@ static int check(struct sim *m, struct world_verdict *v)
         }
     }
     if (world_check_converged(w, v) < 0 || world_check_truth(w, v) < 0 || check_views(m, v) < 0 ||
-        check_barriers(m, v) < 0) {
+        check_barriers(m, v) < 0 || check_proofs(m, v) < 0) {
         return -1;
     }
     for (int i = 0; i < w->n; i++) {
@@ -227,6 +268,8 @@ static void report(const struct total *t)
                                                "branches given up",
                                                "changed twice",
                                                "kept back",
+                                               "frozen",
+                                               "proofs",
                                                "events"};
     printf("sim: %lld seeds, %lld failed;", (long long)t->seeds, (long long)t->failed);
     for (int i = 0; i < SC_COUNT; i++) {
@@ -243,7 +286,8 @@ static bool met_all(const struct total *t)
                                                 "store error", "clock"};
     static const char *const stage[WS_COUNT] = {"login", "up", "held", "quiet"};
     static const enum sim_count once[] = {SC_JOINS,   SC_JOIN_FAILED, SC_REFERRALS, SC_WINTERS,
-                                          SC_HOSTILE, SC_REVOKED,     SC_REFUSED,   SC_KEPT_BACK};
+                                          SC_HOSTILE, SC_REVOKED,     SC_REFUSED,   SC_KEPT_BACK,
+                                          SC_FROZEN,  SC_PROOFS};
     bool all = true;
     for (int f = 0; f < WF_COUNT; f++) {
         printf("  %-20s", fault[f]);

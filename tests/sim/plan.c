@@ -58,11 +58,11 @@ static void draw_keyframes(struct sim *m, uint64_t seed)
                                      .backoff_max_ms = 900000,
                                      .max_bytes = 1 << 20,
                                      .key_items = items[h >> 50 & 3],
-                                     .beat_ms = beats[h >> 54 & 3]};
+                                     .beat_ms = beats[h >> 54 & 3],
+                                     .proof_ms = 30000};
     m->withholds = (h >> 58 & 3) == 0; /* a district that keeps back, or changes the order */
     m->restores = sim_restores;
-    if (m->restores &&
-        (h >> 44 & 1) != 0) { /* late tails of old epochs alone, and with keyframes */
+    if (m->restores && (h >> 44 & 1) != 0) { /* late tails of old epochs, without keyframes */
         m->w.tune.key_items = 0;
     }
 }

@@ -32,6 +32,8 @@ enum sim_count {
     SC_HEALED,    /* streams of which one branch was given up */
     SC_TWICE,     /* records changed in two histories */
     SC_KEPT_BACK, /* bundles that a district did not pass on, or in another order */
+    SC_FROZEN,    /* streams that stay frozen at a node: their writer signed two things */
+    SC_PROOFS,    /* proofs of that published */
     SC_EVENTS,
     SC_COUNT
 };
