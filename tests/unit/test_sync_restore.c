@@ -410,7 +410,8 @@ static bool side_is_signed(struct proofs *x, struct span d, const char *name, st
     good = good && buf_printf(&line, "{\"h\":%.*s,\"s\":%.*s}", (int)h.n, (const char *)h.p,
                               (int)sig.n, (const char *)sig.p) == 0;
     good = good && bundle_peek(span_of(line.data, line.len), x->a, ret, NULL) == 0;
-    struct sign_key *k = sign_key_new(x->w->node[world_of(x->w, ret->hdr.by.s)].sign_seed);
+    int by = good ? world_of(x->w, ret->hdr.by.s) : 0;
+    struct sign_key *k = sign_key_new(x->w->node[by].sign_seed);
     good = good && sign_pub_new(sign_key_pub(k), &pub) == 0 && bundle_verify(ret, pub) == 0;
     sign_pub_free(pub);
     sign_key_free(k);
@@ -421,7 +422,7 @@ static bool side_is_signed(struct proofs *x, struct span d, const char *name, st
 static int proof_bundle(const struct sync_bundle_row *row, void *arg)
 {
     struct proofs *x = arg;
-    struct bundle b, one, two;
+    struct bundle b, one = {0}, two = {0};
     struct buf line;
     size_t used;
     buf_init(&line, LIM_BUNDLE_BYTES + 64);
