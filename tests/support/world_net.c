@@ -144,13 +144,13 @@ static void wish_post(struct world *w, int i, struct sync_wish *x)
     }
     n->posts++;
     bool exchange = strcmp(x->path, SANJI_PATH_EXCHANGE) == 0;
-    if (exchange) {
-        world__relay(w, i, &x->body);
-    }
     n->exchanges += exchange ? 1 : 0;
     n->sessions += exchange ? 0 : 1;
-    if (w->inspect && exchange && n->up >= 0) {
+    if (w->inspect && exchange && n->up >= 0) { /* what the engine says, */
         world__inspect(w, i, n->up, &x->body);
+    }
+    if (exchange) { /* and what a dishonest node makes of it */
+        world__relay(w, i, &x->body);
     }
     if (n->conn[x->lane] == 0) {
         n->conn[x->lane] = ++w->next_conn;
@@ -207,11 +207,11 @@ static void wish_reply(struct world *w, int i, struct sync_wish *x)
         return;
     }
     bool exchange = x->content_type != NULL && strcmp(x->content_type, SANJI_TYPE_FRAMES) == 0;
-    if (exchange) {
-        world__relay(w, i, &x->body);
-    }
     if (w->inspect && exchange) {
         world__inspect(w, i, q.child, &x->body);
+    }
+    if (exchange) {
+        world__relay(w, i, &x->body);
     }
     if (w->node[q.child].cut || w->node[q.child].gen != q.gen) {
         return;
