@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Own records: from the JSON a person or program writes to a signed item. Checking (app_put_check)
- * is pure, so that a whole file can be judged before the first record of it is stored; storing
- * collects items until a bundle's worth is there, because one signature and one commit are worth
- * hundreds of records. A record whose content did not change gets no new revision: running an
- * import twice changes nothing. */
+/* Own records: from the JSON a person or program writes to a signed item. Checking is pure and has
+ * a file of its own (app_put_check.c); storing collects items until a bundle's worth is there,
+ * because one signature and one commit are worth hundreds of records. A record whose content did
+ * not change gets no new revision: running an import twice changes nothing. */
 #include "node/app_internal.h"
-#include "node/tidy.h"
-#include "protocol/base/enc.h"
 #include "protocol/base/text.h"
 #include "protocol/jcur.h"
-#include "protocol/json_gate.h"
 #include "protocol/jwrite.h"
 
 #include <assert.h>
@@ -70,139 +66,6 @@ int app__item(const char *owner, const char *id, const struct kind *k, enum item
     return err == 0 ? item_write(&it, out) : err;
 }
 
-/* ---- pure ---- */
-
-enum { PUT_FIELDS = 64 }; /* more than any kind has */
-
-static int take_plain(struct span json, const char *name, char *out, size_t size, struct fault *f)
-{
-    struct span v, s;
-    if (!jcur_get(json, name, &v)) {
-        return 0;
-    }
-    if (!jcur_plain(v, &s) || s.n == 0 || s.n >= size) {
-        return fault_set(f, SANJI_E_SPEC, name, NULL);
-    }
-    memcpy(out, s.p, s.n);
-    out[s.n] = '\0';
-    return 0;
-}
-
-/* Members in the order of the kind's table, then whatever else there is (refused later by name). */
-static int ordered(const struct kind *k, struct span json, bool own_id, bool own_aud,
-                   struct buf *out)
-{
-    struct span value[PUT_FIELDS] = {0}, name, v;
-    struct jcur c;
-    struct jw w;
-    size_t at = 0, unknown = 0;
-    assert(k->n_fields <= PUT_FIELDS);
-    if (!jcur_object(&c, json)) {
-        return SANJI_E_SYNTAX;
-    }
-    while (jcur_member(&c, &name, &v)) {
-        size_t i = kind_field_index(k, name, at);
-        if (i < k->n_fields) {
-            value[i] = v;
-            at = i + 1;
-        } else {
-            unknown++;
-        }
-    }
-    jw_init(&w, out);
-    jw_obj(&w, NULL);
-    for (size_t i = 0; i < k->n_fields; i++) {
-        if (value[i].n > 0) {
-            jw_raw(&w, k->fields[i].name, value[i].p, value[i].n);
-        }
-    }
-    for (bool ok = unknown > 0 && jcur_object(&c, json); ok && jcur_member(&c, &name, &v);) {
-        char s[LIM_NAME_BYTES + 1] = {0};
-        if (kind_field_index(k, name, 0) < k->n_fields || (!own_id && span_eqs(name, "id")) ||
-            (!own_aud && span_eqs(name, "audience"))) {
-            continue;
-        }
-        if (name.n <= LIM_NAME_BYTES) {
-            memcpy(s, name.p, name.n);
-            jw_raw(&w, s, v.p, v.n);
-        }
-    }
-    jw_end_obj(&w);
-    return jw_done(&w);
-}
-
-static bool allowed_word(const char *list, const char *word)
-{
-    size_t n = strlen(word);
-    for (const char *p = list; *p != '\0';) {
-        size_t w = strcspn(p, " ");
-        if (w == n && memcmp(p, word, n) == 0) {
-            return true;
-        }
-        p += w;
-        p += *p == ' ';
-    }
-    return false;
-}
-
-static int check_members(const struct kind *k, struct span json, struct buf *d, char *ret_id,
-                         char *ret_aud, struct fault *f)
-{
-    bool own_id = kind_field_find(k, "id") != NULL,
-         own_aud = kind_field_find(k, "audience") != NULL;
-    int r = json_gate(json.p, json.n, JSON_PROTOCOL, f);
-    if (r == 0 && !own_id) {
-        r = take_plain(json, "id", ret_id, LIM_ID_BYTES + 1, f);
-        if (r == 0 && ret_id[0] != '\0' && !record_id_valid(ret_id, strlen(ret_id))) {
-            r = fault_set(f, SANJI_E_SPEC, "id", "[A-Za-z0-9][A-Za-z0-9._:-]{0,63}");
-        }
-    }
-    if (r == 0 && !own_aud) {
-        r = take_plain(json, "audience", ret_aud, 8, f);
-        if (r < 0 || (ret_aud[0] != '\0' && (!allowed_word("fed sub up", ret_aud) ||
-                                             !allowed_word(k->audiences, ret_aud)))) {
-            r = fault_set(f, SANJI_E_AUDIENCE, "audience", k->audiences);
-        }
-    }
-    if (r == 0) {
-        r = ordered(k, json, own_id, own_aud, d);
-    }
-    if (r == 0 && d->len > LIM_ITEM_BYTES - 512) {
-        r = fault_set(f, SANJI_E_SIZE, "", "64 KiB");
-    }
-    return r == 0 ? kind_check_content(k, span_of(d->data, d->len), f) : r;
-}
-
-int app_put_check(const struct kind *k, struct span json, struct buf *ret_d,
-                  char ret_id[static LIM_ID_BYTES + 1], char ret_aud[static 8], struct fault *f)
-{
-    struct buf tidy, d;
-    struct fault none = {0};
-    f = f != NULL ? f : &none;
-    ret_id[0] = '\0';
-    ret_aud[0] = '\0';
-    if (json.n > LIM_ITEM_BYTES * 4) {
-        return fault_set(f, SANJI_E_SIZE, "", "64 KiB");
-    }
-    buf_init(&tidy, LIM_ITEM_BYTES * 5);
-    buf_init(&d, LIM_ITEM_BYTES * 5);
-    int r = tidy_json(json, &tidy, f);
-    if (r == 0 && (tidy.len == 0 || tidy.data[0] != '{')) {
-        r = fault_set(f, SANJI_E_SYNTAX, "", "one JSON object per record");
-    }
-    if (r == 0) {
-        r = check_members(k, span_of(tidy.data, tidy.len), &d, ret_id, ret_aud, f);
-    }
-    if (r == 0 && ret_d != NULL) {
-        r = buf_put(ret_d, d.data, d.len);
-    }
-    buf_done(&tidy);
-    buf_done(&d);
-    return r;
-}
-
-/* ---- with a node ---- */
-
 /* The others take nothing more of this node: accepting a record would lose it without a word. A
  * node the roster does not hold yet may write, its records wait for their turn. */
 int app__may_write(const struct app *a)
@@ -229,7 +92,7 @@ int app_put_begin(struct app *a, const struct kind *k, const char *aud, bool dry
         return SANJI_E_AUTHORITY;
     }
     const char *word = aud != NULL ? aud : k->audience;
-    if (!allowed_word(k->audiences, word) || strlen(word) > 7) {
+    if (!app__word_in(k->audiences, word) || strlen(word) > 7) {
         return SANJI_E_AUDIENCE;
     }
     int r = dry ? 0 : app__may_write(a);

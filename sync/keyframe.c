@@ -3,7 +3,7 @@
  * go by everybody. Without it a node's disk and the way of a newcomer would follow the number of
  * changes instead of the number of records. The run is written in slices between other work, other
  * bundles may stand inside it, and what is half written when a process dies is gone on with. */
-#include "sync/internal.h"
+#include "sync/keyframe.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +40,11 @@ static void work_put(struct sync *s, struct idx_queue *q, size_t idx, uint8_t fl
     if (s->key_at == 0) {
         s->key_at = s->tick.mono_ms + PAUSE_MS;
     }
+}
+
+void sync__key_drop_later(struct sync *s, size_t idx)
+{
+    work_put(s, &s->dropq, idx, KW_DROP);
 }
 
 static void work_done(struct sync *s, struct idx_queue *q, uint8_t flag)
@@ -88,7 +93,7 @@ static bool due(const struct sync *s, size_t idx, const struct sync_tally *l)
            sync__beats_many(s, st, live);
 }
 
-static int lane_of(const struct sync *s, const struct stream_key *k, struct sync_tally *ret)
+int sync__key_tally(const struct sync *s, const struct stream_key *k, struct sync_tally *ret)
 {
     return s->st->tally(s->st->ctx, k->by.s, k->aud, ret);
 }
@@ -99,7 +104,7 @@ int sync__key_wrote(struct sync *s, size_t idx)
     if (!compactable(s, idx)) {
         return 0;
     }
-    int r = lane_of(s, &s->streams[idx].row.key, &l);
+    int r = sync__key_tally(s, &s->streams[idx].row.key, &l);
     if (r == 0 && (s->streams[idx].run != 0 || due(s, idx, &l))) {
         work_put(s, &s->keyq, idx, KW_KEY);
     }
@@ -117,18 +122,13 @@ struct run {       /* "key/<no>": the writer's own run */
     int64_t idx;   /* and, of the bundle behind it, up to this item */
 };
 
-struct jump { /* "jump/<no>": the head before a run whose end is not held */
-    int64_t at, seq;
-    uint8_t id[HASH_LEN];
-};
-
 static const char *name_of(const char *what, int64_t no, char out[static NAME_BYTES])
 {
     (void)snprintf(out, NAME_BYTES, "%s/%lld", what, (long long)no);
     return out;
 }
 
-static int get(struct sync *s, const char *what, int64_t no, void *ret, size_t n)
+int sync__key_get(struct sync *s, const char *what, int64_t no, void *ret, size_t n)
 {
     char name[NAME_BYTES];
     struct buf v;
@@ -144,7 +144,7 @@ static int get(struct sync *s, const char *what, int64_t no, void *ret, size_t n
     return r;
 }
 
-static int set(struct sync *s, const char *what, int64_t no, const void *v, size_t n)
+int sync__key_set(struct sync *s, const char *what, int64_t no, const void *v, size_t n)
 {
     char name[NAME_BYTES];
     name_of(what, no, name);
@@ -354,7 +354,7 @@ static int write_picked(struct pick *p, bool is_end)
         kf.from = p->run->from;
         kf.to = st->row.seq + 1;
         kf.covers = kf.from - 1;
-        r = lane_of(s, &st->row.key, &l);
+        r = sync__key_tally(s, &st->row.key, &l);
         kf.live = l.live;
         if (r == 0) {
             r = s->st->live_sha(s->st->ctx, st->row.key.by.s, st->row.key.aud, kf.sha);
@@ -374,11 +374,12 @@ static int key_slice(struct sync *s, size_t idx, bool *ret_done)
     *ret_done = true;
     if (!compactable(s, idx)) {
         s->streams[idx].run = 0;
-        return no == 0 ? 0 : set(s, "key", no, NULL, 0);
+        return no == 0 ? 0 : sync__key_set(s, "key", no, NULL, 0);
     }
-    int r = s->streams[idx].run == 0 ? SANJI_E_NOT_FOUND : get(s, "key", no, &run, sizeof(run));
+    int r = s->streams[idx].run == 0 ? SANJI_E_NOT_FOUND
+                                     : sync__key_get(s, "key", no, &run, sizeof(run));
     if (r == SANJI_E_NOT_FOUND) {
-        r = lane_of(s, &s->streams[idx].row.key, &l);
+        r = sync__key_tally(s, &s->streams[idx].row.key, &l);
         if (r < 0 || !due(s, idx, &l)) {
             return r;
         }
@@ -395,7 +396,7 @@ static int key_slice(struct sync *s, size_t idx, bool *ret_done)
         r = write_picked(p, is_end);
     }
     if (r == 0) {
-        r = set(s, "key", no, is_end ? NULL : &run, sizeof(run));
+        r = sync__key_set(s, "key", no, is_end ? NULL : &run, sizeof(run));
     }
     s->streams[idx].run = is_end ? 0 : run.from == 0 ? -1 : run.from;
     *ret_done = is_end;
@@ -444,242 +445,4 @@ int sync__key_step(struct sync *s)
         work_done(s, &s->keyq, KW_KEY);
     }
     return sync__tx_end(s, r); /* after a failure everything is loaded, and queued, again */
-}
-
-/* ---- receiving ---- */
-
-bool sync__key_starts(const struct stream *st, const struct bundle *b)
-{
-    int64_t head = st->row.no == 0 ? 0 : st->row.seq;
-    return b->hdr.t == BUNDLE_KEY && st->aud.type != AUD_TRUST && b->hdr.seq > head + 1 &&
-           (!b->hdr.has_kf || b->hdr.kf.from == b->hdr.seq);
-}
-
-int sync__key_jump(struct sync *s, struct stream *st, const struct bundle *b)
-{
-    struct jump j = {.at = b->hdr.seq, .seq = st->row.seq};
-    memcpy(j.id, st->row.id, HASH_LEN);
-    int r = 0;
-    if (st->jump != 0) { /* a newer run goes on from where the first one began */
-        r = get(s, "jump", st->row.no, &j, sizeof(j));
-        j.at = b->hdr.seq;
-    }
-    if (r == 0) {
-        r = set(s, "jump", st->row.no, &j, sizeof(j));
-    }
-    st->jump = j.at;
-    return r;
-}
-
-/* Back to the head from before the run; the views follow. */
-static int jump_back(struct sync *s, size_t idx)
-{
-    struct stream *st = &s->streams[idx];
-    struct jump j = {0};
-    int r = get(s, "jump", st->row.no, &j, sizeof(j));
-    if (r == 0) {
-        r = s->st->stream_cut(s->st->ctx, st->row.no, j.seq, j.id);
-    }
-    if (r == 0) {
-        r = set(s, "jump", st->row.no, NULL, 0);
-    }
-    if (r < 0) {
-        return r;
-    }
-    st->jump = 0;
-    st->row.seq = st->kept = j.seq;
-    st->row.first = st->row.first < j.seq ? st->row.first : j.seq;
-    memcpy(st->row.id, j.id, HASH_LEN);
-    sync__stream_retreated(s, idx);
-    return 0;
-}
-
-int sync__key_closing(struct sync *s, size_t idx, const struct bundle *b)
-{
-    const struct stream *st = &s->streams[idx];
-    if (b->hdr.t != BUNDLE_KEY || !b->hdr.has_kf || st->jump == 0 || b->hdr.kf.from >= st->jump) {
-        return 0;
-    }
-    struct node_id by = st->row.key.by;
-    int r = jump_back(s, idx);
-    if (r == 0) {
-        r = sync__redo_add(s, &by);
-    }
-    if (r == 0) {
-        r = sync__redo(s);
-    }
-    return r < 0 ? r : SANJI_E_GAP;
-}
-
-/* Is the whole run held that this bundle closes? */
-static bool run_held(const struct stream *st, const struct bundle *b)
-{
-    int64_t low = st->jump != 0 && b->hdr.seq >= st->jump ? st->jump : st->row.first;
-    return b->hdr.t == BUNDLE_KEY && b->hdr.has_kf && st->aud.type != AUD_TRUST &&
-           b->hdr.kf.from >= low;
-}
-
-int sync__key_apply(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,
-                    const struct stream_key *key)
-{
-    int idx = sync__stream_find(s, key);
-    if (idx < 0 || !run_held(&s->streams[idx], b)) {
-        return 0;
-    }
-    struct sync_tally k = {
-        .ep = key->ep, .no = row->no, .from = b->hdr.kf.from, .to = b->hdr.kf.to};
-    return s->st->keyframe(s->st->ctx, key->by.s, key->aud, &k);
-}
-
-int sync__key_below(struct sync *s, const struct stream_key *key, int64_t no, int64_t seq,
-                    bool *ret)
-{
-    struct sync_tally l;
-    int r = lane_of(s, key, &l);
-    *ret = r == 0 && l.no != 0 && ((int64_t)key->ep < l.ep || (no == l.no && seq < l.from));
-    return r;
-}
-
-static int says_the_same(struct sync *s, const struct stream *st, const struct keyframe *kf,
-                         bool with_sha, bool *ret)
-{
-    struct sync_tally l;
-    uint8_t sha[HASH_LEN];
-    int r = lane_of(s, &st->row.key, &l);
-    *ret = r == 0 && l.live.c == kf->live.c && memcmp(l.live.s, kf->live.s, HASH_LEN) == 0;
-    if (*ret && with_sha) {
-        r = s->st->live_sha(s->st->ctx, st->row.key.by.s, st->row.key.aud, sha);
-        *ret = r == 0 && memcmp(sha, kf->sha, HASH_LEN) == 0;
-    }
-    return r;
-}
-
-/* What this version cannot read, or may not apply, is in the writer's digest and not in ours, nor
- * is what is erased here by an act still to come; and epochs side by side come at different times.
- */
-int sync__key_may_judge(struct sync *s, const struct stream *st, bool *ret)
-{
-    *ret = !sync__is_blocked(s, st->row.key.by.s) && !sync__erase_ahead(s, &st->row.key);
-    for (int i = sync__stream_first(s, st->row.key.by.s, st->row.key.aud); i >= 0 && *ret;
-         i = s->streams[i].next) {
-        const struct stream *x = &s->streams[i];
-        bool parked = false;
-        if (x->row.no == 0) {
-            continue;
-        }
-        int r = s->st->has_parked(s->st->ctx, x->row.no, &parked);
-        if (r < 0) {
-            return r;
-        }
-        *ret = !parked && (x == st || x->row.key.ep < st->row.key.ep);
-    }
-    return 0;
-}
-
-int sync__key_before(struct sync *s, size_t idx, const struct bundle *b, struct key_check *ret)
-{
-    const struct stream *st = &s->streams[idx];
-    *ret = (struct key_check){.due = run_held(st, b)};
-    return !ret->due || st->jump != 0 ? 0
-                                      : says_the_same(s, st, &b->hdr.kf, false, &ret->was_equal);
-}
-
-static int begin_at(struct sync *s, size_t idx, int64_t from)
-{
-    struct stream *st = &s->streams[idx];
-    int r = s->st->stream_from(s->st->ctx, st->row.no, from);
-    if (r == 0 && st->jump != 0) {
-        r = set(s, "jump", st->row.no, NULL, 0);
-    }
-    if (r == 0) {
-        st->jump = 0;
-        st->row.first = from;
-        work_put(s, &s->dropq, idx, KW_DROP);
-    }
-    return r;
-}
-
-/* The views were brought to what the keyframe says. When they said something else before, though
- * every bundle was held, or do now, somebody should know; then the history stays where it is. */
-int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const struct key_check *c)
-{
-    struct stream *st = &s->streams[idx];
-    bool same = false, judge = false;
-    if (!c->due) {
-        return 0;
-    }
-    int r = says_the_same(s, st, &b->hdr.kf, true, &same);
-    if (r == 0) {
-        r = sync__erase_may_judge(s, idx, b, &judge);
-    }
-    bool jumped = st->jump != 0;
-    /* Rows were damaged, or what a jump passes over is of another past of its writer: derived again
-     * from what is stored, and stands. */
-    if (r == 0 && !same && judge) {
-        r = jumped ? begin_at(s, idx, b->hdr.kf.from) : 0;
-        if (r == 0) {
-            r = sync__redo_add(s, &b->hdr.by);
-        }
-        if (r == 0) {
-            r = sync__redo(s);
-        }
-        if (r == 0) {
-            r = says_the_same(s, &s->streams[idx], &b->hdr.kf, true, &same);
-        }
-    }
-    st = &s->streams[idx];
-    if (r == 0 && judge && !(same && (jumped || c->was_equal))) {
-        sync__alarm(s, SANJI_E_HASH, &b->hdr.by,
-                    audience_is_private(st->aud.type) ? "keyframe" : st->row.key.aud);
-    }
-    if (r < 0 || !(jumped || !judge || (same && c->was_equal))) {
-        return r;
-    }
-    return begin_at(s, idx, b->hdr.kf.from);
-}
-
-/* ---- a key that ended inside a keyframe ---- */
-
-struct base {
-    struct sync *s;
-    int64_t from, to;
-};
-
-static int find_base(const struct sync_bundle_row *row, void *arg)
-{
-    struct base *x = arg;
-    struct bundle b;
-    size_t used;
-    if (row->type != BUNDLE_KEY) {
-        return 0;
-    }
-    int r = frame_unpack(x->s->fc, row->frame, &x->s->line, &used);
-    if (r < 0) {
-        return r;
-    }
-    arena_reset(x->s->arena);
-    if (bundle_peek(span_of(x->s->line.data, x->s->line.len), x->s->arena, &b, NULL) < 0) {
-        return SANJI_E_CORRUPT;
-    }
-    x->to = b.hdr.has_kf && b.hdr.kf.from == x->from ? row->seq : 0;
-    return x->to != 0 ? 1 : 0;
-}
-
-int sync__key_voids(struct sync *s, size_t idx, int64_t *io_at)
-{
-    struct stream *st = &s->streams[idx];
-    struct base x = {.s = s, .from = st->row.first};
-    if (st->jump != 0) {
-        int r = jump_back(s, idx);
-        *io_at = *io_at > st->row.seq ? 0 : *io_at;
-        return r;
-    }
-    if (st->row.first <= 1) {
-        return 0;
-    }
-    int r = s->st->bundles(s->st->ctx, st->row.no, 0, SIZE_MAX, find_base, &x);
-    if (r >= 0 && (x.to == 0 || *io_at <= x.to)) {
-        *io_at = 1; /* what is left rests on nothing */
-    }
-    return r < 0 ? r : 0;
 }

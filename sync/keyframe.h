@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_SYNC_KEYFRAME_H
+#define SANJI_SYNC_KEYFRAME_H
+
+#include "sync/internal.h"
+
+/* Shared by keyframe.c (writing a run, dropping what it replaced) and keyframe_take.c (receiving
+ * one). What must be remembered across starts lies in the store by the stream's number: "key/<no>",
+ * see keyframe.c, and "jump/<no>", the head before a run whose end is not held. */
+struct key_jump {
+    int64_t at, seq;
+    uint8_t id[HASH_LEN];
+};
+int sync__key_get(struct sync *s, const char *what, int64_t no, void *ret, size_t n);
+int sync__key_set(struct sync *s, const char *what, int64_t no, const void *v, size_t n);
+int sync__key_tally(const struct sync *s, const struct stream_key *k, struct sync_tally *ret);
+void sync__key_drop_later(struct sync *s, size_t idx); /* bundles before the keyframe */
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keyframes of others, and one's own come back (PROTOCOL.md 15.2): a run is taken as it comes, and
+ * with its last bundle, when the whole of it is held, everything before is let go. */
+#include "sync/keyframe.h"
+
+#include <string.h>
+
+bool sync__key_starts(const struct stream *st, const struct bundle *b)
+{
+    int64_t head = st->row.no == 0 ? 0 : st->row.seq;
+    return b->hdr.t == BUNDLE_KEY && st->aud.type != AUD_TRUST && b->hdr.seq > head + 1 &&
+           (!b->hdr.has_kf || b->hdr.kf.from == b->hdr.seq);
+}
+
+int sync__key_jump(struct sync *s, struct stream *st, const struct bundle *b)
+{
+    struct key_jump j = {.at = b->hdr.seq, .seq = st->row.seq};
+    memcpy(j.id, st->row.id, HASH_LEN);
+    int r = 0;
+    if (st->jump != 0) { /* a newer run goes on from where the first one began */
+        r = sync__key_get(s, "jump", st->row.no, &j, sizeof(j));
+        j.at = b->hdr.seq;
+    }
+    if (r == 0) {
+        r = sync__key_set(s, "jump", st->row.no, &j, sizeof(j));
+    }
+    st->jump = j.at;
+    return r;
+}
+
+/* Back to the head from before the run; the views follow. */
+static int jump_back(struct sync *s, size_t idx)
+{
+    struct stream *st = &s->streams[idx];
+    struct key_jump j = {0};
+    int r = sync__key_get(s, "jump", st->row.no, &j, sizeof(j));
+    if (r == 0) {
+        r = s->st->stream_cut(s->st->ctx, st->row.no, j.seq, j.id);
+    }
+    if (r == 0) {
+        r = sync__key_set(s, "jump", st->row.no, NULL, 0);
+    }
+    if (r < 0) {
+        return r;
+    }
+    st->jump = 0;
+    st->row.seq = st->kept = j.seq;
+    st->row.first = st->row.first < j.seq ? st->row.first : j.seq;
+    memcpy(st->row.id, j.id, HASH_LEN);
+    sync__stream_retreated(s, idx);
+    return 0;
+}
+
+int sync__key_closing(struct sync *s, size_t idx, const struct bundle *b)
+{
+    const struct stream *st = &s->streams[idx];
+    if (b->hdr.t != BUNDLE_KEY || !b->hdr.has_kf || st->jump == 0 || b->hdr.kf.from >= st->jump) {
+        return 0;
+    }
+    struct node_id by = st->row.key.by;
+    int r = jump_back(s, idx);
+    if (r == 0) {
+        r = sync__redo_add(s, &by);
+    }
+    if (r == 0) {
+        r = sync__redo(s);
+    }
+    return r < 0 ? r : SANJI_E_GAP;
+}
+
+/* Is the whole run held that this bundle closes? */
+static bool run_held(const struct stream *st, const struct bundle *b)
+{
+    int64_t low = st->jump != 0 && b->hdr.seq >= st->jump ? st->jump : st->row.first;
+    return b->hdr.t == BUNDLE_KEY && b->hdr.has_kf && st->aud.type != AUD_TRUST &&
+           b->hdr.kf.from >= low;
+}
+
+int sync__key_apply(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,
+                    const struct stream_key *key)
+{
+    int idx = sync__stream_find(s, key);
+    if (idx < 0 || !run_held(&s->streams[idx], b)) {
+        return 0;
+    }
+    struct sync_tally k = {
+        .ep = key->ep, .no = row->no, .from = b->hdr.kf.from, .to = b->hdr.kf.to};
+    return s->st->keyframe(s->st->ctx, key->by.s, key->aud, &k);
+}
+
+int sync__key_below(struct sync *s, const struct stream_key *key, int64_t no, int64_t seq,
+                    bool *ret)
+{
+    struct sync_tally l;
+    int r = sync__key_tally(s, key, &l);
+    *ret = r == 0 && l.no != 0 && ((int64_t)key->ep < l.ep || (no == l.no && seq < l.from));
+    return r;
+}
+
+static int says_the_same(struct sync *s, const struct stream *st, const struct keyframe *kf,
+                         bool with_sha, bool *ret)
+{
+    struct sync_tally l;
+    uint8_t sha[HASH_LEN];
+    int r = sync__key_tally(s, &st->row.key, &l);
+    *ret = r == 0 && l.live.c == kf->live.c && memcmp(l.live.s, kf->live.s, HASH_LEN) == 0;
+    if (*ret && with_sha) {
+        r = s->st->live_sha(s->st->ctx, st->row.key.by.s, st->row.key.aud, sha);
+        *ret = r == 0 && memcmp(sha, kf->sha, HASH_LEN) == 0;
+    }
+    return r;
+}
+
+/* What this version cannot read, or may not apply, is in the writer's digest and not in ours, nor
+ * is what is erased here by an act still to come; and epochs side by side come at different times.
+ */
+int sync__key_may_judge(struct sync *s, const struct stream *st, bool *ret)
+{
+    *ret = !sync__is_blocked(s, st->row.key.by.s) && !sync__erase_ahead(s, &st->row.key);
+    for (int i = sync__stream_first(s, st->row.key.by.s, st->row.key.aud); i >= 0 && *ret;
+         i = s->streams[i].next) {
+        const struct stream *x = &s->streams[i];
+        bool parked = false;
+        if (x->row.no == 0) {
+            continue;
+        }
+        int r = s->st->has_parked(s->st->ctx, x->row.no, &parked);
+        if (r < 0) {
+            return r;
+        }
+        *ret = !parked && (x == st || x->row.key.ep < st->row.key.ep);
+    }
+    return 0;
+}
+
+int sync__key_before(struct sync *s, size_t idx, const struct bundle *b, struct key_check *ret)
+{
+    const struct stream *st = &s->streams[idx];
+    *ret = (struct key_check){.due = run_held(st, b)};
+    return !ret->due || st->jump != 0 ? 0
+                                      : says_the_same(s, st, &b->hdr.kf, false, &ret->was_equal);
+}
+
+static int begin_at(struct sync *s, size_t idx, int64_t from)
+{
+    struct stream *st = &s->streams[idx];
+    int r = s->st->stream_from(s->st->ctx, st->row.no, from);
+    if (r == 0 && st->jump != 0) {
+        r = sync__key_set(s, "jump", st->row.no, NULL, 0);
+    }
+    if (r == 0) {
+        st->jump = 0;
+        st->row.first = from;
+        sync__key_drop_later(s, idx);
+    }
+    return r;
+}
+
+/* The views were brought to what the keyframe says. When they said something else before, though
+ * every bundle was held, or do now, somebody should know; then the history stays where it is. */
+int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const struct key_check *c)
+{
+    struct stream *st = &s->streams[idx];
+    bool same = false, judge = false;
+    if (!c->due) {
+        return 0;
+    }
+    int r = says_the_same(s, st, &b->hdr.kf, true, &same);
+    if (r == 0) {
+        r = sync__erase_may_judge(s, idx, b, &judge);
+    }
+    bool jumped = st->jump != 0;
+    /* Rows were damaged, or what a jump passes over is of another past of its writer: derived again
+     * from what is stored, and stands. */
+    if (r == 0 && !same && judge) {
+        r = jumped ? begin_at(s, idx, b->hdr.kf.from) : 0;
+        if (r == 0) {
+            r = sync__redo_add(s, &b->hdr.by);
+        }
+        if (r == 0) {
+            r = sync__redo(s);
+        }
+        if (r == 0) {
+            r = says_the_same(s, &s->streams[idx], &b->hdr.kf, true, &same);
+        }
+    }
+    st = &s->streams[idx];
+    if (r == 0 && judge && !(same && (jumped || c->was_equal))) {
+        sync__alarm(s, SANJI_E_HASH, &b->hdr.by,
+                    audience_is_private(st->aud.type) ? "keyframe" : st->row.key.aud);
+    }
+    if (r < 0 || !(jumped || !judge || (same && c->was_equal))) {
+        return r;
+    }
+    return begin_at(s, idx, b->hdr.kf.from);
+}
+
+/* ---- a key that ended inside a keyframe ---- */
+
+struct base {
+    struct sync *s;
+    int64_t from, to;
+};
+
+static int find_base(const struct sync_bundle_row *row, void *arg)
+{
+    struct base *x = arg;
+    struct bundle b;
+    size_t used;
+    if (row->type != BUNDLE_KEY) {
+        return 0;
+    }
+    int r = frame_unpack(x->s->fc, row->frame, &x->s->line, &used);
+    if (r < 0) {
+        return r;
+    }
+    arena_reset(x->s->arena);
+    if (bundle_peek(span_of(x->s->line.data, x->s->line.len), x->s->arena, &b, NULL) < 0) {
+        return SANJI_E_CORRUPT;
+    }
+    x->to = b.hdr.has_kf && b.hdr.kf.from == x->from ? row->seq : 0;
+    return x->to != 0 ? 1 : 0;
+}
+
+int sync__key_voids(struct sync *s, size_t idx, int64_t *io_at)
+{
+    struct stream *st = &s->streams[idx];
+    struct base x = {.s = s, .from = st->row.first};
+    if (st->jump != 0) {
+        int r = jump_back(s, idx);
+        *io_at = *io_at > st->row.seq ? 0 : *io_at;
+        return r;
+    }
+    if (st->row.first <= 1) {
+        return 0;
+    }
+    int r = s->st->bundles(s->st->ctx, st->row.no, 0, SIZE_MAX, find_base, &x);
+    if (r >= 0 && (x.to == 0 || *io_at <= x.to)) {
+        *io_at = 1; /* what is left rests on nothing */
+    }
+    return r < 0 ? r : 0;
+}
