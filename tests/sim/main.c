@@ -23,7 +23,7 @@ static const struct sim_write *expected(const struct sim *m, const struct sim_wr
     const struct sim_write *best = NULL;
     for (size_t k = 0; k < m->n_writes; k++) {
         const struct sim_write *x = &m->write[k];
-        if (x->owner != one->owner || strcmp(x->id, one->id) != 0 ||
+        if (x->erased || x->owner != one->owner || strcmp(x->id, one->id) != 0 ||
             !world_may_hold(&m->w, x->owner, x->aud, p)) {
             continue;
         }
@@ -168,7 +168,7 @@ static int check(struct sim *m, struct world_verdict *v)
         }
     }
     if (world_check_converged(w, v) < 0 || world_check_truth(w, v) < 0 || check_views(m, v) < 0 ||
-        check_barriers(m, v) < 0 || check_proofs(m, v) < 0) {
+        check_barriers(m, v) < 0 || check_proofs(m, v) < 0 || sim_check_erased(m, v) < 0) {
         return -1;
     }
     for (int i = 0; i < w->n; i++) {
@@ -270,6 +270,7 @@ static void report(const struct total *t)
                                                "kept back",
                                                "frozen",
                                                "proofs",
+                                               "forms erased",
                                                "events"};
     printf("sim: %lld seeds, %lld failed;", (long long)t->seeds, (long long)t->failed);
     for (int i = 0; i < SC_COUNT; i++) {

@@ -62,6 +62,9 @@ static void draw_keyframes(struct sim *m, uint64_t seed)
                                      .proof_ms = 30000};
     m->withholds = (h >> 58 & 3) == 0; /* a district that keeps back, or changes the order */
     m->restores = sim_restores;
+    /* Where a key is cut, or a store put back without its list, the act may be void or gone while
+     * others hold what it named: what must hold then is told by test_sync_erase. */
+    m->erases = (h >> 60 & 1) != 0 && !m->restores && !m->revokes;
     if (m->restores && (h >> 44 & 1) != 0) { /* late tails of old epochs, without keyframes */
         m->w.tune.key_items = 0;
     }
@@ -441,6 +444,9 @@ void sim_faults(struct sim *m)
         } else if (w->node[i].joined && i != m->bad) {
             for (int n = m->bursts && world_chance(w, 100) ? 12 : 1; n > 0; n--) {
                 write_something(m, i);
+            }
+            if (m->erases && world_chance(w, 100)) {
+                sim_erase(m, i);
             }
             if (m->referrals && world_chance(w, 150)) {
                 refer(m, i);

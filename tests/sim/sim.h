@@ -34,6 +34,7 @@ enum sim_count {
     SC_KEPT_BACK, /* bundles that a district did not pass on, or in another order */
     SC_FROZEN,    /* streams that stay frozen at a node: their writer signed two things */
     SC_PROOFS,    /* proofs of that published */
+    SC_ERASED,    /* forms of records */
     SC_EVENTS,
     SC_COUNT
 };
@@ -43,7 +44,7 @@ struct sim_write { /* acknowledged to the user */
     char id[20];
     char aud[LIM_AUD_BYTES + 1];
     int64_t r;
-    bool withdrawn;
+    bool withdrawn, erased;
     uint8_t bundle[HASH_LEN];
 };
 
@@ -52,7 +53,7 @@ struct sim {
     struct world_faults faults; /* as drawn; off while healing */
     int actions;
     bool crashes, store_errors, cuts, stops, joins, clocks, winter, hostile, referrals, bursts,
-        revokes, restores, withholds,
+        revokes, restores, withholds, erases,
         churn; /* churn: the same few records are written again and again */
     struct mem_store *backup[WORLD_MAX]; /* NULL: none */
     bool was_back[WORLD_MAX];
@@ -79,6 +80,10 @@ void sim_forget_backups(struct sim *m);
 void sim_forget_record(struct sim *m, int owner, const char *id);
 /* Its key was cut: what only it held, after others were put back, is out of reach for good. */
 void sim_shut_out(struct sim *m, int i);
+
+/* erase.c */
+void sim_erase(struct sim *m, int i);
+int sim_check_erased(const struct sim *m, struct world_verdict *v);
 
 /* hostile.c: a child with a valid key and bad intentions */
 void hostile_act(struct sim *m);
