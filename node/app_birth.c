@@ -24,7 +24,8 @@ static const char *const database_files[] = {"sanji.db",         "sanji.db-wal",
                                              "keys/recovery.pub"};
 static const char *const other_files[] = {
     "keys/sign.seed",   "keys/seal.seed",   "keys/inst",         "keys/tls.key", "keys/tls.crt",
-    "keys/tls.key.new", "keys/tls.crt.new", "keys/recovery.new", "sanji.conf",   "lock"};
+    "keys/tls.key.new", "keys/tls.crt.new", "keys/recovery.new", "sanji.conf",   "lock",
+    "birth.done"};
 
 static void drop(const char *dir, const char *const name[], size_t n)
 {
@@ -50,6 +51,7 @@ void app__birth_undo(const char *dir)
     if (app_path(dir, "keys", keys) == 0) {
         (void)rmdir(keys);
     }
+    (void)app__sync_dir(dir);
     drop(dir, mark, 1); /* last: a clearing that is cut short is repeated */
     (void)rmdir(dir);
 }
@@ -143,10 +145,13 @@ static int sync_folder_of(const char *path)
 
 int app__birth_end(const char *dir, const char *root_key)
 {
-    char keys[APP_PATH_BYTES], path[APP_PATH_BYTES];
+    char keys[APP_PATH_BYTES], path[APP_PATH_BYTES], done[APP_PATH_BYTES];
     int r = app_path(dir, "keys", keys);
     if (r == 0) {
         r = app_path(dir, "birth", path);
+    }
+    if (r == 0) {
+        r = app_path(dir, "birth.done", done);
     }
     /* All names must be there before the mark is gone. */
     r = r < 0 ? r : app__sync_dir(keys);
@@ -155,8 +160,17 @@ int app__birth_end(const char *dir, const char *root_key)
     if (r == 0 && root_key != NULL) {
         r = sync_folder_of(root_key);
     }
-    if (r == 0 && unlink(path) != 0) {
+    if (r == 0 && rename(path, done) != 0) {
         r = SANJI_E_IO;
     }
-    return r < 0 ? r : app__sync_dir(dir);
+    if (r < 0) {
+        return r;
+    }
+    r = app__sync_dir(dir);
+    if (r < 0) { /* it may be there again after a power cut: then the birth has failed */
+        (void)rename(done, path);
+    } else {
+        (void)unlink(done);
+    }
+    return r;
 }

@@ -366,10 +366,10 @@ int app_init(const struct app_birth *b, struct app_born *ret, struct fault *f)
         r = app__birth_end(b->dir, ret->root_key);
     }
     if (r < 0) {
-        app__birth_undo(b->dir);
-        if (root_written) {
+        if (root_written) { /* while the mark still names it */
             (void)unlink(ret->root_key);
         }
+        app__birth_undo(b->dir);
     }
     dirlock_drop(lock);
     ret->id = x.self.id;
