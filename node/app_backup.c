@@ -20,7 +20,8 @@
 
 enum { PIECE = 256 * 1024, DAY_MS = 86400000, RETRY_MS = 3600000, LEVEL = 3, NAMES_MAX = 4096 };
 
-static const char suffix[] = ".sanji-backup", tmp_db[] = "backup.tmp", kv_last[] = "backup/last";
+static const char suffix[] = ".sanji-backup", part_suffix[] = ".part", tmp_db[] = "backup.tmp",
+                  kv_last[] = "backup/last";
 
 const char *const app__backup_files[] = {"sanji.conf",
                                          "keys/sign.seed",
@@ -252,23 +253,37 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Names sort by time. Only files that name this node and end as backups do are looked at. How many
- * there were. */
+/* NODE-YYYYMMDD-HHMMSS.sanji-backup; *ret_part: .part behind it. */
+static bool is_ours(const struct app *a, const char *name, bool *ret_part)
+{
+    size_t id = strlen(app_id(a)), whole = id + 16 + sizeof suffix - 1, n = strlen(name);
+    *ret_part = n == whole + sizeof part_suffix - 1 && strcmp(name + whole, part_suffix) == 0;
+    return (n == whole || *ret_part) && strncmp(name, app_id(a), id) == 0 && name[id] == '-' &&
+           strncmp(name + id + 16, suffix, sizeof suffix - 1) == 0;
+}
+
+/* Names sort by time. Only files that name this node and end as backups do are looked at; halves of
+ * attempts that were cut short go. How many there were. */
 static size_t keep_newest(const struct app *a, const char *folder, int64_t keep)
 {
     DIR *d = opendir(folder);
     char *names[NAMES_MAX], path[APP_PATH_BYTES];
-    size_t n = 0, id = strlen(app_id(a)), want = id + 16 + sizeof suffix - 1;
+    size_t n = 0;
+    bool part = false;
     if (d == NULL) {
         return 0;
     }
     /* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else reads this DIR */
     for (const struct dirent *e; n < NAMES_MAX && (e = readdir(d)) != NULL;) {
-        size_t len = strlen(e->d_name);
-        if (len == want && strncmp(e->d_name, app_id(a), id) == 0 && e->d_name[id] == '-' &&
-            strcmp(e->d_name + len - (sizeof suffix - 1), suffix) == 0) {
+        if (!is_ours(a, e->d_name, &part)) {
+            continue;
+        }
+        int k = snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        if (!part) {
             names[n] = strdup(e->d_name);
             n += names[n] != NULL;
+        } else if (k > 0 && k < APP_PATH_BYTES) {
+            (void)unlink(path);
         }
     }
     (void)closedir(d);
@@ -306,7 +321,7 @@ static int write_file(struct app *a, const char *folder, const uint8_t pub[stati
     if (r < 0) {
         return r;
     }
-    (void)snprintf(part, sizeof part, "%.*s.part", APP_PATH_BYTES - 8, ret->path);
+    (void)snprintf(part, sizeof part, "%.*s%s", APP_PATH_BYTES - 8, ret->path, part_suffix);
     int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) {
         return errno == ENOSPC ? SANJI_E_FULL : SANJI_E_IO;
@@ -376,17 +391,25 @@ int app_backup(struct app *a, const char *to, struct app_backup *ret)
 
 int app_backup_renew(struct app *a, struct app_backup *ret)
 {
-    char folder[APP_PATH_BYTES];
+    char folder[APP_PATH_BYTES], tmp[APP_PATH_BYTES];
     memset(ret, 0, sizeof *ret);
-    int r = folder_of(a, NULL, folder);
-    if (r < 0 || keep_newest(a, folder, INT64_MAX) == 0) {
+    int r = app_path(a->dir, tmp_db, tmp);
+    if (r < 0) {
+        return r;
+    }
+    (void)unlink(tmp); /* of an attempt that was cut short */
+    r = folder_of(a, NULL, folder);
+    if (r < 0) {
         return r == SANJI_E_SPEC ? 0 : r;
     }
-    r = app_backup(a, NULL, ret);
-    if (r == 0) {
-        (void)keep_newest(a, folder, 1);
+    if (keep_newest(a, folder, INT64_MAX) > 0) {
+        r = app_backup(a, NULL, ret);
+        if (r == 0) {
+            (void)keep_newest(a, folder, 1);
+        }
     }
-    return r;
+    /* What was deleted must not be there again when the power has failed. */
+    return r < 0 || access(folder, F_OK) != 0 ? r : app__sync_dir(folder);
 }
 
 /* ---- every day ---- */

@@ -2,13 +2,15 @@
 /* What follows an erasure, here or elsewhere, once it is in force. The list of what is erased lies
  * beside the database too, so that a database put back from a backup erases it again before anybody
  * looks. The files are written anew, because freed pages and the log keep what stood there. Older
- * backups of this node in its backup folder hold it still: a new one takes their place. */
+ * backups of this node in its backup folder hold it still: a new one takes their place. The copy
+ * from before the last upgrade goes, and what attempts that were cut short have left. */
 #include "node/app_backup.h"
 #include "node/app_erase.h"
 #include "node/app_internal.h"
 #include "protocol/base/enc.h"
 #include "protocol/base/text.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,15 +146,30 @@ static int cleaned(struct app *a, int64_t *ret)
     return r == SANJI_E_NOT_FOUND ? 0 : r;
 }
 
+/* The copy an upgrade leaves for the way back holds what is erased. */
+static int drop_old_copy(const struct app *a)
+{
+    char path[APP_PATH_BYTES];
+    int r = app_path(a->dir, "before-upgrade.db", path);
+    if (r == 0 && unlink(path) != 0 && errno != ENOENT) {
+        r = SANJI_E_IO;
+    }
+    return r;
+}
+
 static int clean(struct app *a, int64_t count)
 {
     const struct sync_store *st = store_port(a->store);
     char text[32];
     struct app_backup b;
-    int r = store_clean(a->store);
+    int r = drop_old_copy(a);
+    r = r < 0 ? r : store_clean(a->store);
     if (r == 0) {
         a->search_due = a->search_since = app_mono_ms(); /* the index begins again */
         r = app_backup_renew(a, &b);
+    }
+    if (r == 0) { /* what was deleted is gone for good before that is written down */
+        r = app__sync_dir(a->dir);
     }
     if (r == 0) {
         int n = snprintf(text, sizeof text, "%lld", (long long)count);

@@ -234,6 +234,9 @@ int app__referral_erase(struct app *a, const char *id, const char *why, struct f
     char d[32];
     int n = snprintf(d, sizeof d, "{\"why\":\"%s\"}", why);
     int r = load_thread(a, id, &x);
+    if (r == 0 && x.fold.state == RS_ERASED) { /* by the other party, or before a crash */
+        return 0;
+    }
     return r == 0 ? next_event(a, &x, RE_ERASE, span_of(d, (size_t)n), f) : r;
 }
 

@@ -8,11 +8,13 @@
 
 #include <cmocka.h>
 
+#include "node/app_erase.h"
 #include "protocol/base/text.h"
 #include "tests/support/nodes.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *const referral = "{\"subject_kind\":\"org\",\"reason\":\"venue\",\"title\":"
                                     "\"需要场地\",\"detail\":\"周末活动\"}";
@@ -366,6 +368,54 @@ static void the_tops_areas_overrule_the_table(void **state)
     app_close(street);
 }
 
+/* ---- erasing ---- */
+
+static void plant(const char *dir, const char *name, char ret[static 400])
+{
+    (void)snprintf(ret, 400, "%s/%s", dir, name);
+    FILE *f = fopen(ret, "w");
+    assert_non_null(f);
+    assert_true(fputs("old", f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* Confirmed where the other party was quicker (or a crash came between the step and its note), the
+ * request is done, not open for ever; and copies of before lie nowhere. */
+static void both_parties_may_ask_to_erase(void **state)
+{
+    (void)state;
+    struct app *city = node_born(0, "erasing"), *street = node_child(city, 1, "erasing-too");
+    char id[LIM_ID_BYTES + 1], copy[400], half[400];
+    struct fault f = {0};
+    struct app_erase e;
+    int64_t n[2];
+    nodes_settle(city, street);
+    assert_int_equal(
+        app_referral_send(street, app_id(city), span_of(referral, strlen(referral)), id, &f), 0);
+    assert_int_equal(app_referral_event(street, id, RE_VOID, lit("{\"reason\":\"mistake\"}"), &f),
+                     0);
+    nodes_settle(city, street);
+    state_is(city, id, RS_ERROR);
+    plant(city->dir, "before-upgrade.db", copy);
+    plant(city->dir, "backup.tmp", half);
+    assert_int_equal(app_erase_request(street, "li", id, "mistake", &n[0], &f), 0);
+    assert_int_equal(app_erase_request(city, "wang", id, "mistake", &n[1], &f), 0);
+    assert_int_equal(app_erase_confirm(street, "zhao", n[0], &e, &f), 0);
+    assert_string_equal(e.state, "done");
+    nodes_settle(city, street);
+    state_is(city, id, RS_ERASED);
+    assert_int_equal(app_erase_confirm(city, "zhao", n[1], &e, &f), 0);
+    assert_string_equal(e.state, "done");
+    assert_int_equal(app_erase_confirm(city, "zhao", n[1], &e, &f), SANJI_E_STATE);
+    for (int i = 0; i < 3; i++) {
+        assert_true(app_tick(city, app_mono_ms() + 10000000) >= 0);
+    }
+    assert_int_not_equal(access(copy, F_OK), 0);
+    assert_int_not_equal(access(half, F_OK), 0);
+    app_close(city);
+    app_close(street);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -374,6 +424,7 @@ int main(void)
         cmocka_unit_test(a_revoked_node_writes_no_referral),
         cmocka_unit_test(a_wrong_clock_does_not_rule_the_lists),
         cmocka_unit_test(the_tops_areas_overrule_the_table),
+        cmocka_unit_test(both_parties_may_ask_to_erase),
     };
     return cmocka_run_group_tests(tests, home_make, home_drop);
 }
