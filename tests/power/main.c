@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* power cuts FROM COUNT   power fails at a drawn call of a drawn piece of work; then the node
- * opens, verifies, holds what it acknowledged and goes on power control COUNT     the same on a
- * disk whose fsync lies: at least half must break, else the cuts prove nothing power kills SIGKILL
- * before every changing call of every piece of work, one by one power faults            EIO at
- * every fsync, a full disk, a read-only one Prints what failed with the numbers that repeat it:
- * power one SCENE FAULT AT SEED. */
+/* power cuts FROM COUNT: power fails at a drawn call of a drawn piece of work; then the node opens,
+ *   verifies, holds what it acknowledged and goes on.
+ * power control COUNT: the same on a disk whose fsync lies. At least half must break, else the cuts
+ *   prove nothing.
+ * power kills [STEP]: SIGKILL before every changing call of every piece of work, one by one.
+ * power faults [STEP]: EIO at every fsync, a full disk, a read-only one.
+ *
+ * With the name of a SCENE behind it each does that one alone. What failed is printed with the
+ * numbers that repeat it: power one SCENE FAULT AT SEED. */
 #include "node/log.h"
 #include "protocol/base/text.h"
 #include "tests/power/disk.h"
@@ -24,7 +27,8 @@
 enum { PATH_BYTES = 512, TURN = 10 /* cuts of one scene before the next */ };
 
 static char base[PATH_BYTES], run[PATH_BYTES + 8], first[PATH_BYTES + 8];
-static struct tally *tally; /* shared with the processes that end */
+static struct tally *tally;      /* shared with the processes that end */
+static const struct scene *only; /* NULL: all */
 
 /* ---- folders ---- */
 
@@ -131,6 +135,16 @@ static void report(const struct scene *s, const struct disk_plan *p)
 
 /* ---- runs ---- */
 
+static const struct scene *scene_named(const char *name)
+{
+    for (size_t i = 0; i < scenes_n; i++) {
+        if (strcmp(scenes[i].name, name) == 0) {
+            return &scenes[i];
+        }
+    }
+    return NULL;
+}
+
 static void measure(int64_t calls[], int64_t syncs[])
 {
     for (size_t i = 0; i < scenes_n; i++) {
@@ -154,7 +168,7 @@ static int cuts(int64_t from, int64_t count, bool lies)
         size_t k = (size_t)turn % scenes_n;
         const struct scene *s = &scenes[k];
         enum verdict v = GOOD;
-        if (lies && s->says_late) {
+        if ((only != NULL && s != only) || (lies && s->says_late)) {
             continue;
         }
         for (int i = 0; (lies || v != BAD) && i < TURN && done < count; i++, done++) {
@@ -210,6 +224,9 @@ static int sweeps(bool kills, int64_t step)
 {
     int bad = 0;
     for (size_t i = 0; i < scenes_n; i++) {
+        if (only != NULL && only != &scenes[i]) {
+            continue;
+        }
         if (kills) {
             bad |= sweep(&scenes[i], DISK_KILL, 0, step);
         } else {
@@ -225,10 +242,7 @@ static int one(char **arg)
 {
     struct disk_plan p = {.fault = DISK_SOUND};
     int64_t at = 0;
-    const struct scene *s = NULL;
-    for (size_t i = 0; i < scenes_n; i++) {
-        s = strcmp(scenes[i].name, arg[0]) == 0 ? &scenes[i] : s;
-    }
+    const struct scene *s = scene_named(arg[0]);
     for (int i = DISK_SOUND; i <= DISK_READ_ONLY; i++) {
         p.fault = strcmp(fault_name[i], arg[1]) == 0 ? (enum disk_fault)i : p.fault;
     }
@@ -268,13 +282,15 @@ int main(int argc, char **argv)
     assert(r == 0);
     town_make(first);
     const char *what = argc > 1 ? argv[1] : "";
+    only = argc > 2 ? scene_named(argv[argc - 1]) : NULL;
+    argc -= only != NULL;
     for (int i = 2; i < argc && i < 4; i++) {
         (void)text_i64(argv[i], strlen(argv[i]), 0, INT64_MAX, i == 2 && argc > 3 ? &from : &count);
     }
     if (strcmp(what, "cuts") == 0 && count > 0) {
         return cuts(from, count, false);
     }
-    if (strcmp(what, "control") == 0 && count > 0) {
+    if (strcmp(what, "control") == 0 && count > 0 && (only == NULL || !only->says_late)) {
         return cuts(from, count, true);
     }
     if (strcmp(what, "one") == 0 && argc == 6) {
@@ -283,7 +299,8 @@ int main(int argc, char **argv)
     if (strcmp(what, "kills") == 0 || strcmp(what, "faults") == 0) {
         return sweeps(strcmp(what, "kills") == 0, count > 0 ? count : 1);
     }
-    (void)fprintf(stderr, "power cuts FROM COUNT | control COUNT | kills [STEP] | faults [STEP] | "
-                          "one SCENE FAULT AT SEED\n");
+    (void)fprintf(stderr,
+                  "power cuts FROM COUNT | control COUNT | kills [STEP] | faults [STEP], each "
+                  "with [SCENE] | one SCENE FAULT AT SEED\n");
     return 2;
 }

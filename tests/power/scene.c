@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The work that must survive: the real node on its real store, written to as a desk does, fed as
- * a neighbour does, upgraded, born, and given new keys. */
-#include "tests/power/scene.h"
+ * a neighbour does, upgraded, born, and given new keys. Files a node makes and takes, and what is
+ * to vanish, are in scene_files.c and scene_erase.c. */
+#include "tests/power/scene_internal.h"
 
 #include "node/store/db.h"
 #include "node/store/migrate.h"
@@ -23,7 +24,7 @@ uint64_t scene_draw(struct tally *t, uint64_t n)
     return (z ^ (z >> 31)) % n;
 }
 
-static int wrong(struct tally *t, const char *what, int err)
+int scene__wrong(struct tally *t, const char *what, int err)
 {
     if (t->why[0] == '\0') {
         (void)snprintf(t->why, sizeof(t->why), "%s: %s", what, err_name(err));
@@ -33,8 +34,7 @@ static int wrong(struct tally *t, const char *what, int err)
 
 /* ---- a node that is written to ---- */
 
-/* Opens; after a refusal that the fault excuses, again, as a supervisor does. */
-static struct app *must_open(const char *root, struct tally *t)
+struct app *scene__open(const char *root, struct tally *t)
 {
     char dir[TOWN_PATH];
     struct app *a = NULL;
@@ -45,7 +45,7 @@ static struct app *must_open(const char *root, struct tally *t)
     }
     if (r < 0) {
         if (t->must_work) {
-            (void)wrong(t, "does not open", r);
+            (void)scene__wrong(t, "does not open", r);
         }
         return NULL;
     }
@@ -58,7 +58,16 @@ static int see_rev(const struct store_rec *rec, void *arg)
     return 0;
 }
 
-static int rev_of(struct app *a, const char *id, int64_t *ret)
+struct app *scene__keep_open(struct app *a, const char *root, struct tally *t)
+{
+    if (!store_is_broken(a->store)) {
+        return a;
+    }
+    app_close(a); /* the daemon ends itself, and is started again */
+    return scene__open(root, t);
+}
+
+int scene__rev_of(struct app *a, const char *id, int64_t *ret)
 {
     *ret = 0;
     return store_record_get(a->store, app_id(a), "listing", id, see_rev, ret);
@@ -69,10 +78,10 @@ static void said_yes(struct app *a, struct tally *t, const char *id)
     int64_t r = 0;
     int i = 0;
     /* What waits for its signature is a new record: nobody is shown it before. */
-    if (rev_of(a, id, &r) < 0 && a->outbox_n > 0) {
+    if (scene__rev_of(a, id, &r) < 0 && a->outbox_n > 0) {
         r = 1;
     } else if (r == 0) {
-        (void)wrong(t, "acknowledged and not readable", SANJI_E_NOT_FOUND);
+        (void)scene__wrong(t, "acknowledged and not readable", SANJI_E_NOT_FOUND);
         return;
     }
     while (i < t->n_rec && strcmp(t->rec[i].id, id) != 0) {
@@ -99,7 +108,7 @@ static int refer(struct app *a, struct tally *t)
     return r;
 }
 
-static int one_write(struct app *a, struct tally *t)
+int scene__write(struct app *a, struct tally *t)
 {
     char id[LIM_ID_BYTES + 1] = "";
     uint64_t what = scene_draw(t, 10), n = scene_draw(t, 1u << 30);
@@ -135,25 +144,22 @@ static int one_write(struct app *a, struct tally *t)
 }
 
 /* A fault may be over only some time after the work: then until something succeeds, or never. */
-static bool is_due(const struct tally *t, int i)
+bool scene__due(const struct tally *t, int i)
 {
     return i < (t->must_work ? WRITES : 4 * WRITES) || (t->last_refused && i < 10 * WRITES);
 }
 
 static void work_put(const char *root, struct tally *t)
 {
-    struct app *a = must_open(root, t);
+    struct app *a = scene__open(root, t);
     t->last_refused = false;
-    for (int i = 0; a != NULL && is_due(t, i); i++) {
-        int r = one_write(a, t);
+    for (int i = 0; a != NULL && scene__due(t, i); i++) {
+        int r = scene__write(a, t);
         t->last_refused = r < 0;
         if (r < 0 && t->must_work) {
-            (void)wrong(t, "refused without need", r);
+            (void)scene__wrong(t, "refused without need", r);
         }
-        if (store_is_broken(a->store)) { /* the daemon ends itself, and is started again */
-            app_close(a);
-            a = must_open(root, t);
-        }
+        a = scene__keep_open(a, root, t);
     }
     app_close(a);
 }
@@ -182,19 +188,16 @@ static int take_frames(struct app *a, struct tally *t, int upto)
 
 static void work_import(const char *root, struct tally *t)
 {
-    struct app *a = must_open(root, t);
+    struct app *a = scene__open(root, t);
     t->last_refused = false;
-    for (int i = 0; a != NULL && t->frames < town.n_frames && is_due(t, i); i++) {
+    for (int i = 0; a != NULL && t->frames < town.n_frames && scene__due(t, i); i++) {
         int upto = t->frames + 1 + (int)scene_draw(t, 12);
         int r = take_frames(a, t, upto < town.n_frames ? upto : town.n_frames);
         t->last_refused = r < 0;
         if (r < 0 && t->must_work) {
-            (void)wrong(t, "import refused", r);
+            (void)scene__wrong(t, "import refused", r);
         }
-        if (store_is_broken(a->store)) {
-            app_close(a);
-            a = must_open(root, t);
-        }
+        a = scene__keep_open(a, root, t);
     }
     app_close(a);
 }
@@ -208,9 +211,9 @@ static void work_rebuild(const char *root, struct tally *t)
         (void)sqlite3_exec(h, "UPDATE meta SET value='0' WHERE key='views'", NULL, NULL, NULL);
     }
     sqlite3_close(h);
-    struct app *a = must_open(root, t);
+    struct app *a = scene__open(root, t);
     for (int i = 0; a != NULL && i < 3; i++) {
-        (void)one_write(a, t);
+        (void)scene__write(a, t);
     }
     app_close(a);
 }
@@ -218,20 +221,20 @@ static void work_rebuild(const char *root, struct tally *t)
 static void work_rotate(const char *root, struct tally *t)
 {
     struct fault f = {0};
-    struct app *a = must_open(root, t);
+    struct app *a = scene__open(root, t);
     if (a == NULL) {
         return;
     }
     int r = app_rotate(a, span_of(town.root_key.data, town.root_key.len), &f);
     if (r < 0 && t->must_work) {
-        (void)wrong(t, "rotation refused", r);
+        (void)scene__wrong(t, "rotation refused", r);
     }
     for (int i = 0; i < 4; i++) {
         (void)app_tick(a, app_mono_ms() + 10000000);
-        (void)one_write(a, t);
+        (void)scene__write(a, t);
     }
     app_close(a);
-    a = must_open(root, t);
+    a = scene__open(root, t);
     app_close(a);
 }
 
@@ -245,7 +248,7 @@ static int held_frames(struct app *a, struct tally *t)
         memset(&acc, 0, sizeof(acc));
         sync_accept_frame(a->sync, &tick, span_of(town.frame[i].data, town.frame[i].len), &acc);
         if (acc.err != SANJI_E_OLD) {
-            r = wrong(t, "a bundle taken and acknowledged is lost", acc.err);
+            r = scene__wrong(t, "a bundle taken and acknowledged is lost", acc.err);
         }
     }
     store_rollback(a->store);
@@ -262,15 +265,15 @@ static int held_records(struct app *a, struct tally *t)
 {
     for (int i = 0; i < t->n_rec; i++) {
         int64_t r = 0;
-        if (rev_of(a, t->rec[i].id, &r) < 0 || r < t->rec[i].r) {
-            return wrong(t, "an acknowledged record is lost", SANJI_E_NOT_FOUND);
+        if (scene__rev_of(a, t->rec[i].id, &r) < 0 || r < t->rec[i].r) {
+            return scene__wrong(t, "an acknowledged record is lost", SANJI_E_NOT_FOUND);
         }
     }
     for (int i = 0; i < t->n_threads; i++) {
         bool is_sent = false;
         (void)store_thread_by_id(a->store, t->thread[i], see_thread, &is_sent);
         if (!is_sent) {
-            return wrong(t, "an acknowledged referral is lost", SANJI_E_NOT_FOUND);
+            return scene__wrong(t, "an acknowledged referral is lost", SANJI_E_NOT_FOUND);
         }
     }
     return 0;
@@ -295,11 +298,11 @@ static int integrity(const char *path, struct tally *t)
                  strcmp((const char *)sqlite3_column_text(st, 0), "ok") == 0;
     sqlite3_finalize(st);
     sqlite3_close(h);
-    return is_ok ? 0 : wrong(t, "integrity_check", SANJI_E_CORRUPT);
+    return is_ok ? 0 : scene__wrong(t, "integrity_check", SANJI_E_CORRUPT);
 }
 
 /* Opens, verifies, holds what it said it holds, and goes on. */
-static int check_node(const char *root, struct tally *t)
+int scene__check_node(const char *root, struct tally *t)
 {
     static const char *const db[] = {"city/sanji.db", "city/keys.db"};
     char path[TOWN_PATH], id[LIM_ID_BYTES + 1] = "";
@@ -308,21 +311,21 @@ static int check_node(const char *root, struct tally *t)
     town_path(root, "city", path);
     int r = app_open(path, &a, NULL);
     if (r < 0) {
-        return wrong(t, "does not open afterwards", r);
+        return scene__wrong(t, "does not open afterwards", r);
     }
     r = app_outbox_flush(a);
     if (r < 0) {
-        r = wrong(t, "what waited is not signed", r);
+        r = scene__wrong(t, "what waited is not signed", r);
     }
     r = r < 0 ? r : held_records(a, t);
     r = r < 0 ? r : held_frames(a, t);
     int e = r < 0 ? 0 : app_verify(a, &v, on_wrong, t);
     if (e < 0 || (r == 0 && (v.wrong > 0 || v.views_differ))) {
-        r = wrong(t, "verify", e);
+        r = scene__wrong(t, "verify", e);
     }
     if (r == 0) {
         e = town_put(a, NULL, 1, 10, id);
-        r = e < 0 ? wrong(t, "does not go on", e) : 0;
+        r = e < 0 ? scene__wrong(t, "does not go on", e) : 0;
         if (r == 0) {
             said_yes(a, t, id);
         }
@@ -382,7 +385,7 @@ static void work_upgrade(const char *root, struct tally *t)
         db_close(&db);
     }
     if (r < 0 && t->must_work) {
-        (void)wrong(t, "upgrade refused", r);
+        (void)scene__wrong(t, "upgrade refused", r);
     }
 }
 
@@ -405,10 +408,10 @@ static int check_upgrade(const char *root, struct tally *t)
     }
     db_close(&db);
     if (r < 0) {
-        return wrong(t, "database after an upgrade", r);
+        return scene__wrong(t, "database after an upgrade", r);
     }
     if (n < t->rows || bad > 0 || (t->is_done && version != 2)) {
-        return wrong(t, "rows of the upgrade are lost", SANJI_E_NOT_FOUND);
+        return scene__wrong(t, "rows of the upgrade are lost", SANJI_E_NOT_FOUND);
     }
     r = integrity(path, t);
     if (r == 0 && version == 2) {
@@ -422,7 +425,7 @@ static int check_upgrade(const char *root, struct tally *t)
             e = migration_at(root, 2, &db);
             db_close(&db);
         }
-        r = e < 0 && e != SANJI_E_SCHEMA_NEWER ? wrong(t, "upgrade does not go on", e) : 0;
+        r = e < 0 && e != SANJI_E_SCHEMA_NEWER ? scene__wrong(t, "upgrade does not go on", e) : 0;
     }
     return r;
 }
@@ -434,7 +437,7 @@ static void work_birth(const char *root, struct tally *t)
     int r = town_birth(root, "city");
     t->is_born = r == 0;
     if (r < 0 && t->must_work) {
-        (void)wrong(t, "init refused", r);
+        (void)scene__wrong(t, "init refused", r);
     }
 }
 
@@ -446,27 +449,30 @@ static int check_birth(const char *root, struct tally *t)
     int r = app_open(path, &a, NULL);
     app_close(a);
     if (r < 0 && t->is_born) {
-        return wrong(t, "a node that was born does not open", r);
+        return scene__wrong(t, "a node that was born does not open", r);
     }
     if (r < 0) { /* nothing of the attempt may stand in the way of the next */
         int e = town_birth(root, "city");
         if (e < 0) {
-            return wrong(t, "init cannot be said again", e);
+            return scene__wrong(t, "init cannot be said again", e);
         }
     }
     town_path(root, "city-root.key", path);
     if (access(path, R_OK) != 0) {
-        return wrong(t, "a node without its root key", SANJI_E_NOT_FOUND);
+        return scene__wrong(t, "a node without its root key", SANJI_E_NOT_FOUND);
     }
-    return check_node(root, t);
+    return scene__check_node(root, t);
 }
 
 const struct scene scenes[] = {
-    {"put", work_put, check_node, false, false, 10},
-    {"import", work_import, check_node, false, false, 2},
-    {"rebuild", work_rebuild, check_node, false, false, 10},
-    {"rotate", work_rotate, check_node, false, false, 1},
+    {"put", work_put, scene__check_node, false, false, 10},
+    {"import", work_import, scene__check_node, false, false, 2},
+    {"rebuild", work_rebuild, scene__check_node, false, false, 10},
+    {"rotate", work_rotate, scene__check_node, false, false, 1},
     {"upgrade", work_upgrade, check_upgrade, true, false, 1},
     {"birth", work_birth, check_birth, true, true, 1},
+    {"backup", scene__backup, scene__check_backup, false, false, 4},
+    {"ferry", scene__ferry, scene__check_ferry, false, false, 1},
+    {"erase", scene__erase, scene__check_erase, false, false, 1},
 };
 const size_t scenes_n = sizeof(scenes) / sizeof(scenes[0]);

@@ -15,13 +15,19 @@ enum { TALLY_RECORDS = 512, TALLY_THREADS = 128, TALLY_WHY = 240 };
 struct tally {
     struct {
         char id[80];
-        int64_t r;
+        int64_t r, kept; /* kept: what the newest backup has to know of it, 0: nothing */
     } rec[TALLY_RECORDS];
     int n_rec;
     char thread[TALLY_THREADS][80];
     int n_threads;
-    int frames;            /* of another node's bundles, in order */
-    int64_t rows;          /* of the database that is migrated */
+    int frames;      /* of another node's bundles, in order */
+    int64_t rows;    /* of the database that is migrated */
+    char backup[80]; /* name of the newest file */
+    uint32_t parts;  /* of a ferry file, a bit each */
+    struct {
+        int64_t n; /* number of the request, 0: none */
+        bool done;
+    } erase[2];            /* of the record and of the referral */
     bool is_born, is_done; /* init or migration has said so */
     bool must_work;        /* no fault is due that would excuse a refusal */
     int64_t calls, syncs;  /* of the disk, when the work came to its end */

@@ -3,6 +3,7 @@
 #include "tests/power/town.h"
 
 #include "sync/enrol.h"
+#include "sync/ferry.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -148,7 +149,82 @@ int town_birth(const char *root, const char *name)
     town_path(root, name, dir);
     struct app_birth b = {
         .dir = dir, .name = "测试市", .area = "370100", .lv = 20, .url = "https://127.0.0.1:9"};
-    return app_init(&b, &x, &f);
+    int r = app_init(&b, &x, &f), group;
+    if (r == 0) {
+        r = recovery_read(x.recovery, town.secret, &group);
+    }
+    return r;
+}
+
+/* ---- what a stick brings ---- */
+
+static int keep_part(const void *p, size_t n, void *arg)
+{
+    return buf_put(arg, p, n);
+}
+
+static void make_parts(struct app *from, const struct app *to)
+{
+    struct sync_tick t;
+    struct sync_ferry_out *o = NULL;
+    const struct sync_ferry_order order = {.to = app_id(to), .full = true, .part_bytes = 24 << 10};
+    int r = app_tick_make(&t);
+    r = r < 0 ? r : sync_ferry_out_new(from->sync, &t, &order, &o);
+    assert(r == 0);
+    while ((r = sync_ferry_out_plan(o, 1 << 20)) > 0) {
+    }
+    town.n_parts = (int)sync_ferry_out_about(o)->parts;
+    assert(r == 0 && town.n_parts > 3 && town.n_parts <= TOWN_PARTS);
+    for (int i = 0; i < town.n_parts; i++) {
+        buf_init(&town.part[i], 1 << 20);
+        while ((r = sync_ferry_out_part(o, &t, i + 1, 1 << 20, keep_part, &town.part[i])) > 0) {
+        }
+        assert(r == 0);
+    }
+    sync_ferry_out_free(o);
+}
+
+/* ---- what shall be forgotten ---- */
+
+static void step(struct app *a, enum ref_event ev, const char *d)
+{
+    struct fault f = {0};
+    int r = app_referral_event(a, town.referral, ev, span_of(d, strlen(d)), &f);
+    assert(r == 0);
+}
+
+static void plant(struct app *city, struct app *district)
+{
+    static const char send[] =
+        "{\"subject_kind\":\"person\",\"reason\":\"relief\",\"title\":\"探访" TOWN_NAME
+        "\",\"name\":\"" TOWN_NAME "\",\"contact\":\"" TOWN_PHONE
+        "\",\"consent\":{\"by\":\"self\",\"how\":\"written\",\"on\":\"2026-11-01\","
+        "\"text_version\":\"v1\",\"scope\":[\"name\",\"contact\",\"situation\"],"
+        "\"purpose\":\"转介\"}}";
+    struct fault f = {0};
+    struct buf json;
+    buf_init(&json, 4096);
+    int r = 0;
+    for (int i = 1; r == 0 && i <= 3; i++) {
+        buf_reset(&json);
+        (void)buf_puts(&json, "{\"id\":\"listing-1\",\"kind\":\"venue\",\"title\":\"" TOWN_NAME);
+        (void)buf_printf(&json, " %d\",\"detail\":\"%s\"}", i, TOWN_PHONE);
+        r = app_put_one(city, kind_find("listing"), NULL, span_of(json.data, json.len), town.record,
+                        &f);
+    }
+    buf_done(&json);
+    r = r < 0 ? r
+              : app_referral_send(city, app_id(district), span_of(send, sizeof(send) - 1),
+                                  town.referral, &f);
+    assert(r == 0);
+    (void)pass(city, district);
+    r = app_referral_auto(district); /* delivered */
+    assert(r == 0);
+    step(district, RE_OPEN, "{}");
+    step(district, RE_ACCEPT, "{\"note\":\"" TOWN_NAME "\"}");
+    step(district, RE_OUTCOME, "{\"result\":\"success\",\"summary\":\"" TOWN_PHONE "\"}");
+    (void)pass(district, city);
+    step(city, RE_CLOSE, "{\"told\":true}");
 }
 
 static void read_root_key(const char *root)
@@ -178,13 +254,15 @@ void town_make(const char *root)
         r = town_put(city, NULL, i, 40, id);
         assert(r == 0);
     }
-    app_close(city);
-    for (uint64_t i = 0; i < TOWN_FRAMES - 4; i++) { /* what the city does not have yet */
+    plant(city, district);
+    for (uint64_t i = 0; i < TOWN_FRAMES - 8; i++) { /* what the city does not have yet */
         r = town_put(district, NULL, i, (size_t)(i * 131 % 3000), id);
         assert(r == 0);
     }
     r = store_bundle_walk(district->store, 0, keep_frame, NULL);
     assert(r == 0);
+    make_parts(district, city);
+    app_close(city);
     app_close(district);
     read_root_key(root);
 }

@@ -5,13 +5,20 @@
 #include "node/app.h"
 
 /* Two nodes on disk, made as people make them, and what the scenes need of them. */
-enum { TOWN_FRAMES = 120, TOWN_PATH = 512 };
+enum { TOWN_FRAMES = 120, TOWN_PATH = 512, TOWN_PARTS = 16 };
+/* What a record and a closed referral of the city say about somebody. */
+#define TOWN_NAME  "欧阳慕容雪"
+#define TOWN_PHONE "13987650123"
 
 struct town {
     struct buf frame[TOWN_FRAMES]; /* of the district, in order; the city has not seen them */
     int n_frames;
     char district[LIM_NODE_ID + 1];
-    struct buf root_key; /* text of the city's root key file */
+    struct buf root_key;             /* text of the city's root key file */
+    uint8_t secret[RECOVERY_SECRET]; /* of the code that opens the city's backups */
+    struct buf part[TOWN_PARTS]; /* a file of the district for the city, with the same bundles */
+    int n_parts;
+    char record[LIM_ID_BYTES + 1], referral[LIM_ID_BYTES + 1]; /* of the person */
 };
 extern struct town town;
 
