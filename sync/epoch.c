@@ -209,6 +209,9 @@ int sync__epoch_open(struct sync *s, const char *aud)
     h.seq = 1;
     memset(h.prev, 0, sizeof(h.prev));
     r = sync__write_as(s, &h, NULL, 0, NULL);
+    if (r == 0 && s->restored) {
+        r = sync__since_add(s, h.en);
+    }
     return r < 0 ? r : opened(s, aud);
 }
 

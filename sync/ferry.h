@@ -101,5 +101,12 @@ void sync__ferry_key(const char *what, const char *node, char out[static 32]);
 bool sync__ferry_may_have(const struct sync *s, const struct stream *st, const char *to);
 /* Have frames for `to`; *ret_lines of them. */
 int sync__ferry_have(struct sync *s, const char *to, struct buf *out, int64_t *ret_lines);
+/* In doubt about its own streams, a node opens an epoch that the answer of `to` can name, before it
+ * makes a file for it. */
+int sync__ferry_ask(struct sync *s, const struct node_id *to);
+/* Does the word of `by` about this node's own streams count, to raise the doubt or to end it? */
+int sync__ferry_counts(const struct sync *s, const char *by, bool *ret_raise, bool *ret_end);
+/* Ends the doubt, if the newest statement of `by` answers it and all it named is here. */
+int sync__ferry_answer(struct sync *s, const char *by);
 
 #endif

@@ -250,7 +250,7 @@ static void take_damage(struct sync_ferry_in *in, const struct fault *f)
 
 struct look {
     struct sync_ferry_in *in;
-    bool parent; /* its word about own streams of this node counts (self.c) */
+    bool raises; /* its word about own streams of this node counts (self.c) */
     bool older, newer;
 };
 
@@ -259,7 +259,7 @@ static int look_one(const char *by, const char *aud, const struct have_epoch *e,
 {
     struct look *l = arg;
     struct sync *s = l->in->s;
-    bool own = l->parent && strcmp(by, s->self.id.s) == 0;
+    bool own = l->raises && strcmp(by, s->self.id.s) == 0;
     for (size_t i = 0; i < n; i++) {
         struct stream_key k;
         int r = sync__key_of(&k, by, aud, e[i].ep, e[i].en);
@@ -272,22 +272,35 @@ static int look_one(const char *by, const char *aud, const struct have_epoch *e,
             l->older = l->older || e[i].seq < mine;
             l->newer = l->newer || e[i].seq > mine;
         }
-        if (own && (r = sync_expect(s, &k, e[i].seq, e[i].id8)) < 0) {
+        bool lacks = false;
+        if (own && e[i].seq > 0) {
+            r = sync__self_lacks(s, &k, e[i].seq, e[i].id8, &lacks);
+        }
+        if (r == 0 && lacks) {
+            r = sync__self_doubt(s, &k);
+        }
+        if (r < 0) {
             return r;
         }
     }
     return 0;
 }
 
-static int look_at_have(struct sync_ferry_in *in)
+/* A statement of its writer to this node that is newer than what is known of it. */
+static bool is_news(const struct sync_ferry_in *in, const struct sync_ferry_note *n)
+{
+    const struct sync_ferry_report *rep = &in->rep;
+    return rep->to[0] != '\0' && rep->part == 1 && !in->have_bad &&
+           (rep->no > (rep->receipt ? n->receipt_no : n->have_no) || rep->ts > n->have_ts);
+}
+
+static int look_at_have(struct sync_ferry_in *in, bool news)
 {
     struct sync *s = in->s;
-    struct node_id up;
-    uint8_t tls[HASH_LEN];
     struct look l = {.in = in};
-    int r = sync_parent(s, &up, tls, NULL);
-    l.parent = r == 0 && strcmp(up.s, in->rep.by) == 0 && in->rep.to[0] != '\0';
-    r = r == SANJI_E_NOT_FOUND ? 0 : r;
+    bool ends;
+    int r = sync__ferry_counts(s, in->rep.by, &l.raises, &ends);
+    l.raises = l.raises && news;
     for (size_t at = 0, used = 0; r == 0 && at < in->have.len; at += used) {
         r = frame_unpack(s->fc, span_of(in->have.data + at, in->have.len - at), &s->line, &used);
         if (r == 0) {
@@ -307,11 +320,7 @@ static int have_put(struct sync_ferry_in *in, struct sync_ferry_note *n)
     struct sync *s = in->s;
     const struct sync_ferry_report *rep = &in->rep;
     char key[32];
-    int64_t *no = rep->receipt ? &n->receipt_no : &n->have_no;
-    if (rep->no <= *no && rep->ts <= n->have_ts) {
-        return 0; /* carried later than a newer one */
-    }
-    *no = rep->no;
+    *(rep->receipt ? &n->receipt_no : &n->have_no) = rep->no;
     n->have_ts = rep->ts;
     n->have_at = s->tick.now_ms;
     sync__ferry_key("have", rep->by, key);
@@ -404,7 +413,12 @@ static int conclude(struct sync_ferry_in *in)
     if (!rep->vouched) {
         return 0; /* its bundles stood on their own; what it says itself does not */
     }
-    r = in->have_bad ? 0 : look_at_have(in);
+    r = sync_ferry_note_get(s, rep->by, &note);
+    r = r == SANJI_E_NOT_FOUND ? 0 : r;
+    bool news = r == 0 && is_news(in, &note); /* else it was carried later than a newer one */
+    if (r == 0 && !in->have_bad) {
+        r = look_at_have(in, news);
+    }
     if (r < 0 && !sync_is_store_failure(r)) {
         return give_up(in, r, "have", "a list of what its writer holds");
     }
@@ -414,18 +428,17 @@ static int conclude(struct sync_ferry_in *in)
     if (r < 0) {
         return r;
     }
-    r = sync_ferry_note_get(s, rep->by, &note);
-    r = r == SANJI_E_NOT_FOUND ? 0 : r;
-    if (r == 0 && !rep->receipt) {
+    if (!rep->receipt) {
         r = got_part(in, &note);
     }
-    if (r == 0 && rep->to[0] != '\0' && rep->part == 1 && !in->have_bad) {
+    if (r == 0 && news) {
         r = have_put(in, &note);
     }
     if (r == 0) {
         r = sync__ferry_note_put(s, rep->by, &note);
     }
-    return sync__tx_end(s, r);
+    r = sync__tx_end(s, r);
+    return r < 0 ? r : sync__ferry_answer(s, rep->by); /* also when it brought what was missing */
 }
 
 static void take_have(struct sync_ferry_in *in, struct span frame)

@@ -368,6 +368,9 @@ int sync_ferry_out_new(struct sync *s, const struct sync_tick *t,
     if (r == 0) {
         r = limit_of(order->part_bytes, &o->limit);
     }
+    if (r == 0 && o->has_to) {
+        r = sync__ferry_ask(s, &o->to);
+    }
     if (r == 0) {
         r = begin(o, order);
     }

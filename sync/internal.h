@@ -451,13 +451,23 @@ int64_t sync__heal_wake(const struct sync *s);
 int sync__self_heard(struct sync *s, struct peer *p, const struct stream_key *k,
                      const struct have_epoch *e);
 void sync__self_forget(struct sync *s, const struct peer *p); /* it states its list anew */
+/* Is the bundle of an own stream that these bytes begin the id of not held, nor was given up? */
+int sync__self_lacks(const struct sync *s, const struct stream_key *k, int64_t seq,
+                     const uint8_t id8[static 8], bool *ret);
 /* Something of an own stream was not in this store though it should be: k, or all (NULL). */
 int sync__self_doubt(struct sync *s, const struct stream_key *k);
 int sync__self_clone(struct sync *s, bool is_clone);
 void sync__self_settle(struct sync *s); /* forgets what is reached, confirms what can be */
+/* Who is to be believed has named nothing that is not here, and knew of the doubt when it did. */
+int sync__self_answered(struct sync *s);
 int sync__self_load(struct sync *s);
 int64_t sync__self_wake(const struct sync *s);
 void sync__self_free(struct sync *s);
+
+/* ferry_self.c */
+/* In a transaction: own epochs opened while in doubt, for whoever answers by file to name. */
+int sync__since_add(struct sync *s, const uint8_t en[static 8]);
+int sync__since_drop(struct sync *s);
 
 /* epoch.c */
 int sync__epochs_load(struct sync *s);

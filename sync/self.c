@@ -4,7 +4,7 @@
  * says that the store went back opens the barrier: from then on each audience is written in a new
  * epoch, which nobody can have written to (PROTOCOL.md 15.1). While a neighbour is bringing what is
  * missing, writing waits for it a moment; out of reach it goes on. The barrier is closed when a
- * neighbour has stated its list and everything it named is here.
+ * neighbour has stated its list and everything it named is here; by files: ferry_self.c.
  *
  * Whom to believe: the parent. A child may make numbers up, so its word holds writing for a minute
  * and once only, enough for it to bring what it speaks of; two histories are believed of it when it
@@ -85,6 +85,9 @@ int sync__self_doubt(struct sync *s, const struct stream_key *k)
 static int clone_set(struct sync *s, bool is_clone)
 {
     int r = flag_put(s, clone_name, is_clone, &s->clone);
+    if (r == 0 && !is_clone) {
+        r = sync__since_drop(s);
+    }
     return r < 0 || is_clone ? r : doubt(s, NULL); /* the other machine may have written, too */
 }
 
@@ -190,22 +193,34 @@ void sync__self_forget(struct sync *s, const struct peer *p)
     s->n_marks = kept;
 }
 
+int sync__self_lacks(const struct sync *s, const struct stream_key *k, int64_t seq,
+                     const uint8_t id8[static 8], bool *ret)
+{
+    uint8_t id[HASH_LEN];
+    int i = sync__stream_find(s, k);
+    *ret = false;
+    if (i >= 0 && s->streams[i].row.no != 0 &&
+        sync__branch_given_up(s, s->streams[i].row.no, id8)) {
+        return 0;
+    }
+    *ret = !reached(s, k, seq);
+    if (*ret) {
+        return 0;
+    }
+    int r = s->st->bundle_id(s->st->ctx, s->streams[i].row.no, seq, id);
+    *ret = r == 0 && memcmp(id, id8, 8) != 0;
+    return r == SANJI_E_NOT_FOUND ? 0 : r; /* older than what is kept: nothing to compare with */
+}
+
 int sync_expect(struct sync *s, const struct stream_key *key, int64_t seq,
                 const uint8_t id8[static 8])
 {
-    uint8_t id[HASH_LEN];
+    bool lacks = false;
     if (!is_own(s, key->by.s) || seq < 1) {
         return 0;
     }
-    if (!reached(s, key, seq)) {
-        return sync__self_doubt(s, key);
-    }
-    int i = sync__stream_find(s, key);
-    int r = s->st->bundle_id(s->st->ctx, s->streams[i].row.no, seq, id);
-    if (r == 0 && memcmp(id, id8, 8) != 0) {
-        return sync__self_doubt(s, key);
-    }
-    return r == SANJI_E_NOT_FOUND ? 0 : r; /* older than what is kept: nothing to compare with */
+    int r = sync__self_lacks(s, key, seq, id8, &lacks);
+    return r < 0 || !lacks ? r : sync__self_doubt(s, key);
 }
 
 int sync_suspect(struct sync *s)
@@ -268,10 +283,7 @@ int64_t sync__self_wake(const struct sync *s)
 
 static bool may_confirm(const struct sync *s)
 {
-    if (!s->restored || s->clone || s->n_marks > 0 || sync__branch_any(s)) {
-        return false;
-    }
-    return somebody_said(s);
+    return s->restored && !s->clone && s->n_marks == 0 && !sync__branch_any(s);
 }
 
 static int confirm(struct sync *s)
@@ -285,12 +297,15 @@ static int confirm(struct sync *s)
         r = sync__epoch_confirm(s);
     }
     if (r == 0) {
+        r = sync__since_drop(s);
+    }
+    if (r == 0) {
         r = flag_put(s, raised_name, false, &s->restored);
     }
     return sync__tx_end(s, r);
 }
 
-void sync__self_settle(struct sync *s)
+static void forget_reached(struct sync *s)
 {
     size_t kept = 0;
     for (size_t i = 0; i < s->n_marks; i++) {
@@ -301,16 +316,31 @@ void sync__self_settle(struct sync *s)
         }
     }
     s->n_marks = kept;
+}
+
+/* First what a given-up branch said: the epoch that opens is one of those to be confirmed. */
+static int settle(struct sync *s, bool said)
+{
+    int r = 0;
+    forget_reached(s);
     if (s->clone) {
-        return;
+        return 0;
     }
-    /* A failure leaves everything as it was; the next step tries again. */
     if (s->again && sync_self_error(s) == 0) {
-        (void)sync__branch_again(s);
+        r = sync__branch_again(s);
     }
-    if (may_confirm(s)) {
-        (void)confirm(s);
-    }
+    return said && may_confirm(s) && !sync_is_store_failure(r) ? confirm(s) : r;
+}
+
+void sync__self_settle(struct sync *s)
+{
+    /* A failure leaves everything as it was; the next step tries again. */
+    (void)settle(s, somebody_said(s));
+}
+
+int sync__self_answered(struct sync *s)
+{
+    return settle(s, true);
 }
 
 void sync__self_free(struct sync *s)

@@ -196,6 +196,41 @@ test('an import that is killed goes on, an export that fails leaves nothing', as
   assert.match(w.tryVerb('s1', 'ferry receipt', [d, '--to', id('s2')]).err, /no file of/);
 });
 
+test('a street put back from a backup: its own comes back by stick, and is confirmed', async () => {
+  const self = () => w.json('s1', 'status').self;
+  const old = w.data('s1') + '.old';
+  await w.stop('s1');
+  fs.cpSync(w.data('s1'), old, { recursive: true });
+  w.put('s1', 'listing', [venue('备份之后的礼堂')]); // no daemon at s1 from here on
+  const early = make('d1', id('s1'), ['--full']);
+  carry('s1', 'd1');
+  assert.ok(has('d1', '备份之后的礼堂'));
+  carry('d1', 's1'); // d1 knows that s1 holds it
+  carry('s1', 'd1');
+  fs.rmSync(w.data('s1'), { recursive: true });
+  fs.cpSync(old, w.data('s1'), { recursive: true });
+  assert.equal(self(), 'ok', 'nobody can tell yet');
+  carry('d1', 's1');
+  assert.equal(self(), 'unconfirmed');
+  assert.ok(!has('s1', '备份之后的礼堂'));
+  take('s1', early); // everything it names is here, and it says nothing about what came after it
+  assert.equal(self(), 'unconfirmed');
+  assert.match(w.tryVerb('s1', 'doctor').out, /sanji ferry export/);
+  carry('s1', 'd1');
+  assert.equal(self(), 'unconfirmed');
+  carry('d1', 's1');
+  assert.equal(self(), 'ok');
+  assert.ok(has('s1', '备份之后的礼堂'));
+  w.put('s1', 'listing', [venue('恢复之后的礼堂')]);
+  carry('s1', 'd1');
+  carry('d1', 's1');
+  assert.ok(has('d1', '恢复之后的礼堂'));
+  const fed = (x) => w.state(x, ['--audience', 'fed', '--kind', 'listing']);
+  assert.equal(fed('s1'), fed('d1'));
+  for (const x of ['s1', 'd1']) assert.equal(w.json(x, 'verify').wrong, 0, x);
+  await w.start('s1');
+});
+
 test('a full stick: said by name, nothing half on it', (t) => {
   const small = path.join(w.dir, 'small');
   fs.mkdirSync(small);

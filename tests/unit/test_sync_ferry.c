@@ -495,10 +495,12 @@ static void a_restored_node_learns_of_itself(void **state)
     assert_int_equal(sync_self_state(w->node[s1].s), SYNC_SELF_UNCONFIRMED);
     (void)take(w, "s1", &full);
     assert_int_equal(sync_self_state(w->node[s1].s),
-                     SYNC_SELF_UNCONFIRMED); /* until in contact */
+                     SYNC_SELF_UNCONFIRMED); /* made before the loss */
     static const struct step on[] = {{"it goes on", PUT, "s1", "fed", "v9", 0}, {0}};
     story_go(&t, on);
     round_of_sticks(w);
+    assert_int_equal(sync_self_state(w->node[s1].s), SYNC_SELF_OK);
+    round_of_sticks(w); /* what it has said to that */
     story_go(&t, agree);
     mem_store_free(snap);
     parcel_done(&delta);
