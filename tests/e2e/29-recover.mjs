@@ -159,7 +159,7 @@ test('a district under the top: the root key agrees, and its street finds it aga
   await w.start('d1');
   assert.equal(w.id('d1'), n.id);
   const ids2 = w.put('s1', 'listing', [venue('街道写给新的区')]);
-  await until('the street is heard again', 20000, () => has('d1', ids2) && has('city', ids2) && has('d1', mine));
+  await until('the street is heard again', 60000, () => has('d1', ids2) && has('city', ids2) && has('d1', mine));
   assert.equal(w.json('s1', 'status').self, 'ok');
   const inv = w.tryVerb('d1', 'invite', ['--name', '又一个', '--tier', 'street', '--area', '370102003', '--auto-approve']);
   assert.equal(inv.code, 0, inv.err);
