@@ -93,6 +93,26 @@ static const char *text_at(const struct waiting *w, size_t off)
     return (const char *)w->text.data + off;
 }
 
+static int on_rev(const struct store_rec *rec, void *arg)
+{
+    *(int64_t *)arg = rec->r;
+    return 0;
+}
+
+/* In a folder that was put back a record may wait which was signed since, and has come back from
+ * the parent. */
+static int is_signed(struct app *a, struct span item, bool *ret)
+{
+    struct item it;
+    int64_t held = 0;
+    int r = item_parse(item, &it, NULL);
+    if (r == 0) {
+        r = store_record_get(a->store, app_id(a), NULL, it.id, on_rev, &held);
+        *ret = r == 0 && held >= it.r;
+    }
+    return r == SANJI_E_NOT_FOUND ? 0 : r;
+}
+
 /* In the order they came: those for one audience that follow each other are one bundle. */
 static int sign_all(struct app *a, const struct waiting *w)
 {
@@ -103,11 +123,15 @@ static int sign_all(struct app *a, const struct waiting *w)
         const char *aud = text_at(w, w->at[i].aud);
         struct sync_tick t;
         size_t n = 0;
-        for (; i < w->n && strcmp(text_at(w, w->at[i].aud), aud) == 0; i++) {
-            items[n++] = span_of(w->text.data + w->at[i].item, w->at[i].end - w->at[i].item);
+        for (; r == 0 && i < w->n && strcmp(text_at(w, w->at[i].aud), aud) == 0; i++) {
+            struct span item = span_of(w->text.data + w->at[i].item, w->at[i].end - w->at[i].item);
+            bool known = false;
+            r = is_signed(a, item, &known);
+            items[n] = item;
+            n += !known;
         }
-        r = app_tick_make(&t);
-        if (r == 0) {
+        r = r < 0 ? r : app_tick_make(&t);
+        if (r == 0 && n > 0) {
             r = sync_write(a->sync, &t, aud, items, n, true, NULL);
         }
     }
@@ -124,8 +148,8 @@ static int sign_in_tx(struct app *a, struct waiting *w)
     if (r < 0) {
         return r;
     }
-    r = st->kv_each(st->ctx, prefix, on_waiting, w);
-    if (r == 0) {
+    r = st->kv_each(st->ctx, prefix, on_waiting, w); /* 1: there are more than fit */
+    if (r >= 0) {
         r = sign_all(a, w);
     }
     if (r == 0) {
@@ -133,8 +157,10 @@ static int sign_in_tx(struct app *a, struct waiting *w)
     } else {
         store_rollback(a->store);
     }
-    if (r < 0) {
+    if (r < 0) { /* a commit that failed may have reached the disk: what waits is counted anew */
         (void)sync_reload(a->sync);
+        a->outbox_n = 0;
+        (void)app__outbox_load(a);
     }
     return r;
 }

@@ -67,7 +67,7 @@ int app__item(const char *owner, const char *id, const struct kind *k, enum item
 }
 
 /* The others take nothing more of this node: accepting a record would lose it without a word. A
- * node the roster does not hold yet may write, its records wait for their turn. */
+ * node the roster does not hold yet is refused when it signs (unknown_key). */
 int app__may_write(const struct app *a)
 {
     const struct roster_node *me = app_self_node(a);

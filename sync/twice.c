@@ -46,6 +46,13 @@ static int add(struct changes *c, const struct change *x)
     return 0;
 }
 
+/* Figures and the like are derived anew by themselves: nobody has to look at them. */
+static bool is_own_doing(const char *k)
+{
+    const struct kind *kind = kind_find(k);
+    return kind != NULL && kind->owner == KO_MACHINE;
+}
+
 static int take_bundle(const struct sync_bundle_row *row, void *arg)
 {
     struct changes *c = arg;
@@ -68,7 +75,7 @@ static int take_bundle(const struct sync_bundle_row *row, void *arg)
     for (int i = 0; r == 0 && b.item != NULL && b.hdr.t != BUNDLE_KEY && i < (int)b.hdr.n; i++) {
         struct item it;
         if (b.item[i].stub || item_parse(b.item[i].text, &it, NULL) < 0 || it.op == OP_EVENT ||
-            !node_id_none(&it.on_behalf)) {
+            !node_id_none(&it.on_behalf) || is_own_doing(it.k)) {
             continue;
         }
         struct change x = {.no = row->no, .seq = row->seq, .idx = i, .r = it.r};
@@ -102,24 +109,38 @@ static int note(struct sync *s, const struct change *was, const struct change *n
     return s->st->kv_put(s->st->ctx, name, span_of(&v, sizeof(v)));
 }
 
+/* Is this text among those of [from,to] too? Then it was said again there, and not changed. */
+static bool says(const struct changes *c, size_t from, size_t to, const uint8_t *leaf)
+{
+    for (size_t i = from; i <= to; i++) {
+        if (memcmp(c->v[i].leaf, leaf, HASH_LEN) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t last_of(const struct changes *c, size_t i)
+{
+    while (i + 1 < c->n && strcmp(c->v[i].id, c->v[i + 1].id) == 0) {
+        i++;
+    }
+    return i;
+}
+
 /* Both sorted; of each record the newest change of either side counts. */
 static int compare(struct sync *s, const struct changes *was, const struct changes *now)
 {
     size_t i = 0, k = 0;
     int r = 0;
     while (r == 0 && i < was->n && k < now->n) {
-        while (i + 1 < was->n && strcmp(was->v[i].id, was->v[i + 1].id) == 0) {
-            i++;
-        }
-        while (k + 1 < now->n && strcmp(now->v[k].id, now->v[k + 1].id) == 0) {
-            k++;
-        }
+        size_t i1 = last_of(was, i), k1 = last_of(now, k);
         int c = strcmp(was->v[i].id, now->v[k].id);
-        if (c == 0 && memcmp(was->v[i].leaf, now->v[k].leaf, HASH_LEN) != 0) {
-            r = note(s, &was->v[i], &now->v[k]);
+        if (c == 0 && !says(was, i, i1, now->v[k1].leaf) && !says(now, k, k1, was->v[i1].leaf)) {
+            r = note(s, &was->v[i1], &now->v[k1]);
         }
-        i += c <= 0;
-        k += c >= 0;
+        i = c <= 0 ? i1 + 1 : i;
+        k = c >= 0 ? k1 + 1 : k;
     }
     return r;
 }

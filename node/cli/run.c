@@ -227,6 +227,9 @@ static int feed_input(struct verb *v, int fd)
             return EXIT_OK;
         }
         int code = v->def->input(v, span_of(chunk, (size_t)n));
+        if (v->out == local_out) { /* whoever feeds it may wait for the answer to this piece */
+            (void)local_flush(v->io);
+        }
         if (code != EXIT_OK) {
             return code;
         }

@@ -148,8 +148,8 @@ static int invite_new(struct verb *v, int64_t ttl_ms)
     if (!app_area_ok(area)) {
         VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--area");
     }
-    if (utf8_len(name, strlen(name)) > 80 || !utf8_valid(name, strlen(name), NULL) ||
-        text_has_control(name, strlen(name), false)) {
+    if (name[0] == '\0' || utf8_len(name, strlen(name)) > 80 ||
+        !utf8_valid(name, strlen(name), NULL) || text_has_control(name, strlen(name), false)) {
         VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--name");
     }
     if (me != NULL && lv <= me->lv) {

@@ -331,6 +331,9 @@ static int run_flush(struct run *x)
         text_put(&b, x->v->lang, x->stored > 0 ? "put.partly" : "put.none", "stored", n, NULL);
         (void)verb_say(x->v, &b);
         buf_done(&b);
+        if (r == SANJI_E_UNKNOWN_KEY) {
+            VERB_SAY(x->v, EXIT_NO, "put.no_roster");
+        }
         return verb_fail(x->v, r, NULL);
     }
     x->stored += x->pending;

@@ -311,6 +311,11 @@ static int record_move(struct store *s, const struct form *held, const struct sy
     q_int(&q, rec->no);
     q_int(&q, rec->seq);
     q_int(&q, rec->idx);
+    if (!rec->key) { /* said again elsewhere: the time of the place that counts, whoever came first
+                      */
+        q_int(&q, rec->ts);
+        q_int(&q, rec->got);
+    }
     r = q_run(&q);
     return r < 0 || !counts ? r : store__count_row(s, rec->owner, held->n, 1);
 }

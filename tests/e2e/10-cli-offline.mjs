@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Does the command line keep its contract without a daemon: names, exit codes, both languages?
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -248,4 +248,19 @@ test("a line without an end is named and not read for ever", () => {
     assert.match(r.stderr, /^line 2: /m, more);
     assert.equal(r.stdout.split("\n").filter(Boolean).length, more === "--stream" ? 1 : 0, more);
   }
+});
+
+test("without a daemon, too, each line of a stream is answered before the next is given", async () => {
+  const p = spawn(bin, at("put", "--stream", "listing"), { stdio: ["pipe", "pipe", "inherit"] });
+  let out = "";
+  let wake = () => {};
+  p.stdout.on("data", (d) => { out += d; wake(); });
+  const code = new Promise((r) => p.on("exit", r));
+  for (let i = 1; i <= 3; i++) {
+    p.stdin.write(least + "\n");
+    while (out.split("\n").length <= i) await new Promise((r) => { wake = r; });
+  }
+  p.stdin.end();
+  assert.equal(await code, 0);
+  assert.equal(new Set(out.trim().split("\n")).size, 3);
 });

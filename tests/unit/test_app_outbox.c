@@ -135,14 +135,59 @@ static void the_next_start_signs(void **state)
     app_close(a);
 }
 
+static void on_head(const struct sync_stream_row *row, void *arg)
+{
+    if (strcmp(row->key.aud, "fed") == 0 && row->seq > *(int64_t *)arg) {
+        *(int64_t *)arg = row->seq;
+    }
+}
+
+static int64_t fed_head(const struct app *a)
+{
+    int64_t seq = 0;
+    sync_each_stream(a->sync, on_head, &seq);
+    return seq;
+}
+
+/* A folder put back to a moment when a record waited: signed since, it is not signed again. */
+static void what_is_signed_already_is_let_go(void **state)
+{
+    (void)state;
+    static const char key[] = "outbox/1000000000000000";
+    char id[LIM_ID_BYTES + 1];
+    struct buf was;
+    buf_init(&was, 1 << 17);
+    struct app *a = node_born(0, "again");
+    const struct sync_store *st = store_port(a->store);
+    a->may_defer = true;
+    a->signed_at = app_mono_ms() + 60000;
+    assert_int_equal(put(a, "{\"kind\":\"venue\",\"title\":\"once\"}", id), 0);
+    assert_int_equal(st->kv_get(st->ctx, key, &was), 0);
+    assert_int_equal(app_outbox_flush(a), 0);
+    int64_t seq = bundle_of(a, id);
+    assert_int_equal(store_begin(a->store), 0);
+    assert_int_equal(st->kv_put(st->ctx, key, span_of(was.data, was.len)), 0);
+    assert_int_equal(store_commit(a->store), 0);
+    app_close(a);
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    assert_int_equal(a->outbox_n, 1);
+    assert_int_equal(app_outbox_flush(a), 0);
+    assert_int_equal(a->outbox_n, 0);
+    assert_int_equal(bundle_of(a, id), seq);
+    st = store_port(a->store);
+    buf_reset(&was);
+    assert_int_equal(st->kv_get(st->ctx, key, &was), SANJI_E_NOT_FOUND);
+    assert_int_equal(fed_head(a), seq);
+    app_close(a);
+    buf_done(&was);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, home_make, home_drop)
     const struct CMUnitTest tests[] = {
-        T(few_share_a_bundle),
-        T(a_later_form_sees_the_first),
-        T(audiences_stay_apart),
-        T(the_next_start_signs),
+        T(few_share_a_bundle),   T(a_later_form_sees_the_first),      T(audiences_stay_apart),
+        T(the_next_start_signs), T(what_is_signed_already_is_let_go),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -558,6 +558,40 @@ static void test_counts(void **state)
     same_counts(s);
 }
 
+static int see_time(const struct store_rec *rec, void *arg)
+{
+    *(int64_t *)arg = rec->ts;
+    return 0;
+}
+
+/* The same text in three epochs of a writer: its time is that of the place that counts, whichever
+ * came first. */
+static void test_said_again_elsewhere(void **state)
+{
+    struct store *s = ((struct box *)*state)->s;
+    static const int64_t order[2][3] = {{2, 3, 1}, {1, 3, 2}};
+    for (int i = 0; i < 2; i++) {
+        char id[] = "r0";
+        int64_t ts = 0;
+        id[1] = (char)('0' + i);
+        for (int k = 0; k < 3; k++) {
+            int64_t ep = order[i][k];
+            struct stream_key key = suite_stream(SUITE_A, "fed", (uint32_t)ep, 1);
+            struct suite_item it = {.stream = &key,
+                                    .no = ep,
+                                    .seq = 10 * ep,
+                                    .owner = SUITE_A,
+                                    .id = id,
+                                    .d = "{}",
+                                    .r = 1,
+                                    .op = OP_PUT};
+            assert_int_equal(suite_apply(store_port(s), &it), 0);
+        }
+        assert_int_equal(store_record_get(s, SUITE_A, "listing", id, see_time, &ts), 0);
+        assert_int_equal(ts, 1030);
+    }
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -573,6 +607,7 @@ int main(void)
         T(test_backup),
         T(test_migrations),
         T(test_counts),
+        T(test_said_again_elsewhere),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);
