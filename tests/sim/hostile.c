@@ -139,7 +139,7 @@ void hostile_act(struct sim *m)
     struct world *w = &m->w;
     struct bundle_header h;
     char aud[LIM_AUD_BYTES + 1];
-    char good[sizeof(good_item)];
+    char good[sizeof(good_item)] = "";
     struct span it[8] = {span_of(good, sizeof(good_item) - 1)};
     if (m->bad < 0) {
         return;
