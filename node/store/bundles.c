@@ -40,15 +40,7 @@ int store_stream_fix(struct store *s, const struct sync_stream_row *row)
 {
     struct q q;
     q_begin(&q, &s->db, Q_STREAM_FIX);
-    q_int(&q, row->no);
-    q_text(&q, row->key.by.s);
-    q_text(&q, row->key.aud);
-    q_int(&q, row->key.ep);
-    q_blob(&q, row->key.en, sizeof row->key.en);
-    q_int(&q, row->seq);
-    q_blob(&q, row->id, HASH_LEN);
-    q_int(&q, row->first);
-    q_int(&q, row->frozen);
+    store__stream_bind(&q, row);
     return q_run(&q);
 }
 

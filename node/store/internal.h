@@ -119,6 +119,7 @@ int store__sealed_put(void *ctx, const struct sync_sealed *ev);
 /* sync_port.c */
 void store__port_init(struct store *s);
 void store__stream_read(struct q *q, struct sync_stream_row *ret);
+void store__stream_bind(struct q *q, const struct sync_stream_row *row); /* the same columns */
 /* read.c: columns in the order of REC_COLS */
 void store__rec_read(struct q *q, struct store_rec *ret);
 /* search.c */

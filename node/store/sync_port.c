@@ -30,6 +30,19 @@ static void port_rollback(void *ctx)
 }
 
 /* Columns: no,by_node,aud,ep,en,seq,id,first,frozen */
+void store__stream_bind(struct q *q, const struct sync_stream_row *row)
+{
+    q_int(q, row->no);
+    q_text(q, row->key.by.s);
+    q_text(q, row->key.aud);
+    q_int(q, row->key.ep);
+    q_blob(q, row->key.en, sizeof row->key.en);
+    q_int(q, row->seq);
+    q_blob(q, row->id, HASH_LEN);
+    q_int(q, row->first);
+    q_int(q, row->frozen);
+}
+
 void store__stream_read(struct q *q, struct sync_stream_row *ret)
 {
     *ret = (struct sync_stream_row){0};

@@ -72,15 +72,7 @@ static int copy_stream(const struct sync_stream_row *row, void *arg)
     struct store *to = arg;
     struct q q;
     q_begin(&q, &to->db, Q_STREAM_COPY);
-    q_int(&q, row->no);
-    q_text(&q, row->key.by.s);
-    q_text(&q, row->key.aud);
-    q_int(&q, row->key.ep);
-    q_blob(&q, row->key.en, sizeof row->key.en);
-    q_int(&q, row->seq);
-    q_blob(&q, row->id, HASH_LEN);
-    q_int(&q, row->first);
-    q_int(&q, row->frozen);
+    store__stream_bind(&q, row);
     return q_run(&q);
 }
 
