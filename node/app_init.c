@@ -509,10 +509,11 @@ int app_join_check_act(const struct app_join *j, struct span text, struct fault 
         bool same = (a.type == ACT_NODE || a.type == ACT_KEY) && strcmp(a.n.s, j->inv->node) == 0 &&
                     a.has_g && memcmp(a.g, j->inv->g, HASH_LEN) == 0 && a.has_sig && a.has_seal &&
                     a.has_tls && memcmp(a.sig, sign_key_pub(k), SIGN_PUB_LEN) == 0 &&
-                    memcmp(a.seal, seal, SEAL_PUB_LEN) == 0 && memcmp(a.tls, j->tls, HASH_LEN) == 0;
+                    memcmp(a.seal, seal, SEAL_PUB_LEN) == 0;
         if (same && a.type == ACT_NODE) {
-            same = !j->inv->lost && a.lv == j->inv->lv && strcmp(a.up.s, j->inv->up) == 0;
-        } else if (same) {
+            same = !j->inv->lost && memcmp(a.tls, j->tls, HASH_LEN) == 0 && a.lv == j->inv->lv &&
+                   strcmp(a.up.s, j->inv->up) == 0;
+        } else if (same) { /* its server key is the one in force, not the one made to ask with */
             same = j->inv->lost && a.lost && strcmp(a.by.s, j->inv->up) == 0;
         }
         r = same ? 0 : fault_set(f, SANJI_E_AUTHORITY, "act", "the place and keys of the invite");

@@ -100,12 +100,22 @@ int sync__recover_may(const struct sync *s, const char *node)
     return n->state == NODE_CLOSED ? SANJI_E_CLOSED : 0;
 }
 
+static const uint8_t *tls_in_force(const struct sync *s, const char *node)
+{
+    const struct roster_key *k = roster_current_key(s->roster, node);
+    return k == NULL ? NULL : k->tls;
+}
+
 static int act_text(struct sync *s, const struct msg_enrol *e, struct act_head *heads,
                     struct buf *out)
 {
     struct act a;
     memset(&a, 0, sizeof(a));
     int r = sync__recover_may(s, e->node);
+    const uint8_t *tls = tls_in_force(s, e->node);
+    if (r == 0 && tls == NULL) {
+        r = SANJI_E_NOT_FOUND;
+    }
     if (r == 0) {
         r = sync_heads_of(s, e->node, false, heads, HEADS_MAX, &a.n_heads);
     }
@@ -123,7 +133,9 @@ static int act_text(struct sync *s, const struct msg_enrol *e, struct act_head *
     a.has_sig = a.has_seal = a.has_tls = a.lost = true;
     memcpy(a.sig, e->sig, sizeof(a.sig));
     memcpy(a.seal, e->seal, sizeof(a.seal));
-    memcpy(a.tls, e->tls, sizeof(a.tls));
+    /* Not the one of the request: children know the node by its server key, which its self backup
+     * brings back. An act with another would part it from those who heard the act at once. */
+    memcpy(a.tls, tls, sizeof(a.tls));
     a.heads = heads;
     return act_write(&a, out);
 }
@@ -404,7 +416,8 @@ static int cosign_check(const struct sync *s, const struct node_id *child, const
 {
     const struct roster_node *n = roster_node(s->roster, a->n.s);
     const struct roster_node *me = roster_node(s->roster, s->self.id.s);
-    if (a->type != ACT_KEY || !a->lost || !a->has_g || n == NULL) {
+    const uint8_t *tls = tls_in_force(s, a->n.s);
+    if (a->type != ACT_KEY || !a->lost || !a->has_g || n == NULL || tls == NULL) {
         return SANJI_E_SPEC;
     }
     if (memcmp(a->g, roster_g(s->roster), HASH_LEN) != 0) {
@@ -419,6 +432,9 @@ static int cosign_check(const struct sync *s, const struct node_id *child, const
     }
     if (memcmp(a->after, n->last, HASH_LEN) != 0) {
         return SANJI_E_CONFLICT;
+    }
+    if (memcmp(a->tls, tls, HASH_LEN) != 0) {
+        return SANJI_E_SPEC;
     }
     int r = sign_pub_check(a->sig);
     return r < 0                                                        ? r

@@ -536,7 +536,7 @@ int world_recover(struct world *w, int i, bool above, struct msg_invite *ret, st
     memcpy(e.g, ret->g, HASH_LEN);
     e.node = ret->node;
     public_keys(n, e.sig, e.seal);
-    memcpy(e.tls, n->tls, HASH_LEN);
+    world_bytes(w, e.tls, HASH_LEN); /* the empty machine made one to ask with */
     memcpy(e.inst, n->inst, sizeof(e.inst));
     struct sign_key *k = sign_key_new(n->sign_seed);
     for (int tries = 0; tries < 5 && strcmp(state, "done") != 0; tries++) {

@@ -87,6 +87,8 @@ static void is_back(struct town *t, int lost)
     for (int i = 0; i < w->n; i++) {
         const struct roster_key *k = newest(w, i, lost);
         assert_string_not_equal(k->kid.s, t->old.s);
+        /* What its children connect to never changes, not even for the moment of the request. */
+        assert_memory_equal(k->tls, w->node[lost].tls, HASH_LEN);
         assert_true(roster_key(sync_roster(w->node[i].s), w->node[lost].id.s, t->old.s)->ended);
         assert_true(holds(w, i, lost, 20));
     }
