@@ -86,14 +86,15 @@ bool sync__branch_any(const struct sync *s)
     return false;
 }
 
-bool sync__branch_healed(const struct sync *s, int64_t no)
+int sync__branch_healed(const struct sync *s, int64_t no, bool *ret)
 {
     char name[48];
     struct buf v;
     buf_init(&v, 64);
     int r = s->st->kv_get(s->st->ctx, name_of("healed", no, name), &v);
     buf_done(&v);
-    return r == 0;
+    *ret = r == 0;
+    return r == SANJI_E_NOT_FOUND ? 0 : r;
 }
 
 int sync__branch_heal_note(struct sync *s, int64_t no)
@@ -102,38 +103,42 @@ int sync__branch_heal_note(struct sync *s, int64_t no)
     return s->st->kv_put(s->st->ctx, name_of("healed", no, name), span_of("1", 1));
 }
 
-/* Ids of the branch that was given up, its head last. */
+/* Ids of the branch that was given up, its head last; empty: none was. */
 static int merged_get(const struct sync *s, int64_t no, struct buf *ret)
 {
     char name[48];
     int r = s->st->kv_get(s->st->ctx, name_of("merged", no, name), ret);
-    return r == 0 && (ret->len == 0 || ret->len % HASH_LEN != 0) ? SANJI_E_CORRUPT : r;
+    if (ret->len % HASH_LEN != 0) {
+        buf_reset(ret);
+    }
+    return r == SANJI_E_NOT_FOUND ? 0 : r;
 }
 
-bool sync__branch_merged(const struct sync *s, int64_t no, uint8_t ret[static HASH_LEN])
+int sync__branch_merged(const struct sync *s, int64_t no, uint8_t ret[static HASH_LEN],
+                        bool *ret_is)
 {
     struct buf v;
     buf_init(&v, (size_t)64 << 20);
-    bool is = merged_get(s, no, &v) == 0;
-    if (is) {
+    int r = merged_get(s, no, &v);
+    *ret_is = r == 0 && v.len > 0;
+    if (*ret_is) {
         memcpy(ret, v.data + v.len - HASH_LEN, HASH_LEN);
     }
     buf_done(&v);
-    return is;
+    return r;
 }
 
-bool sync__branch_given_up(const struct sync *s, int64_t no, const uint8_t id8[static 8])
+int sync__branch_given_up(const struct sync *s, int64_t no, const uint8_t id8[static 8], bool *ret)
 {
     struct buf v;
-    bool is = false;
     buf_init(&v, (size_t)64 << 20);
-    if (merged_get(s, no, &v) == 0) {
-        for (size_t at = 0; at < v.len && !is; at += HASH_LEN) {
-            is = memcmp(v.data + at, id8, 8) == 0;
-        }
+    int r = merged_get(s, no, &v);
+    *ret = false;
+    for (size_t at = 0; r == 0 && at < v.len && !*ret; at += HASH_LEN) {
+        *ret = memcmp(v.data + at, id8, 8) == 0;
     }
     buf_done(&v);
-    return is;
+    return r;
 }
 
 /* ---- waiting for the other branch ---- */
@@ -230,10 +235,13 @@ int sync__branch_own(struct sync *s, size_t idx, const struct bundle *b)
     if (s->witness) {
         return SANJI_E_FORK;
     }
-    if (sync__branch_healed(s, no)) {
-        return sync__branch_given_up(s, no, b->id) ? SANJI_E_OLD : SANJI_E_FORK;
+    bool healed, given_up = false;
+    int r = sync__branch_healed(s, no, &healed);
+    if (r == 0 && healed) {
+        r = sync__branch_given_up(s, no, b->id, &given_up);
+        return r < 0 ? r : given_up ? SANJI_E_OLD : SANJI_E_FORK;
     }
-    return want_other(s, idx, b);
+    return r < 0 ? r : want_other(s, idx, b);
 }
 
 /* From the side away from its writer comes a branch that the writer may have lost: it has to pass
@@ -245,10 +253,13 @@ int sync__branch_relay(struct sync *s, size_t idx, const struct bundle *b)
     if (s->witness || s->from == NULL || there == NULL || s->from == there || st->row.frozen) {
         return SANJI_E_FORK;
     }
-    if (sync__branch_healed(s, st->row.no)) {
-        return SANJI_E_GAP; /* it has not heard yet which branch stands, and will give its own up */
+    bool healed;
+    int r = sync__branch_healed(s, st->row.no, &healed);
+    if (r < 0 || healed) {
+        return r < 0 ? r : SANJI_E_GAP; /* it has not heard yet which branch stands, and will give
+                                           its own up */
     }
-    int r = want_other(s, idx, b);
+    r = want_other(s, idx, b);
     if (r == SANJI_E_GAP) {
         sync__alarm(s, SANJI_E_FORK, &b->hdr.by, "branch");
     }
@@ -259,8 +270,10 @@ int sync__branch_heard(struct sync *s, const struct peer *p, size_t idx, const s
                        bool differs)
 {
     struct stream *st = &s->streams[idx];
-    if (sync__branch_healed(s, st->row.no)) {
-        return 0; /* it will hear which branch stands */
+    bool healed;
+    int r = sync__branch_healed(s, st->row.no, &healed);
+    if (r < 0 || healed) {
+        return r; /* it will hear which branch stands */
     }
     if (differs) {
         int64_t at = st->doubt != 0 ? 1 : e->seq;
@@ -272,7 +285,7 @@ int sync__branch_heard(struct sync *s, const struct peer *p, size_t idx, const s
         return 0;
     }
     bool own_tx = !s->in_tx; /* it holds a part of the same history: there is no other */
-    int r = own_tx ? sync__tx_begin(s) : 0;
+    r = own_tx ? sync__tx_begin(s) : 0;
     if (r == 0) {
         r = end(s, idx);
         r = own_tx ? sync__tx_end(s, r) : r;

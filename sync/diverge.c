@@ -30,13 +30,14 @@ static int compare(const struct sync *s, size_t idx, int64_t seq, const uint8_t 
 
 /* The peer holds another bundle under a number of ours. It is shown one: signed by the writer, that
  * is proof, while a have-list is a word. */
-static void diverged(struct sync *s, struct peer *p, size_t idx)
+static int diverged(struct sync *s, struct peer *p, size_t idx)
 {
     struct peer_stream *ps = &p->ps[idx];
     ps->flags |= PF_DIVERGED;
-    bool own = is_own(s, idx);
-    if (own && (p->is_parent || sync__branch_healed(s, s->streams[idx].row.no))) {
-        return; /* see sync__diverge_own(), or settled: it will hear which branch stands */
+    bool own = is_own(s, idx), healed = own && p->is_parent;
+    int r = own && !healed ? sync__branch_healed(s, s->streams[idx].row.no, &healed) : 0;
+    if (r < 0 || healed) {
+        return r; /* see sync__diverge_own(), or settled: it will hear which branch stands */
     }
     if ((ps->flags & PF_PROVED) == 0) {
         ps->flags |= PF_PROOF;
@@ -44,6 +45,7 @@ static void diverged(struct sync *s, struct peer *p, size_t idx)
     if (!own) {
         sync__alarm(s, SANJI_E_FORK, &p->id, "stream");
     }
+    return 0;
 }
 
 void sync__diverge_prove(struct sync *s, size_t idx)
@@ -83,7 +85,7 @@ int sync__diverge_seen(struct sync *s, struct peer *p, size_t idx, const struct 
     bool differs = false;
     int r = e->seq > s->streams[idx].row.seq ? 0 : compare(s, idx, e->seq, e->id8, &differs);
     if (differs) {
-        diverged(s, p, idx);
+        r = diverged(s, p, idx);
     }
     return r == SANJI_E_NOT_FOUND ? 0 : r;
 }

@@ -254,21 +254,27 @@ static int64_t min_wake(int64_t a, int64_t b)
     return b == 0 || a < b ? a : b;
 }
 
-static void after_step(struct sync *s)
+/* Only failures of the store: what else comes of it has been said where it belongs. */
+static int worse(int r, int more)
 {
-    sync__self_settle(s);
+    return r == 0 && sync_is_store_failure(more) ? more : r;
+}
+
+static int after_step(struct sync *s)
+{
+    int r = worse(0, sync__self_settle(s));
     if (s->changed) {
         s->changed = false;
         (void)sync__wish(s, SW_CHANGED);
     }
     if (!s->started) {
-        return;
+        return r;
     }
     sync__server_answer_held(s, s->stopping);
     if (s->stopping) {
-        return;
+        return r;
     }
-    (void)sync__erase_again(s);
+    r = worse(r, sync__erase_again(s));
     if (s->relog) { /* a held request would keep the parent from hearing it */
         s->relog = false;
         sync__client_reset(s);
@@ -285,6 +291,7 @@ static void after_step(struct sync *s)
             w->at = at;
         }
     }
+    return r;
 }
 
 /* The store could not be read after a rollback. Without its heads a node might begin its own
@@ -363,9 +370,9 @@ int sync_step(struct sync *s, const struct sync_tick *t, const struct sync_event
         r = sync__beat_step(s);
         r = r < 0 ? r : sync__evidence_step(s);
     }
-    after_step(s);
+    int r2 = after_step(s);
     s->out = NULL;
-    return r;
+    return r < 0 ? r : r2;
 }
 
 /* ---- looking ---- */

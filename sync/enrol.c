@@ -133,6 +133,10 @@ int enrol_invite(struct sync *s, const struct sync_tick *t, const char *name, in
 {
     s->tick = *t;
     s->rnd_n = 0;
+    int r = sync__fresh(s);
+    if (r < 0) {
+        return r;
+    }
     const struct roster_node *me = roster_node(s->roster, s->self.id.s);
     if (me == NULL || !me->reg || me->state != NODE_ACTIVE) {
         return SANJI_E_AUTHORITY;
@@ -153,7 +157,8 @@ int enrol_recover(struct sync *s, const struct sync_tick *t, const char *node, c
 {
     s->tick = *t;
     s->rnd_n = 0;
-    int r = sync__recover_may(s, node);
+    int r = sync__fresh(s);
+    r = r < 0 ? r : sync__recover_may(s, node);
     if (r < 0) {
         return r;
     }
@@ -369,7 +374,8 @@ int enrol_approve(struct sync *s, const struct sync_tick *t, const char *node,
     s->rnd_n = 0;
     struct invite_row row = {0};
     struct arena *a = arena_new(1 << 20);
-    int r = a == NULL ? SANJI_E_NOMEM : row_read(s, node, a, &row);
+    int r = a == NULL ? SANJI_E_NOMEM : sync__fresh(s);
+    r = r < 0 ? r : row_read(s, node, a, &row);
     if (r == SANJI_E_NOT_FOUND || (r == 0 && row.done)) { /* of a child's child, perhaps */
         int c = sync__cosign_approve(s, node);
         r = r == 0 && c == SANJI_E_NOT_FOUND ? 0 : c;

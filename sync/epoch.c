@@ -139,12 +139,14 @@ static int head_of(const struct sync *s, const struct stream *st, struct bundle_
 }
 
 /* Of several branches or siblings this one was taken over, too. */
-static void merge(const struct sync *s, const struct stream *st, struct bundle_header *h)
+static int merge(const struct sync *s, const struct stream *st, struct bundle_header *h)
 {
     const size_t max = sizeof(h->merges) / sizeof(h->merges[0]);
-    if (h->n_merges < max && sync__branch_merged(s, st->row.no, h->merges[h->n_merges])) {
-        h->n_merges++;
-    }
+    bool was = false;
+    int r =
+        h->n_merges < max ? sync__branch_merged(s, st->row.no, h->merges[h->n_merges], &was) : 0;
+    h->n_merges += was;
+    return r;
 }
 
 static bool must_open(const struct sync *s, const struct stream *newest)
@@ -198,10 +200,12 @@ int sync__epoch_open(struct sync *s, const char *aud)
     if (r == 0) {
         r = head_of(s, &s->streams[idx], &h);
     }
+    if (r == 0) {
+        r = merge(s, &s->streams[idx], &h);
+    }
     if (r < 0) {
         return r;
     }
-    merge(s, &s->streams[idx], &h);
     h.pe.ok = !s->restored;
     memcpy(h.g, roster_g(s->roster), HASH_LEN);
     h.ep = s->streams[idx].row.key.ep + 1;
@@ -230,12 +234,11 @@ static int confirm_one(struct sync *s, const struct own_epoch *e)
     if (r == 0) {
         r = head_of(s, &s->streams[old], &h);
     }
-    if (r < 0) {
-        return r;
+    if (r == 0) {
+        r = merge(s, &s->streams[old], &h);
     }
-    merge(s, &s->streams[old], &h);
     h.pe.ok = true;
-    return sync__write_as(s, &h, NULL, 0, NULL);
+    return r < 0 ? r : sync__write_as(s, &h, NULL, 0, NULL);
 }
 
 int sync__epoch_confirm(struct sync *s)
@@ -256,13 +259,17 @@ int sync__epoch_confirm(struct sync *s)
 /* ---- others' epochs ---- */
 
 /* Does this node hold the accepted head, so that what it has is the accepted branch? */
-static bool on_branch(const struct sync *s, const struct stream *st, const struct bundle *b)
+static int on_branch(const struct sync *s, const struct stream *st, const struct bundle *b,
+                     bool *ret)
 {
     uint8_t id[HASH_LEN];
-    return b->hdr.pe.seq == 0 ||
-           (b->hdr.pe.seq <= st->kept &&
-            s->st->bundle_id(s->st->ctx, st->row.no, b->hdr.pe.seq, id) == 0 &&
-            memcmp(id, b->hdr.pe.id, HASH_LEN) == 0);
+    *ret = b->hdr.pe.seq == 0;
+    if (*ret || b->hdr.pe.seq > st->kept) {
+        return 0;
+    }
+    int r = s->st->bundle_id(s->st->ctx, st->row.no, b->hdr.pe.seq, id);
+    *ret = r == 0 && memcmp(id, b->hdr.pe.id, HASH_LEN) == 0;
+    return r == SANJI_E_NOT_FOUND ? 0 : r;
 }
 
 /* A confirmed epoch ends a fork by itself, once for each stream; afterwards a registrar decides. A
@@ -281,11 +288,15 @@ int sync__epoch_seen(struct sync *s, const struct bundle *b)
         return 0;
     }
     struct stream *st = &s->streams[idx];
-    bool right = on_branch(s, st, b);
-    if (right ? !st->row.frozen : b->hdr.n_merges == 0 || sync__branch_healed(s, st->row.no)) {
-        return 0;
+    bool right, healed = false;
+    int r = on_branch(s, st, b, &right);
+    if (r == 0 && !right && b->hdr.n_merges > 0) {
+        r = sync__branch_healed(s, st->row.no, &healed);
     }
-    int r = s->st->thaw(s->st->ctx, st->row.no);
+    if (r < 0 || (right ? !st->row.frozen : b->hdr.n_merges == 0 || healed)) {
+        return r;
+    }
+    r = s->st->thaw(s->st->ctx, st->row.no);
     st->row.frozen = false;
     if (r == 0) {
         r = sync__branch_heal_note(s, st->row.no);

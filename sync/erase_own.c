@@ -226,7 +226,10 @@ int sync__erase_again(struct sync *s)
     if (r < 0 && !sync_is_store_failure(r)) { /* it was moved, say: asked again at the next start */
         sync__alarm(s, r, &s->self.id, "erase");
     }
+    bool again = sync_is_store_failure(r);
     r = sync__tx_end(s, r);
-    sync__erase_said(s);
+    if (!again && !sync_is_store_failure(r)) {
+        sync__erase_said(s);
+    }
     return r;
 }

@@ -152,7 +152,9 @@ int sync__beat_taken(struct sync *s, size_t idx, const struct bundle *b)
     }
     struct kept_differ k = {.at = s->tick.now_ms, .seq = b->hdr.seq, .live = b->hdr.live};
     if (is_same) {
-        k.state = DIFFER_NONE;
+        /* What waits to be mended is looked at all the same: damage that nobody in reach could mend
+         * may count right. */
+        k.state = st->differs == DIFFER_NEW ? DIFFER_NEW : DIFFER_NONE;
         return set(s, st, &k);
     }
     if (st->differs == DIFFER_WORD || st->differs == DIFFER_NEW) {
@@ -274,10 +276,12 @@ static int let_go(struct sync *s, size_t idx, int64_t bad)
     if (r == 0) {
         r = s->st->stream_cut(s->st->ctx, st->row.no, seq, id);
     }
+    if (r == 0) {
+        r = sync__want_drop(s, st->row.no, seq + 1);
+    }
     if (r < 0) {
         return r;
     }
-    sync__want_drop(s, st->row.no, seq + 1);
     st->wants = false;
     st->row.seq = st->kept = seq;
     st->row.first = st->row.first < seq ? st->row.first : seq;

@@ -457,7 +457,8 @@ int sync__self_lacks(const struct sync *s, const struct stream_key *k, int64_t s
 /* Something of an own stream was not in this store though it should be: k, or all (NULL). */
 int sync__self_doubt(struct sync *s, const struct stream_key *k);
 int sync__self_clone(struct sync *s, bool is_clone);
-void sync__self_settle(struct sync *s); /* forgets what is reached, confirms what can be */
+/* Forgets what is reached, confirms what can be. A failure leaves everything as it was. */
+int sync__self_settle(struct sync *s);
 /* Who is to be believed has named nothing that is not here, and knew of the doubt when it did. */
 int sync__self_answered(struct sync *s);
 int sync__self_load(struct sync *s);
@@ -493,7 +494,7 @@ int sync__branch_relay(struct sync *s, size_t idx, const struct bundle *b);
 /* A neighbour's word that it holds another bundle of an own stream at e->seq, or the same. */
 int sync__branch_heard(struct sync *s, const struct peer *p, size_t idx, const struct have_epoch *e,
                        bool differs);
-bool sync__branch_healed(const struct sync *s, int64_t no);
+int sync__branch_healed(const struct sync *s, int64_t no, bool *ret);
 int sync__branch_heal_note(struct sync *s, int64_t no); /* once only */
 /* A bundle of a stream in doubt: 1 held already and common to both, 0 to be judged. */
 int sync__branch_take(struct sync *s, size_t idx, const struct bundle *b);
@@ -505,9 +506,10 @@ int sync__branch_say_again(struct sync *s, const struct stream *st, int64_t seq,
 /* Publishes again what only a given-up branch held. */
 int sync__branch_again(struct sync *s);
 /* The last bundle of the branch that was given up; false: none was. */
-bool sync__branch_merged(const struct sync *s, int64_t no, uint8_t ret[static HASH_LEN]);
+int sync__branch_merged(const struct sync *s, int64_t no, uint8_t ret[static HASH_LEN],
+                        bool *ret_is);
 /* Is this bundle of an own stream one of them? By the first bytes of its id. */
-bool sync__branch_given_up(const struct sync *s, int64_t no, const uint8_t id8[static 8]);
+int sync__branch_given_up(const struct sync *s, int64_t no, const uint8_t id8[static 8], bool *ret);
 
 /* late.c: what an own keyframe passes over without its writer having known of it */
 int sync__late_passed(struct sync *s, size_t idx, const struct bundle *b); /* before it is kept */
@@ -553,7 +555,7 @@ int sync__erase_may_judge(struct sync *s, size_t idx, const struct bundle *end, 
 
 /* want.c: bundles that are damaged here and held elsewhere */
 int sync__want_load(struct sync *s);
-void sync__want_drop(struct sync *s, int64_t no, int64_t from); /* they are let go otherwise */
+int sync__want_drop(struct sync *s, int64_t no, int64_t from); /* they are let go otherwise */
 void sync__want_free(struct sync *s);
 bool sync__wanted(const struct sync *s, int64_t no, int64_t seq);
 /* Up to where the stream can be sent to who holds it up to `after`. */

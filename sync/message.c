@@ -80,21 +80,37 @@ static const char *quota_name(const struct peer *p, char out[static LIM_NODE_ID 
     return out;
 }
 
-static void quota_load(struct sync *s, struct peer *p)
+static int quota_load(struct sync *s, struct peer *p)
 {
     char name[LIM_NODE_ID + 8];
     struct quota_kept k;
     struct buf b;
     buf_init(&b, sizeof(k));
-    p->quota_loaded = true;
+    int r = s->st->kv_get(s->st->ctx, quota_name(p, name), &b);
+    r = r == SANJI_E_NOT_FOUND ? 0 : r;
+    p->quota_loaded = r == 0;
     p->quota_day = p->quota_items = p->quota_bytes = 0;
-    if (s->st->kv_get(s->st->ctx, quota_name(p, name), &b) == 0 && b.len == sizeof(k)) {
+    if (r == 0 && b.len == sizeof(k)) {
         memcpy(&k, b.data, sizeof(k));
         p->quota_day = k.day;
         p->quota_items = k.items;
         p->quota_bytes = k.bytes;
     }
     buf_done(&b);
+    return r;
+}
+
+/* A new day, or the count of before a restart. */
+static int quota_begin(struct sync *s, struct peer *p)
+{
+    int64_t day = s->tick.now_ms / 86400000;
+    int r = p->quota_loaded ? 0 : quota_load(s, p);
+    if (r == 0 && p->quota_day != day) {
+        p->quota_day = day;
+        p->quota_items = p->quota_bytes = 0;
+        p->quota_told = false;
+    }
+    return r;
 }
 
 static int quota_save(const struct sync *s, const struct peer *p)
@@ -106,20 +122,11 @@ static int quota_save(const struct sync *s, const struct peer *p)
 
 /* What a child's own streams may bring in a day; what comes through it from below counts at its own
  * first relay. */
-static bool quota_used(struct sync *s, struct peer *p)
+static bool quota_used(const struct sync *s, const struct peer *p)
 {
     const struct roster_node *n = roster_node(s->roster, p->id.s);
     int64_t items = n != NULL && n->quota_items > 0 ? n->quota_items : LIM_QUOTA_ITEMS;
     int64_t bytes = n != NULL && n->quota_bytes > 0 ? n->quota_bytes : LIM_QUOTA_BYTES;
-    int64_t day = s->tick.now_ms / 86400000;
-    if (!p->quota_loaded) {
-        quota_load(s, p);
-    }
-    if (p->quota_day != day) {
-        p->quota_day = day;
-        p->quota_items = p->quota_bytes = 0;
-        p->quota_told = false;
-    }
     return !p->is_parent && (p->quota_items >= items || p->quota_bytes >= bytes);
 }
 
@@ -186,7 +193,7 @@ int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t 
     if (r < 0) {
         return r;
     }
-    (void)quota_used(s, p); /* a new day, or the count of before a restart */
+    r = quota_begin(s, p);
     int64_t stored = 0, bytes = 0, counted = p->quota_items;
     struct gap gap = {.seq = 0};
     s->from = p;

@@ -34,9 +34,13 @@ const struct sign_key *sync__login_key(const struct sync *s, const struct key_id
     return old ? s->old_key : s->key;
 }
 
-int sync_heads_of(const struct sync *s, const char *by, bool trust_only, struct act_head *v,
-                  size_t max, size_t *io_n)
+int sync_heads_of(struct sync *s, const char *by, bool trust_only, struct act_head *v, size_t max,
+                  size_t *io_n)
 {
+    int r = sync__fresh(s); /* an act that names too few heads makes void what it leaves out */
+    if (r < 0) {
+        return r;
+    }
     for (size_t i = 0; i < s->n_streams; i++) {
         const struct stream *st = &s->streams[i];
         if (st->row.no == 0 || st->row.seq == 0 || strcmp(st->row.key.by.s, by) != 0 ||

@@ -126,17 +126,18 @@ static bool reached(const struct sync *s, const struct stream_key *k, int64_t se
 }
 
 /* What the neighbour named is here, or was and is being published again. */
-static bool is_here(const struct sync *s, const struct own_mark *m)
+static int is_here(const struct sync *s, const struct own_mark *m, bool *ret)
 {
     int i = sync__stream_find(s, &m->key);
-    return i >= 0 && s->streams[i].row.no != 0 &&
-           (s->streams[i].kept >= m->seq || sync__branch_given_up(s, s->streams[i].row.no, m->id8));
+    bool held = i >= 0 && s->streams[i].row.no != 0;
+    *ret = held && s->streams[i].kept >= m->seq;
+    return held && !*ret ? sync__branch_given_up(s, s->streams[i].row.no, m->id8, ret) : 0;
 }
 
 static bool holds(const struct sync *s, const struct own_mark *m)
 {
-    bool here = !m->is_parent || (s->parent != NULL && s->parent->st.connected);
-    return here && s->tick.mono_ms < m->until && !is_here(s, m);
+    bool there = !m->is_parent || (s->parent != NULL && s->parent->st.connected), is = false;
+    return there && s->tick.mono_ms < m->until && (is_here(s, m, &is) < 0 || !is);
 }
 
 static int mark_add(struct sync *s, const struct own_mark *m)
@@ -165,8 +166,10 @@ int sync__self_heard(struct sync *s, struct peer *p, const struct stream_key *k,
 {
     struct own_mark m = {.key = *k, .seq = e->seq, .peer = p->id, .is_parent = p->is_parent};
     memcpy(m.id8, e->id8, sizeof(m.id8));
-    if (!is_own(s, k->by.s) || e->seq < 1 || is_here(s, &m)) {
-        return 0;
+    bool is = false;
+    int r = !is_own(s, k->by.s) || e->seq < 1 ? 0 : is_here(s, &m, &is);
+    if (r < 0 || is || !is_own(s, k->by.s) || e->seq < 1) {
+        return r;
     }
     m.until = s->tick.mono_ms + HOLD_MS;
     if (!p->is_parent) {
@@ -178,7 +181,7 @@ int sync__self_heard(struct sync *s, struct peer *p, const struct stream_key *k,
             return 0;
         }
     }
-    int r = sync__self_doubt(s, k);
+    r = sync__self_doubt(s, k);
     return r < 0 ? r : mark_add(s, &m);
 }
 
@@ -198,16 +201,15 @@ int sync__self_lacks(const struct sync *s, const struct stream_key *k, int64_t s
 {
     uint8_t id[HASH_LEN];
     int i = sync__stream_find(s, k);
-    *ret = false;
-    if (i >= 0 && s->streams[i].row.no != 0 &&
-        sync__branch_given_up(s, s->streams[i].row.no, id8)) {
-        return 0;
+    bool given_up = false;
+    int r = i >= 0 && s->streams[i].row.no != 0
+                ? sync__branch_given_up(s, s->streams[i].row.no, id8, &given_up)
+                : 0;
+    *ret = r == 0 && !given_up && !reached(s, k, seq);
+    if (r < 0 || given_up || *ret) {
+        return r;
     }
-    *ret = !reached(s, k, seq);
-    if (*ret) {
-        return 0;
-    }
-    int r = s->st->bundle_id(s->st->ctx, s->streams[i].row.no, seq, id);
+    r = s->st->bundle_id(s->st->ctx, s->streams[i].row.no, seq, id);
     *ret = r == 0 && memcmp(id, id8, 8) != 0;
     return r == SANJI_E_NOT_FOUND ? 0 : r; /* older than what is kept: nothing to compare with */
 }
@@ -305,26 +307,30 @@ static int confirm(struct sync *s)
     return sync__tx_end(s, r);
 }
 
-static void forget_reached(struct sync *s)
+static int forget_reached(struct sync *s)
 {
     size_t kept = 0;
+    int r = 0;
     for (size_t i = 0; i < s->n_marks; i++) {
         const struct own_mark *m = &s->marks[i];
-        bool over = is_here(s, m) || (!m->is_parent && s->tick.mono_ms >= m->until);
+        bool over = false;
+        int e = is_here(s, m, &over);
+        r = r < 0 ? r : e;
+        over = over || (!m->is_parent && s->tick.mono_ms >= m->until);
         if (!over) {
             s->marks[kept++] = *m;
         }
     }
     s->n_marks = kept;
+    return r;
 }
 
 /* First what a given-up branch said: the epoch that opens is one of those to be confirmed. */
 static int settle(struct sync *s, bool said)
 {
-    int r = 0;
-    forget_reached(s);
-    if (s->clone) {
-        return 0;
+    int r = forget_reached(s);
+    if (s->clone || r < 0) {
+        return r;
     }
     if (s->again && sync_self_error(s) == 0) {
         r = sync__branch_again(s);
@@ -332,10 +338,9 @@ static int settle(struct sync *s, bool said)
     return said && may_confirm(s) && !sync_is_store_failure(r) ? confirm(s) : r;
 }
 
-void sync__self_settle(struct sync *s)
+int sync__self_settle(struct sync *s)
 {
-    /* A failure leaves everything as it was; the next step tries again. */
-    (void)settle(s, somebody_said(s));
+    return settle(s, somebody_said(s));
 }
 
 int sync__self_answered(struct sync *s)

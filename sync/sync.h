@@ -208,8 +208,8 @@ int sync_rekey(struct sync *s, const struct sync_tick *t, const struct sync_new_
 int sync_rekey_state(const struct sync *s);
 /* Heads of what `by` has written, as held here; trust streams alone, with `by`, when asked.
  * Pointers are valid until the engine changes. SANJI_E_SIZE beyond max. */
-int sync_heads_of(const struct sync *s, const char *by, bool trust_only, struct act_head *v,
-                  size_t max, size_t *io_n);
+int sync_heads_of(struct sync *s, const char *by, bool trust_only, struct act_head *v, size_t max,
+                  size_t *io_n);
 
 /* ---- receiving from elsewhere than an exchange (ferry, rebuild, tests) ---- */
 struct sync_accept {

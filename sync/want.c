@@ -87,18 +87,20 @@ int sync__want_load(struct sync *s)
     return r < 0 ? r : 0;
 }
 
-void sync__want_drop(struct sync *s, int64_t no, int64_t from)
+int sync__want_drop(struct sync *s, int64_t no, int64_t from)
 {
     char name[48];
     size_t kept = 0;
+    int r = 0;
     for (size_t i = 0; i < s->n_wants; i++) {
-        if (s->wants[i].no == no && s->wants[i].seq >= from) {
-            (void)s->st->kv_del(s->st->ctx, name_of(no, s->wants[i].seq, name));
+        if (r == 0 && s->wants[i].no == no && s->wants[i].seq >= from) {
+            r = s->st->kv_del(s->st->ctx, name_of(no, s->wants[i].seq, name));
         } else {
             s->wants[kept++] = s->wants[i];
         }
     }
     s->n_wants = kept;
+    return r;
 }
 
 void sync__want_free(struct sync *s)
@@ -118,6 +120,10 @@ int sync_want(struct sync *s, int64_t no, int64_t seq)
 {
     char name[48];
     size_t idx = 0;
+    int r = sync__fresh(s);
+    if (r < 0) {
+        return r;
+    }
     while (idx < s->n_streams && s->streams[idx].row.no != no) {
         idx++;
     }
@@ -128,7 +134,7 @@ int sync_want(struct sync *s, int64_t no, int64_t seq)
         return 0;
     }
     bool own_tx = !s->in_tx;
-    int r = own_tx ? sync__tx_begin(s) : 0;
+    r = own_tx ? sync__tx_begin(s) : 0;
     if (r < 0) {
         return r;
     }

@@ -359,14 +359,15 @@ int sync_seal_item(struct sync *s, const struct sync_tick *t, const char *id, in
     memset(&c, 0, sizeof(c));
     memset(&it, 0, sizeof(it));
     size_t n = strlen(id);
-    if (!record_id_valid(id, n)) {
-        return SANJI_E_SPEC;
+    int r = record_id_valid(id, n) ? sync__fresh(s) : SANJI_E_SPEC;
+    if (r < 0) {
+        return r;
     }
     memcpy(c.g, roster_g(s->roster), HASH_LEN);
     c.by = s->self.id;
     memcpy(c.id, id, n);
     c.step = step;
-    int r = seal_recipients(s, to, n_to, &c);
+    r = seal_recipients(s, to, n_to, &c);
     if (r < 0) {
         return r;
     }

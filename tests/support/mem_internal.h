@@ -105,9 +105,11 @@ struct mem_store {
     struct undo *undo;
     size_t n_undo, cap_undo;
     bool in_tx;
-    int64_t calls, fail_at, jumps;
+    int64_t calls, fail_at, fail_times, failures, jumps;
     int fail_err;
-    bool has_failed;
+    bool has_failed, looking;
+    void (*on_call)(int64_t n, void *arg);
+    void *on_call_arg;
 };
 
 /* 0, or the injected error. */

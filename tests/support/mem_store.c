@@ -22,9 +22,17 @@ int mem__call(void *ctx, struct mem_store **ret)
 {
     struct mem_store *m = of(ctx);
     *ret = m;
+    if (m->looking) {
+        return 0;
+    }
     m->calls++;
+    if (m->on_call != NULL) {
+        m->on_call(m->calls, m->on_call_arg);
+    }
     if (m->fail_at > 0 && --m->fail_at == 0) {
+        m->fail_at = --m->fail_times > 0 ? 1 : 0;
         m->has_failed = true;
+        m->failures++;
         return m->fail_err;
     }
     return 0;
@@ -707,11 +715,33 @@ struct mem_store *mem_store_snapshot(const struct mem_store *m)
     return s;
 }
 
-void mem_store_fail_at(struct mem_store *m, int64_t n, int err)
+void mem_store_fail_run(struct mem_store *m, int64_t n, int64_t times, int err)
 {
     m->fail_at = n;
+    m->fail_times = times;
     m->fail_err = err;
     m->has_failed = false;
+}
+
+void mem_store_fail_at(struct mem_store *m, int64_t n, int err)
+{
+    mem_store_fail_run(m, n, 1, err);
+}
+
+int64_t mem_store_failures(const struct mem_store *m)
+{
+    return m->failures;
+}
+
+void mem_store_look(struct mem_store *m, bool on)
+{
+    m->looking = on;
+}
+
+void mem_store_on_call(struct mem_store *m, void (*fn)(int64_t n, void *arg), void *arg)
+{
+    m->on_call = fn;
+    m->on_call_arg = arg;
 }
 
 bool mem_store_failed(const struct mem_store *m)
@@ -754,6 +784,17 @@ size_t mem_store_bundles(const struct mem_store *m)
 size_t mem_store_parked(const struct mem_store *m)
 {
     return mem__count(m, TAB_PARK) + mem__events_lost(m);
+}
+
+int64_t mem_store_head(const struct mem_store *m, const struct stream_key *key)
+{
+    for (size_t i = 0; i < m->tab[TAB_STREAM].n; i++) {
+        const struct sync_stream_row *s = &((const struct stream_r *)mem__at(m, TAB_STREAM, i))->s;
+        if (stream_key_cmp(&s->key, key) == 0) {
+            return s->seq;
+        }
+    }
+    return 0;
 }
 
 size_t mem_store_forks(const struct mem_store *m)

@@ -28,6 +28,15 @@ void mem_store_restore(struct mem_store *m, const struct mem_store *snap);
  * call but rollback counts; a failing commit rolls back. */
 void mem_store_fail_at(struct mem_store *m, int64_t n, int err);
 bool mem_store_failed(const struct mem_store *m); /* that failure has happened */
+/* From that call on `times` of them fail, one after the other. */
+void mem_store_fail_run(struct mem_store *m, int64_t n, int64_t times, int err);
+int64_t mem_store_failures(const struct mem_store *m); /* ever */
+/* Between true and false no call counts or fails: somebody else looks. */
+void mem_store_look(struct mem_store *m, bool on);
+/* Called with each call's number before it is carried out. */
+void mem_store_on_call(struct mem_store *m, void (*fn)(int64_t n, void *arg), void *arg);
+/* What stands for good, apart from views: streams, bundles, proofs, values. */
+void mem_store_truth(const struct mem_store *m, uint8_t ret[static HASH_LEN]);
 /* Streams that do not begin at 1; bundles that were taken beyond a gap. */
 int64_t mem_store_compacted(const struct mem_store *m);
 int64_t mem_store_jumps(const struct mem_store *m);
@@ -50,6 +59,8 @@ size_t mem_store_records(const struct mem_store *m); /* visible, not withdrawn *
 size_t mem_store_events(const struct mem_store *m);
 size_t mem_store_bundles(const struct mem_store *m);
 size_t mem_store_parked(const struct mem_store *m);
+/* Head of a stream; 0: not held. */
+int64_t mem_store_head(const struct mem_store *m, const struct stream_key *key);
 size_t mem_store_forks(const struct mem_store *m);
 /* Fold of a thread. SANJI_E_NOT_FOUND. */
 int mem_store_thread(const struct mem_store *m, const char *init, const char *id,

@@ -130,7 +130,10 @@ void world_step(struct world *w, int i, const struct sync_event *ev)
     }
     bool failed = mem_store_failed(n->mem);
     world_tick(w, i, &t);
-    (void)sync_step(n->s, &t, ev, &out);
+    int r = sync_step(n->s, &t, ev, &out);
+    if (w->after != NULL) {
+        w->after(w, i, ev, r, &out, w->after_arg);
+    }
     if (n->crash_armed && mem_store_failed(n->mem)) {
         world_met(w, WF_CRASH_WRITE, i);
         world_crash(w, i); /* it died before it could say anything */
@@ -149,7 +152,7 @@ void world_event(struct world *w, int i, enum sync_event_type type)
     world_step(w, i, &ev);
 }
 
-static void engine_new(struct world *w, int i)
+int world_engine(struct world *w, int i, struct sync **ret)
 {
     struct wnode *n = &w->node[i];
     struct sync_self self = {.id = n->id,
@@ -159,8 +162,14 @@ static void engine_new(struct world *w, int i)
     memcpy(self.g, n->g, HASH_LEN);
     memcpy(self.inst, n->inst, sizeof(self.inst));
     memcpy(self.tls_spki, n->tls, HASH_LEN);
+    return sync_new(&self, mem_store_port(n->mem), ret);
+}
+
+static void engine_new(struct world *w, int i)
+{
+    struct wnode *n = &w->node[i];
     mem_store_fail_at(n->mem, 0, 0);
-    int r = sync_new(&self, mem_store_port(n->mem), &n->s);
+    int r = world_engine(w, i, &n->s);
     assert(r == 0);
     if (w->has_tune) {
         sync_tune(n->s, &w->tune);
@@ -376,7 +385,10 @@ static int ask(struct world *w, int parent, const char *path, struct span body, 
     }
     world_tick(w, parent, &t);
     ev.req = ++w->next_req;
-    (void)sync_step(n->s, &t, &ev, &out);
+    int r = sync_step(n->s, &t, &ev, &out);
+    if (w->after != NULL) {
+        w->after(w, parent, &ev, r, &out, w->after_arg);
+    }
     if (n->crash_armed && mem_store_failed(n->mem)) {
         world_crash(w, parent);
         sync_out_done(&out);
@@ -434,6 +446,19 @@ static void remember_parent(struct wnode *n, const struct wnode *up, const struc
     (void)up;
 }
 
+/* A person agrees. What comes of it shows by what the child is told next. */
+static void approve(struct world *w, int at, const char *node, const struct sign_key *const *root,
+                    size_t n_root)
+{
+    static const struct sync_out none;
+    struct sync_tick t;
+    world_tick(w, at, &t);
+    int r = enrol_approve(w->node[at].s, &t, node, root, n_root);
+    if (w->after != NULL) {
+        w->after(w, at, NULL, r, &none, w->after_arg);
+    }
+}
+
 int world_enrol(struct world *w, int up, const char *name, int64_t lv, bool auto_ok)
 {
     struct wnode *p = &w->node[up];
@@ -473,8 +498,7 @@ int world_enrol(struct world *w, int up, const char *name, int64_t lv, bool auto
     for (int tries = 0; tries < 5 && strcmp(state, "done") != 0; tries++) {
         enrol_ask(w, up, &e, in.secret, k, state);
         if (strcmp(state, "pending") == 0 && p->running) {
-            world_tick(w, up, &t);
-            (void)enrol_approve(p->s, &t, id.s, NULL, 0);
+            approve(w, up, id.s, NULL, 0);
         }
         world_start(w, up); /* in case the enrolment crashed it */
     }
@@ -509,11 +533,9 @@ static void lose(struct world *w, int i)
 
 static void recover_approve(struct world *w, int at, const char *node, bool root)
 {
-    struct sync_tick t;
     struct sign_key *k = root ? sign_key_new(w->root_seed) : NULL;
     const struct sign_key *const keys[] = {k};
-    world_tick(w, at, &t);
-    (void)enrol_approve(w->node[at].s, &t, node, keys, root ? 1 : 0);
+    approve(w, at, node, keys, root ? 1 : 0);
     sign_key_free(k);
 }
 

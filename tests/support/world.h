@@ -90,6 +90,11 @@ struct world;
 /* Sees every POST before it leaves; may change the body. */
 typedef void world_tap(struct world *w, int node, struct sync_wish *wish, void *arg);
 
+/* Sees what a step of node i came to, before its wishes are carried out; ev NULL: a person agreed
+ * to something. */
+typedef void world_after(struct world *w, int node, const struct sync_event *ev, int r,
+                         const struct sync_out *out, void *arg);
+
 struct wev;
 struct wreq;
 struct world {
@@ -113,6 +118,8 @@ struct world {
     int64_t met[WF_COUNT][WS_COUNT];
     world_tap *tap;
     void *tap_arg;
+    world_after *after;
+    void *after_arg;
     struct relay relay;
     struct buf *ask_body; /* an answer that a person waits for, not a node */
     int ask_status;
@@ -147,6 +154,8 @@ int world_enrol_with(struct world *w, int i, const struct msg_invite *in, char r
 int world_find(const struct world *w, const char *name); /* -1 */
 int world_of(const struct world *w, const char *id);     /* by node id, -1 */
 
+/* Another engine on the store of node i. */
+int world_engine(struct world *w, int i, struct sync **ret);
 void world_start(struct world *w, int i);
 void world_stop(struct world *w, int i);  /* in order */
 void world_crash(struct world *w, int i); /* what was not committed is gone */

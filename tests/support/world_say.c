@@ -213,12 +213,30 @@ static void named(const struct wire *x, const char *by, const char *aud, const c
                    w->node[x->from].name, w->node[x->to].name, w->node[b].name, what, aud);
 }
 
+/* What is stated is an acknowledgement: it stands in the store. */
+static void stated(const struct wire *x, const char *by, const char *aud,
+                   const struct have_epoch *e)
+{
+    struct world *w = x->w;
+    struct stream_key k = {.ep = e->ep};
+    (void)snprintf(k.by.s, sizeof(k.by.s), "%s", by);
+    (void)snprintf(k.aud, sizeof(k.aud), "%s", aud);
+    memcpy(k.en, e->en, sizeof(k.en));
+    int64_t has = mem_store_head(w->node[x->from].mem, &k);
+    if (has < e->seq && w->leak[0] == '\0' && !w->node[x->from].hostile) {
+        (void)snprintf(w->leak, sizeof(w->leak),
+                       "%s states %lld of a stream to %.60s, it holds %lld", w->node[x->from].name,
+                       (long long)e->seq, aud, (long long)has);
+    }
+}
+
 static int have_named(const char *by, const char *aud, const struct have_epoch *e, size_t n,
                       void *arg)
 {
-    (void)e;
-    (void)n;
     named(arg, by, aud, "stream");
+    for (size_t i = 0; i < n; i++) {
+        stated(arg, by, aud, &e[i]);
+    }
     return 0;
 }
 
