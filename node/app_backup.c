@@ -56,6 +56,9 @@ int app_recovery_use(const char *dir, const uint8_t secret[static RECOVERY_SECRE
     if (r == 0 && rename(next, path) != 0) {
         r = SANJI_E_IO;
     }
+    if (r == 0) { /* the code of before is torn up when the new one is on paper */
+        r = app__sync_folder_of(path);
+    }
     mem_wipe(seed, sizeof seed);
     return r;
 }
@@ -262,9 +265,24 @@ static bool is_ours(const struct app *a, const char *name, bool *ret_part)
            strncmp(name + id + 16, suffix, sizeof suffix - 1) == 0;
 }
 
-/* Names sort by time. Only files that name this node and end as backups do are looked at; halves of
- * attempts that were cut short go. How many there were. */
-static size_t keep_newest(const struct app *a, const char *folder, int64_t keep)
+/* The one just made is the newest, whatever the clock named it by. */
+static void put_last(char *names[], size_t n, const char *made)
+{
+    const char *name = strrchr(made, '/');
+    for (size_t i = 0; name != NULL && i < n; i++) {
+        if (strcmp(names[i], name + 1) == 0) {
+            char *x = names[i];
+            memmove(&names[i], &names[i + 1], (n - i - 1) * sizeof names[0]);
+            names[n - 1] = x;
+            return;
+        }
+    }
+}
+
+/* Names sort by time, but for `made`, the path of the one just made ("": none). Only files that
+ * name this node and end as backups do are looked at; halves of attempts that were cut short go.
+ * How many there were. */
+static size_t keep_newest(const struct app *a, const char *folder, const char *made, int64_t keep)
 {
     DIR *d = opendir(folder);
     char *names[NAMES_MAX], path[APP_PATH_BYTES];
@@ -289,6 +307,7 @@ static size_t keep_newest(const struct app *a, const char *folder, int64_t keep)
     (void)closedir(d);
     if (n > 0) {
         qsort(names, n, sizeof names[0], by_name);
+        put_last(names, n, made);
     }
     for (size_t i = 0; i < n; i++) {
         int k = snprintf(path, sizeof path, "%s/%s", folder, names[i]);
@@ -322,7 +341,8 @@ static int write_file(struct app *a, const char *folder, const uint8_t pub[stati
         return r;
     }
     (void)snprintf(part, sizeof part, "%.*s%s", APP_PATH_BYTES - 8, ret->path, part_suffix);
-    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    (void)unlink(part); /* of an attempt that was cut short, or put there by somebody */
+    int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) {
         return errno == ENOSPC ? SANJI_E_FULL : SANJI_E_IO;
     }
@@ -337,12 +357,7 @@ static int write_file(struct app *a, const char *folder, const uint8_t pub[stati
         (void)unlink(part);
         return r;
     }
-    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    r = fd < 0 || fsync(fd) != 0 ? SANJI_E_IO : 0;
-    if (fd >= 0) {
-        close(fd);
-    }
-    return r;
+    return app__sync_dir(folder);
 }
 
 static int remember(struct app *a, int64_t ms)
@@ -384,7 +399,8 @@ int app_backup(struct app *a, const char *to, struct app_backup *ret)
         (void)snprintf(ret->path, sizeof ret->path, "%s", folder);
         return r;
     }
-    (void)keep_newest(a, folder, a->cfg.backup_keep > 0 ? a->cfg.backup_keep : INT64_MAX);
+    (void)keep_newest(a, folder, ret->path,
+                      a->cfg.backup_keep > 0 ? a->cfg.backup_keep : INT64_MAX);
     ret->ms = app_mono_ms() - began;
     return remember(a, app_now_ms());
 }
@@ -402,10 +418,10 @@ int app_backup_renew(struct app *a, struct app_backup *ret)
     if (r < 0) {
         return r == SANJI_E_SPEC ? 0 : r;
     }
-    if (keep_newest(a, folder, INT64_MAX) > 0) {
+    if (keep_newest(a, folder, "", INT64_MAX) > 0) {
         r = app_backup(a, NULL, ret);
         if (r == 0) {
-            (void)keep_newest(a, folder, 1);
+            (void)keep_newest(a, folder, ret->path, 1);
         }
     }
     /* What was deleted must not be there again when the power has failed. */

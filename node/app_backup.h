@@ -46,8 +46,8 @@ struct app_restored {
     const char *where; /* on failure: the file or dir given, whichever is concerned */
 };
 /* Makes dir (which must not exist, or be empty) from a backup and derives all views anew. Whole or
- * not at all. SANJI_E_SYNTAX: no backup; _OPEN: another code, damaged or cut off; _EXISTS; _FULL;
- * _IO. */
+ * not at all, and durable on return. SANJI_E_SYNTAX: no backup; _OPEN: another code, damaged or cut
+ * off; _EXISTS; _FULL; _IO. */
 int app_restore(const char *file, const char *dir, const uint8_t secret[static RECOVERY_SECRET],
                 struct app_restored *ret);
 

@@ -3,11 +3,12 @@
  * there, the folder is not a node yet, whatever else is in it: the next attempt clears it away and
  * begins anew. Its one line says what was being made:
  *
- *   node ROOT-KEY-FILE   everything; the root key too
- *   keys                 what a join brings to its parent
- *   database             the last part of a join; the parent has approved the keys, they stay */
+ *   node KEY-ID FILE   everything; the root key too, which has that id and goes to that file
+ *   keys               what a join brings to its parent
+ *   database           the last part of a join; the parent has approved the keys, they stay */
 #include "node/app_internal.h"
 #include "node/dirlock.h"
+#include "node/root_key.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,15 +57,34 @@ void app__birth_undo(const char *dir)
     (void)rmdir(dir);
 }
 
-/* There was no such file when the birth began; it may have come as far as an empty one. What is
- * larger than a root key is somebody else's. */
-static void drop_root_key(const char *path)
+/* What a write that was cut short leaves: nothing, zeros, or the beginning of the line. */
+static bool is_half(const struct buf *b)
 {
+    size_t n = 0;
+    while (n < b->len && b->data[n] == 0) {
+        n++;
+    }
+    return n == b->len || (b->data[0] == 's' && memchr(b->data, '\n', b->len) == NULL);
+}
+
+/* There was no such file when the birth began. By now another stick may be in the place of that
+ * one, with another root's key in a file of this name: only what was being made here goes. */
+static void drop_root_key(const char *kid, const char *path)
+{
+    struct sign_key *k = NULL;
+    struct key_id is = {{0}};
     struct buf b;
+    size_t n = 0;
     buf_init(&b, ROOT_KEY_BYTES);
     if (app__read_file(path, ROOT_KEY_BYTES, &b) == 0) {
-        (void)unlink(path);
+        if (root_keys_read(span_of(b.data, b.len), &k, 1, &n) == 0 && n == 1) {
+            key_id_of(sign_key_pub(k), &is);
+        }
+        if (strcmp(is.s, kid) == 0 || is_half(&b)) {
+            (void)unlink(path);
+        }
     }
+    sign_key_free(k);
     buf_wipe_done(&b);
 }
 
@@ -87,10 +107,10 @@ int app__birth_clear(const char *dir)
     if (r < 0) {
         return r; /* somebody is at it this moment */
     }
-    buf_init(&b, APP_PATH_BYTES + 16);
+    buf_init(&b, APP_PATH_BYTES + 32);
     r = app_path(dir, "birth", path);
     if (r == 0) {
-        r = app__read_file(path, APP_PATH_BYTES, &b);
+        r = app__read_file(path, APP_PATH_BYTES + 32, &b);
     }
     if (r == 0) {
         char *line = buf_take(&b, NULL);
@@ -99,8 +119,10 @@ int app__birth_clear(const char *dir)
             drop_database(dir);
             (void)unlink(path);
         } else {
-            if (strncmp(line, "node ", 5) == 0) {
-                drop_root_key(line + 5);
+            char *space = strncmp(line, "node ", 5) == 0 ? strchr(line + 5, ' ') : NULL;
+            if (space != NULL) {
+                *space = '\0';
+                drop_root_key(line + 5, space + 1);
             }
             app__birth_undo(dir);
         }
@@ -113,7 +135,7 @@ int app__birth_clear(const char *dir)
 
 int app__birth_begin(const char *dir, const char *what, int *ret_lock)
 {
-    char path[APP_PATH_BYTES], line[APP_PATH_BYTES + 8];
+    char path[APP_PATH_BYTES], line[APP_PATH_BYTES + 32];
     long holder = 0;
     int r = app_path(dir, "birth", path);
     if (r == 0) {
@@ -127,8 +149,7 @@ int app__birth_begin(const char *dir, const char *what, int *ret_lock)
     return r == 0 ? app__sync_dir(dir) : r;
 }
 
-/* The folder a path lies in. */
-static int sync_folder_of(const char *path)
+int app__sync_folder_of(const char *path)
 {
     char dir[APP_PATH_BYTES];
     size_t n = strlen(path);
@@ -156,9 +177,9 @@ int app__birth_end(const char *dir, const char *root_key)
     /* All names must be there before the mark is gone. */
     r = r < 0 ? r : app__sync_dir(keys);
     r = r < 0 ? r : app__sync_dir(dir);
-    r = r < 0 ? r : sync_folder_of(dir);
+    r = r < 0 ? r : app__sync_folder_of(dir);
     if (r == 0 && root_key != NULL) {
-        r = sync_folder_of(root_key);
+        r = app__sync_folder_of(root_key);
     }
     if (r == 0 && rename(path, done) != 0) {
         r = SANJI_E_IO;

@@ -297,12 +297,8 @@ static int make_keys(const struct app_birth *b, struct birth *x)
         r = make_tls(dir, x->self.id.s, &x->cfg, x->self.tls_spki);
     }
     if (r == 0) {
-        r = app_random(x->root_seed, sizeof x->root_seed);
-    }
-    if (r == 0) {
         x->own = sign_key_new(x->sign_seed);
-        x->root = sign_key_new(x->root_seed);
-        r = x->own == NULL || x->root == NULL ? SANJI_E_NOMEM : 0;
+        r = x->own == NULL ? SANJI_E_NOMEM : 0;
     }
     x->self.sign_seed = x->sign_seed;
     x->self.seal_seeds = (const uint8_t(*)[SEAL_SEED_LEN])x->seal_seed;
@@ -310,14 +306,33 @@ static int make_keys(const struct app_birth *b, struct birth *x)
     return r;
 }
 
-int app_init(const struct app_birth *b, struct app_born *ret, struct fault *f)
+/* The root key, and the mark that says what is being made. Whoever clears it away may stand in
+ * another folder: its path is written out. */
+static int make_root(struct birth *x, const char *path, char *what, size_t max)
 {
-    char db[APP_PATH_BYTES], what[APP_PATH_BYTES + 8];
-    struct birth x = {.ts = app_now_ms()};
-    int lock = -1;
+    char here[PATH_MAX] = "";
+    struct key_id kid;
+    int r = app_random(x->root_seed, sizeof x->root_seed);
+    x->root = r < 0 ? NULL : sign_key_new(x->root_seed);
+    if (x->root == NULL) {
+        return r < 0 ? r : SANJI_E_NOMEM;
+    }
+    if (path[0] != '/' && getcwd(here, sizeof here) == NULL) {
+        return SANJI_E_IO;
+    }
+    key_id_of(sign_key_pub(x->root), &kid);
+    int n = snprintf(what, max, "node %s %s%s%s", kid.s, here, here[0] != '\0' ? "/" : "", path);
+    return n > 0 && n < (int)max ? 0 : SANJI_E_SIZE;
+}
+
+/* Everything that can be refused, then the folder with its mark. *ret_lock as by make_dirs(). */
+static int begin(const struct app_birth *b, struct birth *x, struct app_born *ret, struct fault *f,
+                 int *ret_lock)
+{
+    char db[APP_PATH_BYTES], what[APP_PATH_BYTES + 24];
     int r = check_birth(b, f);
     if (r == 0) {
-        r = birth_config(b, &x.cfg, f);
+        r = birth_config(b, &x->cfg, f);
     }
     if (r == 0) {
         r = app__birth_clear(b->dir);
@@ -330,21 +345,33 @@ int app_init(const struct app_birth *b, struct app_born *ret, struct fault *f)
         r = fault_set(f, SANJI_E_EXISTS, "data", NULL);
     }
     if (r == 0) {
-        (void)snprintf(what, sizeof what, "node %s", ret->root_key);
-        r = make_dirs(b->dir, what, &lock);
-        if (r == SANJI_E_EXISTS) {
-            dirlock_drop(lock);
-            return fault_set(f, r, "data", NULL);
-        }
+        r = make_root(x, ret->root_key, what, sizeof what);
     }
     if (r < 0) {
-        if (lock >= 0) {
-            app__birth_undo(b->dir);
-        }
+        return r;
+    }
+    r = make_dirs(b->dir, what, ret_lock);
+    if (r == SANJI_E_EXISTS) {
+        return fault_set(f, r, "data", NULL);
+    }
+    if (r < 0 && *ret_lock >= 0) {
+        app__birth_undo(b->dir);
+    }
+    return r;
+}
+
+int app_init(const struct app_birth *b, struct app_born *ret, struct fault *f)
+{
+    struct birth x = {.ts = app_now_ms()};
+    int lock = -1;
+    bool root_written = false;
+    int r = begin(b, &x, ret, f, &lock);
+    if (r < 0) {
+        sign_key_free(x.root);
+        mem_wipe(&x, sizeof x);
         dirlock_drop(lock);
         return r;
     }
-    bool root_written = false;
     r = make_keys(b, &x);
     if (r == 0) {
         r = app_recovery_new(b->dir, ret->recovery);

@@ -7,7 +7,8 @@
 /* Shared by node/app*.c only. */
 int app__read_file(const char *path, size_t max, struct buf *out);
 int app__write_file(const char *path, const void *p, size_t n, bool secret); /* new files only */
-int app__sync_dir(const char *path); /* its names are durable; SANJI_E_IO */
+int app__sync_dir(const char *path);       /* its names are durable; SANJI_E_IO */
+int app__sync_folder_of(const char *path); /* that of the folder a path lies in */
 int app__read_secret(const char *dir, const char *name, void *out, size_t n);
 /* app_birth.c: DIR/birth lies there until a node is whole. begin: takes the lock too, dropped by
  * the caller; what: the line, see there. clear: takes away what an attempt left that was cut short;

@@ -286,6 +286,15 @@ static int take_files(struct placing *x, const char *p, size_t n)
     return r < 0 ? r : take_tls(x);
 }
 
+/* Before the mark goes that says there is something to be put in place. */
+static int make_sure(const struct app *a)
+{
+    char keys[APP_PATH_BYTES];
+    int r = app_path(a->dir, "keys", keys);
+    r = r < 0 ? r : app__sync_dir(keys);
+    return r < 0 ? r : app__sync_dir(a->dir);
+}
+
 int app_recover_self(struct app *a, const struct app_birth *b,
                      const uint8_t secret[static RECOVERY_SECRET], struct app_recovered *ret)
 {
@@ -314,6 +323,7 @@ int app_recover_self(struct app *a, const struct app_birth *b,
     if (r == 0) {
         r = take_files(&x, text, n);
     }
+    r = r < 0 ? r : make_sure(a);
     if (text != NULL) {
         mem_wipe(text, n);
     }

@@ -8,6 +8,7 @@
 #include "protocol/base/text.h"
 #include "protocol/ferry.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -28,11 +29,12 @@ struct unpacker {
     bool ended;
     uint8_t sealed[PIECE], plain[PIECE];
     size_t at, n; /* what of plain is not yet taken */
+    bool unread;  /* the file, not the folder, is what failed */
 };
 
 static int read_fd(void *p, size_t n, size_t *ret_n, void *arg)
 {
-    const struct unpacker *x = arg;
+    struct unpacker *x = arg;
     for (;;) {
         ssize_t k = read(x->in, p, n);
         if (k >= 0) {
@@ -40,6 +42,7 @@ static int read_fd(void *p, size_t n, size_t *ret_n, void *arg)
             return 0;
         }
         if (errno != EINTR) {
+            x->unread = true;
             return SANJI_E_IO;
         }
     }
@@ -206,11 +209,13 @@ static int read_head(int fd, struct app_restored *ret)
     return 0;
 }
 
+/* *ret_file: the file is to blame. */
 static int unpack_into(int fd, const char *dir, const uint8_t secret[static RECOVERY_SECRET],
-                       struct app_restored *ret)
+                       struct app_restored *ret, bool *ret_file)
 {
     uint8_t seed[1][SEAL_SEED_LEN];
     int r = read_head(fd, ret);
+    *ret_file = r < 0;
     struct unpacker *x = r == 0 ? calloc(1, sizeof *x) : NULL;
     if (x == NULL) {
         return r < 0 ? r : SANJI_E_NOMEM;
@@ -228,6 +233,7 @@ static int unpack_into(int fd, const char *dir, const uint8_t secret[static RECO
     if (r == 0) {
         r = take_all(x, dir);
     }
+    *ret_file = *ret_file || x->unread;
     ferry_unseal_free(x->u);
     ZSTD_freeDCtx(x->z);
     mem_wipe(x, sizeof *x);
@@ -238,9 +244,8 @@ static int unpack_into(int fd, const char *dir, const uint8_t secret[static RECO
 static int drop_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
     (void)st;
-    (void)flag;
     (void)ftw;
-    return remove(path);
+    return flag == FTW_DP ? rmdir(path) : unlink(path);
 }
 
 static void clear_away(const char *dir)
@@ -272,7 +277,22 @@ static int prove(const char *dir, struct app_restored *ret)
     return r;
 }
 
-/* The backup to read; an empty dir is taken away to make room. */
+/* The rename at the end takes the place of an empty folder; until then it stays as it is. */
+static int check_room(const char *dir)
+{
+    DIR *d = opendir(dir);
+    bool other = false;
+    if (d == NULL) {
+        return errno == ENOENT ? 0 : errno == ENOTDIR ? SANJI_E_EXISTS : SANJI_E_IO;
+    }
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else reads this DIR */
+    for (const struct dirent *e; !other && (e = readdir(d)) != NULL;) {
+        other = strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+    }
+    (void)closedir(d);
+    return other ? SANJI_E_EXISTS : 0;
+}
+
 static int open_both(const char *file, const char *dir, struct app_restored *ret, int *ret_fd)
 {
     struct stat st;
@@ -282,9 +302,9 @@ static int open_both(const char *file, const char *dir, struct app_restored *ret
         return errno == ENOENT || errno == ENOTDIR ? SANJI_E_NOT_FOUND : SANJI_E_IO;
     }
     int r = fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ? SANJI_E_SYNTAX : 0;
-    if (r == 0 && rmdir(dir) != 0 && errno != ENOENT) {
-        ret->where = dir;
-        r = errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR ? SANJI_E_EXISTS : SANJI_E_IO;
+    if (r == 0) {
+        r = check_room(dir);
+        ret->where = r < 0 ? dir : file;
     }
     if (r < 0) {
         close(fd);
@@ -294,11 +314,36 @@ static int open_both(const char *file, const char *dir, struct app_restored *ret
     return 0;
 }
 
+/* Whole on the disk before it has its name: above all that there is no guard. A name that cannot be
+ * made sure of is taken back, or a power cut could take it later. */
+static int put_there(const char *tmp, const char *dir)
+{
+    static const char *const folder[] = {"keys/next", "keys", "."};
+    char path[APP_PATH_BYTES];
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < sizeof folder / sizeof folder[0]; i++) {
+        r = app_path(tmp, folder[i], path);
+        r = r < 0 || access(path, F_OK) != 0 ? r : app__sync_dir(path);
+    }
+    if (r == 0 && rename(tmp, dir) != 0) {
+        r = errno == EEXIST || errno == ENOTEMPTY ? SANJI_E_EXISTS : SANJI_E_IO;
+    }
+    if (r < 0) {
+        return r;
+    }
+    r = app__sync_folder_of(dir);
+    if (r < 0) {
+        (void)rename(dir, tmp);
+    }
+    return r;
+}
+
 int app_restore(const char *file, const char *dir, const uint8_t secret[static RECOVERY_SECRET],
                 struct app_restored *ret)
 {
     char tmp[APP_PATH_BYTES];
     int fd;
+    bool blame_file = false;
     memset(ret, 0, sizeof *ret);
     size_t n = strlen(dir);
     while (n > 1 && dir[n - 1] == '/') {
@@ -316,15 +361,15 @@ int app_restore(const char *file, const char *dir, const uint8_t secret[static R
     clear_away(tmp); /* of an attempt that was cut short */
     r = mkdir(tmp, 0700) == 0 ? 0 : errno == ENOSPC ? SANJI_E_FULL : SANJI_E_IO;
     if (r == 0) {
-        r = unpack_into(fd, tmp, secret, ret);
+        r = unpack_into(fd, tmp, secret, ret, &blame_file);
     }
     close(fd);
-    ret->where = r == SANJI_E_SYNTAX || r == SANJI_E_OPEN ? file : dir;
+    ret->where = blame_file || r == SANJI_E_SYNTAX || r == SANJI_E_OPEN ? file : dir;
     if (r == 0) {
         r = prove(tmp, ret);
     }
-    if (r == 0 && rename(tmp, dir) != 0) {
-        r = errno == EEXIST || errno == ENOTEMPTY ? SANJI_E_EXISTS : SANJI_E_IO;
+    if (r == 0) {
+        r = put_there(tmp, dir);
     }
     if (r < 0) {
         clear_away(tmp);

@@ -20,6 +20,9 @@ int root_key_write(const char *path, const uint8_t seed[static SIGN_SEED_LEN], c
         n += snprintf(line + n, sizeof line - (size_t)n, "federation %s\n", g64);
     }
     int r = app__write_file(path, line, (size_t)n, true);
+    if (r == 0 && (r = app__sync_folder_of(path)) < 0) { /* its public half must not be shown */
+        (void)unlink(path);
+    }
     mem_wipe(line, sizeof line);
     mem_wipe(s64, sizeof s64);
     return r;
@@ -97,5 +100,5 @@ int root_file_write(const char *path, struct span text, bool replace)
         (void)unlink(tmp);
         r = SANJI_E_IO;
     }
-    return r;
+    return r < 0 ? r : app__sync_folder_of(path); /* a stick is pulled out at once */
 }

@@ -176,7 +176,7 @@ int v_restore(struct verb *v)
                  v->arg[0]);
     }
     if (r < 0) {
-        return verb_fail(v, r, x.where);
+        return x.where == v->dir ? verb_place_failed(v, r, NULL, v->dir) : verb_fail(v, r, x.where);
     }
     date_write(date_of_ms(x.made_ms), when);
     snprintf(n, sizeof n, "%lld", (long long)x.bundles);

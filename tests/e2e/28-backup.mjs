@@ -51,6 +51,9 @@ test('wrong code, wrong file, full folder: nothing changes, and the sentence say
     assert.match(x.err, what);
     assert.ok(!fs.existsSync(w.data('x')) && !fs.existsSync(w.data('x') + '.restoring'));
   }
+  const nowhere = w.run(['restore', '--data', path.join(w.dir, 'none', 'x'), file], { input: code });
+  assert.equal(nowhere.code, 1);
+  assert.match(nowhere.err, /none\/x.*folder above it does not exist.*mkdir/s);
   const full = w.run(['restore', '--data', w.data('s1'), file], { input: code });
   const literal = r([file, '--code', code]);
   assert.equal(literal.code, 2);

@@ -103,8 +103,25 @@ static void unset(struct names *v, const char *path)
     }
 }
 
+/* A folder takes what is in it along. */
+static void move_inside(struct names *v, const struct turn *t)
+{
+    size_t n = strlen(t->from);
+    for (size_t i = 0; i < v->n; i++) {
+        char *path = v->v[i].path, was[DISK_PATH];
+        if (strncmp(path, t->from, n) == 0 && path[n] == '/') {
+            (void)snprintf(was, sizeof(was), "%s", path + n);
+            int k = snprintf(path, DISK_PATH, "%s%s", t->to, was);
+            assert(k > 0 && k < DISK_PATH);
+        }
+    }
+}
+
 static void apply(struct names *v, const struct turn *t)
 {
+    if (t->from[0] != '\0' && t->to[0] != '\0') {
+        move_inside(v, t);
+    }
     if (t->from[0] != '\0') {
         unset(v, t->from);
     }

@@ -473,6 +473,9 @@ const struct scene scenes[] = {
     {"birth", work_birth, check_birth, true, true, 1},
     {"backup", scene__backup, scene__check_backup, false, false, 4},
     {"ferry", scene__ferry, scene__check_ferry, false, false, 1},
+    {"restore", scene__restore, scene__check_restore, false, true, 1},
+    {"paper", scene__paper, scene__check_paper, false, false, 1},
+    {"recover", scene__recover, scene__check_recover, false, true, 1},
     {"erase", scene__erase, scene__check_erase, false, false, 1},
 };
 const size_t scenes_n = sizeof(scenes) / sizeof(scenes[0]);

@@ -9,7 +9,7 @@
 /* What a node does while its disk fails, and what must hold afterwards. A scene's work runs in a
  * process of its own that may end anywhere; the check runs in another, on an ordinary disk. */
 
-enum { TALLY_RECORDS = 512, TALLY_THREADS = 128, TALLY_WHY = 240 };
+enum { TALLY_RECORDS = 512, TALLY_THREADS = 128, TALLY_CODES = 8, TALLY_WHY = 240 };
 
 /* What was acknowledged, in memory both processes see. */
 struct tally {
@@ -27,11 +27,14 @@ struct tally {
     struct {
         int64_t n; /* number of the request, 0: none */
         bool done;
-    } erase[2];            /* of the record and of the referral */
-    bool is_born, is_done; /* init or migration has said so */
-    bool must_work;        /* no fault is due that would excuse a refusal */
-    int64_t calls, syncs;  /* of the disk, when the work came to its end */
-    bool last_refused;     /* the last one was */
+    } erase[2];                 /* of the record and of the referral */
+    char code[TALLY_CODES][64]; /* recovery codes, as they were shown */
+    int n_codes, n_keys;        /* root keys, too */
+    bool is_trying;             /* one more that was not shown */
+    bool is_born, is_done;      /* init or migration has said so */
+    bool must_work;             /* no fault is due that would excuse a refusal */
+    int64_t calls, syncs;       /* of the disk, when the work came to its end */
+    bool last_refused;          /* the last one was */
     uint64_t rng;
     char why[TALLY_WHY]; /* first thing wrong */
 };

@@ -26,6 +26,14 @@ int scene__check_ferry(const char *root, struct tally *t);
 typedef int scene_backup_fn(const char *dir, const char *name, bool newest, struct tally *t);
 int scene__each_backup(const char *root, struct tally *t, scene_backup_fn *see);
 
+/* scene_restore.c */
+void scene__restore(const char *root, struct tally *t);
+int scene__check_restore(const char *root, struct tally *t);
+void scene__paper(const char *root, struct tally *t);
+int scene__check_paper(const char *root, struct tally *t);
+void scene__recover(const char *root, struct tally *t);
+int scene__check_recover(const char *root, struct tally *t);
+
 /* scene_erase.c */
 void scene__erase(const char *root, struct tally *t);
 int scene__check_erase(const char *root, struct tally *t);

@@ -2,12 +2,17 @@
 /* A city and its district, made by the product's own means: see the header. */
 #include "tests/power/town.h"
 
+#include "node/app_backup.h"
+#include "node/app_internal.h"
+#include "node/app_self.h"
+#include "node/http/tls.h"
 #include "sync/enrol.h"
 #include "sync/ferry.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct town town;
 
@@ -122,7 +127,9 @@ static void enrol(struct app *city, const char *dir)
     assert(r == 0);
     enrol_step(city, &j, act, false);
     enrol_step(city, &j, act, true);
+    int group = 0;
     r = app_join_finish(dir, &j, NULL, code);
+    r = r < 0 ? r : recovery_read(code, town.code_secret, &group);
     assert(r == 0);
     buf_done(&line);
     arena_free(ar);
@@ -238,9 +245,59 @@ static void read_root_key(const char *root)
     (void)fclose(f);
 }
 
+static int copy_file(const char *from, const char *to, const char *name)
+{
+    char path[TOWN_PATH];
+    struct buf b;
+    buf_init(&b, 64 << 20);
+    town_path(from, name, path);
+    int r = app__read_file(path, 64 << 20, &b);
+    town_path(to, name, path);
+    r = r < 0 ? r : app__write_file(path, b.data, b.len, true);
+    buf_done(&b);
+    return r;
+}
+
+static void make_lost(const char *root)
+{
+    static const char *const name[] = {"keys/sign.seed",    "keys/seal.seed", "keys/inst",
+                                       "keys/recovery.pub", "sanji.db",       "keys.db"};
+    char from[TOWN_PATH], to[TOWN_PATH], keys[TOWN_PATH], key[TOWN_PATH], crt[TOWN_PATH];
+    uint8_t pin[HASH_LEN];
+    struct config c;
+    struct buf conf;
+    struct app *a = opened(root, "district");
+    int r = app_self_tick(a, app_mono_ms() + 10000000);
+    assert(r == 0);
+    app_close(a);
+    town_path(root, "district", from);
+    town_path(root, "lost", to);
+    town_path(to, "keys", keys);
+    town_path(keys, "tls.key", key);
+    town_path(keys, "tls.crt", crt);
+    r = mkdir(to, 0700) + mkdir(keys, 0700);
+    for (size_t i = 0; r == 0 && i < sizeof(name) / sizeof(name[0]); i++) {
+        r = copy_file(from, to, name[i]);
+    }
+    r = r < 0 ? r : tls_identity_create(key, crt, town.district, NULL, 0, pin);
+    config_defaults(&c);
+    c.log_json = !c.log_json;
+    buf_init(&conf, CONFIG_FILE_BYTES);
+    r = r < 0 ? r : config_print(&c, false, &conf);
+    town_path(to, "sanji.conf", key);
+    r = r < 0 ? r : app__write_file(key, conf.data, conf.len, false);
+    buf_done(&conf);
+    assert(r == 0);
+    a = opened(root, "lost");
+    r = app__recover_mark(a->store);
+    assert(r == 0);
+    app_close(a);
+}
+
 void town_make(const char *root)
 {
     char dir[TOWN_PATH], id[LIM_ID_BYTES + 1];
+    struct app_backup b;
     int r = town_birth(root, "city");
     assert(r == 0);
     struct app *city = opened(root, "city");
@@ -250,8 +307,8 @@ void town_make(const char *root)
     (void)snprintf(town.district, sizeof(town.district), "%s", app_id(district));
     while (pass(city, district) + pass(district, city) > 0) {
     }
-    for (uint64_t i = 0; i < 6; i++) {
-        r = town_put(city, NULL, i, 40, id);
+    for (uint64_t i = 0; i < TOWN_RECORDS; i++) {
+        r = town_put(city, NULL, i, 40, town.put[i]);
         assert(r == 0);
     }
     plant(city, district);
@@ -262,7 +319,11 @@ void town_make(const char *root)
     r = store_bundle_walk(district->store, 0, keep_frame, NULL);
     assert(r == 0);
     make_parts(district, city);
+    r = app_backup(city, root, &b);
+    assert(r == 0);
+    (void)snprintf(town.backup, sizeof(town.backup), "%s", strrchr(b.path, '/') + 1);
     app_close(city);
     app_close(district);
+    make_lost(root);
     read_root_key(root);
 }

@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 
+#include "node/app_internal.h"
 #include "node/data/workdays.h"
+#include "node/root_key.h"
 #include "node/tidy.h"
 #include "protocol/base/text.h"
 #include "protocol/jcur.h"
@@ -69,6 +71,45 @@ static void a_birth_that_cannot_be_makes_nothing(void **state)
     b.dir = home_dirs[1];
     assert_int_equal(app_init(&b, &x, &f), SANJI_E_EXISTS);
     assert_int_equal(app_open(home_dirs[1], &a, NULL), 0); /* the first one is untouched */
+    app_close(a);
+}
+
+/* The mark of a birth that was cut short names the root key it was making. What lies there by now
+ * may be another one: the stick was changed, or the folder the path began in. */
+static void a_birth_takes_no_other_root_key_away(void **state)
+{
+    (void)state;
+    struct app_born x;
+    struct fault f = {0};
+    struct app *a = NULL;
+    char key[440], mark[440], line[900], dir[400];
+    uint8_t seed[SIGN_SEED_LEN] = {9};
+    snprintf(dir, sizeof dir, "%s", home_in(0, "cut"));
+    snprintf(key, sizeof key, "%s.key", dir);
+    snprintf(mark, sizeof mark, "%s/birth", dir);
+    struct app_birth b = {.dir = dir, .name = "x", .area = "37", .lv = 20, .root_key = key};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(root_key_write(key, seed, NULL), 0);
+        assert_int_equal(mkdir(dir, 0700), 0);
+        snprintf(line, sizeof line, i == 0 ? "node %s\n" : "node kaaaaaaaaaaaaa %s\n", key);
+        assert_int_equal(app__write_file(mark, line, strlen(line), true), 0);
+        assert_int_equal(app_init(&b, &x, &f), SANJI_E_EXISTS);
+        assert_string_equal(f.member, "root-key");
+        assert_int_equal(access(key, F_OK), 0);
+        assert_int_equal(unlink(key), 0);
+        (void)rmdir(dir);
+    }
+    /* What the birth itself had begun goes. */
+    struct sign_key *k = sign_key_new(seed);
+    struct key_id kid;
+    key_id_of(sign_key_pub(k), &kid);
+    sign_key_free(k);
+    assert_int_equal(mkdir(dir, 0700), 0);
+    snprintf(line, sizeof line, "node %s %s\n", kid.s, key);
+    assert_int_equal(app__write_file(mark, line, strlen(line), true), 0);
+    assert_int_equal(root_key_write(key, seed, NULL), 0);
+    assert_int_equal(app_init(&b, &x, &f), 0);
+    assert_int_equal(app_open(dir, &a, NULL), 0);
     app_close(a);
 }
 
@@ -253,6 +294,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_node_is_born),
         cmocka_unit_test(a_birth_that_cannot_be_makes_nothing),
+        cmocka_unit_test(a_birth_takes_no_other_root_key_away),
         cmocka_unit_test(wrong_input_is_named),
         cmocka_unit_test(records_are_kept_updated_and_withdrawn),
         cmocka_unit_test(a_year_of_the_city_replaces_the_built_in),

@@ -193,7 +193,11 @@ static void comes_back_whole(void **state)
     assert_string_equal(x.where, from);
     assert_int_equal(app_restore(b.path, to, other, &x), SANJI_E_OPEN);
     assert_true(nothing_left());
-    assert_int_equal(mkdir(to, 0700), 0); /* an empty folder is room enough */
+    assert_int_equal(mkdir(to, 0750), 0); /* an empty folder is room enough, and stays one */
+    assert_int_equal(app_restore(b.path, to, other, &x), SANJI_E_OPEN);
+    struct stat room;
+    assert_int_equal(stat(to, &room), 0);
+    assert_int_equal(room.st_mode & 0777, 0750);
     assert_int_equal(app_restore(b.path, to, secret, &x), 0);
     assert_string_equal(x.node.s, id);
     assert_true(x.bundles > 0);
@@ -280,6 +284,34 @@ static void only_the_newest_are_kept(void **state)
     assert_int_equal(access(path, F_OK), 0);
     snprintf(path, sizeof path, "%s/%s-20200107-000000.sanji-backup", out, app_id(a));
     assert_int_not_equal(access(path, F_OK), 0);
+    app_close(a);
+}
+
+/* A machine whose clock has gone back names the newest file as if it were the oldest. */
+static void the_newest_is_kept_whatever_the_clock_says(void **state)
+{
+    struct app *a = born();
+    struct app_backup b;
+    char later[400];
+    (void)state;
+    assert_int_equal(mkdir(out, 0700), 0);
+    snprintf(a->cfg.backup_dir, sizeof a->cfg.backup_dir, "%.250s", out);
+    snprintf(later, sizeof later, "%s/%s-29990101-000000.sanji-backup", out, app_id(a));
+    spit(later, "x", 1);
+    a->cfg.backup_keep = 2;
+    assert_int_equal(app_backup(a, NULL, &b), 0);
+    assert_int_equal(access(b.path, F_OK), 0);
+    assert_int_equal(access(later, F_OK), 0);
+    a->cfg.backup_keep = 1;
+    usleep(1100000);
+    assert_int_equal(app_backup(a, NULL, &b), 0);
+    assert_int_equal(access(b.path, F_OK), 0);
+    assert_int_not_equal(access(later, F_OK), 0);
+    spit(later, "x", 1); /* holds what is erased now */
+    usleep(1100000);
+    assert_int_equal(app_backup_renew(a, &b), 0);
+    assert_int_equal(access(b.path, F_OK), 0);
+    assert_int_equal(count(out), 1);
     app_close(a);
 }
 
@@ -432,6 +464,7 @@ int main(void)
         cmocka_unit_test(comes_back_whole),
         cmocka_unit_test(a_new_code_for_new_backups),
         cmocka_unit_test(only_the_newest_are_kept),
+        cmocka_unit_test(the_newest_is_kept_whatever_the_clock_says),
         cmocka_unit_test(every_day),
         cmocka_unit_test(damage_is_found),
         cmocka_unit_test(made_up_files_escape_nothing),
