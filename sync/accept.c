@@ -310,17 +310,7 @@ static int store(struct sync *s, struct stream *st, const struct bundle *b, stru
         return r;
     }
     st->row.first = st->row.seq == 0 ? b->hdr.seq : st->row.first;
-    *row = (struct sync_bundle_row){
-        .no = st->row.no,
-        .seq = b->hdr.seq,
-        .frame = frame,
-        .ts = b->hdr.ts,
-        .got = s->tick.now_ms,
-        .items = b->hdr.n,
-        .raw_bytes = (int64_t)b->line.n,
-        .type = (int)b->hdr.t,
-    };
-    memcpy(row->id, b->id, HASH_LEN);
+    sync__row_of(s, st->row.no, b, frame, row);
     r = s->st->bundle_put(s->st->ctx, row);
     if (r == 0) {
         st->row.seq = st->kept = b->hdr.seq;

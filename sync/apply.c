@@ -335,20 +335,14 @@ bool sync_is_void(const struct sync *s, const struct stream_key *key, int64_t se
 int sync_apply_frame(struct sync *s, const struct sync_bundle_row *row,
                      const struct stream_key *key)
 {
-    size_t used;
     struct bundle b;
     struct audience aud;
     if (sync_is_void(s, key, row->seq) || sync__wanted(s, row->no, row->seq)) {
         return 0;
     }
-    int r = frame_unpack(s->fc, row->frame, &s->line, &used);
-    if (r < 0) {
-        return r;
-    }
-    arena_reset(s->arena);
-    r = bundle_parse(span_of(s->line.data, s->line.len), s->arena, &b, NULL);
-    if (r < 0) {
-        return SANJI_E_CORRUPT;
+    int r = sync__stored(s, row, READ_ALL, &s->line, s->arena, &b);
+    if (r != 0) {
+        return r < 0 ? r : 0; /* it will be applied when it has come again */
     }
     r = audience_parse(key->aud, strlen(key->aud), &aud);
     return r < 0 ? SANJI_E_CORRUPT : sync__apply(s, &b, row, key, aud.type);

@@ -6,23 +6,15 @@
  * evening. */
 #include "sync/internal.h"
 
-#include "protocol/base/text.h"
-
-#include <stdio.h>
 #include <string.h>
 
-enum { NAME_BYTES = 32, AGAIN_MS = 60000, JITTER = 20 };
+enum { AGAIN_MS = 60000, JITTER = 20 };
+static const char kept_name[] = "beat";
 
 struct kept_beat {
     int64_t at; /* this node's clock: the last bundle that said what is live */
     int64_t n;  /* beats since the newest keyframe */
 };
-
-static const char *name_of(int64_t no, char out[static NAME_BYTES])
-{
-    (void)snprintf(out, NAME_BYTES, "beat/%lld", (long long)no);
-    return out;
-}
 
 bool sync__owes_beat(const struct sync *s, const char *by, const struct audience *aud)
 {
@@ -92,23 +84,13 @@ bool sync__beats_many(const struct sync *s, const struct stream *st, int64_t liv
 
 /* ---- remembered across starts ---- */
 
-static int load_one(const char *key, struct span value, void *arg)
+static int load_one(struct sync *s, struct stream *st, const void *value)
 {
-    struct sync *s = arg;
     struct kept_beat k;
-    int64_t no;
-    const char *digits = strchr(key, '/');
-    if (value.n != sizeof(k) || digits == NULL ||
-        text_i64(digits + 1, strlen(digits + 1), 1, INT64_MAX, &no) < 0) {
-        return SANJI_E_CORRUPT;
-    }
-    memcpy(&k, value.p, sizeof(k));
-    for (size_t i = 0; i < s->n_streams; i++) {
-        if (s->streams[i].row.no == no) {
-            s->streams[i].beat_at = k.at;
-            s->streams[i].beats = k.n;
-        }
-    }
+    (void)s;
+    memcpy(&k, value, sizeof(k));
+    st->beat_at = k.at;
+    st->beats = k.n;
     return 0;
 }
 
@@ -117,7 +99,7 @@ int sync__beats_load(struct sync *s)
     for (size_t i = 0; i < s->n_streams; i++) {
         s->streams[i].beat_at = s->streams[i].beats = 0;
     }
-    int r = s->st->kv_each(s->st->ctx, "beat/", load_one, s);
+    int r = sync__kept_each(s, kept_name, sizeof(struct kept_beat), load_one);
     s->beat_look = 1; /* planned anew as soon as a step comes */
     s->beat_due = INT64_MIN;
     return r;
@@ -126,7 +108,6 @@ int sync__beats_load(struct sync *s)
 int sync__beat_wrote(struct sync *s, size_t idx, const struct bundle_header *h)
 {
     struct stream *st = &s->streams[idx];
-    char name[NAME_BYTES];
     bool is_first = st->beat_at == 0; /* its readers owe it a day before they miss anything */
     if (!sync__owes_beat(s, s->self.id.s, &st->aud) ||
         (!is_first && h->t != BUNDLE_BEAT && !h->has_kf)) {
@@ -138,7 +119,7 @@ int sync__beat_wrote(struct sync *s, size_t idx, const struct bundle_header *h)
         sync__beat_plan(s);
     }
     struct kept_beat k = {st->beat_at, st->beats};
-    return s->st->kv_put(s->st->ctx, name_of(st->row.no, name), span_of(&k, sizeof(k)));
+    return sync__kept_set(s, kept_name, st->row.no, &k, sizeof(k));
 }
 
 /* ---- writing ---- */

@@ -336,17 +336,13 @@ static int keep_proof(struct giving *g, const struct sync_bundle_row *row)
 {
     struct buf line;
     struct bundle b;
-    size_t used;
     struct arena *a = arena_new(ARENA_MAX);
     buf_init(&line, LIM_BUNDLE_BYTES + 64);
-    int r = a == NULL ? SANJI_E_NOMEM : frame_unpack(g->s->fc, row->frame, &line, &used);
-    if (r == 0 && bundle_parse(span_of(line.data, line.len), a, &b, NULL) < 0) {
-        r = SANJI_E_CORRUPT;
-    }
+    int r = a == NULL ? SANJI_E_NOMEM : sync__stored(g->s, row, READ_ALL, &line, a, &b);
     if (r == 0) {
         r = sync__erase_proof(g->s, &b, row->no, g->b->id);
     }
-    if (r == 0) {
+    if (r >= 0) {
         r = g->s->st->thaw(g->s->st->ctx, row->no);
     }
     arena_free(a);
@@ -405,6 +401,7 @@ int sync__branch_replace(struct sync *s, size_t idx, const struct bundle *b)
         r = sync__redo_add(s, &st->row.key.by);
     }
     st->kept = st->row.seq;
+    r = r < 0 ? r : sync__want_trim(s, st);
     st->doubt = 0;
     st->row.frozen = false;
     s->roster_again = s->roster_again || st->aud.type == AUD_TRUST;

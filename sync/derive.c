@@ -5,7 +5,6 @@
  * roster and not of which of them came first. */
 #include "sync/internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -232,14 +231,9 @@ static int scan_bundle(const struct sync_bundle_row *row, void *arg)
     const struct roster_key *key;
     const struct act_head *limit;
     struct bundle b;
-    size_t used;
-    int r = frame_unpack(s->fc, row->frame, &s->line, &used);
-    if (r < 0) {
-        return r;
-    }
-    arena_reset(s->arena);
-    if (bundle_peek(span_of(s->line.data, s->line.len), s->arena, &b, NULL) < 0) {
-        return SANJI_E_CORRUPT;
+    int r = sync__stored(s, row, READ_HEAD, &s->line, s->arena, &b);
+    if (r != 0) {
+        return r < 0 ? r : 0; /* judged when it has come again */
     }
     memcpy(b.id, row->id, HASH_LEN);
     r = roster_key_covers(s->roster, &b, &key, &limit);
@@ -270,23 +264,14 @@ static int64_t scan_from(const struct roster_node *n, const struct stream *st)
     return low == INT64_MAX ? -1 : low > 0 ? low - 1 : 0;
 }
 
-static const char *void_name(int64_t no, char out[static 32])
-{
-    (void)snprintf(out, 32, "void/%lld", (long long)no);
-    return out;
-}
-
 static int void_set(struct sync *s, size_t idx, int64_t at)
 {
     struct stream *st = &s->streams[idx];
     int64_t seq = at == 0 ? st->kept : at - 1;
-    char name[32];
     if (seq == st->row.seq) {
         return 0;
     }
-    int r = at == 0
-                ? s->st->kv_del(s->st->ctx, void_name(st->row.no, name))
-                : s->st->kv_put(s->st->ctx, void_name(st->row.no, name), span_of(&at, sizeof(at)));
+    int r = sync__kept_set(s, "void", st->row.no, at == 0 ? NULL : &at, sizeof(at));
     memset(st->row.id, 0, HASH_LEN);
     if (r == 0 && seq > 0) {
         r = s->st->bundle_id(s->st->ctx, st->row.no, seq, st->row.id);
@@ -337,43 +322,30 @@ static int voids_find(struct sync *s, const struct roster_node *n, size_t idx)
     return r < 0 ? r : void_set(s, idx, c.at);
 }
 
-static int void_load(const char *key, struct span value, void *arg)
+static int void_load(struct sync *s, struct stream *st, const void *value)
 {
-    struct sync *s = arg;
     int64_t at;
-    if (value.n != sizeof(at)) {
-        return SANJI_E_CORRUPT;
-    }
-    memcpy(&at, value.p, sizeof(at));
-    for (size_t i = 0; i < s->n_streams; i++) {
-        struct stream *st = &s->streams[i];
-        char name[32];
-        if (st->row.no == 0 || strcmp(void_name(st->row.no, name), key) != 0) {
-            continue;
-        }
-        st->row.seq = at - 1;
-        memset(st->row.id, 0, HASH_LEN);
-        int r = at > 1 ? s->st->bundle_id(s->st->ctx, st->row.no, at - 1, st->row.id) : 0;
-        return r == SANJI_E_NOT_FOUND ? 0 : r;
-    }
-    return 0;
+    memcpy(&at, value, sizeof(at));
+    st->row.seq = at - 1;
+    memset(st->row.id, 0, HASH_LEN);
+    int r = at > 1 ? s->st->bundle_id(s->st->ctx, st->row.no, at - 1, st->row.id) : 0;
+    return r == SANJI_E_NOT_FOUND ? 0 : r;
 }
 
 int sync__voids_load(struct sync *s)
 {
-    return s->st->kv_each(s->st->ctx, "void/", void_load, s);
+    return sync__kept_each(s, "void", sizeof(int64_t), void_load);
 }
 
 /* Another bundle takes the place of void ones. */
 int sync__voids_drop(struct sync *s, struct stream *st)
 {
-    char name[32];
     int r = s->st->stream_cut(s->st->ctx, st->row.no, st->row.seq, st->row.id);
     if (r == 0) {
-        r = s->st->kv_del(s->st->ctx, void_name(st->row.no, name));
+        r = sync__kept_set(s, "void", st->row.no, NULL, 0);
     }
     st->kept = st->row.seq;
-    return r;
+    return r < 0 ? r : sync__want_trim(s, st);
 }
 
 /* ---- deriving again ---- */

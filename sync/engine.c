@@ -126,6 +126,7 @@ int sync_new(const struct sync_self *self, const struct sync_store *store, struc
     s->self = *self;
     s->st = store;
     s->tune = tuning_default;
+    s->want_said = true;
     memcpy(s->sign_seed, self->sign_seed, sizeof(s->sign_seed));
     s->self.sign_seed = s->sign_seed;
     buf_init(&s->line, LIM_BUNDLE_BYTES + 64);
@@ -275,6 +276,7 @@ static int after_step(struct sync *s)
         return r;
     }
     r = worse(r, sync__erase_again(s));
+    sync__want_say(s);
     if (s->relog) { /* a held request would keep the parent from hearing it */
         s->relog = false;
         sync__client_reset(s);

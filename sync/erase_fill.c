@@ -32,16 +32,13 @@ static int merge(const struct sync_bundle_row *row, void *arg)
 {
     struct fill *f = arg;
     struct bundle held;
-    size_t used, n = (size_t)f->b->hdr.n;
+    size_t n = (size_t)f->b->hdr.n;
     if (row->seq != f->b->hdr.seq || memcmp(row->id, f->b->id, HASH_LEN) != 0) {
         return 1;
     }
-    int r = frame_unpack(f->s->fc, row->frame, &f->in, &used);
-    if (r < 0) {
+    int r = sync__stored(f->s, row, READ_ALL, &f->in, f->a, &held);
+    if (r != 0) {
         return r;
-    }
-    if (bundle_parse(span_of(f->in.data, f->in.len), f->a, &held, NULL) < 0) {
-        return SANJI_E_CORRUPT;
     }
     struct item_ref *ref = arena_alloc(f->a, (n + 1) * sizeof(*ref));
     bool *stub = arena_alloc(f->a, n + 1);
@@ -128,17 +125,13 @@ static int look(const struct sync_bundle_row *row, void *arg)
 {
     struct run *c = arg;
     struct bundle b;
-    size_t used;
     if (row->seq > c->to) {
         return 1;
     }
-    int r = frame_unpack(c->s->fc, row->frame, &c->in, &used);
-    if (r < 0) {
+    int r = sync__stored(c->s, row, READ_ALL, &c->in, c->a, &b);
+    if (r != 0) {
+        c->stubs = true; /* damaged: what it holds is not counted here either */
         return r;
-    }
-    arena_reset(c->a);
-    if (bundle_parse(span_of(c->in.data, c->in.len), c->a, &b, NULL) < 0) {
-        return SANJI_E_CORRUPT;
     }
     for (size_t i = 0; b.item != NULL && i < (size_t)b.hdr.n; i++) {
         c->stubs = c->stubs || b.item[i].stub;

@@ -60,14 +60,9 @@ static int look(const struct sync_bundle_row *row, void *arg)
 {
     struct found *f = arg;
     struct bundle b;
-    size_t used;
-    int r = frame_unpack(f->s->fc, row->frame, &f->in, &used);
-    if (r < 0) {
-        return r;
-    }
-    arena_reset(f->a);
-    if (bundle_parse(span_of(f->in.data, f->in.len), f->a, &b, NULL) < 0) {
-        return SANJI_E_CORRUPT;
+    int r = sync__stored(f->s, row, READ_ALL, &f->in, f->a, &b);
+    if (r != 0) {
+        return r < 0 ? r : SANJI_E_CORRUPT; /* nobody knows what else of the person is in it */
     }
     for (size_t i = 0; b.item != NULL && i < (size_t)b.hdr.n; i++) {
         if (!concerns(f, &b.item[i])) {

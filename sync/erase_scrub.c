@@ -65,18 +65,15 @@ static int scrub_bundle(const struct sync_bundle_row *row, void *arg)
 {
     struct scrub *c = arg;
     struct bundle b;
-    size_t used, n = 0;
+    size_t n = 0;
     if (c->frames.len > BATCH_BYTES) {
         c->more = true;
         return 1;
     }
-    int r = frame_unpack(c->s->fc, row->frame, &c->in, &used);
-    if (r < 0) {
-        return r;
-    }
-    arena_reset(c->a);
-    if (bundle_parse(span_of(c->in.data, c->in.len), c->a, &b, NULL) < 0) {
-        return SANJI_E_CORRUPT;
+    int r = sync__stored(c->s, row, READ_ALL, &c->in, c->a, &b);
+    if (r != 0) {
+        c->after = row->seq;
+        return r < 0 ? r : 0; /* it gets its stubs when it comes again */
     }
     for (int i = 0; r == 0 && b.item != NULL && i < (int)b.hdr.n; i++) {
         r = scrub_item(c, &b, row, i);
@@ -160,16 +157,12 @@ static int again_bundle(const struct sync_bundle_row *row, void *arg)
 {
     struct scrub *c = arg;
     struct bundle b;
-    size_t used;
     if (sync_is_void(c->s, &c->st->row.key, row->seq)) {
         return 0;
     }
-    int r = frame_unpack(c->s->fc, row->frame, &c->in, &used);
-    if (r == 0) {
-        arena_reset(c->a);
-        r = bundle_parse(span_of(c->in.data, c->in.len), c->a, &b, NULL) < 0 ? SANJI_E_CORRUPT : 0;
-    }
-    return r < 0 ? r : sync__apply_some(c->s, &b, row, &c->st->row.key, c->st->aud.type, wants, c);
+    int r = sync__stored(c->s, row, READ_ALL, &c->in, c->a, &b);
+    return r != 0 ? (r < 0 ? r : 0)
+                  : sync__apply_some(c->s, &b, row, &c->st->row.key, c->st->aud.type, wants, c);
 }
 
 /* ---- own items that wait to be published again (branch.c) ---- */

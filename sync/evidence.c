@@ -12,12 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_BYTES = 40, AT_ONCE = 16, AGAIN_MS = 60000, STEP_MS = 1000 };
+enum { NAME_BYTES = 40, AT_ONCE = 16, AGAIN_MS = 60000, REFUSED_MS = 3600000, STEP_MS = 1000 };
 static const char prefix[] = "proof/";
 
 struct waiting {
     char name[NAME_BYTES];
-    int64_t no, at; /* this node's clock when it froze the stream */
+    int64_t no;
     struct buf d;
 };
 
@@ -31,6 +31,8 @@ static int64_t patience(const struct sync *s)
 struct held_read {
     struct sync *s;
     struct jw *w;
+    int64_t seq;
+    bool found;
 };
 
 static void side(struct jw *w, const char *name, const struct bundle *b)
@@ -47,14 +49,14 @@ static int held_side(const struct sync_bundle_row *row, void *arg)
     struct arena *a = arena_new(ARENA_MAX);
     struct bundle b;
     struct buf line;
-    size_t used;
-    buf_init(&line, LIM_BUNDLE_BYTES + 64); /* the engine's own line holds the other bundle */
-    int r = a == NULL ? SANJI_E_NOMEM : frame_unpack(x->s->fc, row->frame, &line, &used);
-    if (r == 0 && bundle_peek(span_of(line.data, line.len), a, &b, NULL) < 0) {
-        r = SANJI_E_CORRUPT;
+    if (row->seq != x->seq) {
+        return 1;
     }
+    buf_init(&line, LIM_BUNDLE_BYTES + 64); /* the engine's own line holds the other bundle */
+    int r = a == NULL ? SANJI_E_NOMEM : sync__stored(x->s, row, READ_HEAD, &line, a, &b);
     if (r == 0) {
         side(x->w, "a", &b);
+        x->found = true;
     }
     buf_done(&line);
     arena_free(a);
@@ -85,14 +87,14 @@ int sync__evidence_note(struct sync *s, const struct stream *st, const struct bu
     int r = buf_put(&v, &now, sizeof(now));
     jw_init(&w, &v);
     jw_obj(&w, NULL);
-    struct held_read x = {s, &w};
+    struct held_read x = {.s = s, .w = &w, .seq = other->hdr.seq};
     if (r == 0) {
         r = s->st->bundles(s->st->ctx, st->row.no, other->hdr.seq - 1, 1, held_side, &x);
     }
     side(&w, "b", other);
     jw_end_obj(&w);
     r = r < 0 ? r : jw_done(&w);
-    if (r == 0) {
+    if (r == 0 && x.found) { /* with one side damaged nothing is proved; the freeze stands */
         r = s->st->kv_put(s->st->ctx, name, span_of(v.data, v.len));
         s->proof_look = s->tick.mono_ms + STEP_MS;
     }
@@ -103,8 +105,10 @@ int sync__evidence_note(struct sync *s, const struct stream *st, const struct bu
 /* ---- when its day has come ---- */
 
 struct look {
+    const struct sync *s;
     struct waiting w[AT_ONCE];
     size_t n;
+    int64_t next; /* wall: when the first of the others has its day; 0: there is none */
 };
 
 static int take_one(const char *name, struct span value, void *arg)
@@ -112,18 +116,24 @@ static int take_one(const char *name, struct span value, void *arg)
     struct look *l = arg;
     struct waiting *w = &l->w[l->n];
     const char *no = name + sizeof(prefix) - 1;
+    int64_t at, now = l->s->tick.now_ms; /* at: this node's clock when it froze the stream */
     if (l->n == AT_ONCE) {
         return 1;
     }
-    if (strlen(name) >= NAME_BYTES || value.n <= sizeof(w->at) ||
+    if (strlen(name) >= NAME_BYTES || value.n <= sizeof(at) ||
         text_i64(no, strlen(no), 1, INT64_MAX, &w->no) < 0) {
         return SANJI_E_CORRUPT;
     }
+    memcpy(&at, value.p, sizeof(at));
+    if (at <= now && at + patience(l->s) > now) {
+        at += patience(l->s);
+        l->next = l->next == 0 || at < l->next ? at : l->next;
+        return 0;
+    }
     (void)snprintf(w->name, sizeof(w->name), "%s", name);
-    memcpy(&w->at, value.p, sizeof(w->at));
     buf_init(&w->d, 64 * 1024);
     l->n++;
-    return buf_put(&w->d, value.p + sizeof(w->at), value.n - sizeof(w->at));
+    return buf_put(&w->d, value.p + sizeof(at), value.n - sizeof(at));
 }
 
 static int publish(struct sync *s, const struct waiting *w)
@@ -156,26 +166,16 @@ static int publish(struct sync *s, const struct waiting *w)
 }
 
 /* In a transaction. A freeze that has ended meanwhile is no news. */
-static int settle(struct sync *s, const struct waiting *w, int64_t *io_next)
+static int settle(struct sync *s, const struct waiting *w)
 {
-    bool frozen = false;
-    for (size_t i = 0; i < s->n_streams; i++) {
-        frozen = frozen || (s->streams[i].row.no == w->no && s->streams[i].row.frozen);
-    }
-    int64_t due = w->at > s->tick.now_ms ? s->tick.now_ms : w->at + patience(s);
-    if (frozen && due > s->tick.now_ms) {
-        int64_t at = s->tick.mono_ms + (due - s->tick.now_ms);
-        *io_next = *io_next == 0 || at < *io_next ? at : *io_next;
-        return 0;
-    }
-    int r = frozen ? publish(s, w) : 0;
+    int idx = sync__by_no(s, w->no);
+    int r = idx >= 0 && s->streams[idx].row.frozen ? publish(s, w) : 0;
     return r < 0 ? r : s->st->kv_del(s->st->ctx, w->name);
 }
 
 int sync__evidence_step(struct sync *s)
 {
     struct look *l;
-    int64_t next = 0;
     if (s->proof_look == 0 || s->tick.mono_ms < s->proof_look) {
         return 0;
     }
@@ -186,20 +186,26 @@ int sync__evidence_step(struct sync *s)
     if ((l = calloc(1, sizeof(*l))) == NULL) {
         return SANJI_E_NOMEM;
     }
+    l->s = s;
     int r = s->st->kv_each(s->st->ctx, prefix, take_one, l);
-    r = r < 0 ? r : sync__tx_begin(s);
-    if (r == 0) {
+    r = r < 0 || l->n == 0 ? r : sync__tx_begin(s);
+    if (r == 0 && l->n > 0) {
         for (size_t i = 0; r == 0 && i < l->n; i++) {
-            r = settle(s, &l->w[i], &next);
+            r = settle(s, &l->w[i]);
         }
         r = sync__tx_end(s, r);
     }
-    if (r == 0) {
-        s->proof_look = l->n == AT_ONCE ? s->tick.mono_ms + AGAIN_MS : next;
+    if (r < 0 && !sync_is_store_failure(r)) { /* it may not write now: moved, closed */
+        s->proof_look = s->tick.mono_ms + REFUSED_MS;
+        r = 0;
+    } else if (r >= 0) {
+        s->proof_look = l->n == AT_ONCE ? s->tick.mono_ms + STEP_MS
+                        : l->next == 0  ? 0
+                                        : s->tick.mono_ms + (l->next - s->tick.now_ms);
     }
     for (size_t i = 0; i < l->n; i++) {
         buf_done(&l->w[i].d);
     }
     free(l);
-    return r;
+    return r < 0 ? r : 0;
 }

@@ -332,31 +332,14 @@ struct acks {          /* "ack/<no>" */
     } v[ACKS];
 };
 
-static const char *ack_name(int64_t no, char out[static NAME_BYTES])
+static int ack_load(struct sync *s, struct stream *st, const void *value)
 {
-    (void)snprintf(out, NAME_BYTES, "ack/%lld", (long long)no);
-    return out;
-}
-
-static int ack_load(const char *key, struct span value, void *arg)
-{
-    struct sync *s = arg;
-    int64_t no;
-    const char *digits = strchr(key, '/');
-    if (value.n != sizeof(struct acks) || digits == NULL ||
-        text_i64(digits + 1, strlen(digits + 1), 1, INT64_MAX, &no) < 0) {
-        return SANJI_E_CORRUPT;
+    (void)s;
+    if ((st->acks = malloc(sizeof(*st->acks))) == NULL) {
+        return SANJI_E_NOMEM;
     }
-    for (size_t i = 0; i < s->n_streams; i++) {
-        struct stream *st = &s->streams[i];
-        if (st->row.no == no && (st->acks = malloc(sizeof(*st->acks))) == NULL) {
-            return SANJI_E_NOMEM;
-        }
-        if (st->row.no == no) {
-            memcpy(st->acks, value.p, sizeof(*st->acks));
-            st->acks->n = st->acks->n <= ACKS ? st->acks->n : 0;
-        }
-    }
+    memcpy(st->acks, value, sizeof(*st->acks));
+    st->acks->n = st->acks->n <= ACKS ? st->acks->n : 0;
     return 0;
 }
 
@@ -383,20 +366,13 @@ int sync__heads_load(struct sync *s)
     s->heads_r = k.r;
     s->table_new = true; /* read, and looked through, by the next step */
     buf_done(&v);
-    return r < 0 ? r : s->st->kv_each(s->st->ctx, "ack/", ack_load, s);
+    return r < 0 ? r : sync__kept_each(s, "ack", sizeof(struct acks), ack_load);
 }
 
 void sync__heads_free(struct sync *s)
 {
     acks_free(s);
     free(s->table);
-}
-
-static int ack_put(struct sync *s, const struct stream *st)
-{
-    char name[NAME_BYTES];
-    return s->st->kv_put(s->st->ctx, ack_name(st->row.no, name),
-                         span_of(st->acks, sizeof(*st->acks)));
 }
 
 static bool is_own_listed(const struct sync *s, size_t idx)
@@ -478,7 +454,9 @@ static int write_acks(struct sync *s)
 {
     int r = 0;
     for (size_t i = 0; r == 0 && s->ack_dirty && i < s->n_streams; i++) {
-        r = s->streams[i].acks != NULL ? ack_put(s, &s->streams[i]) : 0;
+        const struct stream *st = &s->streams[i];
+        r = st->acks == NULL ? 0
+                             : sync__kept_set(s, "ack", st->row.no, st->acks, sizeof(*st->acks));
     }
     return r;
 }

@@ -46,7 +46,7 @@ enum differ {
     DIFFER_NONE,
     DIFFER_ONCE, /* what is on its way may explain it: the next beat tells */
     DIFFER_NEW,  /* to be mended */
-    DIFFER_LOST, /* bundles were damaged, and are asked for again */
+    DIFFER_LOST, /* bundles are damaged, and wanted again */
     DIFFER_WORD, /* every bundle is whole: it is the writer who counts wrongly */
 };
 struct origin {
@@ -199,8 +199,9 @@ struct sync {
     bool writing;      /* the bundle being stored was made here */
     bool relog;        /* neighbours must hear the whole list anew */
     struct peer *from; /* whose message is being taken; NULL: none of a neighbour */
-    struct want_mark *wants; /* stored bundles that are damaged or gone */
-    size_t n_wants;
+    struct want_mark *wants; /* stored bundles that are damaged or gone, sorted */
+    size_t n_wants, cap_wants;
+    bool want_said; /* neighbours were told, or will be without it */
     struct chain *chains;
     size_t n_chains, chain_bytes;
     bool witness;   /* judges what another engine holds, not what may be taken today */
@@ -297,6 +298,9 @@ int sync__origin_more(struct sync *s, const char *by);
 bool sync__origin_full(const struct sync *s, const char *by);
 /* Highest epoch held of (by, aud); -1 index when none. */
 int sync__stream_newest(const struct sync *s, const char *by, const char *aud);
+/* The row of a bundle that passed every check. */
+void sync__row_of(const struct sync *s, int64_t no, const struct bundle *b, struct span frame,
+                  struct sync_bundle_row *ret);
 /* The federation id in the headers of a stream that is held. */
 int sync__stream_g(struct sync *s, const struct stream *st, uint8_t ret[static HASH_LEN]);
 bool sync__entitled(const struct sync *s, size_t idx, const struct peer *p);
@@ -445,6 +449,7 @@ int sync__heal_load(struct sync *s);
 int sync__beat_taken(struct sync *s, size_t idx, const struct bundle *b);
 int sync__heal_step(struct sync *s); /* mends one lane */
 int64_t sync__heal_wake(const struct sync *s);
+void sync__heal_soon(struct sync *s); /* what was wanted is here, or wanted no more */
 
 /* self.c */
 /* A neighbour holds k up to e; only own streams matter. */
@@ -553,17 +558,39 @@ int sync__erase_fill(struct sync *s, size_t idx, const struct bundle *b);
 /* Can what is live here be compared with what the keyframe ending in `end` says? */
 int sync__erase_may_judge(struct sync *s, size_t idx, const struct bundle *end, bool *ret);
 
+/* kept.c: values of one size that are kept by stream: "WHAT/NO" in the store */
+int sync__kept_get(const struct sync *s, const char *what, int64_t no, void *ret, size_t n);
+int sync__kept_set(struct sync *s, const char *what, int64_t no, const void *v,
+                   size_t n); /* v NULL: forgets it */
+typedef int sync__kept_fn(struct sync *s, struct stream *st, const void *value);
+int sync__kept_each(struct sync *s, const char *what, size_t n, sync__kept_fn *fn);
+int sync__by_no(const struct sync *s, int64_t no); /* index of a stream that is held, or -1 */
+
 /* want.c: bundles that are damaged here and held elsewhere */
 int sync__want_load(struct sync *s);
-int sync__want_drop(struct sync *s, int64_t no, int64_t from); /* they are let go otherwise */
+/* What is below the stream's first or above its head is wanted no more. */
+int sync__want_trim(struct sync *s, struct stream *st);
 void sync__want_free(struct sync *s);
+/* In a transaction: 1, or 0 when it is wanted already. Neighbours hear of it with the step. */
+int sync__want_add(struct sync *s, size_t idx, int64_t seq);
+void sync__want_say(struct sync *s);
 bool sync__wanted(const struct sync *s, int64_t no, int64_t seq);
+bool sync__wants_of(const struct sync *s, const struct node_id *by); /* of this writer, any */
 /* Up to where the stream can be sent to who holds it up to `after`. */
 int64_t sync__want_limit(const struct sync *s, const struct stream *st, int64_t after);
 /* 0: this is what stood there. SANJI_E_GAP: it is not, or nobody can tell yet. */
 int sync__want_fits(struct sync *s, const struct stream *st, const struct bundle *b);
 /* Verified; in a transaction. */
 int sync__want_take(struct sync *s, size_t idx, const struct bundle *b, struct span frame);
+
+/* damage.c */
+/* Reads a stored bundle. 1: it is damaged; in a transaction it is wanted from now on, and the
+ * caller goes on without it. Outside of one: SANJI_E_CORRUPT. */
+enum read_what { READ_HEAD, READ_ALL }; /* the header alone: much quicker where there are many */
+int sync__stored(struct sync *s, const struct sync_bundle_row *row, enum read_what what,
+                 struct buf *line, struct arena *a, struct bundle *ret);
+/* In a transaction: wants every stored bundle of the writer that is not what was signed. */
+int sync__damage_find(struct sync *s, const struct node_id *by);
 
 /* apply.c */
 int sync__apply(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,

@@ -5,7 +5,6 @@
  * bundles may stand inside it, and what is half written when a process dies is gone on with. */
 #include "sync/keyframe.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +84,18 @@ static bool compactable(const struct sync *s, size_t idx)
     return true;
 }
 
+/* Something of the lane is damaged here: it is said once more when it has come again. */
+static bool is_torn(const struct sync *s, size_t idx)
+{
+    const struct stream_key *k = &s->streams[idx].row.key;
+    for (int i = sync__stream_first(s, k->by.s, k->aud); i >= 0; i = s->streams[i].next) {
+        if (s->streams[i].row.no != 0 && s->streams[i].wants) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool due(const struct sync *s, size_t idx, const struct sync_tally *l)
 {
     const struct stream *st = &s->streams[idx];
@@ -101,7 +112,7 @@ int sync__key_tally(const struct sync *s, const struct stream_key *k, struct syn
 int sync__key_wrote(struct sync *s, size_t idx)
 {
     struct sync_tally l;
-    if (!compactable(s, idx)) {
+    if (!compactable(s, idx) || is_torn(s, idx)) {
         return 0;
     }
     int r = sync__key_tally(s, &s->streams[idx].row.key, &l);
@@ -113,8 +124,6 @@ int sync__key_wrote(struct sync *s, size_t idx)
 
 /* ---- remembered across starts ---- */
 
-enum { NAME_BYTES = 32 };
-
 struct run {       /* "key/<no>": the writer's own run */
     int64_t from;  /* 0: nothing written yet */
     int64_t no;    /* stream being read: an earlier epoch, or the stream itself */
@@ -122,51 +131,21 @@ struct run {       /* "key/<no>": the writer's own run */
     int64_t idx;   /* and, of the bundle behind it, up to this item */
 };
 
-static const char *name_of(const char *what, int64_t no, char out[static NAME_BYTES])
+static int load_run(struct sync *s, struct stream *st, const void *value)
 {
-    (void)snprintf(out, NAME_BYTES, "%s/%lld", what, (long long)no);
-    return out;
+    struct run x;
+    (void)s;
+    memcpy(&x, value, sizeof(x));
+    st->run = x.from == 0 ? -1 : x.from;
+    return 0;
 }
 
-int sync__key_get(struct sync *s, const char *what, int64_t no, void *ret, size_t n)
+static int load_jump(struct sync *s, struct stream *st, const void *value)
 {
-    char name[NAME_BYTES];
-    struct buf v;
-    buf_init(&v, 256);
-    int r = s->st->kv_get(s->st->ctx, name_of(what, no, name), &v);
-    if (r == 0) {
-        r = v.len == n ? 0 : SANJI_E_CORRUPT;
-    }
-    if (r == 0) {
-        memcpy(ret, v.data, n);
-    }
-    buf_done(&v);
-    return r;
-}
-
-int sync__key_set(struct sync *s, const char *what, int64_t no, const void *v, size_t n)
-{
-    char name[NAME_BYTES];
-    name_of(what, no, name);
-    return v == NULL ? s->st->kv_del(s->st->ctx, name)
-                     : s->st->kv_put(s->st->ctx, name, span_of(v, n));
-}
-
-static int load_one(const char *key, struct span value, void *arg)
-{
-    struct sync *s = arg;
-    bool is_run = value.n == sizeof(struct run);
-    char name[NAME_BYTES];
-    for (size_t i = 0; i < s->n_streams; i++) {
-        struct stream *st = &s->streams[i];
-        if (st->row.no == 0 ||
-            strcmp(name_of(is_run ? "key" : "jump", st->row.no, name), key) != 0) {
-            continue;
-        }
-        int64_t first; /* member of both: where it began */
-        memcpy(&first, value.p, sizeof(first));
-        *(is_run ? &st->run : &st->jump) = is_run && first == 0 ? -1 : first;
-    }
+    struct key_jump x;
+    (void)s;
+    memcpy(&x, value, sizeof(x));
+    st->jump = x.at;
     return 0;
 }
 
@@ -178,9 +157,9 @@ int sync__key_load(struct sync *s)
         s->streams[i].work = 0;
         s->streams[i].jump = s->streams[i].run = 0;
     }
-    int r = s->st->kv_each(s->st->ctx, "key/", load_one, s);
+    int r = sync__kept_each(s, "key", sizeof(struct run), load_run);
     if (r == 0) {
-        r = s->st->kv_each(s->st->ctx, "jump/", load_one, s);
+        r = sync__kept_each(s, "jump", sizeof(struct key_jump), load_jump);
     }
     for (size_t i = 0; r == 0 && i < s->n_streams; i++) {
         if (compactable(s, i)) {
@@ -233,7 +212,6 @@ static int pick_bundle(const struct sync_bundle_row *row, void *arg)
     struct pick *p = arg;
     struct sync *s = p->s;
     struct bundle b;
-    size_t used;
     if (row->seq > p->last) {
         return 1;
     }
@@ -241,15 +219,11 @@ static int pick_bundle(const struct sync_bundle_row *row, void *arg)
         p->full = true;
         return 1;
     }
-    int r = frame_unpack(s->fc, row->frame, &s->line, &used);
-    if (r < 0) {
-        return r;
+    int r = sync__stored(s, row, READ_ALL, &s->line, s->arena, &b);
+    if (r != 0) {
+        return r < 0 ? r : SANJI_E_PENDING; /* what is live in it must not be left out */
     }
     p->bytes += s->line.len;
-    arena_reset(s->arena);
-    if (bundle_parse(span_of(s->line.data, s->line.len), s->arena, &b, NULL) < 0) {
-        return SANJI_E_CORRUPT;
-    }
     for (int i = (int)p->run->idx; r == 0 && i < (int)b.hdr.n; i++) {
         bool stands;
         r = pick_item(p, &b, row, i, &stands);
@@ -372,12 +346,15 @@ static int key_slice(struct sync *s, size_t idx, bool *ret_done)
     struct sync_tally l;
     int64_t no = s->streams[idx].row.no;
     *ret_done = true;
+    if (is_torn(s, idx)) {
+        return 0; /* goes on from where it is */
+    }
     if (!compactable(s, idx)) {
         s->streams[idx].run = 0;
-        return no == 0 ? 0 : sync__key_set(s, "key", no, NULL, 0);
+        return no == 0 ? 0 : sync__kept_set(s, "key", no, NULL, 0);
     }
     int r = s->streams[idx].run == 0 ? SANJI_E_NOT_FOUND
-                                     : sync__key_get(s, "key", no, &run, sizeof(run));
+                                     : sync__kept_get(s, "key", no, &run, sizeof(run));
     if (r == SANJI_E_NOT_FOUND) {
         r = sync__key_tally(s, &s->streams[idx].row.key, &l);
         if (r < 0 || !due(s, idx, &l)) {
@@ -396,10 +373,11 @@ static int key_slice(struct sync *s, size_t idx, bool *ret_done)
         r = write_picked(p, is_end);
     }
     if (r == 0) {
-        r = sync__key_set(s, "key", no, is_end ? NULL : &run, sizeof(run));
+        r = sync__kept_set(s, "key", no, is_end ? NULL : &run, sizeof(run));
+        s->streams[idx].run = is_end ? 0 : run.from == 0 ? -1 : run.from;
+        *ret_done = is_end;
     }
-    s->streams[idx].run = is_end ? 0 : run.from == 0 ? -1 : run.from;
-    *ret_done = is_end;
+    r = r == SANJI_E_PENDING ? 0 : r;
     buf_done(&p->text);
     free(p);
     return r;

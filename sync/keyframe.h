@@ -11,8 +11,6 @@ struct key_jump {
     int64_t at, seq;
     uint8_t id[HASH_LEN];
 };
-int sync__key_get(struct sync *s, const char *what, int64_t no, void *ret, size_t n);
-int sync__key_set(struct sync *s, const char *what, int64_t no, const void *v, size_t n);
 int sync__key_tally(const struct sync *s, const struct stream_key *k, struct sync_tally *ret);
 void sync__key_drop_later(struct sync *s, size_t idx); /* bundles before the keyframe */
 

@@ -18,11 +18,11 @@ int sync__key_jump(struct sync *s, struct stream *st, const struct bundle *b)
     memcpy(j.id, st->row.id, HASH_LEN);
     int r = 0;
     if (st->jump != 0) { /* a newer run goes on from where the first one began */
-        r = sync__key_get(s, "jump", st->row.no, &j, sizeof(j));
+        r = sync__kept_get(s, "jump", st->row.no, &j, sizeof(j));
         j.at = b->hdr.seq;
     }
     if (r == 0) {
-        r = sync__key_set(s, "jump", st->row.no, &j, sizeof(j));
+        r = sync__kept_set(s, "jump", st->row.no, &j, sizeof(j));
     }
     st->jump = j.at;
     return r;
@@ -33,12 +33,12 @@ static int jump_back(struct sync *s, size_t idx)
 {
     struct stream *st = &s->streams[idx];
     struct key_jump j = {0};
-    int r = sync__key_get(s, "jump", st->row.no, &j, sizeof(j));
+    int r = sync__kept_get(s, "jump", st->row.no, &j, sizeof(j));
     if (r == 0) {
         r = s->st->stream_cut(s->st->ctx, st->row.no, j.seq, j.id);
     }
     if (r == 0) {
-        r = sync__key_set(s, "jump", st->row.no, NULL, 0);
+        r = sync__kept_set(s, "jump", st->row.no, NULL, 0);
     }
     if (r < 0) {
         return r;
@@ -48,7 +48,7 @@ static int jump_back(struct sync *s, size_t idx)
     st->row.first = st->row.first < j.seq ? st->row.first : j.seq;
     memcpy(st->row.id, j.id, HASH_LEN);
     sync__stream_retreated(s, idx);
-    return 0;
+    return sync__want_trim(s, st);
 }
 
 int sync__key_closing(struct sync *s, size_t idx, const struct bundle *b)
@@ -146,12 +146,13 @@ static int begin_at(struct sync *s, size_t idx, int64_t from)
     struct stream *st = &s->streams[idx];
     int r = s->st->stream_from(s->st->ctx, st->row.no, from);
     if (r == 0 && st->jump != 0) {
-        r = sync__key_set(s, "jump", st->row.no, NULL, 0);
+        r = sync__kept_set(s, "jump", st->row.no, NULL, 0);
     }
     if (r == 0) {
         st->jump = 0;
         st->row.first = from;
         sync__key_drop_later(s, idx);
+        r = sync__want_trim(s, st);
     }
     return r;
 }
@@ -200,23 +201,20 @@ int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const st
 struct base {
     struct sync *s;
     int64_t from, to;
+    bool torn; /* it may be one that cannot be read */
 };
 
 static int find_base(const struct sync_bundle_row *row, void *arg)
 {
     struct base *x = arg;
     struct bundle b;
-    size_t used;
     if (row->type != BUNDLE_KEY) {
         return 0;
     }
-    int r = frame_unpack(x->s->fc, row->frame, &x->s->line, &used);
-    if (r < 0) {
-        return r;
-    }
-    arena_reset(x->s->arena);
-    if (bundle_peek(span_of(x->s->line.data, x->s->line.len), x->s->arena, &b, NULL) < 0) {
-        return SANJI_E_CORRUPT;
+    int r = sync__stored(x->s, row, READ_HEAD, &x->s->line, x->s->arena, &b);
+    if (r != 0) {
+        x->torn = true;
+        return r < 0 ? r : 0;
     }
     x->to = b.hdr.has_kf && b.hdr.kf.from == x->from ? row->seq : 0;
     return x->to != 0 ? 1 : 0;
@@ -235,7 +233,7 @@ int sync__key_voids(struct sync *s, size_t idx, int64_t *io_at)
         return 0;
     }
     int r = s->st->bundles(s->st->ctx, st->row.no, 0, SIZE_MAX, find_base, &x);
-    if (r >= 0 && (x.to == 0 || *io_at <= x.to)) {
+    if (r >= 0 && ((x.to == 0 && !x.torn) || *io_at <= x.to)) {
         *io_at = 1; /* what is left rests on nothing */
     }
     return r < 0 ? r : 0;

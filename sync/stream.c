@@ -292,25 +292,37 @@ bool sync__entitled(const struct sync *s, size_t idx, const struct peer *p)
     return roster_entitled(s->roster, st->row.key.by.s, &st->aud, p->id.s);
 }
 
+void sync__row_of(const struct sync *s, int64_t no, const struct bundle *b, struct span frame,
+                  struct sync_bundle_row *ret)
+{
+    *ret = (struct sync_bundle_row){
+        .no = no,
+        .seq = b->hdr.seq,
+        .frame = frame,
+        .ts = b->hdr.ts,
+        .got = s->tick.now_ms,
+        .items = b->hdr.n,
+        .raw_bytes = (int64_t)b->line.n,
+        .type = (int)b->hdr.t,
+    };
+    memcpy(ret->id, b->id, HASH_LEN);
+}
+
 /* ---- the federation an epoch belongs to ---- */
 
 struct g_read {
-    struct frame_ctx *fc;
+    struct sync *s;
     uint8_t *out;
 };
 
 static int read_g(const struct sync_bundle_row *row, void *arg)
 {
     struct g_read *x = arg;
-    struct arena *a = arena_new((size_t)64 * 1024);
+    struct arena *a = arena_new(ARENA_MAX);
     struct bundle b;
     struct buf line;
-    size_t used;
     buf_init(&line, LIM_BUNDLE_BYTES + 64); /* the caller's line is in use */
-    int r = a == NULL ? SANJI_E_NOMEM : frame_unpack(x->fc, row->frame, &line, &used);
-    if (r == 0) {
-        r = bundle_peek(span_of(line.data, line.len), a, &b, NULL) < 0 ? SANJI_E_CORRUPT : 0;
-    }
+    int r = a == NULL ? SANJI_E_NOMEM : sync__stored(x->s, row, READ_HEAD, &line, a, &b);
     if (r == 0) {
         memcpy(x->out, b.hdr.g, HASH_LEN);
     }
@@ -321,7 +333,7 @@ static int read_g(const struct sync_bundle_row *row, void *arg)
 
 int sync__stream_g(struct sync *s, const struct stream *st, uint8_t ret[static HASH_LEN])
 {
-    struct g_read x = {s->fc, ret};
+    struct g_read x = {s, ret};
     memcpy(ret, roster_g(s->roster), HASH_LEN);
     return s->st->bundles(s->st->ctx, st->row.no, st->row.seq - 1, 1, read_g, &x);
 }

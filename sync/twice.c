@@ -57,20 +57,15 @@ static int take_bundle(const struct sync_bundle_row *row, void *arg)
 {
     struct changes *c = arg;
     struct bundle b;
-    size_t used;
     if (row->seq > c->upto) {
         return 1;
     }
     if (row->items == 0) {
         return 0;
     }
-    int r = frame_unpack(c->s->fc, row->frame, &c->line, &used);
-    if (r < 0) {
-        return r;
-    }
-    arena_reset(c->a);
-    if (bundle_parse(span_of(c->line.data, c->line.len), c->a, &b, NULL) < 0) {
-        return SANJI_E_CORRUPT;
+    int r = sync__stored(c->s, row, READ_ALL, &c->line, c->a, &b);
+    if (r != 0) {
+        return r < 0 ? r : 0; /* damaged: nobody can say what was changed in it */
     }
     for (int i = 0; r == 0 && b.item != NULL && b.hdr.t != BUNDLE_KEY && i < (int)b.hdr.n; i++) {
         struct item it;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stored bundles whose bytes are damaged or gone ("want/NO/SEQ" in the store). Nothing is dropped:
- * the stream keeps its head and goes on, but says that it ends before the first of them, so that a
- * neighbour who holds the same sends it again from there. What comes is taken only where it is
- * wanted, and only when it is the one that stood there. Own streams open no epoch for it: their
- * heads, and what was signed, are known. */
+/* Stored bundles whose bytes are damaged or gone ("want/NO/SEQ" in the store), whoever found them:
+ * a beat that counts something else (heal.c), somebody who read them (damage.c), `verify --heal`.
+ * Nothing is dropped: the stream keeps its head and goes on, but says that it ends before the first
+ * of them, so that a neighbour who holds the same sends it again from there. What comes is taken
+ * only where it is wanted, and only when it is the one that stood there. Own streams open no epoch
+ * for it: their heads, and what was signed, are known. */
 #include "sync/internal.h"
 
 #include "protocol/base/text.h"
@@ -18,17 +19,57 @@ static const char *name_of(int64_t no, int64_t seq, char out[static 48])
     return out;
 }
 
-static int add(struct sync *s, int64_t no, int64_t seq)
+/* ---- the list, sorted by stream and number ---- */
+
+/* Where (no, seq) stands, or would. */
+static size_t at_of(const struct sync *s, int64_t no, int64_t seq)
 {
-    struct want_mark *v = realloc(s->wants, (s->n_wants + 1) * sizeof(*v));
-    if (v == NULL) {
-        return SANJI_E_NOMEM;
+    size_t lo = 0, hi = s->n_wants;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        const struct want_mark *m = &s->wants[mid];
+        if (m->no < no || (m->no == no && m->seq < seq)) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
     }
-    s->wants = v;
-    v[s->n_wants++] = (struct want_mark){no, seq};
+    return lo;
+}
+
+static int insert(struct sync *s, int64_t no, int64_t seq)
+{
+    size_t at = at_of(s, no, seq);
+    if (s->n_wants == s->cap_wants) {
+        size_t cap = s->cap_wants == 0 ? 16 : s->cap_wants * 2;
+        struct want_mark *v = realloc(s->wants, cap * sizeof(*v));
+        if (v == NULL) {
+            return SANJI_E_NOMEM;
+        }
+        s->wants = v;
+        s->cap_wants = cap;
+    }
+    memmove(&s->wants[at + 1], &s->wants[at], (s->n_wants - at) * sizeof(*s->wants));
+    s->wants[at] = (struct want_mark){no, seq};
+    s->n_wants++;
     return 0;
 }
 
+static int take_out(struct sync *s, size_t at)
+{
+    char name[48];
+    int r = s->st->kv_del(s->st->ctx, name_of(s->wants[at].no, s->wants[at].seq, name));
+    s->n_wants--;
+    memmove(&s->wants[at], &s->wants[at + 1], (s->n_wants - at) * sizeof(*s->wants));
+    return r;
+}
+
+static bool counts(const struct stream *st, int64_t seq)
+{
+    return seq >= st->row.first && seq <= st->kept;
+}
+
+/* What was let go since is wanted no more. */
 static int load_one(const char *name, struct span value, void *arg)
 {
     struct sync *s = arg;
@@ -39,29 +80,32 @@ static int load_one(const char *name, struct span value, void *arg)
         text_i64(slash + 1, strlen(slash + 1), 1, LIM_SEQ, &seq) < 0) {
         return SANJI_E_CORRUPT;
     }
-    return add(s, no, seq);
+    int idx = sync__by_no(s, no);
+    return idx < 0 || !counts(&s->streams[idx], seq) ? 0 : insert(s, no, seq);
 }
 
 bool sync__wanted(const struct sync *s, int64_t no, int64_t seq)
 {
-    for (size_t i = 0; no != 0 && i < s->n_wants; i++) {
-        if (s->wants[i].no == no && s->wants[i].seq == seq) {
-            return true;
-        }
-    }
-    return false;
+    size_t at = no == 0 ? s->n_wants : at_of(s, no, seq);
+    return at < s->n_wants && s->wants[at].no == no && s->wants[at].seq == seq;
 }
 
 int64_t sync__want_limit(const struct sync *s, const struct stream *st, int64_t after)
 {
-    int64_t limit = st->row.seq;
-    for (size_t i = 0; i < s->n_wants; i++) {
-        int64_t seq = s->wants[i].seq;
-        if (s->wants[i].no == st->row.no && seq > after && seq <= limit) {
-            limit = seq - 1;
+    size_t at = s->n_wants == 0 ? 0 : at_of(s, st->row.no, after + 1);
+    bool any = at < s->n_wants && s->wants[at].no == st->row.no && s->wants[at].seq <= st->row.seq;
+    return any ? s->wants[at].seq - 1 : st->row.seq;
+}
+
+bool sync__wants_of(const struct sync *s, const struct node_id *by)
+{
+    for (size_t i = 0; i < s->n_streams && s->n_wants > 0; i++) {
+        const struct stream *st = &s->streams[i];
+        if (st->row.no != 0 && st->wants && node_id_cmp(&st->row.key.by, by) == 0) {
+            return true;
         }
     }
-    return limit;
+    return false;
 }
 
 /* What is said of the stream: up to the first that is wanted. */
@@ -87,71 +131,87 @@ int sync__want_load(struct sync *s)
     return r < 0 ? r : 0;
 }
 
-int sync__want_drop(struct sync *s, int64_t no, int64_t from)
-{
-    char name[48];
-    size_t kept = 0;
-    int r = 0;
-    for (size_t i = 0; i < s->n_wants; i++) {
-        if (r == 0 && s->wants[i].no == no && s->wants[i].seq >= from) {
-            r = s->st->kv_del(s->st->ctx, name_of(no, s->wants[i].seq, name));
-        } else {
-            s->wants[kept++] = s->wants[i];
-        }
-    }
-    s->n_wants = kept;
-    return r;
-}
-
 void sync__want_free(struct sync *s)
 {
     free(s->wants);
 }
 
-static void state_again(struct sync *s, size_t idx)
+int sync__want_trim(struct sync *s, struct stream *st)
 {
-    sync__stream_retreated(s, idx);
+    int r = 0;
+    if (!st->wants) {
+        return 0;
+    }
+    for (size_t i = at_of(s, st->row.no, 0); r == 0 && i < s->n_wants;) {
+        if (s->wants[i].no != st->row.no) {
+            break;
+        }
+        if (counts(st, s->wants[i].seq)) {
+            i++;
+        } else {
+            r = take_out(s, i);
+        }
+    }
+    sync__heal_soon(s);
+    return r < 0 ? r : shown(s, st);
+}
+
+/* ---- marking ---- */
+
+int sync__want_add(struct sync *s, size_t idx, int64_t seq)
+{
+    char name[48];
+    struct stream *st = &s->streams[idx];
+    if (sync__wanted(s, st->row.no, seq)) {
+        return 0;
+    }
+    int r = s->st->kv_put(s->st->ctx, name_of(st->row.no, seq, name), span_of("1", 1));
+    if (r == 0) {
+        r = insert(s, st->row.no, seq);
+    }
+    if (r == 0 && (!st->wants || seq <= st->shown)) {
+        r = shown(s, st);
+        r = r == SANJI_E_NOT_FOUND ? 0 : r; /* the one before it is found to be gone, too */
+        sync__stream_retreated(s, idx);
+    }
+    s->want_said = false;
+    return r < 0 ? r : 1;
+}
+
+/* Neighbours hear what this node holds anew, and by that what it lacks. */
+void sync__want_say(struct sync *s)
+{
+    if (s->want_said) {
+        return;
+    }
+    s->want_said = true;
     for (size_t i = 0; i < s->n_peers; i++) {
         sync__peer_reset_stated(s, s->peers[i]);
     }
+    for (size_t i = 0; i < s->n_sess; i++) {
+        s->sess[i].conn = 0; /* a child logs in again, and asks */
+    }
+    s->relog = true;
 }
 
 int sync_want(struct sync *s, int64_t no, int64_t seq)
 {
-    char name[48];
-    size_t idx = 0;
-    int r = sync__fresh(s);
+    int idx, r = sync__fresh(s);
     if (r < 0) {
         return r;
     }
-    while (idx < s->n_streams && s->streams[idx].row.no != no) {
-        idx++;
-    }
-    if (idx == s->n_streams || seq > s->streams[idx].row.seq || s->streams[idx].doubt != 0) {
+    idx = sync__by_no(s, no);
+    if (idx < 0 || seq > s->streams[idx].row.seq || s->streams[idx].doubt != 0) {
         return SANJI_E_NOT_FOUND;
-    }
-    if (sync__wanted(s, no, seq)) {
-        return 0;
     }
     bool own_tx = !s->in_tx;
     r = own_tx ? sync__tx_begin(s) : 0;
     if (r < 0) {
         return r;
     }
-    r = s->st->kv_put(s->st->ctx, name_of(no, seq, name), span_of("1", 1));
-    if (r == 0) {
-        r = add(s, no, seq);
-    }
-    if (r == 0) {
-        r = shown(s, &s->streams[idx]);
-    }
-    if (own_tx) {
-        r = sync__tx_end(s, r);
-    }
-    if (r == 0) {
-        state_again(s, idx);
-    }
-    return r;
+    r = sync__want_add(s, (size_t)idx, seq);
+    r = own_tx ? sync__tx_end(s, r) : r;
+    return r < 0 ? r : 0;
 }
 
 int sync_want_note(const struct sync_store *st, int64_t no, int64_t seq)
@@ -165,14 +225,11 @@ void sync_wanted_each(const struct sync *s, void (*fn)(const struct sync_wanted 
 {
     for (size_t i = 0; i < s->n_wants; i++) {
         struct sync_wanted h = {.seq = s->wants[i].seq};
-        for (size_t k = 0; k < s->n_streams; k++) {
-            if (s->streams[k].row.no == s->wants[i].no) {
-                h.key = &s->streams[k].row.key;
-                h.own = node_id_cmp(&h.key->by, &s->self.id) == 0;
-                h.held = sync__peer_holds(s, k, h.seq);
-            }
-        }
-        if (h.key != NULL) {
+        int idx = sync__by_no(s, s->wants[i].no);
+        if (idx >= 0) {
+            h.key = &s->streams[idx].row.key;
+            h.own = node_id_cmp(&h.key->by, &s->self.id) == 0;
+            h.held = sync__peer_holds(s, (size_t)idx, h.seq);
             fn(&h, arg);
         }
     }
@@ -209,7 +266,8 @@ static int read_next(const struct sync_bundle_row *row, void *arg)
     return 1;
 }
 
-/* Is this the bundle that stood there? The one behind it says so, or the head, or the row. */
+/* Is this the bundle that stood there? The one behind it says so, or the head, or the row; where
+ * all of these are gone, too, it is the one that goes on from the one before it. */
 static int is_it(struct sync *s, const struct stream *st, const struct bundle *b)
 {
     struct place p = {.s = s, .seq = b->hdr.seq};
@@ -223,6 +281,12 @@ static int is_it(struct sync *s, const struct stream *st, const struct bundle *b
     if (r >= 0 && !p.known) {
         r = s->st->bundle_id(s->st->ctx, st->row.no, p.seq, p.id);
     }
+    if (r == SANJI_E_NOT_FOUND && p.seq > 1 && !sync__wanted(s, st->row.no, p.seq - 1)) {
+        r = s->st->bundle_id(s->st->ctx, st->row.no, p.seq - 1, p.id);
+        return r == 0 && memcmp(p.id, b->hdr.prev, HASH_LEN) == 0 ? 0
+               : r == 0 || r == SANJI_E_NOT_FOUND                 ? SANJI_E_GAP
+                                                                  : r;
+    }
     if (r < 0) {
         return r == SANJI_E_NOT_FOUND ? SANJI_E_GAP : r; /* when the one behind it is here */
     }
@@ -234,51 +298,47 @@ int sync__want_fits(struct sync *s, const struct stream *st, const struct bundle
     return s->witness ? SANJI_E_GAP : is_it(s, st, b);
 }
 
-static bool wants_of(const struct sync *s, const struct node_id *by)
+/* What was taken before it, by the link to the one before that, has to be what this one names. */
+static int before_it(struct sync *s, size_t idx, const struct bundle *b)
 {
-    for (size_t i = 0; i < s->n_streams; i++) {
-        const struct stream *st = &s->streams[i];
-        if (st->row.no != 0 && st->wants && node_id_cmp(&st->row.key.by, by) == 0) {
-            return true;
-        }
+    uint8_t id[HASH_LEN];
+    int64_t no = s->streams[idx].row.no, seq = b->hdr.seq - 1;
+    if (seq < 1 || sync__wanted(s, no, seq)) {
+        return 0;
     }
-    return false;
+    int r = s->st->bundle_id(s->st->ctx, no, seq, id);
+    if (r == 0 && memcmp(id, b->hdr.prev, HASH_LEN) != 0) {
+        r = sync__want_add(s, idx, seq);
+    }
+    return r == SANJI_E_NOT_FOUND || r > 0 ? 0 : r;
 }
 
 int sync__want_take(struct sync *s, size_t idx, const struct bundle *b, struct span frame)
 {
-    struct stream *st = &s->streams[idx];
-    char name[48];
-    struct sync_bundle_row row = {
-        .no = st->row.no,
-        .seq = b->hdr.seq,
-        .frame = frame,
-        .ts = b->hdr.ts,
-        .got = s->tick.now_ms,
-        .items = b->hdr.n,
-        .raw_bytes = (int64_t)b->line.n,
-        .type = (int)b->hdr.t,
-    };
-    memcpy(row.id, b->id, HASH_LEN);
+    struct sync_bundle_row row;
+    int64_t no = s->streams[idx].row.no;
+    struct node_id by = s->streams[idx].row.key.by;
+    sync__row_of(s, no, b, frame, &row);
     int r = s->st->bundle_again(s->st->ctx, &row);
     if (r == 0) {
-        r = s->st->kv_del(s->st->ctx, name_of(row.no, row.seq, name));
-    }
-    for (size_t i = 0; i < s->n_wants; i++) {
-        if (s->wants[i].no == row.no && s->wants[i].seq == row.seq) {
-            s->wants[i] = s->wants[--s->n_wants];
-            break;
-        }
+        r = take_out(s, at_of(s, no, row.seq));
     }
     if (r == 0) {
-        r = shown(s, st);
+        r = before_it(s, idx, b);
     }
-    if (r == 0 &&
-        !wants_of(s, &st->row.key.by)) { /* not by halves: what is shown stays till then */
-        r = sync__redo_add(s, &st->row.key.by);
+    if (r == 0) {
+        r = shown(s, &s->streams[idx]);
+        r = r == SANJI_E_NOT_FOUND ? 0 : r;
     }
-    s->roster_again = s->roster_again || st->aud.type == AUD_TRUST;
+    if (r == 0 && !sync__wants_of(s, &by)) { /* not by halves: what is shown stays till then */
+        r = sync__redo_add(s, &by);
+        sync__heal_soon(s);
+    }
+    s->roster_again = s->roster_again || s->streams[idx].aud.type == AUD_TRUST;
     s->changed = true;
     sync__stream_advanced(s, idx);
+    if (r == 0 && node_id_cmp(&by, &s->self.id) == 0) { /* a keyframe may have waited for it */
+        r = sync__key_wrote(s, (size_t)sync__stream_newest(s, by.s, s->streams[idx].row.key.aud));
+    }
     return r;
 }

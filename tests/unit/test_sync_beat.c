@@ -224,7 +224,7 @@ static void damaged_and_alone(void **state)
     w->node[s2].cut = true;
     world_start(w, s2);
     world_run(w, HOURS(3));
-    assert_int_equal(lane(w, s2, s1, "fed")->differs, DIFFER_NEW);
+    assert_int_equal(lane(w, s2, s1, "fed")->differs, DIFFER_LOST);
     assert_int_equal(bundles(w, s2, s1), 7);
     w->node[s2].cut = false;
     world_event(w, s2, SEV_NOW);
