@@ -20,13 +20,14 @@
 
 enum { ROOT_KEY_BYTES = 256 };
 
-static const char *const database_files[] = {"sanji.db",         "sanji.db-wal", "sanji.db-shm",
-                                             "keys.db",          "keys.db-wal",  "keys.db-shm",
-                                             "keys/recovery.pub"};
+static const char *const database_files[] = {
+    "sanji.db",       "sanji.db-wal", "sanji.db-shm",      "keys.db",
+    "keys.db-wal",    "keys.db-shm",  "keys/recovery.pub", "keys/guard",
+    "keys/guard.new", "keys/erased",  "keys/erased.new"};
 static const char *const other_files[] = {
     "keys/sign.seed",   "keys/seal.seed",   "keys/inst",         "keys/tls.key", "keys/tls.crt",
     "keys/tls.key.new", "keys/tls.crt.new", "keys/recovery.new", "sanji.conf",   "lock",
-    "birth.done"};
+    "birth.new",        "birth.done"};
 
 static void drop(const char *dir, const char *const name[], size_t n)
 {
@@ -135,16 +136,27 @@ int app__birth_clear(const char *dir)
 
 int app__birth_begin(const char *dir, const char *what, int *ret_lock)
 {
-    char path[APP_PATH_BYTES], line[APP_PATH_BYTES + 32];
+    char path[APP_PATH_BYTES], next[APP_PATH_BYTES], line[APP_PATH_BYTES + 32];
     long holder = 0;
     int r = app_path(dir, "birth", path);
     if (r == 0) {
+        r = app_path(dir, "birth.new", next);
+    }
+    if (r == 0) {
         r = dirlock_take(dir, ret_lock, &holder);
+    }
+    if (r == 0 && access(path, F_OK) == 0) {
+        r = SANJI_E_EXISTS;
     }
     if (r == 0) {
         int n = snprintf(line, sizeof line, "%s\n", what);
-        r = n > 0 && n < (int)sizeof line ? app__write_file(path, line, (size_t)n, true)
+        (void)unlink(next); /* of an attempt that was cut short */
+        r = n > 0 && n < (int)sizeof line ? app__write_file(next, line, (size_t)n, true)
                                           : SANJI_E_SIZE;
+    }
+    /* Its name and its line at once: a mark that does not say what it marks costs the keys. */
+    if (r == 0 && rename(next, path) != 0) {
+        r = SANJI_E_IO;
     }
     return r == 0 ? app__sync_dir(dir) : r;
 }
