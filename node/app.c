@@ -243,7 +243,7 @@ int app_open(const char *dir, struct app **ret, struct app_fault *f)
     if (r == 0 && access(db, F_OK) != 0) {
         r = errno == ENOENT || errno == ENOTDIR ? SANJI_E_NOT_FOUND : SANJI_E_IO;
     }
-    if (r == 0 && app__birth_unfinished(dir)) {
+    if (r == 0 && app__birth_unfinished(dir) && (f == NULL || !f->born)) {
         r = SANJI_E_NOT_FOUND;
     }
     if (r == 0) {

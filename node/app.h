@@ -75,6 +75,7 @@ struct app_fault {
     char path[256];                                /* file concerned, may be empty */
     enum { APP_DENIED = 1, APP_READ_ONLY } denied; /* SANJI_E_IO: what path does not allow */
     bool heal; /* set by the caller: open what damaged trust bundles keep shut, see app_heal() */
+    bool born; /* set by the caller: DIR/birth is its own, see app_join_open() */
     config_report_fn *report; /* set by the caller: called for each problem of sanji.conf */
     void *arg;
 };
@@ -132,6 +133,9 @@ int app_join_prepare(const struct app_birth *b, const struct msg_invite *inv, st
  * digits[7]. */
 int app_join_request(const struct app_join *j, const char *url, struct span act, struct buf *out,
                      char digits[static 7]);
+/* The request as a file (PROTOCOL.md 13.3): the act the parent will write is signed with it. */
+int app_join_letter(const struct app_join *j, const char *url, struct buf *out_file,
+                    char digits[static 7]);
 /* Is this act ours: own keys, own node id, place and level as invited? */
 int app_join_check_act(const struct app_join *j, struct span act, struct fault *f);
 /* The parent has said `done`: makes the database. code NULL: a new node, ret_code is its recovery
@@ -139,6 +143,12 @@ int app_join_check_act(const struct app_join *j, struct span act, struct fault *
  * nothing is signed before its own streams are here. */
 int app_join_finish(const char *dir, const struct app_join *j, const uint8_t code[RECOVERY_SECRET],
                     char ret_code[static RECOVERY_TEXT]);
+/* The answer may lie on a stick: the same, opened for taking files while it is no node yet. */
+int app_join_open(const char *dir, const struct app_join *j, char ret_code[static RECOVERY_TEXT],
+                  struct app **ret);
+/* Closes it. 0: its roster shows this node with these keys, it is a node now. SANJI_E_PENDING: it
+ * does not, and the folder is as before app_join_open(). */
+int app_join_settle(struct app *a);
 /* A person agrees to a request: an invite's, or that of a child about its own child. root: text of
  * the root key file, for a lost key at the top. As enrol_approve(). */
 int app_approve(struct app *a, const char *node, struct span root, struct fault *f);
@@ -309,6 +319,7 @@ void app_ferry_days(const struct app *a, const char *node, int64_t *ret_in, int6
 /* Members of an array: what is known of each node reached by files. */
 struct jw;
 int app_ferry_json(struct app *a, struct jw *w);
+bool app_by_files(const struct app *a); /* its parent has no address */
 /* After bundles came in by a file: neighbours and views learn of it. */
 void app_ferry_taken(struct app *a);
 

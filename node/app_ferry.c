@@ -65,6 +65,17 @@ int app_ferry_json(struct app *a, struct jw *w)
     return r < 0 ? r : 0;
 }
 
+bool app_by_files(const struct app *a)
+{
+    struct node_id up;
+    uint8_t tls[HASH_LEN];
+    struct buf url;
+    buf_init(&url, 4096);
+    bool none = sync_parent(a->sync, &up, tls, &url) == 0 && url.len == 0;
+    buf_done(&url);
+    return none;
+}
+
 void app_ferry_taken(struct app *a)
 {
     app__wrote(a);

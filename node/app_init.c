@@ -496,23 +496,28 @@ int app_join_prepare(const struct app_birth *b, const struct msg_invite *inv, st
     return r;
 }
 
+int app__join_fill(const struct app_join *j, const char *url, const struct sign_key *k,
+                   struct msg_enrol *ret)
+{
+    *ret = (struct msg_enrol){.v = 1, .node = j->inv->node, .url = url, .ver = SANJI_VERSION};
+    memcpy(ret->g, j->inv->g, HASH_LEN);
+    memcpy(ret->tls, j->tls, HASH_LEN);
+    memcpy(ret->inst, j->inst, sizeof ret->inst);
+    memcpy(ret->sig, sign_key_pub(k), SIGN_PUB_LEN);
+    return seal_pub_of(j->seal_seed, ret->seal);
+}
+
 int app_join_request(const struct app_join *j, const char *url, struct span act, struct buf *out,
                      char digits[static 7])
 {
-    struct msg_enrol e = {.v = 1, .node = j->inv->node, .url = url, .ver = SANJI_VERSION};
+    struct msg_enrol e;
     struct sign_key *k = sign_key_new(j->sign_seed);
     struct act_co co;
-    memcpy(e.g, j->inv->g, HASH_LEN);
-    memcpy(e.tls, j->tls, HASH_LEN);
-    memcpy(e.inst, j->inst, sizeof e.inst);
-    int r = k == NULL ? SANJI_E_NOMEM : seal_pub_of(j->seal_seed, e.seal);
-    if (r == 0) {
-        memcpy(e.sig, sign_key_pub(k), SIGN_PUB_LEN);
-        if (act.n > 0) {
-            r = act_sign(act, k, &co);
-            e.has_pop = true;
-            memcpy(e.pop, co.s, SIG_LEN);
-        }
+    int r = k == NULL ? SANJI_E_NOMEM : app__join_fill(j, url, k, &e);
+    if (r == 0 && act.n > 0) {
+        r = act_sign(act, k, &co);
+        e.has_pop = true;
+        memcpy(e.pop, co.s, SIG_LEN);
     }
     if (r == 0) {
         enrol_digits(&e, j->inv->secret, digits);
@@ -550,18 +555,17 @@ int app_join_check_act(const struct app_join *j, struct span text, struct fault 
     return r;
 }
 
-int app_join_finish(const char *dir, const struct app_join *j, const uint8_t code[RECOVERY_SECRET],
-                    char ret_code[static RECOVERY_TEXT])
+int app__join_make(const char *dir, const struct app_join *j, const uint8_t code[RECOVERY_SECRET],
+                   char ret_code[static RECOVERY_TEXT], int *ret_lock)
 {
     struct store *s = NULL;
     struct sync_self self = {0};
     struct span v;
     memcpy(self.g, j->inv->g, HASH_LEN);
     memcpy(self.inst, j->inst, sizeof self.inst);
-    int lock = -1;
     int r = node_id_parse(j->inv->node, strlen(j->inv->node), &self.id);
     if (r == 0) {
-        r = app__birth_begin(dir, "database", &lock);
+        r = app__birth_begin(dir, "database", ret_lock);
     }
     if (r == 0) {
         r = code != NULL ? app_recovery_use(dir, code) : app_recovery_new(dir, ret_code);
@@ -570,7 +574,6 @@ int app_join_finish(const char *dir, const struct app_join *j, const uint8_t cod
         r = store_open(dir, STORE_WRITE, &s);
     }
     if (r < 0) { /* the next attempt clears it away */
-        dirlock_drop(lock);
         return r;
     }
     const struct sync_store *st = store_port(s);
@@ -579,8 +582,9 @@ int app_join_finish(const char *dir, const struct app_join *j, const uint8_t cod
     if (r == 0) {
         r = st->kv_put(st->ctx, "parent/tls", span_of(j->inv->tls, HASH_LEN));
     }
-    if (r == 0) {
-        r = st->kv_put(st->ctx, "parent/url", span_of(j->inv->url, strlen(j->inv->url)));
+    if (r == 0) { /* empty: it has none */
+        bool none = strcmp(j->inv->url, INVITE_NO_URL) == 0;
+        r = st->kv_put(st->ctx, "parent/url", span_of(j->inv->url, none ? 0 : strlen(j->inv->url)));
     }
     if (r == 0) {
         r = kv_self(s, &self);
@@ -589,6 +593,14 @@ int app_join_finish(const char *dir, const struct app_join *j, const uint8_t cod
         r = app__recover_mark(s);
     }
     store_close(s);
+    return r;
+}
+
+int app_join_finish(const char *dir, const struct app_join *j, const uint8_t code[RECOVERY_SECRET],
+                    char ret_code[static RECOVERY_TEXT])
+{
+    int lock = -1;
+    int r = app__join_make(dir, j, code, ret_code, &lock);
     if (r == 0) {
         r = app__birth_end(dir, NULL);
     }

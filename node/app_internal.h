@@ -19,6 +19,13 @@ int app__birth_end(const char *dir, const char *root_key); /* root_key may be NU
 bool app__birth_unfinished(const char *dir);
 int app__birth_clear(const char *dir);
 void app__birth_undo(const char *dir);
+/* app_init.c: what a join asks with; the database it ends in, under the mark of a birth, with the
+ * lock, which the caller drops in every case. */
+struct msg_enrol;
+int app__join_fill(const struct app_join *j, const char *url, const struct sign_key *k,
+                   struct msg_enrol *ret);
+int app__join_make(const char *dir, const struct app_join *j, const uint8_t code[RECOVERY_SECRET],
+                   char ret_code[static RECOVERY_TEXT], int *ret_lock);
 /* After opening failed with SANJI_E_IO: SANJI_E_FULL when that is why; fills f->denied. */
 int app__why(const char *dir, int err, struct app_fault *f);
 int app__keys_load(struct app *a);

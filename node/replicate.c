@@ -353,7 +353,7 @@ static void on_answer(const struct link_result *res, void *arg)
 
 static bool link_ready(struct replicate *r, const struct batch *b, enum sync_lane lane)
 {
-    if (!b->has_parent) {
+    if (!b->has_parent || b->url[0] == '\0') { /* it has no address: files are carried */
         return false;
     }
     if (r->link != NULL && strcmp(r->link_url, b->url) == 0 &&

@@ -17,6 +17,7 @@ static const char receipt_domain[] = "SJ1-receipt\n";
 enum {
     INNER_MAX = 2048,
     FIRST_MAX = 8192,
+    REQUEST_MAX = LIM_ITEM_BYTES,
     PARTS_MAX = 10000,
     /* Any frame a reader accepts fits: content, overhead. */
     WINDOW = LIM_BUNDLE_BYTES + 1 + LIM_FRAME_OVERHEAD,
@@ -200,7 +201,7 @@ struct ferry_reader {
     struct buf line;
     struct hash_ctx sha;
     uint8_t want_sha[HASH_LEN];
-    bool receipt, has_sha;
+    bool receipt, request, has_sha;
     size_t damages; /* once there are some, counts say nothing about where we are */
     int64_t lines_left, count, count_left;
     enum state st;
@@ -310,6 +311,14 @@ static void place_line(struct ferry_reader *r)
     r->st = r->lines_left > 0 ? AT_LINES : begins(r, "{\"end\":") ? AT_END : AT_BUNDLES;
 }
 
+/* {"q":"<json>","mac":…,"s":…} */
+static bool is_request(struct span line)
+{
+    struct span v;
+    return line.n <= REQUEST_MAX && json_gate(line.p, line.n, JSON_PROTOCOL, NULL) == 0 &&
+           jcur_get(line, "q", &v);
+}
+
 static int take_first(struct ferry_reader *r, enum ferry_kind *ret_kind, struct fault *f)
 {
     struct ferry_manifest m;
@@ -325,8 +334,13 @@ static int take_first(struct ferry_reader *r, enum ferry_kind *ret_kind, struct 
         r->count = r->count_left = m.count;
         return 0;
     }
-    /* A receipt lacks what a manifest needs; its own reader decides. */
+    /* A receipt or request lacks what a manifest needs; its own reader decides. */
     arena_reset(r->a);
+    if ((err == SANJI_E_SPEC || err == SANJI_E_SIZE) && is_request(line)) {
+        *ret_kind = FERRY_REQUEST;
+        r->request = true;
+        return 0;
+    }
     if (err != SANJI_E_SPEC || ferry_receipt_read(line, r->a, &rc, &sig, NULL) < 0) {
         return err;
     }
@@ -378,7 +392,7 @@ static int check_eof(struct ferry_reader *r, struct fault *f)
 static void advance(struct ferry_reader *r)
 {
     if (r->st == AT_FIRST) {
-        r->st = AT_LINES;
+        r->st = r->request ? AT_EOF : AT_LINES;
     }
     if (r->st == AT_LINES && r->lines_left == 0) {
         r->st = r->receipt ? AT_EOF : AT_BUNDLES;
@@ -478,6 +492,11 @@ static int add(struct ferry_writer *w, size_t start, struct buf *out)
     }
     w->bytes += (int64_t)n;
     return hash_update(&w->sha, out->data + start, n);
+}
+
+int ferry_request_write(struct frame_ctx *c, struct span body, struct buf *out)
+{
+    return body.n > REQUEST_MAX ? SANJI_E_SIZE : frame_pack(c, body, out);
 }
 
 int ferry_add_have(struct ferry_writer *w, struct span line, struct buf *out)

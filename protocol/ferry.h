@@ -9,7 +9,8 @@
  * the caller opens, reads and writes files.
  *
  * A part is: manifest frame, have frames, bundle frames, end frame. A receipt is: manifest frame,
- * have frames. A sealed part is a header frame and then encrypted chunks of such a part. */
+ * have frames. A request is one frame (PROTOCOL.md 13.3). A sealed part is a header frame and then
+ * encrypted chunks of such a part. */
 
 struct ferry_manifest {
     int64_t v;
@@ -61,6 +62,7 @@ typedef int ferry_read_fn(void *p, size_t n, size_t *ret_n, void *arg);
 enum ferry_kind {
     FERRY_MANIFEST,
     FERRY_RECEIPT,
+    FERRY_REQUEST, /* the whole file is this line, the body of an enrolment request */
     FERRY_HAVE,
     FERRY_BUNDLE,
     FERRY_DAMAGED,
@@ -70,11 +72,12 @@ struct ferry_reader;
 struct ferry_reader *ferry_reader_new(ferry_read_fn *fn, void *arg); /* NULL: no memory */
 void ferry_reader_free(struct ferry_reader *r);
 /* The next line, and the frame it came in; both borrowed until the next call. The first is the
- * manifest or receipt (not verified: that needs the key), the last FERRY_END, with an empty line
- * after a receipt. FERRY_END means: counts, sum and end of file are right. Bundles are delivered
- * before that, each to be checked by itself. FERRY_DAMAGED: bytes that are no frame, with the error
- * in f; reading goes on at the next frame, and can only end with an error. Errors: SANJI_E_SYNTAX
- * damaged or cut off, _SIZE, _SPEC with the member, _HASH the sum; all of them end the reading. */
+ * manifest, receipt or request (not verified: that needs the key), the last FERRY_END, with an
+ * empty line after a receipt or a request. FERRY_END means: counts, sum and end of file are right.
+ * Bundles are delivered before that, each to be checked by itself. FERRY_DAMAGED: bytes that are no
+ * frame, with the error in f; reading goes on at the next frame, and can only end with an error.
+ * Errors: SANJI_E_SYNTAX damaged or cut off, _SIZE, _SPEC with the member, _HASH the sum; all of
+ * them end the reading. */
 int ferry_next(struct ferry_reader *r, enum ferry_kind *ret_kind, struct span *ret_line,
                struct span *ret_frame, struct fault *f);
 
@@ -97,6 +100,9 @@ int ferry_add_bundle(struct ferry_writer *w, struct span frame, struct buf *out)
  * Fills lines, count and sha of m. */
 int ferry_finish(struct ferry_writer *w, struct ferry_manifest *m, const struct sign_key *k,
                  struct buf *out, struct buf *out_first);
+
+/* A whole file: the body of a request. */
+int ferry_request_write(struct frame_ctx *c, struct span body, struct buf *out);
 
 /* ---- sealed parts ---- */
 

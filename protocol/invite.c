@@ -5,6 +5,7 @@
  * compare. */
 #include "protocol/msg.h"
 
+#include "protocol/act.h"
 #include "protocol/base/enc.h"
 
 #include <string.h>
@@ -61,6 +62,8 @@ const struct jspec msg_enrol_spec[] = {
     JF_TEXT_OPT(S, url, 1, URL_MAX),
     JF_TEXT(S, ver, 1, 40),
     JF_BYTES_OPT(S, pop, has_pop),
+    JF_TOKEN_OPT(S, up, LIM_NODE_ID, LIM_NODE_ID),
+    JF_INT_OPT(S, ts, 0, INT_WIRE),
     JF_END_OPEN,
 };
 #undef S
@@ -232,7 +235,7 @@ int enrol_write(const struct msg_enrol *e, const uint8_t secret[static 16],
     jw_init(&w, &q);
     jspec_write(&w, NULL, msg_enrol_spec, e);
     int r = memcmp(sign_key_pub(k), e->sig, SIGN_PUB_LEN) == 0 ? jw_done(&w) : SANJI_E_SPEC;
-    if (r < 0 || (r = names_check(e->node, NULL, NULL, NULL)) < 0 ||
+    if (r < 0 || (r = names_check(e->node, e->up, NULL, NULL)) < 0 ||
         (r = enrol_preimage(span_of(q.data, q.len), &pre)) < 0 ||
         (r = sign_raw(k, pre.data, pre.len, body.s)) < 0) {
         goto out;
@@ -260,7 +263,7 @@ int enrol_read(struct span text, struct arena *a, struct msg_enrol *ret, struct 
     }
     struct span q = span_of(body.q, strlen(body.q));
     r = jspec_read(q.p, q.n, msg_enrol_spec, ret, sizeof(*ret), a, f);
-    if (r < 0 || (r = names_check(ret->node, NULL, NULL, f)) < 0) {
+    if (r < 0 || (r = names_check(ret->node, ret->up, NULL, f)) < 0) {
         return r;
     }
     r = sign_pub_new(ret->sig, &pub);
@@ -296,6 +299,44 @@ bool enrol_mac_ok(struct span q, const uint8_t secret[static 16],
     }
     buf_done(&pre);
     return ok;
+}
+
+int enrol_act(const struct msg_enrol *e, const struct enrol_place *p, struct buf *out)
+{
+    struct act a;
+    memset(&a, 0, sizeof(a));
+    a.type = ACT_NODE;
+    a.has_g = true;
+    memcpy(a.g, p->g, HASH_LEN);
+    a.by = *p->up;
+    a.up = *p->up;
+    a.ts = p->ts;
+    a.lv = p->lv;
+    a.name = p->name;
+    a.area = p->area;
+    a.url = e->url != NULL && e->url[0] != '\0' ? e->url : NULL;
+    a.reg = p->lv < 40; /* stations have nobody below them: they need not speak for others */
+    a.has_sig = a.has_seal = a.has_tls = a.has_inst = true;
+    memcpy(a.sig, e->sig, sizeof(a.sig));
+    memcpy(a.seal, e->seal, sizeof(a.seal));
+    memcpy(a.tls, e->tls, sizeof(a.tls));
+    memcpy(a.inst, e->inst, sizeof(a.inst));
+    int r = node_id_parse(e->node, strlen(e->node), &a.n);
+    return r < 0 ? r : act_write(&a, out);
+}
+
+int enrol_pop_check(const struct msg_enrol *e, struct span act)
+{
+    struct sign_pub *pub = NULL;
+    struct buf pre;
+    buf_init(&pre, LIM_ITEM_BYTES);
+    (void)buf_puts(&pre, "SJ1-act\n");
+    int r = e->has_pop ? buf_put(&pre, act.p, act.n) : SANJI_E_SIGNATURE;
+    r = r < 0 ? r : sign_pub_new(e->sig, &pub);
+    r = r < 0 ? r : verify_raw(pub, pre.data, pre.len, e->pop);
+    sign_pub_free(pub);
+    buf_done(&pre);
+    return r;
 }
 
 static uint8_t *put_lp(uint8_t *p, const void *x, size_t n)

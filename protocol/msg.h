@@ -109,6 +109,7 @@ void have_digest_sub(uint8_t sum[static HASH_LEN], const char *by, const char *a
                      const struct have_epoch *e);
 
 /* Invite: one line "sanji1-" base64url(json) "-" base32(first 5 bytes of SHA-256 of the json). */
+#define INVITE_NO_URL "ferry:" /* as `url`: the issuer has no address, requests come by file */
 struct msg_invite {
     int64_t v;
     uint8_t g[HASH_LEN];
@@ -146,6 +147,10 @@ struct msg_enrol {
     const char *ver;
     bool has_pop; /* wire: pop: signature over the node act's text, sent in the second step */
     uint8_t pop[SIG_LEN];
+    /* By file (PROTOCOL.md 13.3), where nobody can be asked twice: whom it is for, and the time in
+     * the act that `pop` signs already. NULL, 0: absent. */
+    const char *up;
+    int64_t ts;
 };
 extern const struct jspec msg_enrol_spec[];
 int enrol_write(const struct msg_enrol *e, const uint8_t secret[static 16],
@@ -155,6 +160,16 @@ int enrol_read(struct span body, struct arena *a, struct msg_enrol *ret, struct 
                uint8_t ret_mac[static HASH_LEN], struct fault *f);
 bool enrol_mac_ok(struct span q, const uint8_t secret[static 16],
                   const uint8_t mac[static HASH_LEN]);
+/* The `node` act that an enrolment ends in, as its author `up` writes it. */
+struct enrol_place {
+    const uint8_t *g; /* HASH_LEN */
+    const struct node_id *up;
+    const char *name, *area;
+    int64_t lv, ts;
+};
+int enrol_act(const struct msg_enrol *e, const struct enrol_place *p, struct buf *out);
+/* `pop` is the new key's signature of this text: 0 or SANJI_E_SIGNATURE. */
+int enrol_pop_check(const struct msg_enrol *e, struct span act);
 /* Six digits both sides show. */
 void enrol_digits(const struct msg_enrol *e, const uint8_t secret[static 16], char out[static 7]);
 /* Answer: state "pending", "act" (act text to be signed by the new key: send enrol again with pop),

@@ -178,48 +178,26 @@ static bool same_keys(const struct msg_enrol *a, const struct msg_enrol *b)
            memcmp(a->inst, b->inst, sizeof(a->inst)) == 0;
 }
 
+/* ts: of the act; a request by file names the one it has signed. */
 static int act_text(struct sync *s, const struct msg_enrol *e, const struct invite_row *row,
-                    struct buf *out)
+                    int64_t ts, struct buf *out)
 {
-    struct act a;
-    memset(&a, 0, sizeof(a));
-    a.type = ACT_NODE;
-    a.has_g = true;
-    memcpy(a.g, roster_g(s->roster), HASH_LEN);
-    a.by = s->self.id;
-    a.up = s->self.id;
-    a.ts = s->tick.now_ms;
-    a.lv = row->lv;
-    a.name = row->name;
-    a.area = row->area;
-    a.url = e->url != NULL && e->url[0] != '\0' ? e->url : NULL;
-    a.reg = row->lv < 40; /* stations have nobody below them: they need not speak for others */
-    a.has_sig = a.has_seal = a.has_tls = a.has_inst = true;
-    memcpy(a.sig, e->sig, sizeof(a.sig));
-    memcpy(a.seal, e->seal, sizeof(a.seal));
-    memcpy(a.tls, e->tls, sizeof(a.tls));
-    memcpy(a.inst, e->inst, sizeof(a.inst));
-    int r = node_id_parse(e->node, strlen(e->node), &a.n);
-    return r < 0 ? r : act_write(&a, out);
+    struct enrol_place p = {.g = roster_g(s->roster),
+                            .up = &s->self.id,
+                            .name = row->name,
+                            .area = row->area,
+                            .lv = row->lv,
+                            .ts = ts};
+    return enrol_act(e, &p, out);
 }
 
 static int publish(struct sync *s, const struct msg_enrol *e, struct invite_row *row)
 {
     struct act_co co;
-    struct buf pre;
-    struct sign_pub *pub = NULL;
     struct span text = span_of(row->act, strlen(row->act));
     key_id_of(e->sig, &co.kid);
     memcpy(co.s, e->pop, sizeof(co.s));
-    buf_init(&pre, 64 * 1024);
-    buf_puts(&pre, "SJ1-act\n");
-    int r = buf_put(&pre, text.p, text.n);
-    if (r == 0) {
-        r = sign_pub_new(e->sig, &pub);
-    }
-    if (r == 0) {
-        r = verify_raw(pub, pre.data, pre.len, e->pop);
-    }
+    int r = enrol_pop_check(e, text);
     if (r == 0) {
         r = sync__tx_begin(s);
     }
@@ -234,8 +212,44 @@ static int publish(struct sync *s, const struct msg_enrol *e, struct invite_row 
         }
         r = sync__tx_end(s, r);
     }
-    sign_pub_free(pub);
-    buf_done(&pre);
+    return r;
+}
+
+/* A request by file, which cannot be asked again: with its approval everything is there. */
+static bool is_whole(const struct msg_enrol *e, const struct invite_row *row)
+{
+    return e->ts > 0 && e->has_pop && !row->lost && !row->done;
+}
+
+/* The act it has signed is the one this node would write; published when a person has agreed. */
+static int take_whole(struct sync *s, const struct msg_enrol *e, struct invite_row *row,
+                      struct buf *act)
+{
+    int r = act_text(s, e, row, e->ts, act);
+    if (r == 0) {
+        r = enrol_pop_check(e, span_of(act->data, act->len));
+    }
+    if (r == 0 && row->approved) {
+        row->act = buf_str(act);
+        r = publish(s, e, row);
+    }
+    return r;
+}
+
+/* The first request under an invite, or one by file: it brings more, under the same keys. */
+static int remember(struct sync *s, const struct msg_enrol *e, struct span q,
+                    struct invite_row *row, struct buf *act)
+{
+    bool first = row->q == NULL;
+    row->q = (const char *)q.p; /* arena text of enrol_read, NUL-terminated */
+    row->approved = row->approved || row->auto_ok;
+    int r = is_whole(e, row) ? take_whole(s, e, row, act) : 0;
+    if (r == 0 && !row->done) {
+        r = row_write(s, e->node, row);
+    }
+    if (r == 0 && first && !row->approved) {
+        sync__alarm(s, SANJI_E_PENDING, NULL, e->node);
+    }
     return r;
 }
 
@@ -263,16 +277,11 @@ static int advance(struct sync *s, const struct msg_enrol *e, struct span q, str
         row->done = true; /* this row is older than the roster: it came from a backup */
         r = row_write(s, e->node, row);
     }
-    if (r == 0 && row->q == NULL) {
-        row->q = (const char *)q.p; /* arena text of enrol_read, NUL-terminated */
-        row->approved = row->auto_ok;
-        r = row_write(s, e->node, row);
-        if (r == 0 && !row->approved) {
-            sync__alarm(s, SANJI_E_PENDING, NULL, e->node);
-        }
+    if (r == 0 && (row->q == NULL || is_whole(e, row))) {
+        r = remember(s, e, q, row, act);
     }
     if (r == 0 && row->approved && !row->lost && row->act == NULL) {
-        r = act_text(s, e, row, act);
+        r = act_text(s, e, row, s->tick.now_ms, act);
         row->act = buf_str(act);
         r = r < 0 ? r : row_write(s, e->node, row);
     }
@@ -318,44 +327,94 @@ static int check_request(struct sync *s, const struct msg_enrol *e, struct span 
     return 0;
 }
 
+/* A request under way; to be ended by asking_done(). */
+struct asking {
+    struct arena *a;
+    struct msg_enrol e;
+    struct span q;
+    uint8_t mac[HASH_LEN];
+    struct invite_row row;
+    struct msg_enrol_reply rep;
+    struct buf act;
+};
+
+static int asking_read(struct asking *x, struct span body, struct fault *f)
+{
+    memset(x, 0, sizeof(*x));
+    buf_init(&x->act, LIM_ITEM_BYTES);
+    x->a = arena_new(1 << 20);
+    return x->a == NULL ? SANJI_E_NOMEM : enrol_read(body, x->a, &x->e, &x->q, x->mac, f);
+}
+
+static int asking_go(struct sync *s, struct asking *x)
+{
+    int r = row_read(s, x->e.node, x->a, &x->row);
+    if (r == 0) {
+        r = check_request(s, &x->e, x->q, x->mac, &x->row, x->a);
+    }
+    return r < 0 ? r : advance(s, &x->e, x->q, &x->row, &x->rep, &x->act);
+}
+
+static void asking_done(struct asking *x)
+{
+    buf_done(&x->act);
+    arena_free(x->a);
+}
+
 int enrol_handle(struct sync *s, const struct sync_tick *t, struct span body, struct buf *ret_reply,
                  int *ret_status)
 {
+    struct asking x;
     if (t != &s->tick) {
         s->tick = *t;
         s->rnd_n = 0;
     }
-    struct msg_enrol e;
-    struct invite_row row;
-    struct msg_enrol_reply rep;
-    struct span q;
-    uint8_t mac[HASH_LEN];
-    struct buf act;
-    buf_init(&act, LIM_ITEM_BYTES);
-    memset(&rep, 0, sizeof(rep));
-    struct arena *a = arena_new(1 << 20);
-    int r = a == NULL ? SANJI_E_NOMEM : enrol_read(body, a, &e, &q, mac, NULL);
-    if (r == 0 && !node_id_valid(e.node, strlen(e.node))) {
-        r = SANJI_E_SPEC;
-    }
+    int r = asking_read(&x, body, NULL);
     if (r == 0) {
-        r = row_read(s, e.node, a, &row);
-    }
-    if (r == 0) {
-        r = check_request(s, &e, q, mac, &row, a);
-    }
-    if (r == 0) {
-        r = advance(s, &e, q, &row, &rep, &act);
+        r = asking_go(s, &x);
     }
     if (r == 0) {
         struct jw w;
         jw_init(&w, ret_reply);
-        jspec_write(&w, NULL, msg_enrol_reply_spec, &rep);
+        jspec_write(&w, NULL, msg_enrol_reply_spec, &x.rep);
         r = jw_done(&w);
-        *ret_status = strcmp(rep.state, "pending") == 0 ? 202 : 200;
+        *ret_status = strcmp(x.rep.state, "pending") == 0 ? 202 : 200;
     }
-    buf_done(&act);
-    arena_free(a);
+    asking_done(&x);
+    return r;
+}
+
+int sync__enrol_by_file(struct sync *s, struct span body, struct enrol_told *ret, struct fault *f)
+{
+    struct asking x;
+    memset(ret, 0, sizeof(*ret));
+    int r = asking_read(&x, body, f);
+    if (r == 0) { /* it has signed with its own new key: this much may be told of it */
+        r = node_id_parse(x.e.node, strlen(x.e.node), &ret->node);
+    }
+    if (r == 0 && node_id_cmp(&ret->node, &s->self.id) == 0) {
+        ret->done = true; /* its own, left on the stick */
+        asking_done(&x);
+        return 0;
+    }
+    if (r == 0 && !roster_knows_g(s->roster, x.e.g)) {
+        r = fault_set(f, SANJI_E_FEDERATION, "g", "this federation");
+    }
+    if (r == 0 && x.e.up != NULL && strcmp(x.e.up, s->self.id.s) != 0) {
+        r = fault_set(f, SANJI_E_AUDIENCE, "up", "a file for this node");
+    }
+    if (r == 0 && (x.e.up == NULL || x.e.ts == 0 || !x.e.has_pop)) {
+        r = fault_set(f, SANJI_E_SPEC, "pop", "up, ts and pop");
+    }
+    if (r == 0) {
+        r = asking_go(s, &x);
+    }
+    if (r == 0) {
+        ret->done = x.row.done;
+        ret->approved = x.row.approved;
+        enrol_digits(&x.e, x.row.secret, ret->digits);
+    }
+    asking_done(&x);
     return r;
 }
 
@@ -365,6 +424,20 @@ static int approve_lost(struct sync *s, const struct invite_row *row, struct are
     struct msg_enrol e;
     int r = jspec_read(row->q, strlen(row->q), msg_enrol_spec, &e, sizeof(e), a, NULL);
     return r < 0 ? SANJI_E_CORRUPT : sync__recover_approve(s, &e, root, n_root);
+}
+
+/* What came by file is published now, nobody will ask for it. */
+static int approve_row(struct sync *s, const char *node, struct invite_row *row, struct arena *a)
+{
+    struct msg_enrol e;
+    struct buf act;
+    if (jspec_read(row->q, strlen(row->q), msg_enrol_spec, &e, sizeof(e), a, NULL) < 0) {
+        return SANJI_E_CORRUPT;
+    }
+    buf_init(&act, LIM_ITEM_BYTES);
+    int r = is_whole(&e, row) ? take_whole(s, &e, row, &act) : row_write(s, node, row);
+    buf_done(&act);
+    return r;
 }
 
 int enrol_approve(struct sync *s, const struct sync_tick *t, const char *node,
@@ -386,7 +459,7 @@ int enrol_approve(struct sync *s, const struct sync_tick *t, const char *node,
     }
     if (r == 0 && row.q != NULL && !row.approved) {
         row.approved = true;
-        r = row_write(s, node, &row);
+        r = row.lost ? row_write(s, node, &row) : approve_row(s, node, &row, a);
     }
     arena_free(a);
     return r;

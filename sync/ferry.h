@@ -22,6 +22,7 @@ int sync_ferry_notes(const struct sync *s, sync_ferry_note_fn *fn, void *arg);
 struct sync_ferry_order {
     const char *to;     /* node id; NULL: what every node may hold */
     bool full, seal;    /* full: as if it held nothing; seal: needs to */
+    bool trust;         /* acts alone: small, and ahead of everything else */
     int64_t part_bytes; /* of a part, at most LIM_FERRY_PART_BYTES */
 };
 struct sync_ferry_about {
@@ -41,14 +42,15 @@ const struct sync_ferry_about *sync_ferry_out_about(const struct sync_ferry_out 
  * SANJI_E_BUSY: what was planned is not there any more, make the file again. */
 int sync_ferry_out_part(struct sync_ferry_out *o, const struct sync_tick *t, int64_t part,
                         int64_t budget, sync_ferry_sink *sink, void *arg);
-/* All parts were given: remembered as the newest file made for that node. */
+/* All parts were given: remembered as the newest file made for that node, unless it was of trust
+ * alone. */
 int sync_ferry_out_done(struct sync_ferry_out *o, const struct sync_tick *t);
 void sync_ferry_out_free(struct sync_ferry_out *o);
 /* The answer to the files of `to`: what this node holds. SANJI_E_NOT_FOUND: none has come. */
 int sync_ferry_receipt(struct sync *s, const struct sync_tick *t, const char *to,
                        sync_ferry_sink *sink, void *arg);
 
-/* ---- taking one part, or a receipt ---- */
+/* ---- taking one part, a receipt, or a request ---- */
 struct sync_ferry_item { /* a bundle that was not stored, or bytes that are none */
     int64_t n;           /* place in the part, from 1 */
     bool waits;          /* not refused: what it needs is not here yet */
@@ -68,8 +70,11 @@ enum { FERRY_MISSING_SHOWN = 32 };
 struct sync_ferry_report {
     bool over; /* read to the end, or given up: takes no more */
     bool sealed, receipt;
-    bool known;   /* the first line was read: by, to, no, ts, part, parts */
-    bool vouched; /* its signature is good */
+    bool request;   /* of a new node (PROTOCOL.md 13.3): `by` wants to be enrolled here */
+    bool known;     /* the first line was read: by, to, no, ts, part, parts */
+    bool vouched;   /* its signature is good */
+    bool enrolled;  /* request: its act is published; else a person compares the digits first */
+    char digits[7]; /* request */
     char by[LIM_NODE_ID + 2], to[LIM_NODE_ID + 2];
     int64_t no, ts, part, parts;
     int err; /* the part as a whole; 0: complete and unchanged */
@@ -99,8 +104,10 @@ int sync__ferry_note_put(struct sync *s, const char *node, const struct sync_fer
 void sync__ferry_key(const char *what, const char *node, char out[static 32]);
 /* May `to` hold it (NULL: may everybody)? */
 bool sync__ferry_may_have(const struct sync *s, const struct stream *st, const char *to);
-/* Have frames for `to`; *ret_lines of them. */
-int sync__ferry_have(struct sync *s, const char *to, struct buf *out, int64_t *ret_lines);
+/* Have frames for `to`, of trust streams alone if asked (which says nothing about the others);
+ * *ret_lines of them. */
+int sync__ferry_have(struct sync *s, const char *to, bool trust, struct buf *out,
+                     int64_t *ret_lines);
 /* In doubt about its own streams, a node opens an epoch that the answer of `to` can name, before it
  * makes a file for it. */
 int sync__ferry_ask(struct sync *s, const struct node_id *to);

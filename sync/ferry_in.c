@@ -5,6 +5,7 @@
 #include "sync/ferry.h"
 
 #include "protocol/ferry.h"
+#include "sync/enrol.h"
 #include "sync/internal.h"
 
 #include <stdlib.h>
@@ -191,6 +192,26 @@ static int take_first(struct sync_ferry_in *in, struct span line, bool receipt)
     if (receipt && !in->rc.has_sha) {
         return give_up(in, SANJI_E_SPEC, "sha", "the sum of what follows");
     }
+    return 0;
+}
+
+/* ---- a request: a new node that has no line to this one ---- */
+
+static int take_request(struct sync_ferry_in *in)
+{
+    struct sync_ferry_report *rep = &in->rep;
+    struct enrol_told told;
+    struct fault f = {0};
+    int r = sync__enrol_by_file(in->s, span_of(in->have.data, in->have.len), &told, &f);
+    copy_id(rep->by, told.node.s);
+    rep->known = rep->by[0] != '\0';
+    rep->over = true;
+    if (r < 0) {
+        return sync_is_store_failure(r) ? r : give_up(in, r, f.member, f.want);
+    }
+    rep->vouched = true;
+    rep->enrolled = told.done;
+    memcpy(rep->digits, told.digits, sizeof(rep->digits));
     return 0;
 }
 
@@ -405,6 +426,9 @@ static int conclude(struct sync_ferry_in *in)
     struct sync *s = in->s;
     struct sync_ferry_report *rep = &in->rep;
     struct sync_ferry_note note;
+    if (rep->request) {
+        return take_request(in);
+    }
     int r = vouch(in); /* its key may have come with it */
     rep->over = true;
     if (r == SANJI_E_SIGNATURE || (rep->receipt && !rep->vouched)) {
@@ -456,6 +480,9 @@ static int take_line(struct sync_ferry_in *in, enum ferry_kind kind, struct span
     case FERRY_MANIFEST:
     case FERRY_RECEIPT:
         return take_first(in, line, kind == FERRY_RECEIPT);
+    case FERRY_REQUEST:
+        in->rep.request = true; /* judged when nothing follows it */
+        return buf_put(&in->have, line.p, line.n);
     case FERRY_HAVE:
         take_have(in, frame);
         break;

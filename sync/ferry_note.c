@@ -98,8 +98,8 @@ bool sync__ferry_may_have(const struct sync *s, const struct stream *st, const c
                       : st->aud.type == AUD_FED || st->aud.type == AUD_TRUST;
 }
 
-/* Have frames for `to`; *ret_lines of them. */
-int sync__ferry_have(struct sync *s, const char *to, struct buf *out, int64_t *ret_lines)
+int sync__ferry_have(struct sync *s, const char *to, bool trust, struct buf *out,
+                     int64_t *ret_lines)
 {
     struct buf line;
     int r = 0;
@@ -112,7 +112,8 @@ int sync__ferry_have(struct sync *s, const char *to, struct buf *out, int64_t *r
         for (; i < s->n_streams && w.n < LIM_HAVE_PER_LINE; i++) {
             const struct sync_stream_row *row = &s->streams[i].row;
             struct have_epoch e = {.ep = row->key.ep, .seq = row->seq};
-            if (sync__ferry_may_have(s, &s->streams[i], to)) {
+            if ((!trust || s->streams[i].aud.type == AUD_TRUST) &&
+                sync__ferry_may_have(s, &s->streams[i], to)) {
                 memcpy(e.en, row->key.en, sizeof(e.en));
                 memcpy(e.id8, row->id, sizeof(e.id8));
                 have_add(&w, row->key.by.s, row->key.aud, &e, 1);
@@ -150,7 +151,7 @@ int sync_ferry_receipt(struct sync *s, const struct sync_tick *t, const char *to
         r = SANJI_E_NOT_FOUND;
     }
     if (r == 0) {
-        r = sync__ferry_have(s, to, &have, &rc.lines);
+        r = sync__ferry_have(s, to, false, &have, &rc.lines);
     }
     if (r == 0) {
         memcpy(rc.g, s->self.g, HASH_LEN);

@@ -32,7 +32,7 @@ struct part {
 };
 struct sync_ferry_out {
     struct sync *s;
-    bool has_to, seal;
+    bool has_to, seal, trust;
     struct node_id to;
     uint8_t seal_pub[SEAL_PUB_LEN];
     int64_t limit;
@@ -154,7 +154,8 @@ static int collect(struct sync_ferry_out *o, const int64_t *upto)
     }
     for (size_t i = 0; i < s->n_streams; i++) {
         const struct stream *st = &s->streams[i];
-        if (sync__ferry_may_have(s, st, o->has_to ? o->to.s : NULL) && upto[i] < st->row.seq) {
+        if ((!o->trust || st->aud.type == AUD_TRUST) && upto[i] < st->row.seq &&
+            sync__ferry_may_have(s, st, o->has_to ? o->to.s : NULL)) {
             v[n++] = (struct order){rank_of(s, st), st, {i, upto[i], st->row.seq}};
         }
     }
@@ -339,7 +340,9 @@ static int begin(struct sync_ferry_out *o, const struct sync_ferry_order *order)
         return r;
     }
     struct ferry_writer *w = &o->part[0].w;
-    r = sync__ferry_have(s, o->has_to ? o->to.s : NULL, &o->have, &w->lines);
+    /* To a node it is a statement, and what is left out of one counts as not held. */
+    r = o->has_to ? sync__ferry_have(s, o->to.s, false, &o->have, &w->lines)
+                  : sync__ferry_have(s, NULL, o->trust, &o->have, &w->lines);
     if (r == 0 && o->have.len > 0) {
         w->bytes += (int64_t)o->have.len;
         r = hash_update(&w->sha, o->have.data, o->have.len);
@@ -357,6 +360,7 @@ int sync_ferry_out_new(struct sync *s, const struct sync_tick *t,
     s->tick = *t;
     s->rnd_n = 0;
     o->s = s;
+    o->trust = order->trust;
     o->about.ts = t->now_ms;
     buf_init(&o->have, FERRY_HAVE_MAX);
     buf_init(&o->scratch, LIM_MESSAGE_BYTES);
@@ -550,7 +554,7 @@ int sync_ferry_out_done(struct sync_ferry_out *o, const struct sync_tick *t)
 {
     struct sync *s = o->s;
     struct sync_ferry_note note;
-    if (!o->has_to) {
+    if (!o->has_to || o->trust) { /* what it left out still has to be carried */
         return 0;
     }
     int r = sync__tx_begin(s);

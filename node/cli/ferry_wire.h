@@ -26,6 +26,16 @@ struct ferry_call {
 };
 int ferry_call(struct ferry_call *c, int argc, const char *const *argv, int in_fd);
 
+/* A file made by the command itself, in a folder under `name` or under the name asked for: written
+ * whole or not at all, like an export. Says what went wrong; an exit code. */
+int ferry_save(struct verb *v, const char *where, const char *suffix, const char *name,
+               struct span bytes, struct buf *ret_path);
+/* Takes the files, and with `page` tells what came of each; an exit code. v->app: into this opened
+ * node. */
+int ferry_import(struct verb *v, int n, const char *const *path, bool page);
+/* Is there a file of this suffix, or is it one? */
+bool ferry_lies(const char *path, const char *suffix);
+
 /* "NAME: brought 3 days ago, ...": false when nothing was carried. *ret_in: days, -1 never. */
 bool ferry_words(struct verb *v, const char *node, int64_t *ret_in, struct buf *out);
 

@@ -34,6 +34,10 @@ struct joining {
 int join_with(struct verb *v, int (*run)(struct joining *x));
 int join_wait(struct verb *v, int64_t *ret); /* --wait, --no-wait */
 int join_read_invite(struct joining *x);     /* from the arguments or standard input */
+int join_told(struct joining *x); /* joined: what comes next, and the recovery code, this once */
+/* By files on a stick: takes the answer if it lies there, else writes the request. v_join_ferry.c
+ */
+int join_by_ferry(struct joining *x, const char *where);
 /* Until the parent says `done`: 0; SANJI_E_PENDING after wait_ms. */
 int join_talk(struct joining *x, int64_t wait_ms);
 

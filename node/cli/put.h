@@ -10,6 +10,8 @@
 int put_client(struct verb *v, int argc, const char *const *argv);
 /* In the daemon when one runs, else here. in_fd -1: none. */
 int verb_dispatch(struct verb *v, int argc, const char *const *argv, int in_fd);
+/* The same on a node that this process has opened already. */
+int verb_run_on(struct verb *v, struct app *a, int in_fd);
 /* For app_fault.report; arg is the verb. */
 void verb_config_problem(const struct config_problem *p, void *arg);
 int verb_open(struct verb *v, struct app **ret, struct app_fault *f);

@@ -261,27 +261,35 @@ int verb_open(struct verb *v, struct app **ret, struct app_fault *f)
     }
 }
 
+int verb_run_on(struct verb *v, struct app *a, int in_fd)
+{
+    v->app = a;
+    int code = (v->def->bits & VERB_INPUT) != 0 && in_fd >= 0 ? feed_input(v, in_fd) : EXIT_OK;
+    if (code == EXIT_OK) {
+        code = run_to_end(v);
+    }
+    v->app = NULL;
+    return code;
+}
+
 /* *ret_daemon: one has come up meanwhile, it should be asked. */
 static int run_here(struct verb *v, int in_fd, bool *ret_daemon)
 {
     struct app_fault f = {.report = verb_config_problem, .arg = v};
     f.heal = v->def->run == v_verify && verb_has(v, "heal");
-    int r = verb_open(v, &v->app, &f);
+    struct app *a = NULL;
+    int r = verb_open(v, &a, &f);
     *ret_daemon = r == SANJI_E_LOCKED && control_listens(v->dir);
     if (r < 0) {
         return *ret_daemon ? EXIT_NO : verb_open_failed(v, r, &f);
     }
-    (void)app_outbox_flush(v->app); /* a daemon that was killed may have left some */
-    int code = (v->def->bits & VERB_INPUT) != 0 && in_fd >= 0 ? feed_input(v, in_fd) : EXIT_OK;
-    if (code == EXIT_OK) {
-        code = run_to_end(v);
-    }
+    (void)app_outbox_flush(a); /* a daemon that was killed may have left some */
+    int code = verb_run_on(v, a, in_fd);
     /* What follows from the change belongs to it, as the daemon would do in a moment. */
     if (code == EXIT_OK && (v->def->bits & VERB_READS) == 0) {
-        (void)app_tick(v->app, app_mono_ms() + INT64_C(1000000000));
+        (void)app_tick(a, app_mono_ms() + INT64_C(1000000000));
     }
-    app_close(v->app);
-    v->app = NULL;
+    app_close(a);
     return code;
 }
 

@@ -82,7 +82,9 @@ static int tell_invite(struct verb *v, struct buf *line, const char *node)
         return 0;
     }
     (void)verb_text(v, line);
-    if (!verb_has(v, "auto-approve")) {
+    if (verb_has(v, "ferry")) {
+        VERB_SAY(v, 0, "invite.ferry", "node", node);
+    } else if (!verb_has(v, "auto-approve")) {
         const char *key = !again               ? "invite.next"
                           : app_is_top(v->app) ? "invite.recover_top"
                                                : "invite.recover";
@@ -104,7 +106,7 @@ static int tell_invite(struct verb *v, struct buf *line, const char *node)
 /* A child whose keys are gone: what it is stands in the roster. */
 static int invite_again(struct verb *v, int64_t ttl_ms)
 {
-    static const char *const none[] = {"name", "tier", "area", "auto-approve"};
+    static const char *const none[] = {"name", "tier", "area", "auto-approve", "ferry"};
     const char *node = verb_flag(v, "recover");
     struct sync_tick t;
     struct buf line;
@@ -156,14 +158,17 @@ static int invite_new(struct verb *v, int64_t ttl_ms)
         VERB_SAY(v, EXIT_NO, "invite.tier", "tier", verb_flag(v, "tier"), "own",
                  app_tier_name(me->lv));
     }
-    if (me == NULL || v->app->cfg.url[0] == '\0') {
+    const char *url = v->app->cfg.url[0] != '\0' ? v->app->cfg.url
+                      : verb_has(v, "ferry")     ? INVITE_NO_URL
+                                                 : NULL;
+    if (me == NULL || url == NULL) {
         VERB_SAY(v, EXIT_NO, me == NULL ? "invite.no_roster" : "invite.no_url");
     }
     buf_init(&line, 16384);
     int r = app_tick_make(&t);
     if (r == 0) {
-        r = enrol_invite(v->app->sync, &t, name, lv, area, v->app->cfg.url, ttl_ms,
-                         verb_has(v, "auto-approve"), &line, &id);
+        r = enrol_invite(v->app->sync, &t, name, lv, area, url, ttl_ms, verb_has(v, "auto-approve"),
+                         &line, &id);
     }
     if (r == 0) {
         (void)say_area(v, area);
@@ -194,6 +199,7 @@ int v_approve(struct verb *v)
 {
     struct fault f = {0};
     struct span root = put_input_text(v);
+    bool before = roster_node(app_roster(v->app), v->arg[0]) != NULL;
     int r = app_approve(v->app, v->arg[0], root, &f);
     if (r == SANJI_E_STATE) {
         VERB_SAY(v, EXIT_NO, "approve.nobody", "node", v->arg[0]);
@@ -208,6 +214,9 @@ int v_approve(struct verb *v)
         (void)verb_out(v, "{\"node\":\"%s\",\"approved\":true}\n", v->arg[0]);
     } else {
         VERB_TELL(v, "approve.done", "node", v->arg[0]);
+        if (!before && roster_node(app_roster(v->app), v->arg[0]) != NULL) {
+            VERB_SAY(v, 0, "approve.ferry", "node", v->arg[0]); /* it waits for a stick */
+        }
     }
     return EXIT_OK;
 }

@@ -38,8 +38,13 @@ int ferry_call(struct ferry_call *c, int argc, const char *const *argv, int in_f
     bool help = false;
     buf_init(&say, 65536);
     int code = verb_parse(&x, argc, argv, &say, &help);
-    code = code == EXIT_OK ? verb_dispatch(&x, argc, argv, in_fd)
-                           : verb_fail(c->v, SANJI_E_BUG, buf_str(&say));
+    if (code != EXIT_OK) {
+        code = verb_fail(c->v, SANJI_E_BUG, buf_str(&say));
+    } else if (c->v->app != NULL) {
+        code = verb_run_on(&x, c->v->app, in_fd);
+    } else {
+        code = verb_dispatch(&x, argc, argv, in_fd);
+    }
     verb_done(&x);
     buf_done(&say);
     return code;
@@ -142,17 +147,22 @@ static bool name_part(struct saving *s, struct span about)
     return strlen(s->now) < 240;
 }
 
-static int begin_part(struct saving *s)
+static int open_part(struct saving *s)
 {
     char temp[NAME_MAX_ + 1];
-    struct span about = span_of(s->payload.data, s->payload.len);
-    if (s->fd >= 0 || s->part == PARTS_MAX || !name_part(s, about)) {
-        return bad(s, SANJI_E_BUG, "");
-    }
     temp_name(s->now, temp);
     (void)unlinkat(s->dir_fd, temp, 0); /* ours, left behind by an interruption */
     s->fd = openat(s->dir_fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     return s->fd < 0 ? bad(s, err_of_errno(), temp) : 0;
+}
+
+static int begin_part(struct saving *s)
+{
+    struct span about = span_of(s->payload.data, s->payload.len);
+    if (s->fd >= 0 || s->part == PARTS_MAX || !name_part(s, about)) {
+        return bad(s, SANJI_E_BUG, "");
+    }
+    return open_part(s);
 }
 
 static int end_part(struct saving *s)
@@ -325,7 +335,12 @@ static void tell(struct saving *s)
         (void)verb_out(v, "%s/%s\n", s->dir, (const char *)s->names.data + at);
     }
     if (strcmp(s->suffix, ".sjf") == 0) {
-        VERB_TELL(v, delta ? "ferry.made_delta" : "ferry.made", "bundles", bundles, "bytes", bytes);
+        bool trust = verb_has(v, "trust"); /* an export's flag; a receipt has another suffix */
+        VERB_TELL(v,
+                  trust   ? "ferry.made_trust"
+                  : delta ? "ferry.made_delta"
+                          : "ferry.made",
+                  "bundles", bundles, "bytes", bytes);
     }
 }
 
@@ -353,6 +368,34 @@ static int save(struct verb *v, const char *suffix, int argc, const char *const 
     return code;
 }
 
+int ferry_save(struct verb *v, const char *where, const char *suffix, const char *name,
+               struct span bytes, struct buf *ret_path)
+{
+    struct ferry_call c = {.v = v};
+    struct saving s = {.v = v, .call = &c, .suffix = suffix, .dir_fd = -1, .fd = -1};
+    buf_init(&s.payload, bytes.n + 1);
+    buf_init(&s.names, NAME_MAX_ + 1);
+    int r = open_target(&s, where);
+    if (r == 0) {
+        (void)snprintf(s.now, sizeof s.now, "%.200s", s.name[0] != '\0' ? s.name : name);
+        r = open_part(&s);
+        if (r == 0 && buf_put(&s.payload, bytes.p, bytes.n) < 0) {
+            r = bad(&s, SANJI_E_BUG, s.now);
+        }
+        r = r < 0 ? r : write_data(&s);
+        r = r < 0 ? r : end_part(&s);
+        s.done = r == 0;
+        r = name_all(&s);
+        close(s.dir_fd);
+    }
+    if (r == 0) {
+        r = buf_printf(ret_path, "%s/%s", s.dir, s.now);
+    }
+    buf_done(&s.payload);
+    buf_done(&s.names);
+    return r < 0 ? EXIT_NO : EXIT_OK;
+}
+
 int v_ferry_export(struct verb *v)
 {
     const char *words[12] = {"ferry", "give", "--data", v->dir};
@@ -373,6 +416,9 @@ int v_ferry_export(struct verb *v)
     }
     if (verb_has(v, "full")) {
         words[n++] = "--full";
+    }
+    if (verb_has(v, "trust")) {
+        words[n++] = "--trust";
     }
     return save(v, ".sjf", n, words);
 }

@@ -83,11 +83,32 @@ static int add_file(struct importing *x, const char *dir, const char *name)
     return 0;
 }
 
+static bool ends_with(const char *name, const char *suffix)
+{
+    size_t n = strlen(name), k = strlen(suffix);
+    return n > k && name[0] != '.' && strcmp(name + n - k, suffix) == 0;
+}
+
+/* Files, receipts, requests. */
 static bool ferry_name(const char *name)
 {
-    size_t n = strlen(name);
-    return n > 4 && name[0] != '.' &&
-           (strcmp(name + n - 4, ".sjf") == 0 || strcmp(name + n - 4, ".sjr") == 0);
+    return ends_with(name, ".sjf") || ends_with(name, ".sjr") || ends_with(name, ".sjj");
+}
+
+bool ferry_lies(const char *path, const char *suffix)
+{
+    DIR *d = opendir(path);
+    if (d == NULL) {
+        const char *slash = strrchr(path, '/');
+        return ends_with(slash != NULL ? slash + 1 : path, suffix) && access(path, F_OK) == 0;
+    }
+    bool any = false;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): this process has one thread */
+    for (struct dirent *e; !any && (e = readdir(d)) != NULL;) {
+        any = ends_with(e->d_name, suffix);
+    }
+    closedir(d);
+    return any;
 }
 
 static int by_path(const void *a, const void *b)
@@ -329,7 +350,19 @@ static void say_counts(struct importing *x, const struct paper *p, struct span r
     if (name.len == 0) {
         text_of(r, "by", &name);
     }
-    if (flag(r, "receipt")) {
+    if (flag(r, "request")) {
+        struct buf node, digits;
+        buf_init(&node, 64);
+        buf_init(&digits, 64);
+        text_of(r, "by", &node);
+        text_of(r, "digits", &digits);
+        if (digits.len > 0) { /* its own, left on the stick, is nothing to tell of */
+            VERB_TELL(x->v, flag(r, "enrolled") ? "ferry.enrolled" : "ferry.asks", "file", p->path,
+                      "node", buf_str(&node), "digits", buf_str(&digits));
+        }
+        buf_done(&node);
+        buf_done(&digits);
+    } else if (flag(r, "receipt")) {
         VERB_TELL(x->v, "ferry.receipt", "file", p->path, "no", v[2], "name", buf_str(&name));
     } else {
         VERB_TELL(x->v, "ferry.part", "file", p->path, "part", v[0], "parts", v[1], "no", v[2],
@@ -383,7 +416,7 @@ static void say_paper(struct importing *x, size_t i)
                   buf_str(&fix));
         buf_done(&text);
         buf_done(&fix);
-    } else if (!flag(r, "vouched")) {
+    } else if (!flag(r, "vouched")) { /* a request is vouched for or refused as a whole */
         VERB_TELL(x->v, "ferry.unvouched", "file", p->path);
     }
     if (jcur_get(r, "list", &list) && jcur_array(&c, list)) {
@@ -399,7 +432,7 @@ static void say_paper(struct importing *x, size_t i)
     }
 }
 
-static int page(struct importing *x)
+static int say_page(struct importing *x)
 {
     bool ok = true;
     char n[32], files[32];
@@ -421,16 +454,21 @@ static int page(struct importing *x)
 
 int v_ferry_import(struct verb *v)
 {
+    return ferry_import(v, v->n_args, v->arg, true);
+}
+
+int ferry_import(struct verb *v, int n, const char *const *path, bool page)
+{
     struct importing x = {.v = v};
     int code = EXIT_OK;
-    for (int i = 0; i < v->n_args && code == EXIT_OK; i++) {
-        code = add_path(&x, v->arg[i]);
+    for (int i = 0; i < n && code == EXIT_OK; i++) {
+        code = add_path(&x, path[i]);
     }
     if (code == EXIT_OK) {
         code = take_all(&x);
     }
-    if (code == EXIT_OK) {
-        code = page(&x);
+    if (code == EXIT_OK && page) {
+        code = say_page(&x);
     }
     for (size_t i = 0; i < x.n; i++) {
         free(x.p[i].path);

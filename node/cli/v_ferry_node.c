@@ -71,6 +71,7 @@ static int give_about(struct giving *g, enum give_letter letter)
     jw_int(&w, "bytes", b->bytes);
     jw_bool(&w, "delta", b->since_ts > 0);
     jw_bool(&w, "sealed", verb_has(g->v, "seal"));
+    jw_bool(&w, "trust", verb_has(g->v, "trust"));
     jw_end_obj(&w);
     int r = jw_done(&w);
     r = r < 0 ? r : piece(g->v, letter, t.data, t.len);
@@ -141,7 +142,8 @@ static int giving_new(struct verb *v, struct giving **ret)
     v->data = g;
     v->drop = giving_drop;
     g->v = v;
-    struct sync_ferry_order order = {.full = verb_has(v, "full"), .seal = verb_has(v, "seal")};
+    struct sync_ferry_order order = {
+        .full = verb_has(v, "full"), .seal = verb_has(v, "seal"), .trust = verb_has(v, "trust")};
     int r = part_size(v, &order.part_bytes);
     r = r < 0 ? r : resolve(v, g->to);
     r = r < 0 ? r : app_tick_make(&t);
@@ -315,7 +317,8 @@ static int take_slice(struct taking *x)
     if (r == 0) {
         r = sync_ferry_in_run(x->in, &t, TAKE_SLICE);
     }
-    if (sync_ferry_in_report(x->in)->stored > before) {
+    const struct sync_ferry_report *p = sync_ferry_in_report(x->in);
+    if (p->stored > before || p->enrolled) {
         app_ferry_taken(x->v->app);
     }
     return r;
@@ -351,6 +354,11 @@ static int put_report(struct taking *x)
     jw_obj(&w, NULL);
     jw_bool(&w, "known", p->known);
     jw_bool(&w, "receipt", p->receipt);
+    if (p->request) {
+        jw_bool(&w, "request", true);
+        jw_bool(&w, "enrolled", p->enrolled);
+        jw_str(&w, "digits", p->digits);
+    }
     jw_bool(&w, "sealed", p->sealed);
     jw_bool(&w, "vouched", p->vouched);
     jw_str(&w, "by", p->by);

@@ -209,6 +209,21 @@ int join_wait(struct verb *v, int64_t *ret)
     return EXIT_OK;
 }
 
+int join_told(struct joining *x)
+{
+    struct verb *v = x->v;
+    if (verb_has(v, "json")) {
+        (void)verb_out(v, "{\"node\":\"%s\",\"parent\":\"%s\",\"recovery\":\"%s\"}\n", x->inv.node,
+                       x->inv.up, x->recovery);
+    } else {
+        VERB_TELL(v, "join.done", "name", x->inv.name, "node", x->inv.node, "dir", v->dir);
+        if (!x->j.done) { /* the code in force is the one shown then */
+            verb_recovery(v, x->recovery);
+        }
+    }
+    return x->j.done ? EXIT_OK : verb_sheet(v, x->inv.node, x->recovery);
+}
+
 static int join_run(struct joining *x)
 {
     struct verb *v = x->v;
@@ -227,9 +242,15 @@ static int join_run(struct joining *x)
     if (x->inv.lost) {
         VERB_SAY(v, EXIT_NO, "join.recover", "node", x->inv.node);
     }
+    if (!verb_has(v, "ferry") && strcmp(x->inv.url, INVITE_NO_URL) == 0) {
+        VERB_SAY(v, EXIT_NO, "join.no_url");
+    }
     int r = app_join_prepare(&b, &x->inv, &x->j, &f);
     if (r < 0) {
         return verb_place_failed(v, r, &f, v->dir);
+    }
+    if (verb_has(v, "ferry")) {
+        return join_by_ferry(x, verb_flag(v, "ferry"));
     }
     r = x->j.done ? 0 : join_talk(x, wait);
     if (r == SANJI_E_PENDING) {
@@ -244,16 +265,7 @@ static int join_run(struct joining *x)
     if (r < 0) {
         return verb_fail(v, r, x->said[0] != '\0' && r == SANJI_E_REFUSED ? x->said : "INVITE");
     }
-    if (verb_has(v, "json")) {
-        (void)verb_out(v, "{\"node\":\"%s\",\"parent\":\"%s\",\"recovery\":\"%s\"}\n", x->inv.node,
-                       x->inv.up, x->recovery);
-    } else {
-        VERB_TELL(v, "join.done", "name", x->inv.name, "node", x->inv.node, "dir", v->dir);
-        if (!x->j.done) { /* the code in force is the one shown then */
-            verb_recovery(v, x->recovery);
-        }
-    }
-    return x->j.done ? EXIT_OK : verb_sheet(v, x->inv.node, x->recovery);
+    return join_told(x);
 }
 
 int join_with(struct verb *v, int (*run)(struct joining *x))

@@ -72,6 +72,9 @@ int v_sync(struct verb *v)
     if (w != NULL && (text_duration_ms(w, &wait) < 0 || wait < 100 || wait > 3600000)) {
         VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--wait");
     }
+    if (app_by_files(v->app)) {
+        VERB_SAY(v, EXIT_NO, "sync.by_files");
+    }
     if (!v->in_daemon) {
         return sync_said(v, serve_sync_once(v->app, wait));
     }

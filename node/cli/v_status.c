@@ -81,6 +81,10 @@ static void put_parent(struct verb *v)
         line(v, "status.l.parent", "status.top", NULL, NULL, NULL, NULL);
         return;
     }
+    if (app_by_files(v->app)) {
+        line(v, "status.l.parent", "status.parent.files", NULL, NULL, NULL, NULL);
+        return;
+    }
     buf_init(&url, 4096);
     (void)sync_parent(v->app->sync, &id, tls, &url);
     app_parent_status(v->app, &p);

@@ -63,6 +63,13 @@ const checks = {
     const q = C.readEnrol(buf, P.unb64u(a.secret), hmac);
     return { node: q.node, digits: P.digits(P.unb64u(a.secret), q) };
   },
+  enrol_file: (buf, a) => {
+    const q = C.readEnrol(buf, P.unb64u(a.secret), hmac);
+    must(q.up !== undefined && q.ts !== undefined && q.pop !== undefined);
+    const act = C.nodeAct(q, { name: a.name, area: a.area, lv: Number(a.lv) });
+    must(P.verify(P.unb64u(q.sig), Buffer.from('SJ1-act\n' + act), P.unb64u(q.pop)), 'bad_signature');
+    return { node: q.node, act };
+  },
   manifest: (buf, a) => { const o = C.readSigned(buf, 'SJ1-ferry\n', P.unb64u(a.key)); return { no: n(o.no), count: n(o.count) }; },
   receipt: (buf, a) => ({ no: n(C.readSigned(buf, 'SJ1-receipt\n', P.unb64u(a.key)).no) }),
   item: (buf, a) => { C.readItem(buf, a.aud, a.top === 'true'); return { leaf: P.b64u(P.leaf(buf)) }; },

@@ -471,6 +471,7 @@ const struct scene scenes[] = {
     {"rotate", work_rotate, scene__check_node, false, false, 1},
     {"upgrade", work_upgrade, check_upgrade, true, false, 1},
     {"birth", work_birth, check_birth, true, true, 1},
+    {"join", scene__join, scene__check_join, false, true, 1},
     {"backup", scene__backup, scene__check_backup, false, false, 4},
     {"ferry", scene__ferry, scene__check_ferry, false, false, 1},
     {"restore", scene__restore, scene__check_restore, false, true, 1},

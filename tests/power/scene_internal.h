@@ -34,6 +34,10 @@ int scene__check_paper(const char *root, struct tally *t);
 void scene__recover(const char *root, struct tally *t);
 int scene__check_recover(const char *root, struct tally *t);
 
+/* scene_join.c */
+void scene__join(const char *root, struct tally *t);
+int scene__check_join(const char *root, struct tally *t);
+
 /* scene_erase.c */
 void scene__erase(const char *root, struct tally *t);
 int scene__check_erase(const char *root, struct tally *t);

@@ -135,6 +135,18 @@ static void enrol(struct app *city, const char *dir)
     arena_free(ar);
 }
 
+static void invite(struct app *city)
+{
+    struct sync_tick t;
+    struct node_id id;
+    buf_init(&town.invite, 8192);
+    int r = app_tick_make(&t);
+    r = r < 0 ? r
+              : enrol_invite(city->sync, &t, "测试街道", 40, "370102001", INVITE_NO_URL,
+                             INT64_C(86400000), false, &town.invite, &id);
+    assert(r == 0);
+}
+
 static int keep_frame(const struct sync_stream_row *st, const struct sync_bundle_row *row,
                       void *arg)
 {
@@ -322,6 +334,7 @@ void town_make(const char *root)
     r = app_backup(city, root, &b);
     assert(r == 0);
     (void)snprintf(town.backup, sizeof(town.backup), "%s", strrchr(b.path, '/') + 1);
+    invite(city);
     app_close(city);
     app_close(district);
     make_lost(root);

@@ -17,6 +17,7 @@ struct town {
     struct buf root_key;                  /* text of the city's root key file */
     uint8_t secret[RECOVERY_SECRET];      /* of the code that opens the city's backups */
     uint8_t code_secret[RECOVERY_SECRET]; /* of the district */
+    struct buf invite;                    /* of the city for a street */
     struct buf part[TOWN_PARTS]; /* a file of the district for the city, with the same bundles */
     int n_parts;
     char put[TOWN_RECORDS][LIM_ID_BYTES + 1]; /* of the city */

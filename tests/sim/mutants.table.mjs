@@ -20,6 +20,10 @@ export const mutants = [
   m('weak-key', 'protocol/suite_v1.c', 'if (memcmp(y, small_order_y[i], sizeof(y)) == 0) {', 'if (i > sizeof(y)) {', 'suite'),
   m('skip-session-proof', 'sync/session.c', 'r = verify_raw(k->pub, pre.data, pre.len, pr->s);', 'r = k == NULL ? SANJI_E_SIGNATURE : 0;', 'sync_wrong'),
   m('skip-enrol-mac', 'sync/enrol.c', 'if (!enrol_mac_ok(q, row->secret, mac)) {', 'if (false) {', 'sync_wrong'),
+  m('pop-by-file-unread', 'protocol/invite.c', 'r = r < 0 ? r : verify_raw(pub, pre.data, pre.len, e->pop);', '', 'sync_ferry_join'),
+  m('asks-another-parent', 'sync/enrol.c', 'if (r == 0 && x.e.up != NULL && strcmp(x.e.up, s->self.id.s) != 0) {', 'if (false) {', 'sync_ferry_join'),
+  m('approved-file-forgotten', 'sync/enrol.c', 'int r = is_whole(&e, row) ? take_whole(s, &e, row, &act) : row_write(s, node, row);', 'int r = row_write(s, node, row);', 'sync_ferry_join'),
+  m('trust-and-the-rest', 'sync/ferry_out.c', 'if ((!o->trust || st->aud.type == AUD_TRUST) && upto[i] < st->row.seq &&', 'if (upto[i] < st->row.seq &&', 'sync_revoke'),
   m('other-federation', 'sync/accept.c', 'if (!roster_knows_g(s->roster, b->hdr.g)) {', 'if (false) {', 'sync_wrong', 'sync'),
   // authority
   m('old-roster', 'sync/accept.c', 's->roster_dirty = s->roster_dirty || into == s->roster;', 's->roster_dirty = s->roster_dirty;', 'sync'),
@@ -75,7 +79,7 @@ export const mutants = [
   m('backup-not-synced', 'node/store/db.c', '        r = sync_file_and_folder(path);', '        r = 0;', 'power.cuts'),
   m('goes-on-after-eio', 'node/store/db.c', '        db->broken = true;', '        db->broken = false;', 'store_more', 'power.faults'),
   m('upgrade-in-pieces', 'node/store/migrate.c', '    int r = db_exec(db, "BEGIN IMMEDIATE");\n    if (r < 0) {\n        return r;\n    }\n    r = db_exec(db, (const char *)m->sql);', '    int r = db_exec(db, (const char *)m->sql);\n    if (r < 0) {\n        return r;\n    }\n    r = db_exec(db, "BEGIN IMMEDIATE");', 'power.cuts'),
-  m('birth-not-marked', 'node/app.c', 'if (r == 0 && app__birth_unfinished(dir)) {', 'if (false) {', 'power.kills'),
+  m('birth-not-marked', 'node/app.c', 'if (r == 0 && app__birth_unfinished(dir) && (f == NULL || !f->born)) {', 'if (false) {', 'power.kills'),
   m('waiting-records-forgotten', 'node/app.c', 'r = app__outbox_load(a);', 'r = a->outbox_n > 0 ? SANJI_E_BUG : 0;', 'app_outbox', 'power.cuts'),
   m('guard-not-loaded', 'node/app.c', 'return r == 0 ? app__guard_load(a) : r;', 'return r;', 'app', 'keys'),
 ];

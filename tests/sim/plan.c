@@ -60,6 +60,7 @@ static void draw_keyframes(struct sim *m, uint64_t seed)
                                      .key_items = items[h >> 50 & 3],
                                      .beat_ms = beats[h >> 54 & 3],
                                      .proof_ms = 30000};
+    m->w.by_file = (h >> 61 & 3) == 0; /* new nodes ask without a line */
     m->withholds = (h >> 58 & 3) == 0; /* a district that keeps back, or changes the order */
     m->restores = sim_restores;
     /* Where a key is cut, or a store put back without its list, the act may be void or gone while

@@ -32,6 +32,7 @@ int pack_with(struct world *w, int from, int to, struct want want, struct parcel
     struct sync_ferry_order order = {.to = want.any ? NULL : w->node[to].id.s,
                                      .full = want.full,
                                      .seal = want.seal,
+                                     .trust = want.trust,
                                      .part_bytes = want.part_bytes > 0 ? want.part_bytes
                                                                        : LIM_FERRY_PART_BYTES};
     int64_t budget = want.budget > 0 ? want.budget : 1000;

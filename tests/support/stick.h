@@ -15,7 +15,7 @@ struct parcel {
     struct sync_ferry_about about;
 };
 struct want {
-    bool full, seal, any;
+    bool full, seal, any, trust;
     int64_t part_bytes, budget;
 };
 struct seen {

@@ -496,7 +496,11 @@ int world_enrol(struct world *w, int up, const char *name, int64_t lv, bool auto
     e.ver = "test";
     struct sign_key *k = sign_key_new(n->sign_seed);
     for (int tries = 0; tries < 5 && strcmp(state, "done") != 0; tries++) {
-        enrol_ask(w, up, &e, in.secret, k, state);
+        if (w->by_file) {
+            world__ask_by_file(w, up, &in, &e, k, state);
+        } else {
+            enrol_ask(w, up, &e, in.secret, k, state);
+        }
         if (strcmp(state, "pending") == 0 && p->running) {
             approve(w, up, id.s, NULL, 0);
         }

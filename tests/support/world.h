@@ -121,6 +121,7 @@ struct world {
     world_after *after;
     void *after_arg;
     struct relay relay;
+    bool by_file;         /* whoever is enrolled asks by file */
     struct buf *ask_body; /* an answer that a person waits for, not a node */
     int ask_status;
     /* Set: every exchange message is read on its way, and the first bundle or stream named to a
@@ -145,6 +146,9 @@ void world_note(struct world *w, const char *what, int node, const void *p, size
 int world_genesis(struct world *w, const char *name, int64_t lv);
 /* Invite, enrolment in two or three requests, start. Index, or the error. */
 int world_enrol(struct world *w, int up, const char *name, int64_t lv, bool auto_ok);
+/* The request for that invite as a file (PROTOCOL.md 13.3). ts 0: of now. */
+void world_letter(struct world *w, const struct msg_invite *in, struct msg_enrol *e, int64_t ts,
+                  const struct sign_key *k, struct buf *ret_file);
 /* The machine of node i is gone with its keys: another comes back under its id. Its parent agrees,
  * and where `above` the node above that one, or the root. 0; SANJI_E_PENDING: a signature is
  * missing; another refusal. ret's texts lie in a. */
@@ -192,6 +196,10 @@ void world__inspect(struct world *w, int from, int to, const struct buf *body);
 
 /* world_relay.c: a message of node `from` on its way. */
 void world__relay(struct world *w, int from, struct buf *body);
+
+/* world_join.c: brings the request to node `up`; the state it came to, or "" for a refusal. */
+void world__ask_by_file(struct world *w, int up, const struct msg_invite *in, struct msg_enrol *e,
+                        const struct sign_key *k, char ret_state[16]);
 
 /* world_net.c */
 void world__wishes(struct world *w, int i, struct sync_out *out);

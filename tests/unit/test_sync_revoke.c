@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/stick.h"
 #include "tests/support/story.h"
 #include "tests/support/world_check.h"
 
@@ -163,11 +164,84 @@ static void who_was_away_knows_before_anything_else(void **state)
     world_done(w);
 }
 
+struct count {
+    const struct world *w;
+    int64_t trust, other;
+};
+
+static void count_heads(const struct sync_stream_row *r, void *arg)
+{
+    struct count *c = arg;
+    *(strcmp(r->key.aud, "trust") == 0 ? &c->trust : &c->other) += r->seq;
+}
+
+static struct count heads_of(struct world *w, int i)
+{
+    struct count c = {.w = w};
+    sync_each_stream(w->node[i].s, count_heads, &c);
+    return c;
+}
+
+/* By file: one that holds nothing else, made for whoever it may reach. */
+static void a_stick_with_nothing_else_on_it(void **state)
+{
+    (void)state;
+    struct teller t;
+    struct parcel small, thief, rest;
+    struct sync_ferry_note note;
+    world_init(&t.w, 63);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    int d1 = world_find(w, "d1"), s1 = world_find(w, "s1"), s2 = world_find(w, "s2"),
+        s3 = world_find(w, "s3");
+    cut_all(w);
+    for (int i = 0; i < 20; i++) {
+        char id[8];
+        (void)snprintf(id, sizeof(id), "r%d", i);
+        assert_int_equal(world_put(w, d1, "fed", id, 1, "of the district", NULL), 0);
+    }
+    (void)carry(w, "s1", "d1");
+    revoke(w, d1, s1);
+    assert_int_equal(world_put(w, s1, "fed", "stolen", 1, "by the thief", NULL), 0);
+    struct count at = heads_of(w, d1);
+    assert_int_equal(pack_with(w, d1, s3, (struct want){.any = true, .trust = true}, &small), 0);
+    assert_int_equal(small.about.bundles, at.trust);
+    assert_int_equal(small.n, 1);
+    struct count before = heads_of(w, s3);
+    assert_false(knows(w, s3, s1));
+    assert_true(take(w, "s3", &small) > 0);
+    assert_true(knows(w, s3, s1));
+    struct count after = heads_of(w, s3);
+    assert_int_equal(after.trust, at.trust);
+    assert_int_equal(after.other, before.other);
+    assert_int_equal(pack_with(w, s1, s3, (struct want){.any = true}, &thief), 0);
+    struct sync_ferry_report rep = take_part(w, "s3", &thief.part[0]);
+    assert_false(rep.vouched);
+    assert_int_equal(rep.stored, 0);
+    assert_true(rep.refused > 0);
+    /* To one node: it says what its writer holds, all of it, and counts as no file of the rest. */
+    parcel_done(&small);
+    assert_int_equal(pack_with(w, d1, s2, (struct want){.trust = true}, &small), 0);
+    assert_true(take(w, "s2", &small) > 0);
+    assert_int_equal(sync_ferry_note_get(w->node[d1].s, w->node[s2].id.s, &note),
+                     SANJI_E_NOT_FOUND);
+    assert_int_equal(sync_ferry_note_get(w->node[s2].s, w->node[d1].id.s, &note), 0);
+    assert_true(note.have_no > 0);
+    pack(w, "s2", "d1", &rest); /* knows what d1 holds: nothing of what it has is carried back */
+    assert_true(rest.about.since_no > 0);
+    assert_true(carry(w, "d1", "s2") >= 20);
+    parcel_done(&small);
+    parcel_done(&thief);
+    parcel_done(&rest);
+    world_done(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_is_on_line_knows_within_one_exchange),
         cmocka_unit_test(who_was_away_knows_before_anything_else),
+        cmocka_unit_test(a_stick_with_nothing_else_on_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

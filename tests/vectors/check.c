@@ -4,6 +4,7 @@
 
 #include "protocol/act.h"
 #include "protocol/base/enc.h"
+#include "protocol/base/text.h"
 #include "protocol/bundle.h"
 #include "protocol/ferry.h"
 #include "protocol/json_gate.h"
@@ -359,6 +360,44 @@ static int c_enrol(struct vcase *v, struct arena *a)
     return err;
 }
 
+/* A request by file: with the place the invite gives, the act it has signed. */
+static int c_enrol_file(struct vcase *v, struct arena *a)
+{
+    struct msg_enrol e;
+    struct span q;
+    struct node_id up;
+    struct buf act;
+    uint8_t mac[HASH_LEN], secret[16];
+    const char *lv = arg(v, "lv");
+    struct enrol_place p = {.up = &up, .name = arg(v, "name"), .area = arg(v, "area")};
+    if (!arg_b64(v, "secret", secret, sizeof(secret)) || p.name == NULL || p.area == NULL ||
+        lv == NULL || text_i64(lv, strlen(lv), 1, 99, &p.lv) < 0) {
+        return SANJI_E_USAGE;
+    }
+    buf_init(&act, LIM_ITEM_BYTES);
+    int err = enrol_read(v->in, a, &e, &q, mac, NULL);
+    if (err == 0 && !enrol_mac_ok(q, secret, mac)) {
+        err = SANJI_E_SIGNATURE;
+    }
+    if (err == 0 && (e.up == NULL || e.ts == 0 || node_id_parse(e.up, strlen(e.up), &up) < 0)) {
+        err = SANJI_E_SPEC;
+    }
+    if (err == 0) {
+        p.g = e.g;
+        p.ts = e.ts;
+        err = enrol_act(&e, &p, &act);
+    }
+    if (err == 0) {
+        err = enrol_pop_check(&e, span_of(act.data, act.len));
+    }
+    if (err == 0) {
+        out(v, "node", e.node);
+        out(v, "act", buf_str(&act));
+    }
+    buf_done(&act);
+    return err;
+}
+
 static int c_manifest(struct vcase *v, struct arena *a)
 {
     struct ferry_manifest m;
@@ -429,12 +468,25 @@ static const struct {
     const char *name;
     check_fn *fn;
 } checks[] = {
-    {"node_id", c_node_id},   {"audience", c_audience},       {"record_id", c_record_id},
-    {"kind", c_kind_name},    {"key_of_seed", c_key_of_seed}, {"node_of_text", c_node_of_hash},
-    {"json", c_json},         {"bundle", c_bundle},           {"act", c_act},
-    {"sealed", c_sealed},     {"session", c_session},         {"hello", c_hello},
-    {"have", c_have},         {"invite", c_invite},           {"enrol", c_enrol},
-    {"manifest", c_manifest}, {"receipt", c_receipt},         {"item", c_item},
+    {"node_id", c_node_id},
+    {"audience", c_audience},
+    {"record_id", c_record_id},
+    {"kind", c_kind_name},
+    {"key_of_seed", c_key_of_seed},
+    {"node_of_text", c_node_of_hash},
+    {"json", c_json},
+    {"bundle", c_bundle},
+    {"act", c_act},
+    {"sealed", c_sealed},
+    {"session", c_session},
+    {"hello", c_hello},
+    {"have", c_have},
+    {"invite", c_invite},
+    {"enrol", c_enrol},
+    {"manifest", c_manifest},
+    {"receipt", c_receipt},
+    {"item", c_item},
+    {"enrol_file", c_enrol_file},
 };
 
 int vcase_run(struct vcase *v)

@@ -552,6 +552,50 @@ static void enrol_case(const char *name, const char *body, int secret, const cha
     emit(&v, name, body, strlen(body), want);
 }
 
+static void file_case(const char *name, const char *body, const char *called, const char *lv,
+                      const char *want)
+{
+    struct vcase v = {.check = "enrol_file"};
+    uint8_t s[16];
+    memset(s, 5, sizeof(s));
+    vcase_arg_b64(&v, "secret", s, sizeof(s));
+    vcase_arg(&v, "name", called);
+    vcase_arg(&v, "area", "370102001");
+    vcase_arg(&v, "lv", lv);
+    emit(&v, name, body, strlen(body), want);
+}
+
+static void enrol_file(struct msg_enrol *e, const uint8_t secret[static 16])
+{
+    static const char called[] = "\xe8\xa1\x97\xe9\x81\x93";
+    struct node_id d = tnode("d1");
+    struct enrol_place p = {
+        .g = e->g, .up = &d, .name = called, .area = "370102001", .lv = 40, .ts = TS};
+    struct act_co co;
+    struct buf act, b;
+    buf_init(&act, LIM_ITEM_BYTES);
+    buf_init(&b, LIM_ITEM_BYTES);
+    e->up = d.s;
+    e->ts = TS;
+    int err = enrol_act(e, &p, &act);
+    err = err < 0 ? err : act_sign(span_of(act.data, act.len), tkey("s1")->k, &co);
+    memcpy(e->pop, co.s, SIG_LEN);
+    e->has_pop = true;
+    err = err < 0 ? err : enrol_write(e, secret, tkey("s1")->k, &b);
+    assert(err == 0);
+    const char *body = arena_strdup(ar, buf_str(&b));
+    file_case("a request by file", body, called, "40", NULL);
+    file_case("invited under another name", body, "x", "40", "bad_signature");
+    file_case("invited as a registrar", body, called, "30", "bad_signature");
+    e->ts = 0;
+    buf_reset(&b);
+    err = enrol_write(e, secret, tkey("s1")->k, &b);
+    assert(err == 0);
+    file_case("without the time of its act", buf_str(&b), called, "40", "bad_member");
+    buf_done(&act);
+    buf_done(&b);
+}
+
 static void enrol(void)
 {
     struct node_id n = tnode("s1");
@@ -573,6 +617,7 @@ static void enrol(void)
     enrol_case("a request", body, 5, NULL);
     enrol_case("another secret", body, 6, "bad_signature");
     enrol_case("changed key", replaced(body, "0.1.0", "0.1.1"), 5, "bad_signature");
+    enrol_file(&e, secret);
     topic_end();
 }
 

@@ -308,6 +308,11 @@ export function readEnrol(body, secret, hmac) {
   need(hmac(secret, bytes).equals(b64(o.mac, 32)), 'bad_signature');
   return q;
 }
+// The node act that a request by file has signed (13.3), as its parent will write it.
+export function nodeAct(q, { name, area, lv }) {
+  return JSON.stringify({ t: 'node', g: q.g, by: q.up, n: q.node, after: P.b64u(Buffer.alloc(32)), ts: q.ts, up: q.up, lv, name, area, reg: lv < 40,
+    sig: q.sig, seal: q.seal, tls: q.tls, inst: q.inst, ...(q.url ? { url: q.url } : {}) });
+}
 export function readSigned(buf, prefix, pub) {
   const o = gate(buf);
   need(o.kid === P.keyId(pub) && P.verify(pub, Buffer.from(prefix + o.m), b64(o.s, 64)), 'bad_signature');
