@@ -153,8 +153,9 @@ static void step(struct replicate *r, const struct sync_event *ev)
         e = sync_step(r->app->sync, &t, ev, &out);
     }
     r->steps++;
-    /* Neighbours are asked what they hold of this node before the first signature after a start. */
-    worker_hold(r->worker, WORK_STAFF, sync_asking(r->app->sync));
+    /* Neighbours are asked what they hold of this node before the first signature after a start;
+     * and who was put back shows nothing before it has heard what was erased since. */
+    worker_hold(r->worker, WORK_STAFF, sync_asking(r->app->sync) || sync_catching_up(r->app->sync));
     if (e < 0) {
         log_event(LOG_ERR, "sync.step", "err=%s", err_name(e));
     }

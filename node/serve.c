@@ -170,7 +170,7 @@ static void on_signal(int signo, void *arg)
             }
         }
     }
-    if (worker_post(s->worker, WORK_STAFF, engine_stop, s) < 0) {
+    if (worker_post(s->worker, WORK_SYNC, engine_stop, s) < 0) { /* staff may be held */
         stopped(s);
     }
 }

@@ -326,6 +326,7 @@ int sync_step(struct sync *s, const struct sync_tick *t, const struct sync_event
         r = sync__upgraded(s);
         s->started = true;
         s->asked = t->mono_ms;
+        s->catching = s->caught = false;
         s->stopping = false;
         break;
     case SEV_TICK:

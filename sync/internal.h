@@ -191,6 +191,8 @@ struct sync {
     size_t n_marks;
     bool self_forked; /* an own stream is frozen */
     int64_t asked;    /* mono: neighbours are asked for own heads since; 0: not any more */
+    bool catching;    /* put back: what they hold beyond it is on its way, */
+    bool caught;      /* is here, or did not come in time */
     struct own_epoch *epochs;
     size_t n_epochs, cap_epochs;
     bool restored;     /* the store is, or was, older than what was published: not confirmed yet */

@@ -276,9 +276,43 @@ bool sync_asking(const struct sync *s)
            s->tick.mono_ms < s->asked + ASK_MS;
 }
 
+bool sync_catching_up(const struct sync *s)
+{
+    return s->catching && s->started && !s->stopping;
+}
+
 int64_t sync__self_wake(const struct sync *s)
 {
-    return !sync_asking(s) ? 0 : s->asked + (s->parent == NULL ? ASK_CHILDREN_MS : ASK_MS);
+    int64_t ask = s->asked + (s->parent == NULL ? ASK_CHILDREN_MS : ASK_MS);
+    return sync_asking(s) ? ask : s->catching ? s->asked + HOLD_MS : 0;
+}
+
+/* A neighbour in reach states something that is not here yet. */
+static bool more_to_come(const struct sync *s)
+{
+    for (size_t i = 0; i < s->n_streams; i++) {
+        const struct stream *st = &s->streams[i];
+        int64_t held = st->row.no == 0 ? 0 : st->kept > st->row.seq ? st->kept : st->row.seq;
+        const struct peer *p = st->told > held ? sync__peer_find(s, st->told_by.s) : NULL;
+        if (p != NULL && p->st.connected && !st->row.frozen && st->doubt == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Once a start: later people are at work, and have seen what there is. */
+static void catch_up(struct sync *s)
+{
+    bool late = s->tick.mono_ms >= s->asked + HOLD_MS;
+    if (!s->started || s->caught) {
+        return;
+    }
+    s->catching = s->catching || (s->restored && !late);
+    if (!sync_asking(s) && (late || !more_to_come(s))) {
+        s->catching = false;
+        s->caught = true;
+    }
 }
 
 /* ---- closing the barrier ---- */
@@ -340,6 +374,7 @@ static int settle(struct sync *s, bool said)
 
 int sync__self_settle(struct sync *s)
 {
+    catch_up(s);
     return settle(s, somebody_said(s));
 }
 

@@ -172,6 +172,9 @@ int sync_suspect(struct sync *s);
 /* Just started, and a neighbour may know more of this node's heads than its store does: what can
  * wait a few seconds should. Ends by itself. */
 bool sync_asking(const struct sync *s);
+/* Started as a node that was put back, and what neighbours in reach hold beyond it is on its way:
+ * something it shows may have been erased since. Ends by itself within a minute. */
+bool sync_catching_up(const struct sync *s);
 /* Records changed in two histories of this node: where the two items stand. */
 struct sync_twice {
     const char *id;

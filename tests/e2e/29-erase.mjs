@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
@@ -241,4 +242,27 @@ test('one backup is left, a new one, and it holds nothing of it', async () => {
   assert.ok(w.run(['export-state', '--data', old]).out.includes(NAME), 'it knows no better');
   fs.copyFileSync(path.join(w.data('s1'), 'keys/erased'), path.join(old, 'keys/erased'));
   for (const t of TEXTS) assert.ok(!w.run(['export-state', '--data', old]).out.includes(t));
+});
+
+test('a backup of before, on a new machine: the parent tells what was erased before the first page', async () => {
+  const LATE = '司马青云直上';
+  const dir = path.join(w.dir, 'stick2');
+  fs.mkdirSync(dir);
+  const [late] = w.put('s1', 'need', [{ kind: 'venue', title: `为${LATE}找场地` }]);
+  const file = w.json('s1', 'backup', ['--to', dir]).file;
+  // So much has come since that it takes many messages, and the erasure is the last of it.
+  for (let i = 0; i < 4; i++) w.put('s1', 'listing', Array.from({ length: 1000 }, (_, k) => ({ kind: 'venue', title: `场地 ${i}.${k}`, detail: createHash('sha512').update(`${i}.${k}`).digest('hex').repeat(4) })));
+  const n = JSON.parse(erase('s1', 'request', [late, '--why', 'person', '--as', 'li', '--json'], password('li')).out).n;
+  assert.equal(erase('s1', 'confirm', [String(n), '--as', 'zhao'], password('zhao')).code, 0);
+  await until('the parent has erased it', 60000, () => w.state('d1').includes('场地 3.999') && !w.state('d1').includes(LATE));
+  await w.stop('s1', 'SIGKILL');
+  fs.rmSync(w.data('s1'), { recursive: true });
+  const r = w.run(['restore', '--data', w.data('s1'), file], { input: code + '\n' });
+  assert.equal(r.code, 0, r.err);
+  assert.ok(w.run(['export-state', '--data', w.data('s1')]).out.includes(LATE), 'the backup has it');
+  await w.start('s1');
+  const first = w.state('s1');
+  assert.ok(!first.includes(LATE), 'not on the first page');
+  assert.ok(first.includes('场地 3.999'));
+  await until('whole again', 30000, () => w.json('s1', 'status').self === 'ok');
 });
