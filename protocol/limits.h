@@ -41,8 +41,9 @@ enum {
     LIM_CEREMONY_BYTES = 128 << 10,
     LIM_WAIT_MS = 25000, /* long-poll */
     LIM_SESSION_MS = 15 * 60 * 1000,
-    LIM_PARKED_AHEAD = 64,     /* bundles kept that came before their predecessor */
-    LIM_QUOTA_ITEMS = 5000000, /* per node and day where no quota act says otherwise */
+    LIM_PARKED_AHEAD = 64,        /* bundles kept that came before their predecessor */
+    LIM_CUSTODY_BYTES = 64 << 20, /* given-up bundles of others, on their way to their writers */
+    LIM_QUOTA_ITEMS = 5000000,    /* per node and day where no quota act says otherwise */
     LIM_FERRY_PART_BYTES = 512 << 20,
 };
 /* Bytes per node and day where no quota act says otherwise. */

@@ -482,8 +482,8 @@ static int wanted(struct sync *s, size_t idx, const struct bundle *b, struct spa
     return r < 0 ? r : sync__redo(s);
 }
 
-int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span frame,
-                        struct sync_accept *ret)
+static int accept_one(struct sync *s, const struct bundle *b, struct span frame,
+                      struct sync_accept *ret)
 {
     if (!roster_knows_g(s->roster, b->hdr.g)) {
         /* The act that joins it may lie in another trust stream and come later. */
@@ -544,6 +544,22 @@ int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span fram
         }
     }
     return keep(s, (size_t)idx, b, frame, &ret->stream);
+}
+
+int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span frame,
+                        struct sync_accept *ret)
+{
+    int r = accept_one(s, b, frame, ret);
+    int idx = sync__stream_find(s, &ret->stream);
+    bool may = false;
+    int rc = 0;
+    if (r == SANJI_E_OLD || r == SANJI_E_GAP || r == SANJI_E_FORK) {
+        rc = sync__custody_may(s, idx, b, &may);
+    }
+    if (may && signature(s, b, s->streams[idx].aud.type) == 0) {
+        rc = sync__custody_take(s, (size_t)idx, b, frame);
+    }
+    return rc < 0 ? rc : r;
 }
 
 void sync__accept_next(struct sync *s, struct span in, size_t *ret_used, struct sync_accept *ret)

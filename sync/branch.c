@@ -10,6 +10,8 @@
  * up before that one is here, verified. */
 #include "sync/internal.h"
 
+#include "protocol/base/enc.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +88,13 @@ bool sync__branch_any(const struct sync *s)
     return false;
 }
 
+/* The epoch bundle that said last which branch stands; zeros: none did, it was found out otherwise.
+ */
+struct decision {
+    int64_t ep, seq;
+    uint8_t en[8];
+};
+
 int sync__branch_healed(const struct sync *s, int64_t no, bool *ret)
 {
     char name[48];
@@ -97,10 +106,35 @@ int sync__branch_healed(const struct sync *s, int64_t no, bool *ret)
     return r == SANJI_E_NOT_FOUND ? 0 : r;
 }
 
-int sync__branch_heal_note(struct sync *s, int64_t no)
+static struct decision made_by(const struct bundle *b)
 {
-    char name[48];
-    return s->st->kv_put(s->st->ctx, name_of("healed", no, name), span_of("1", 1));
+    struct decision d = {.ep = b->hdr.ep, .seq = b->hdr.seq};
+    memcpy(d.en, b->hdr.en, sizeof(d.en));
+    return d;
+}
+
+int sync__branch_heal_note(struct sync *s, int64_t no, const struct bundle *b)
+{
+    struct decision d = made_by(b);
+    return sync__kept_set(s, "healed", no, &d, sizeof(d));
+}
+
+/* Found out otherwise than by its writer's word, which may be here already. */
+static int heal_note(struct sync *s, int64_t no)
+{
+    struct decision none = {0};
+    bool healed;
+    int r = sync__branch_healed(s, no, &healed);
+    return r < 0 || healed ? r : sync__kept_set(s, "healed", no, &none, sizeof(none));
+}
+
+int sync__branch_decided(const struct sync *s, int64_t no, const struct bundle *b, bool *ret)
+{
+    struct decision have = {0}, d = made_by(b);
+    int r = sync__kept_get(s, "healed", no, &have, sizeof(have));
+    int by_en = memcmp(have.en, d.en, sizeof(d.en));
+    *ret = have.ep != d.ep ? have.ep > d.ep : by_en != 0 ? by_en > 0 : have.seq >= d.seq;
+    return r == SANJI_E_NOT_FOUND || r == SANJI_E_CORRUPT ? 0 : r;
 }
 
 /* Ids of the branch that was given up, its head last; empty: none was. */
@@ -136,6 +170,22 @@ int sync__branch_given_up(const struct sync *s, int64_t no, const uint8_t id8[st
     *ret = false;
     for (size_t at = 0; r == 0 && at < v.len && !*ret; at += HASH_LEN) {
         *ret = memcmp(v.data + at, id8, 8) == 0;
+    }
+    buf_done(&v);
+    return r;
+}
+
+int sync__branch_merge_note(struct sync *s, int64_t no, const uint8_t id[static HASH_LEN])
+{
+    struct buf v;
+    char name[48];
+    buf_init(&v, (size_t)64 << 20);
+    int r = merged_get(s, no, &v);
+    if (r == 0) {
+        r = buf_put(&v, id, HASH_LEN);
+    }
+    if (r == 0) {
+        r = s->st->kv_put(s->st->ctx, name_of("merged", no, name), span_of(v.data, v.len));
     }
     buf_done(&v);
     return r;
@@ -235,13 +285,16 @@ int sync__branch_own(struct sync *s, size_t idx, const struct bundle *b)
     if (s->witness) {
         return SANJI_E_FORK;
     }
-    bool healed, given_up = false;
-    int r = sync__branch_healed(s, no, &healed);
-    if (r == 0 && healed) {
-        r = sync__branch_given_up(s, no, b->id, &given_up);
-        return r < 0 ? r : given_up ? SANJI_E_OLD : SANJI_E_FORK;
+    bool given_up, healed = false, handed_on = false;
+    int r = sync__branch_given_up(s, no, b->id, &given_up);
+    if (r < 0 || given_up) {
+        return r < 0 ? r : SANJI_E_OLD;
     }
-    return r < 0 ? r : want_other(s, idx, b);
+    r = sync__branch_healed(s, no, &healed);
+    if (r == 0 && s->from != NULL) {
+        r = sync__diverge_agrees(s, s->from, idx, &handed_on);
+    }
+    return r < 0 ? r : healed || handed_on ? SANJI_E_GAP : want_other(s, idx, b);
 }
 
 /* From the side away from its writer comes a branch that the writer may have lost: it has to pass
@@ -253,11 +306,14 @@ int sync__branch_relay(struct sync *s, size_t idx, const struct bundle *b)
     if (s->witness || s->from == NULL || there == NULL || s->from == there || st->row.frozen) {
         return SANJI_E_FORK;
     }
-    bool healed;
+    bool healed, handed_on = false;
     int r = sync__branch_healed(s, st->row.no, &healed);
-    if (r < 0 || healed) {
-        return r < 0 ? r : SANJI_E_GAP; /* it has not heard yet which branch stands, and will give
-                                           its own up */
+    if (r == 0) {
+        r = sync__diverge_agrees(s, s->from, idx, &handed_on);
+    }
+    if (r < 0 || healed || handed_on) { /* it has not heard yet which branch stands, or has, and
+                                           gives its own up */
+        return r < 0 ? r : SANJI_E_GAP;
     }
     r = want_other(s, idx, b);
     if (r == SANJI_E_GAP) {
@@ -307,7 +363,8 @@ int sync__branch_take(struct sync *s, size_t idx, const struct bundle *b)
         (s->from == NULL || node_id_cmp(&s->from->id, &st->doubt_from) != 0)) {
         return SANJI_E_GAP; /* others may hold the branch that is given up */
     }
-    if ((b->hdr.seq != st->row.seq + 1 && st->row.seq != 0) || b->hdr.seq > st->kept) {
+    bool begins = st->row.seq == 0 && b->hdr.t == BUNDLE_KEY;
+    if ((b->hdr.seq != st->row.seq + 1 && !begins) || b->hdr.seq > st->kept) {
         return 0; /* compacted streams begin behind 1, perhaps each at another place */
     }
     int r = s->st->bundle_id(s->st->ctx, st->row.no, b->hdr.seq, id);
@@ -350,11 +407,14 @@ static int keep_proof(struct giving *g, const struct sync_bundle_row *row)
     return r;
 }
 
-int sync__branch_say_again(struct sync *s, const struct stream *st, int64_t seq, struct span frame)
+int sync__branch_say_again(struct sync *s, const struct stream *st, int64_t seq,
+                           const uint8_t id[static HASH_LEN], struct span frame)
 {
-    char name[64];
-    (void)snprintf(name, sizeof(name), "again/%c/%010lld/%010lld",
-                   st->aud.type == AUD_TRUST ? 't' : 'd', (long long)st->row.no, (long long)seq);
+    char name[64], tail[B64U_LEN(8) + 1] = {0};
+    b64u_put(id, 8, tail); /* there may be several of one number */
+    (void)snprintf(name, sizeof(name), "again/%c/%010lld/%010lld/%s",
+                   st->aud.type == AUD_TRUST ? 't' : 'd', (long long)st->row.no, (long long)seq,
+                   tail);
     s->again = true;
     return s->st->kv_put(s->st->ctx, name, frame);
 }
@@ -363,12 +423,15 @@ static int give_up(const struct sync_bundle_row *row, void *arg)
 {
     struct giving *g = arg;
     int r = row->seq == g->b->hdr.seq ? keep_proof(g, row) : 0;
-    if (r < 0 || !is_own(g->s, g->st)) {
+    if (r == 0 && !is_own(g->s, g->st)) {
+        return row->items > 0 ? sync__custody_keep(g->s, row) : 0;
+    }
+    if (r < 0) {
         return r;
     }
     r = buf_put(g->ids, row->id, HASH_LEN);
     if (r == 0) { /* an empty one, too: it makes the epoch begin in which this branch is named */
-        r = sync__branch_say_again(g->s, g->st, row->seq, row->frame);
+        r = sync__branch_say_again(g->s, g->st, row->seq, row->id, row->frame);
     }
     return r;
 }
@@ -380,7 +443,10 @@ int sync__branch_replace(struct sync *s, size_t idx, const struct bundle *b)
     char name[48];
     struct giving g = {.s = s, .st = st, .ids = &ids, .b = b};
     buf_init(&ids, (size_t)64 << 20);
-    int r = s->st->bundles(s->st->ctx, st->row.no, st->row.seq, SIZE_MAX, give_up, &g);
+    int r = merged_get(s, st->row.no, &ids);
+    if (r == 0) {
+        r = s->st->bundles(s->st->ctx, st->row.no, st->row.seq, SIZE_MAX, give_up, &g);
+    }
     if (r == 0 && ids.len > 0) {
         r = s->st->kv_put(s->st->ctx, name_of("merged", st->row.no, name),
                           span_of(ids.data, ids.len));
@@ -395,7 +461,7 @@ int sync__branch_replace(struct sync *s, size_t idx, const struct bundle *b)
         r = s->st->kv_del(s->st->ctx, name_of("branch", st->row.no, name));
     }
     if (r == 0) {
-        r = sync__branch_heal_note(s, st->row.no);
+        r = heal_note(s, st->row.no);
     }
     if (r == 0) {
         r = sync__redo_add(s, &st->row.key.by);

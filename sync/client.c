@@ -364,7 +364,7 @@ static int exchanged(struct sync *s, int lane, struct span body)
     st->last_err = 0;
     if (lane == LANE_UP) {
         now_check(s, &h);
-        return 0;
+        return sync__custody_taken(s, s->parent);
     }
     bool any = rest.n > 0;
     r = sync__take_bundles(s, s->parent, rest, inflated, &stored);

@@ -80,6 +80,19 @@ int sync__diverge_own(struct sync *s, struct peer *p, int idx, const struct have
     return sync__branch_heard(s, p, (size_t)idx, e, differs);
 }
 
+int sync__diverge_agrees(const struct sync *s, const struct peer *p, size_t idx, bool *ret)
+{
+    bool differs;
+    const struct peer_stream *ps = idx < p->n_ps ? &p->ps[idx] : NULL;
+    *ret = false;
+    if (ps == NULL || ps->their > s->streams[idx].kept) {
+        return 0;
+    }
+    int r = compare(s, idx, ps->their, ps->their_id8, &differs);
+    *ret = r == 0 && !differs;
+    return r == SANJI_E_NOT_FOUND ? 0 : r;
+}
+
 int sync__diverge_seen(struct sync *s, struct peer *p, size_t idx, const struct have_epoch *e)
 {
     bool differs = false;

@@ -168,8 +168,29 @@ bool sync__epoch_due(const struct sync *s, const char *aud)
     return idx >= 0 && must_open(s, &s->streams[idx]);
 }
 
-/* The doubt about what came before: settled with this bundle, or to be confirmed. */
-static int opened(struct sync *s, const char *aud)
+static int confirm_one(struct sync *s, const struct own_epoch *e)
+{
+    struct bundle_header h;
+    int old = sync__stream_find(s, &e->key);
+    int newest = sync__stream_newest(s, s->self.id.s, e->key.aud);
+    if (old < 0 || s->streams[old].row.no == 0 || newest == old || newest < 0 ||
+        s->streams[newest].row.key.ep <= e->key.ep || s->streams[newest].row.frozen) {
+        return 0; /* nothing of it came, or nothing follows it */
+    }
+    int r = sync__next_header(s, BUNDLE_EPOCH, e->key.aud, &h);
+    if (r == 0) {
+        r = head_of(s, &s->streams[old], &h);
+    }
+    if (r == 0) {
+        r = merge(s, &s->streams[old], &h);
+    }
+    h.pe.ok = true;
+    return r < 0 ? r : sync__write_as(s, &h, NULL, 0, NULL);
+}
+
+/* The doubt about what came before `aud` went on in a new epoch: settled with the bundle that names
+ * `last`, with one more for each epoch before that, or to be confirmed. */
+static int opened(struct sync *s, const char *aud, const struct stream_key *last)
 {
     int r = 0;
     for (size_t i = 0; r == 0 && i < s->n_epochs; i++) {
@@ -180,9 +201,10 @@ static int opened(struct sync *s, const char *aud)
         e.must_open = false;
         if (s->restored) {
             r = put(s, &e);
-        } else {
-            r = drop(s, i--);
+            continue;
         }
+        r = stream_key_cmp(&e.key, last) == 0 ? 0 : confirm_one(s, &e);
+        r = r < 0 ? r : drop(s, i--);
     }
     return r;
 }
@@ -206,6 +228,7 @@ int sync__epoch_open(struct sync *s, const char *aud)
     if (r < 0) {
         return r;
     }
+    const struct stream_key last = s->streams[idx].row.key;
     h.pe.ok = !s->restored;
     memcpy(h.g, roster_g(s->roster), HASH_LEN);
     h.ep = s->streams[idx].row.key.ep + 1;
@@ -216,30 +239,10 @@ int sync__epoch_open(struct sync *s, const char *aud)
     if (r == 0 && s->restored) {
         r = sync__since_add(s, h.en);
     }
-    return r < 0 ? r : opened(s, aud);
+    return r < 0 ? r : opened(s, aud, &last);
 }
 
 /* ---- confirming ---- */
-
-static int confirm_one(struct sync *s, const struct own_epoch *e)
-{
-    struct bundle_header h;
-    int old = sync__stream_find(s, &e->key);
-    int newest = sync__stream_newest(s, s->self.id.s, e->key.aud);
-    if (old < 0 || s->streams[old].row.no == 0 || newest == old || newest < 0 ||
-        s->streams[newest].row.key.ep <= e->key.ep || s->streams[newest].row.frozen) {
-        return 0; /* nothing of it came, or nothing follows it */
-    }
-    int r = sync__next_header(s, BUNDLE_EPOCH, e->key.aud, &h);
-    if (r == 0) {
-        r = head_of(s, &s->streams[old], &h);
-    }
-    if (r == 0) {
-        r = merge(s, &s->streams[old], &h);
-    }
-    h.pe.ok = true;
-    return r < 0 ? r : sync__write_as(s, &h, NULL, 0, NULL);
-}
 
 int sync__epoch_confirm(struct sync *s)
 {
@@ -272,9 +275,9 @@ static int on_branch(const struct sync *s, const struct stream *st, const struct
     return r == SANJI_E_NOT_FOUND ? 0 : r;
 }
 
-/* A confirmed epoch ends a fork by itself, once for each stream; afterwards a registrar decides. A
- * branch is given up only for a writer that says by `merges` that it knows of one: put back once
- * more it may have forgotten both, and what others hold of them is all there is. */
+/* A confirmed epoch ends a fork by itself; of several that name different branches the latest
+ * decides, everywhere. A branch is given up only for a writer that says by `merges` that it knows
+ * of one: put back once more it may have forgotten both, and hears of ours first. */
 int sync__epoch_seen(struct sync *s, const struct bundle *b)
 {
     struct stream_key k;
@@ -288,18 +291,18 @@ int sync__epoch_seen(struct sync *s, const struct bundle *b)
         return 0;
     }
     struct stream *st = &s->streams[idx];
-    bool right, healed = false;
+    bool right, decided = false;
     int r = on_branch(s, st, b, &right);
-    if (r == 0 && !right && b->hdr.n_merges > 0) {
-        r = sync__branch_healed(s, st->row.no, &healed);
+    if (r == 0 && (right ? st->row.frozen : b->hdr.n_merges > 0)) {
+        r = sync__branch_decided(s, st->row.no, b, &decided);
     }
-    if (r < 0 || (right ? !st->row.frozen : b->hdr.n_merges == 0 || healed)) {
+    if (r < 0 || (right ? !st->row.frozen : b->hdr.n_merges == 0 || decided)) {
         return r;
     }
     r = s->st->thaw(s->st->ctx, st->row.no);
     st->row.frozen = false;
-    if (r == 0) {
-        r = sync__branch_heal_note(s, st->row.no);
+    if (r == 0 && !decided) {
+        r = sync__branch_heal_note(s, st->row.no, b);
     }
     if (r < 0 || right) {
         return r;

@@ -165,7 +165,7 @@ static int again_bundle(const struct sync_bundle_row *row, void *arg)
                   : sync__apply_some(c->s, &b, row, &c->st->row.key, c->st->aud.type, wants, c);
 }
 
-/* ---- own items that wait to be published again (branch.c) ---- */
+/* ---- bundles kept beside the streams (branch.c, custody.c) ---- */
 
 struct kept {
     struct scrub *c;
@@ -271,6 +271,9 @@ int sync__erase_scrub(struct sync *s)
     }
     if (r == 0) {
         r = scrub_kept(&c, "unsent/");
+    }
+    if (r == 0) {
+        r = scrub_kept(&c, "custody/");
     }
     s->erase->pending = r < 0;
     for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++) {

@@ -98,6 +98,7 @@ struct peer {
     bool rest_waited;             /* the last message left the rest out for the sake of letters */
     bool has_held;
     struct held held;
+    int64_t asked_ts; /* its clock at the newest `down` request of this session */
     int64_t quota_day, quota_items, quota_bytes;
     bool quota_told, quota_loaded; /* loaded: from the store, where the day's count is kept */
     struct sync_peer_status st;
@@ -170,6 +171,7 @@ enum { CHALLENGES = 256 };
 struct want_mark {
     int64_t no, seq;
 };
+struct custody; /* a bundle to be handed on towards its writer, see custody.c */
 
 struct sync {
     struct sync_self self;
@@ -204,6 +206,9 @@ struct sync {
     struct want_mark *wants; /* stored bundles that are damaged or gone, sorted */
     size_t n_wants, cap_wants;
     bool want_said; /* neighbours were told, or will be without it */
+    struct custody *custody;
+    size_t n_custody, cap_custody;
+    int64_t custody_bytes;
     struct chain *chains;
     size_t n_chains, chain_bytes;
     bool witness;   /* judges what another engine holds, not what may be taken today */
@@ -502,14 +507,20 @@ int sync__branch_relay(struct sync *s, size_t idx, const struct bundle *b);
 int sync__branch_heard(struct sync *s, const struct peer *p, size_t idx, const struct have_epoch *e,
                        bool differs);
 int sync__branch_healed(const struct sync *s, int64_t no, bool *ret);
-int sync__branch_heal_note(struct sync *s, int64_t no); /* once only */
+/* This epoch bundle says which branch stands. */
+int sync__branch_heal_note(struct sync *s, int64_t no, const struct bundle *b);
+/* Was that said by it, or a later one, before? */
+int sync__branch_decided(const struct sync *s, int64_t no, const struct bundle *b, bool *ret);
 /* A bundle of a stream in doubt: 1 held already and common to both, 0 to be judged. */
 int sync__branch_take(struct sync *s, size_t idx, const struct bundle *b);
 /* The first bundle of the other branch takes the place of what is held from there on. */
 int sync__branch_replace(struct sync *s, size_t idx, const struct bundle *b);
 int sync__branch_drop(struct sync *s, size_t idx); /* what was in doubt is decided otherwise */
 /* This bundle of an own stream is to be published again. */
-int sync__branch_say_again(struct sync *s, const struct stream *st, int64_t seq, struct span frame);
+int sync__branch_say_again(struct sync *s, const struct stream *st, int64_t seq,
+                           const uint8_t id[static HASH_LEN], struct span frame);
+/* It is of a branch that was given up. */
+int sync__branch_merge_note(struct sync *s, int64_t no, const uint8_t id[static HASH_LEN]);
 /* Publishes again what only a given-up branch held. */
 int sync__branch_again(struct sync *s);
 /* The last bundle of the branch that was given up; false: none was. */
@@ -521,6 +532,31 @@ int sync__branch_given_up(const struct sync *s, int64_t no, const uint8_t id8[st
 /* late.c: what an own keyframe passes over without its writer having known of it */
 int sync__late_passed(struct sync *s, size_t idx, const struct bundle *b); /* before it is kept */
 int sync__late_kept(struct sync *s, size_t idx, const struct bundle *b, struct span frame);
+/* An own stream begins at `from` now: what stood below was said once. */
+int sync__late_let_go(struct sync *s, size_t idx, int64_t from);
+/* Was this bundle, below where an own stream begins, said by this node in the past it goes on from?
+ * True as well when nobody can tell. */
+int sync__late_said(struct sync *s, const struct stream *st, int64_t seq,
+                    const uint8_t id[static HASH_LEN], bool *ret);
+
+/* custody.c: what is let go of is handed on towards its writer (PROTOCOL.md 15.1) */
+int sync__custody_load(struct sync *s);
+void sync__custody_free(struct sync *s);
+/* In a transaction: a bundle held here is given up. */
+int sync__custody_keep(struct sync *s, const struct sync_bundle_row *row);
+/* Does a bundle that cannot be kept in its stream come from where its writer may not see it? */
+int sync__custody_may(const struct sync *s, int idx, const struct bundle *b, bool *ret);
+/* It does, and it verifies. */
+int sync__custody_take(struct sync *s, size_t idx, const struct bundle *b, struct span frame);
+/* b closes a run behind a gap: what stands before the gap, and is not said again, is kept. */
+int sync__custody_passed(struct sync *s, size_t idx, const struct bundle *b);
+bool sync__custody_due(const struct sync *s, const struct peer *p);
+/* Trust streams, or the others, as far as *io_left bytes go. */
+int sync__custody_send(struct sync *s, struct peer *p, bool trust, int64_t *io_left,
+                       struct buf *out);
+void sync__custody_again(struct sync *s, const struct peer *p); /* a new session with it */
+int sync__custody_taken(struct sync *s, const struct peer *p);  /* it has what was sent */
+int sync__custody_own(struct sync *s); /* the writer publishes again what it does not know */
 
 /* twice.c: records changed in two epochs without knowledge of each other. */
 int sync__twice_find(struct sync *s);
@@ -653,6 +689,8 @@ void sync__diverge_prove(struct sync *s, size_t idx);
 /* What a neighbour holds of an own stream, against what is held here, also where that is in doubt.
  */
 int sync__diverge_own(struct sync *s, struct peer *p, int idx, const struct have_epoch *e);
+/* Does it state a bundle that is held here, too? */
+int sync__diverge_agrees(const struct sync *s, const struct peer *p, size_t idx, bool *ret);
 /* Does it hold another bundle than this node under the number it states? */
 int sync__diverge_seen(struct sync *s, struct peer *p, size_t idx, const struct have_epoch *e);
 

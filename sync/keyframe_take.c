@@ -111,12 +111,63 @@ static int says_the_same(struct sync *s, const struct stream *st, const struct k
     return r;
 }
 
+/* The accepted head of the epoch before, as the first bundle of an epoch names it. */
+struct before {
+    struct sync *s;
+    bool is_here;
+};
+
+static int look_before(const struct sync_bundle_row *row, void *arg)
+{
+    struct before *x = arg;
+    struct arena *a = arena_new((size_t)64 * 1024);
+    struct stream_key k;
+    struct bundle b;
+    struct buf line;
+    if (row->seq != 1 || row->type != BUNDLE_EPOCH) {
+        arena_free(a);
+        return 1;
+    }
+    buf_init(&line, LIM_BUNDLE_BYTES + 64); /* the engine's own is in use */
+    int r = a == NULL ? SANJI_E_NOMEM : sync__stored(x->s, row, READ_HEAD, &line, a, &b);
+    x->is_here = r == 0;
+    if (r == 0 && b.hdr.pe.seq > 0) {
+        r = sync__key_of(&k, b.hdr.by.s, b.hdr.aud, b.hdr.pe.ep, b.hdr.pe.en);
+        int i = r < 0 ? -1 : sync__stream_find(x->s, &k);
+        x->is_here = i >= 0 && x->s->streams[i].row.seq >= b.hdr.pe.seq;
+    }
+    buf_done(&line);
+    arena_free(a);
+    return r < 0 ? r : 1;
+}
+
+/* Is as much held of an earlier epoch as the neighbour on the way to the writer holds? */
+static bool is_level(const struct sync *s, const struct peer *there, int idx)
+{
+    const struct peer_stream *ps =
+        there == NULL || (size_t)idx >= there->n_ps ? NULL : &there->ps[idx];
+    int64_t has = ps == NULL ? -1 : ps->their > ps->shown ? ps->their : ps->shown;
+    return has < 0 || has == s->streams[idx].row.seq;
+}
+
 /* What this version cannot read, or may not apply, is in the writer's digest and not in ours, nor
- * is what is erased here by an act still to come; and epochs side by side come at different times.
- */
+ * is what is erased here by an act still to come; epochs come at different times, and what a writer
+ * that was put back lacks of an earlier one it has not counted. From another side than the writer's
+ * comes what was said long ago. */
 int sync__key_may_judge(struct sync *s, const struct stream *st, bool *ret)
 {
-    *ret = !sync__is_blocked(s, st->row.key.by.s) && !sync__erase_ahead(s, &st->row.key);
+    const struct peer *there = sync__peer_towards(s, &st->row.key.by);
+    struct before before = {s, true};
+    bool own = node_id_cmp(&st->row.key.by, &s->self.id) == 0; /* from outside: another past */
+    *ret = !sync__is_blocked(s, st->row.key.by.s) && !sync__erase_ahead(s, &st->row.key) &&
+           (!own || s->writing) && (s->from == NULL || there == NULL || s->from == there);
+    int r = *ret && st->row.key.ep > 1 && !own
+                ? s->st->bundles(s->st->ctx, st->row.no, 0, 1, look_before, &before)
+                : 0;
+    if (r < 0) {
+        return r;
+    }
+    *ret = *ret && before.is_here;
     for (int i = sync__stream_first(s, st->row.key.by.s, st->row.key.aud); i >= 0 && *ret;
          i = s->streams[i].next) {
         const struct stream *x = &s->streams[i];
@@ -124,11 +175,12 @@ int sync__key_may_judge(struct sync *s, const struct stream *st, bool *ret)
         if (x->row.no == 0) {
             continue;
         }
-        int r = s->st->has_parked(s->st->ctx, x->row.no, &parked);
+        r = s->st->has_parked(s->st->ctx, x->row.no, &parked);
         if (r < 0) {
             return r;
         }
-        *ret = !parked && (x == st || x->row.key.ep < st->row.key.ep);
+        *ret = !parked &&
+               (x == st || (x->row.key.ep < st->row.key.ep && (own || is_level(s, there, i))));
     }
     return 0;
 }
@@ -137,6 +189,10 @@ int sync__key_before(struct sync *s, size_t idx, const struct bundle *b, struct 
 {
     const struct stream *st = &s->streams[idx];
     *ret = (struct key_check){.due = run_held(st, b)};
+    int r = ret->due ? sync__custody_passed(s, idx, b) : 0;
+    if (r < 0) {
+        return r;
+    }
     return !ret->due || st->jump != 0 ? 0
                                       : says_the_same(s, st, &b->hdr.kf, false, &ret->was_equal);
 }
@@ -144,7 +200,10 @@ int sync__key_before(struct sync *s, size_t idx, const struct bundle *b, struct 
 static int begin_at(struct sync *s, size_t idx, int64_t from)
 {
     struct stream *st = &s->streams[idx];
-    int r = s->st->stream_from(s->st->ctx, st->row.no, from);
+    int r = sync__late_let_go(s, idx, from);
+    if (r == 0) {
+        r = s->st->stream_from(s->st->ctx, st->row.no, from);
+    }
     if (r == 0 && st->jump != 0) {
         r = sync__kept_set(s, "jump", st->row.no, NULL, 0);
     }

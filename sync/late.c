@@ -11,7 +11,9 @@
  *
  * Both are published again. A wrong clock can only make it say again what had been superseded, or
  * leave out what it dated years back. */
-#include "sync/internal.h"
+#include "sync/keyframe.h"
+
+#include "protocol/base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -72,8 +74,105 @@ static int taken(struct sync *s, const struct stream *st, const struct bundle *b
     if (r < 0 || from != l.from || b->hdr.seq <= known) {
         return r;
     }
-    return sync__branch_say_again(s, st, b->hdr.seq, frame);
+    return sync__branch_say_again(s, st, b->hdr.seq, b->id, frame);
 }
+
+/* ---- what was said once ---- */
+
+/* "said/NO/FROM": which own bundles one keyframe let go of, from seq FROM on. What lies between
+ * them up to `to` was never here: a keyframe that came back began behind it. */
+struct said {
+    int64_t seq; /* of the first element: `to` */
+    uint8_t id8[8];
+};
+
+static int said_range(struct sync *s, int64_t no, int64_t from, int64_t to, struct buf *ids)
+{
+    int r = 0;
+    for (int64_t seq = from; r == 0 && seq < to; seq++) {
+        uint8_t id[HASH_LEN];
+        struct said x = {.seq = seq};
+        r = s->st->bundle_id(s->st->ctx, no, seq, id);
+        if (r == 0) {
+            memcpy(x.id8, id, sizeof(x.id8));
+            r = buf_put(ids, &x, sizeof(x));
+        }
+        r = r == SANJI_E_NOT_FOUND ? 0 : r;
+    }
+    return r;
+}
+
+int sync__late_let_go(struct sync *s, size_t idx, int64_t from)
+{
+    const struct stream *st = &s->streams[idx];
+    const struct said to = {.seq = from};
+    struct key_jump j = {.seq = from - 1, .at = from};
+    char name[NAME_BYTES];
+    struct buf ids;
+    if (node_id_cmp(&st->row.key.by, &s->self.id) != 0 || st->row.first >= from) {
+        return 0;
+    }
+    buf_init(&ids, (size_t)1 << 30);
+    int r = st->jump == 0 ? 0 : sync__kept_get(s, "jump", st->row.no, &j, sizeof(j));
+    if (r == 0) {
+        r = buf_put(&ids, &to, sizeof(to));
+    }
+    if (r == 0) {
+        r = said_range(s, st->row.no, st->row.first, j.seq + 1, &ids);
+    }
+    if (r == 0) {
+        r = said_range(s, st->row.no, j.at, from, &ids);
+    }
+    if (r == 0) {
+        (void)snprintf(name, sizeof(name), "said/%lld/%lld", (long long)st->row.no,
+                       (long long)st->row.first);
+        r = s->st->kv_put(s->st->ctx, name, span_of(ids.data, ids.len));
+    }
+    buf_done(&ids);
+    return r;
+}
+
+struct saying {
+    int64_t seq;
+    const uint8_t *id;
+    size_t skip; /* of the name */
+    bool is_said;
+};
+
+static int one_said(const char *name, struct span list, void *arg)
+{
+    struct saying *x = arg;
+    struct said v;
+    int64_t from = 0;
+    if (list.n < sizeof(v) || list.n % sizeof(v) != 0 ||
+        text_i64(name + x->skip, strlen(name + x->skip), 0, INT64_MAX, &from) < 0) {
+        return SANJI_E_CORRUPT;
+    }
+    memcpy(&v, list.p, sizeof(v));
+    if (x->seq < from || x->seq >= v.seq) {
+        return 0;
+    }
+    x->is_said = false;
+    for (size_t at = sizeof(v); at < list.n && !x->is_said; at += sizeof(v)) {
+        memcpy(&v, list.p + at, sizeof(v));
+        x->is_said = v.seq == x->seq && memcmp(v.id8, x->id, sizeof(v.id8)) == 0;
+    }
+    return 1;
+}
+
+int sync__late_said(struct sync *s, const struct stream *st, int64_t seq,
+                    const uint8_t id[static HASH_LEN], bool *ret)
+{
+    char name[NAME_BYTES];
+    struct saying x = {.seq = seq, .id = id, .is_said = true};
+    (void)snprintf(name, sizeof(name), "said/%lld/", (long long)st->row.no);
+    x.skip = strlen(name);
+    int r = s->st->kv_each(s->st->ctx, name, one_said, &x);
+    *ret = x.is_said;
+    return r < 0 ? r : 0;
+}
+
+/* ---- a keyframe from before ---- */
 
 struct passing {
     struct sync *s;
@@ -87,8 +186,8 @@ static int one_passed(const struct sync_bundle_row *row, void *arg)
     if (row->seq >= p->below) {
         return 1;
     }
-    bool is_since = row->items > 0 && row->type != BUNDLE_KEY && row->ts > p->ts;
-    return is_since ? sync__branch_say_again(p->s, p->st, row->seq, row->frame) : 0;
+    bool is_since = row->items > 0 && row->ts > p->ts; /* a keyframe, too: it stands for others */
+    return is_since ? sync__branch_say_again(p->s, p->st, row->seq, row->id, row->frame) : 0;
 }
 
 int sync__late_passed(struct sync *s, size_t idx, const struct bundle *b)

@@ -245,6 +245,7 @@ struct peer *sync__peer_towards(const struct sync *s, const struct node_id *id)
 void sync__peer_reset_their(struct sync *s, struct peer *p)
 {
     sync__self_forget(s, p);
+    sync__custody_again(s, p);
     for (size_t i = 0; i < p->n_ps; i++) {
         p->ps[i].their = p->ps[i].sent = p->ps[i].shown = -1;
         p->ps[i].flags &= (uint8_t) ~(PF_DIVERGED | PF_STALLED | PF_PROOF | PF_PROVED);
@@ -305,6 +306,9 @@ bool sync__has_to_send(struct sync *s, struct peer *p)
 {
     if (!p->their_known || sync__peer_grow(s, p) < 0) {
         return false;
+    }
+    if (sync__custody_due(s, p)) {
+        return true;
     }
     for (size_t i = 0; i < p->sendq.n; i++) {
         size_t idx = p->sendq.v[i];
@@ -411,13 +415,19 @@ static int send_pass(struct sending *d, struct peer *p, enum rank rank)
 static int send_passes(struct sending *d, struct peer *p)
 {
     int r = send_pass(d, p, RANK_TRUST);
+    if (r >= 0) {
+        r = sync__custody_send(d->s, p, true, &d->left, d->out);
+    }
     int64_t n = d->n;
     if (r >= 0) {
         r = send_pass(d, p, RANK_LETTER);
     }
     bool leave_rest = d->n > n && !p->rest_waited;
     p->rest_waited = leave_rest;
-    return r < 0 || leave_rest ? r : send_pass(d, p, RANK_REST);
+    if (r >= 0 && !leave_rest) {
+        r = send_pass(d, p, RANK_REST);
+    }
+    return r < 0 || leave_rest ? r : sync__custody_send(d->s, p, false, &d->left, d->out);
 }
 
 int sync__send_some(struct sync *s, struct peer *p, int64_t max, struct buf *out, bool *ret_more,
@@ -441,7 +451,7 @@ int sync__send_some(struct sync *s, struct peer *p, int64_t max, struct buf *out
         }
     }
     p->sendq.n = kept;
-    *ret_more = kept > 0;
+    *ret_more = kept > 0 || sync__custody_due(s, p);
     *ret_n = d.n;
     p->st.out_bundles += d.n;
     return r < 0 ? r : 0;

@@ -114,6 +114,9 @@ int sync__self_load(struct sync *s)
     if (r == 0) {
         r = sync__epochs_load(s);
     }
+    if (r == 0) {
+        r = sync__custody_load(s);
+    }
     return r < 0 ? r : sync__branch_load(s);
 }
 
@@ -366,7 +369,10 @@ static int settle(struct sync *s, bool said)
     if (s->clone || r < 0) {
         return r;
     }
-    if (s->again && sync_self_error(s) == 0) {
+    if (s->n_marks == 0 && !sync__branch_any(s)) {
+        r = sync__custody_own(s);
+    }
+    if (r == 0 && s->again && sync_self_error(s) == 0) {
         r = sync__branch_again(s);
     }
     return said && may_confirm(s) && !sync_is_store_failure(r) ? confirm(s) : r;

@@ -179,6 +179,10 @@ static void exchange(struct sync *s, const struct sync_event *ev)
     }
     p->st.last_ok_ms = s->tick.now_ms;
     p->st.connected = true;
+    if (x->lane == LANE_DOWN && h.ts > p->asked_ts) {
+        p->asked_ts = h.ts;
+        (void)sync__custody_taken(s, p); /* it speaks again: the answer before has come */
+    }
     if (x->lane == LANE_UP) {
         exchange_up(s, ev, p, &h, rest, inflated);
     } else {

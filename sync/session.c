@@ -390,6 +390,7 @@ static int grant(struct sync *s, const struct sync_event *ev, const struct chall
         sync__peer_reset_stated(s, p);
     } else {
         sync__peer_reset_their(s, p);
+        p->asked_ts = 0;
     }
     (void)snprintf(p->st.ver, sizeof(p->st.ver), "%s", c->ver);
     p->st.connected = true;

@@ -51,7 +51,7 @@ static int check_views(const struct sim *m, struct world_verdict *v)
             bool gone = want != NULL && want->withdrawn && mem_store_compacted(w->node[p].mem) > 0;
             /* Which of them is let go; and without it an older history that turns up shows again.
              */
-            bool right = gone && r == 0 ? seen.withdrawn || m->was_back[x->owner]
+            bool right = gone && r == 0 ? seen.withdrawn || m->was_back[x->owner] > 0
                          : want == NULL || gone
                              ? r == SANJI_E_NOT_FOUND
                              : r == 0 && seen.r == want->r && seen.withdrawn == want->withdrawn;

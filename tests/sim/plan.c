@@ -153,6 +153,8 @@ static void put(struct sim *m, int i, const char *id, const char *aud, int64_t r
     x->owner = i;
     x->r = r;
     x->withdrawn = withdrawn;
+    x->erased = false;
+    x->back = m->was_back[i];
     (void)snprintf(x->id, sizeof(x->id), "%s", id);
     (void)snprintf(x->aud, sizeof(x->aud), "%s", aud);
     memcpy(x->bundle, bundle, HASH_LEN);

@@ -106,6 +106,8 @@ static bool *somewhere(struct sim *m)
         assert(r == 0);
         r = in_reach ? x.st->kv_each(x.st->ctx, "again/", look_again, &x) : 0;
         assert(r == 0);
+        r = in_reach ? x.st->kv_each(x.st->ctx, "custody/", look_again, &x) : 0;
+        assert(r == 0);
         mem_store_free(copy);
     }
     buf_done(&x.line);
@@ -127,29 +129,72 @@ static bool unsure(const struct sim *m, const bool *before, const struct sim_wri
     return false;
 }
 
+/* Was its last copy on the disk that is gone? What a writer has said since it was put back itself
+ * stays said: it knows what it compacted away. */
+static bool is_gone(const struct sim *m, const bool *before, const bool *now, size_t k)
+{
+    const struct sim_write *x = &m->write[k];
+    return before[k] && !now[k] && x->back != m->was_back[x->owner];
+}
+
+/* Is it the highest form of its record in its audience, as far as any is left? Then nobody can tell
+ * what should be seen of that record. */
+static bool is_last(const struct sim *m, const bool *now, size_t k)
+{
+    const struct sim_write *x = &m->write[k];
+    for (size_t j = 0; j < m->n_writes; j++) {
+        const struct sim_write *y = &m->write[j];
+        if (now[j] && y->owner == x->owner && y->r > x->r && strcmp(y->id, x->id) == 0 &&
+            strcmp(y->aud, x->aud) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_lost(const struct sim *m, const bool *before, const bool *now, size_t k, int i)
+{
+    const struct sim_write *x = &m->write[k];
+    if (x->owner == i) {
+        return !now[k];
+    }
+    bool lost = is_gone(m, before, now, k);
+    for (size_t j = 0; j < m->n_writes && !lost; j++) {
+        const struct sim_write *y = &m->write[j];
+        lost = y->owner == x->owner && strcmp(y->id, x->id) == 0 && is_gone(m, before, now, j) &&
+               is_last(m, now, j);
+    }
+    return lost;
+}
+
 /* Takes what was lost with node i out of the model. */
 static void forget_lost(struct sim *m, int i, bool *before)
 {
-    bool *now = somewhere(m);
-    size_t kept = 0;
-    for (size_t k = 0; k < m->n_writes; k++) {
+    bool *now = somewhere(m), *lost = calloc(SIM_WRITES, sizeof(*lost));
+    size_t n = m->n_writes;
+    assert(lost != NULL);
+    for (size_t k = 0; k < n; k++) {
         now[k] = now[k] && !unsure(m, before, &m->write[k], i);
     }
-    for (size_t k = 0; k < m->n_writes; k++) {
+    for (size_t k = 0; k < n; k++) {
+        lost[k] = is_lost(m, before, now, k, i);
+    }
+    m->n_writes = 0;
+    for (size_t k = 0; k < n; k++) {
         const struct sim_write *x = &m->write[k];
-        if (!now[k] && (before[k] || x->owner == i)) {
-            m->count[SC_LOST] += before[k];
-            if (m->w.print) {
-                printf("%12s %-10s %s %s r %lld%s\n", "lost", m->w.node[x->owner].name, x->id,
-                       x->aud, (long long)x->r, x->withdrawn ? " withdrawn" : "");
-            }
-        } else {
-            m->write[kept++] = m->write[k];
+        if (!lost[k]) {
+            m->write[m->n_writes++] = *x;
+            continue;
+        }
+        m->count[SC_LOST] += before[k];
+        if (m->w.print) {
+            printf("%12s %-10s %s %s r %lld%s\n", "lost", m->w.node[x->owner].name, x->id, x->aud,
+                   (long long)x->r, x->withdrawn ? " withdrawn" : "");
         }
     }
-    m->n_writes = kept;
     free(before);
     free(now);
+    free(lost);
 }
 
 void sim_forget_record(struct sim *m, int owner, const char *id)
@@ -205,7 +250,7 @@ void sim_restore(struct sim *m, int i)
     bool *before = somewhere(m);
     mem_store_restore(n->mem, m->backup[i]);
     forget_lost(m, i, before);
-    m->was_back[i] = true;
+    m->was_back[i]++;
     m->count[with_guard ? SC_RESTORED_DB : SC_RESTORED_ALL]++;
     m->count[SC_RESTORED_PARENT] += i == 0 || w->node[i].lv == 30;
     if (world_chance(w, 600)) { /* and somebody works with it before a neighbour is in reach */

@@ -45,6 +45,7 @@ struct sim_write { /* acknowledged to the user */
     char aud[LIM_AUD_BYTES + 1];
     int64_t r;
     bool withdrawn, erased;
+    int back; /* how often its owner had been put back */
     uint8_t bundle[HASH_LEN];
 };
 
@@ -56,8 +57,8 @@ struct sim {
         revokes, restores, withholds, erases,
         churn; /* churn: the same few records are written again and again */
     struct mem_store *backup[WORLD_MAX]; /* NULL: none */
-    bool was_back[WORLD_MAX];
-    int bad; /* index of the hostile node, -1 */
+    int was_back[WORLD_MAX];             /* how often */
+    int bad;                             /* index of the hostile node, -1 */
     struct sim_write write[SIM_WRITES];
     size_t n_writes;
     int64_t count[SC_COUNT];

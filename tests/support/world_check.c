@@ -506,7 +506,7 @@ int world_check_order(struct world *w, int i, struct world_verdict *v)
 static int print_state(const char *name, struct span value, void *arg)
 {
     static const char *const what[] = {"branch/", "healed/",  "merged/", "again/",
-                                       "epoch/",  "barrier/", "void/"};
+                                       "epoch/",  "barrier/", "void/",   "custody/"};
     int64_t first = 0; /* where that is a number */
     memcpy(&first, value.p, value.n < sizeof(first) ? 0 : sizeof(first));
     for (size_t i = 0; i < sizeof(what) / sizeof(what[0]); i++) {

@@ -342,14 +342,15 @@ static void a_late_tail_of_the_old_epoch(void **state)
 }
 
 /* The keyframe of another past: its writer was put back and compacted before anybody could tell,
- * and what others hold stands before it with a higher revision. Their views are what is stored. */
+ * and what others hold stands before it with a higher revision. It goes, as what is stored says,
+ * until its writer has got it back and says it again. */
 static void a_keyframe_of_another_past(void **state)
 {
     (void)state;
     struct teller t;
     compacting(&t, 131);
     struct world *w = &t.w;
-    int s1 = world_find(w, "s1"), d1 = world_find(w, "d1");
+    int s1 = world_find(w, "s1");
     struct mem_seen seen;
     say(w, s1, "v", 1);
     story_agree(&t, 60000);
@@ -366,9 +367,116 @@ static void a_keyframe_of_another_past(void **state)
     cut(w, "s1", false);
     world_run(w, 1200000);
     story_agree(&t, 3600000);
-    assert_int_equal(mem_store_record(w->node[d1].mem, w->node[s1].id.s, "v0", &seen), 0);
-    assert_int_equal(seen.r, 9);
+    for (int i = 0; i < w->n; i++) {
+        assert_int_equal(mem_store_record(w->node[i].mem, w->node[s1].id.s, "v0", &seen), 0);
+        assert_int_equal(seen.r, 20);
+    }
     mem_store_free(snap);
+    world_done(w);
+}
+
+/* ---- custody ---- */
+
+static int one_kept(const char *name, struct span value, void *arg)
+{
+    (void)name;
+    (void)value;
+    ++*(int *)arg;
+    return 0;
+}
+
+static int in_custody(const struct world *w)
+{
+    int n = 0;
+    for (int i = 0; i < w->n; i++) {
+        const struct sync_store *st = mem_store_port(w->node[i].mem);
+        assert_int_equal(st->kv_each(st->ctx, "custody/", one_kept, &n), 0);
+    }
+    return n;
+}
+
+/* A street is put back as a whole and goes on under numbers it has used, out of reach; then it
+ * compacts. What it had said before is held by `last` alone, to whom relays that were put back as
+ * well bring nothing but the keyframe. */
+static void a_keyframe_over_a_lost_past(uint64_t seed, const char *last, bool restart)
+{
+    struct teller t;
+    compacting(&t, seed);
+    struct world *w = &t.w;
+    int s1 = world_find(w, "s1");
+    struct mem_store *snap[WORLD_MAX];
+    say(w, s1, "v", 1);
+    story_agree(&t, 60000);
+    for (int i = 0; i < w->n; i++) {
+        snap[i] = mem_store_snapshot(w->node[i].mem);
+    }
+    say(w, s1, "lost", 2);
+    story_agree(&t, 60000);
+    cut(w, last, true);
+    cut(w, "s1", true);
+    for (int i = 0; i < w->n; i++) {
+        if (i != world_find(w, last)) {
+            world_crash(w, i);
+            mem_store_restore(w->node[i].mem, snap[i]);
+            world_start(w, i);
+        }
+        mem_store_free(snap[i]);
+    }
+    revise(w, s1, "v0", 2, 9);
+    assert_true(mem_store_compacted(w->node[s1].mem) > 0);
+    cut(w, "s1", false);
+    world_run(w, 1200000);
+    cut(w, last, false);
+    for (int i = 0; restart && i < w->n; i++) { /* nothing of it is memory alone */
+        world_run(w, 15);
+        world_crash(w, i);
+        world_start(w, i);
+    }
+    world_run(w, 1200000);
+    story_agree(&t, 3600000);
+    assert_int_equal(sync_self_state(w->node[s1].s), SYNC_SELF_OK);
+    all_have(w, s1, "v", 1);
+    all_have(w, s1, "lost", 2);
+    assert_int_equal(in_custody(w), 0);
+    world_done(w);
+}
+
+static void a_past_that_a_keyframe_passed_over(void **state)
+{
+    (void)state;
+    a_keyframe_over_a_lost_past(141, "s2", false); /* beside it, below the same district */
+    a_keyframe_over_a_lost_past(142, "s2", true);
+    a_keyframe_over_a_lost_past(143, "s3", false); /* three relays away */
+    a_keyframe_over_a_lost_past(144, "s3", true);
+}
+
+/* Who was away while a record was withdrawn, and its withdrawal let go of, brings nothing back: its
+ * writer knows what it has said. */
+static void what_was_withdrawn_stays_so(void **state)
+{
+    (void)state;
+    struct teller t;
+    compacting(&t, 151);
+    struct world *w = &t.w;
+    int s1 = world_find(w, "s1");
+    struct mem_seen seen;
+    say(w, s1, "v", 1);
+    say(w, s1, "gone", 1);
+    story_agree(&t, 60000);
+    cut(w, "d2", true);
+    assert_int_equal(world_put(w, s1, "fed", "gone0", 2, NULL, NULL), 0);
+    revise(w, s1, "v0", 2, 20);
+    world_run(w, 60000);
+    assert_true(mem_store_compacted(w->node[s1].mem) > 0);
+    cut(w, "d2", false);
+    world_run(w, 1200000);
+    story_agree(&t, 3600000);
+    for (int i = 0; i < w->n; i++) {
+        assert_int_equal(mem_store_record(w->node[i].mem, w->node[s1].id.s, "gone0", &seen),
+                         SANJI_E_NOT_FOUND);
+    }
+    assert_int_equal(w->node[s1].alarms[-SANJI_E_FORK], 0);
+    assert_int_equal(in_custody(w), 0);
     world_done(w);
 }
 
@@ -383,6 +491,8 @@ int main(void)
         cmocka_unit_test(written_before_its_own_keyframe_comes_back),
         cmocka_unit_test(a_late_tail_of_the_old_epoch),
         cmocka_unit_test(a_keyframe_of_another_past),
+        cmocka_unit_test(a_past_that_a_keyframe_passed_over),
+        cmocka_unit_test(what_was_withdrawn_stays_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
