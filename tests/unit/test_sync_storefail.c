@@ -54,13 +54,13 @@ static const uint8_t cek[32] = {1, 2, 3};
 
 static int s1_refers(struct sweep *x)
 {
-    return world_referral(&x->w, S1, S2, "r1", 1, 0, "I", "send",
-                          "{\"service\":\"x\",\"name\":\"y\"}", cek);
+    return world_referral(&x->w, S1, S2, "r1", 1, 0, "i", "send",
+                          "{\"subject_kind\":\"org\",\"reason\":\"policy\",\"title\":\"a\"}", cek);
 }
 
 static int s2_accepts(struct sweep *x)
 {
-    return world_referral(&x->w, S2, S1, "r1", 1, 1, "R", "accept", "{}", cek);
+    return world_referral(&x->w, S2, S1, "r1", 1, 1, "r", "accept", "{}", cek);
 }
 
 static void exchange(struct sweep *x)
