@@ -81,5 +81,5 @@ export const mutants = [
   m('upgrade-in-pieces', 'node/store/migrate.c', '    int r = db_exec(db, "BEGIN IMMEDIATE");\n    if (r < 0) {\n        return r;\n    }\n    r = db_exec(db, (const char *)m->sql);', '    int r = db_exec(db, (const char *)m->sql);\n    if (r < 0) {\n        return r;\n    }\n    r = db_exec(db, "BEGIN IMMEDIATE");', 'power.cuts'),
   m('birth-not-marked', 'node/app.c', 'if (r == 0 && app__birth_unfinished(dir) && (f == NULL || !f->born)) {', 'if (false) {', 'power.kills'),
   m('waiting-records-forgotten', 'node/app.c', 'r = app__outbox_load(a);', 'r = a->outbox_n > 0 ? SANJI_E_BUG : 0;', 'app_outbox', 'power.cuts'),
-  m('guard-not-loaded', 'node/app.c', 'return r == 0 ? app__guard_load(a) : r;', 'return r;', 'app', 'keys'),
+  m('guard-not-loaded', 'node/app.c', 'return r == 0 ? app__guard_load(a) : r;', 'return r;', 'app_putback'),
 ];
