@@ -32,7 +32,7 @@ struct verdict {
     bool is_used;
 };
 
-enum { HELD_BUCKETS = 256, VERDICTS_FIRST = 4096 };
+enum { HELD_BUCKETS = 256, VERDICTS_FIRST = 4096, VERDICTS_MOST = 1 << 21 };
 static struct held *held[HELD_BUCKETS];
 static struct verdict *verdict;
 static size_t n_verdicts, cap_verdicts;
@@ -99,6 +99,10 @@ int __wrap_verify_raw(const struct sign_pub *k, const void *p, size_t n,
     memcpy(head, h->pub, SIGN_PUB_LEN);
     memcpy(head + SIGN_PUB_LEN, sig, SIG_LEN);
     hash_two(head, sizeof(head), p, n, of);
+    if (cap_verdicts == VERDICTS_MOST && n_verdicts * 2 >= cap_verdicts) {
+        memset(verdict, 0, cap_verdicts * sizeof(*verdict)); /* a fuzzer goes on for hours */
+        n_verdicts = 0;
+    }
     if (n_verdicts * 2 >= cap_verdicts) {
         grow();
     }
