@@ -71,9 +71,10 @@ int64_t app_mono_ms(void);
 int app_tick_make(struct sync_tick *t); /* now, mono and fresh random bytes */
 /* What went wrong while opening, for the message. */
 struct app_fault {
-    long holder;                                   /* SANJI_E_LOCKED: pid, 0 unknown */
-    char path[256];                                /* file concerned, may be empty */
-    enum { APP_DENIED = 1, APP_READ_ONLY } denied; /* SANJI_E_IO: what path does not allow */
+    long holder;    /* SANJI_E_LOCKED: pid, 0 unknown */
+    char path[256]; /* file concerned, may be empty */
+    /* SANJI_E_IO: what path does not allow; SANJI_E_NOT_FOUND: there is a node, but not its path */
+    enum { APP_DENIED = 1, APP_READ_ONLY, APP_GONE } denied;
     bool heal; /* set by the caller: open what damaged trust bundles keep shut, see app_heal() */
     bool born; /* set by the caller: DIR/birth is its own, see app_join_open() */
     config_report_fn *report; /* set by the caller: called for each problem of sanji.conf */

@@ -31,9 +31,30 @@ static bool disk_full(const char *dir)
            (v.f_bavail * v.f_frsize < LEAST_FREE || (v.f_files > 0 && v.f_favail == 0));
 }
 
+/* A node without its keys is none, but who reads "no node here" makes another one in its place. */
+static void key_gone(const char *dir, struct app_fault *f)
+{
+    char path[APP_PATH_BYTES];
+    if (f == NULL || app__birth_unfinished(dir) || app_path(dir, "sanji.db", path) < 0 ||
+        access(path, F_OK) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+        if (strncmp(needed[i].name, "keys/", 5) == 0 && app_path(dir, needed[i].name, path) == 0 &&
+            access(path, F_OK) != 0 && errno == ENOENT) {
+            f->denied = APP_GONE;
+            (void)snprintf(f->path, sizeof f->path, "%.255s", path);
+            return;
+        }
+    }
+}
+
 int app__why(const char *dir, int err, struct app_fault *f)
 {
     char path[APP_PATH_BYTES];
+    if (err == SANJI_E_NOT_FOUND) {
+        key_gone(dir, f);
+    }
     if (err != SANJI_E_IO) {
         return err;
     }

@@ -209,7 +209,8 @@ static int opened(struct sync *s, const char *aud, const struct stream_key *last
     return r;
 }
 
-int sync__epoch_open(struct sync *s, const char *aud)
+int sync__epoch_open_saying(struct sync *s, const char *aud, const struct span *items, size_t n,
+                            uint8_t *ret_id)
 {
     struct bundle_header h;
     int idx = sync__stream_newest(s, s->self.id.s, aud);
@@ -235,11 +236,18 @@ int sync__epoch_open(struct sync *s, const char *aud)
     sync__random(s, h.en, sizeof(h.en));
     h.seq = 1;
     memset(h.prev, 0, sizeof(h.prev));
-    r = sync__write_as(s, &h, NULL, 0, NULL);
+    r = sync__write_as(s, &h, items, n, ret_id);
     if (r == 0 && s->restored) {
         r = sync__since_add(s, h.en);
     }
-    return r < 0 ? r : opened(s, aud, &last);
+    r = r < 0 ? r : opened(s, aud, &last);
+    return r < 0 ? r : 1;
+}
+
+int sync__epoch_open(struct sync *s, const char *aud)
+{
+    int r = sync__epoch_open_saying(s, aud, NULL, 0, NULL);
+    return r < 0 ? r : 0;
 }
 
 /* ---- confirming ---- */

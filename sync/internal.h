@@ -488,6 +488,9 @@ int sync__epochs_load(struct sync *s);
 int sync__epoch_mark(struct sync *s, const struct stream_key *k, int64_t seq0, bool must_open);
 /* In a transaction: opens the next epoch of this audience, if it must be. */
 int sync__epoch_open(struct sync *s, const char *aud);
+/* The same; 1: one was opened, and the items stand in its first bundle. */
+int sync__epoch_open_saying(struct sync *s, const char *aud, const struct span *items, size_t n,
+                            uint8_t *ret_id);
 bool sync__epoch_due(const struct sync *s, const char *aud);
 /* In a transaction: names the accepted heads of all epochs that were in doubt. */
 int sync__epoch_confirm(struct sync *s);

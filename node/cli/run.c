@@ -179,7 +179,8 @@ int verb_open_failed(struct verb *v, int r, const struct app_fault *f)
     snprintf(pid, sizeof pid, "%ld", f->holder);
     switch (r) {
     case SANJI_E_NOT_FOUND:
-        VERB_SAY(v, EXIT_NO, "open.not_found", "dir", v->dir);
+        VERB_SAY(v, EXIT_NO, f->denied == APP_GONE ? "open.key_gone" : "open.not_found", "dir",
+                 v->dir, "file", f->path);
         break;
     case SANJI_E_LOCKED:
         VERB_SAY(v, EXIT_NO, f->holder > 0 ? "open.locked_by" : "open.locked", "dir", v->dir, "pid",

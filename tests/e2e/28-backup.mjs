@@ -97,3 +97,32 @@ test('by itself, into the folder of the settings, and no more than it should kee
   assert.ok(list().length <= 2);
   assert.match(w.log('d1'), /event=backup\.done/);
 });
+
+test('the top: no parent brings it back, so its errors name the backup; restored, the root key gives it new keys', async () => {
+  const secret = w.json('city', 'recovery new').recovery;
+  const kept = backup('city');
+  const mine = w.put('city', 'listing', [venue('市里的，备份之后')]);
+  await until('with a child', 15000, () => has('d1', mine));
+  await w.stop('city');
+  // The keys alone are gone: not "no node here", which would have somebody make another one.
+  fs.renameSync(path.join(w.data('city'), 'keys/sign.seed'), path.join(w.dir, 'sign.seed'));
+  for (const lang of ['en', 'zh']) {
+    const r = w.run(['status', '--data', w.data('city'), '--lang', lang]);
+    assert.equal(r.code, 1);
+    assert.match(r.err, /keys\/sign\.seed.*sanji restore.*sanji recover/s);
+    assert.doesNotMatch(r.err, /sanji init/);
+  }
+  fs.renameSync(w.data('city'), w.data('city') + '.aside');
+  const r = w.run(['restore', '--data', w.data('city'), kept], { input: secret + '\n' });
+  assert.equal(r.code, 0, r.err);
+  await w.start('city');
+  await until('what came after the backup is back from its children', 30000, () => self('city') === 'ok' && has('city', mine));
+  const kid = (at) => w.json(at, 'node show', [w.id('city')]).keys.findLast((k) => k.state === 'current').kid;
+  const old = kid('d1');
+  // The next trust bundle opens an epoch: it must be the one with the act, or nobody takes it.
+  const rotated = w.tryVerb('city', 'node rotate-key', ['--root-key', w.data('city') + '.root', '--json']);
+  assert.equal(rotated.code, 0, rotated.err);
+  const next = w.put('city', 'listing', [venue('市里的，新钥匙')]);
+  await until('its children follow', 30000, () => has('d1', next) && kid('d1') !== old);
+  for (const n of ['city', 'd1', 's1']) assert.equal(w.json(n, 'verify').wrong, 0, n);
+});
