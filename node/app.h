@@ -125,11 +125,15 @@ int app_init(const struct app_birth *b, struct app_born *ret, struct fault *f);
 struct app_join {
     const struct msg_invite *inv;
     uint8_t sign_seed[SIGN_SEED_LEN], seal_seed[SEAL_SEED_LEN], inst[16], tls[HASH_LEN];
-    bool done; /* DIR is this invite's node already: nothing is left to do */
+    bool done;  /* DIR is this invite's node already: nothing is left to do */
+    bool fresh; /* its keys were made now: nobody can know them before they are shown */
 };
 /* SANJI_E_EXISTS: DIR holds another node; nothing was touched. */
 int app_join_prepare(const struct app_birth *b, const struct msg_invite *inv, struct app_join *ret,
                      struct fault *f);
+/* The parent refused for good what was made just now (fresh): it goes, and DIR if nothing else is
+ * in it. */
+void app_join_drop(const char *dir);
 /* Body of the enrolment request; act: the node act's text in the second step, else empty.
  * digits[7]. */
 int app_join_request(const struct app_join *j, const char *url, struct span act, struct buf *out,

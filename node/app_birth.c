@@ -161,6 +161,15 @@ int app__birth_begin(const char *dir, const char *what, int *ret_lock)
     return r == 0 ? app__sync_dir(dir) : r;
 }
 
+void app_join_drop(const char *dir)
+{
+    int lock = -1;
+    if (app__birth_begin(dir, "keys", &lock) == 0) { /* one that is cut short is cleared away */
+        app__birth_undo(dir);
+    }
+    dirlock_drop(lock);
+}
+
 int app__sync_folder_of(const char *path)
 {
     char dir[APP_PATH_BYTES];

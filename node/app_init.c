@@ -489,6 +489,7 @@ int app_join_prepare(const struct app_birth *b, const struct msg_invite *inv, st
     if (r == 0) {
         r = app__birth_end(b->dir, NULL);
     }
+    ret->fresh = r == 0;
     if (r < 0) {
         app__birth_undo(b->dir);
     }

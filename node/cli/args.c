@@ -29,9 +29,45 @@ const char *verb_flag(const struct verb *v, const char *name)
     return NULL;
 }
 
+static const struct verb_flag *flag_of(const struct verb_def *d, const char *name)
+{
+    for (size_t i = 0; i < flags_n(d); i++) {
+        if (strcmp(d->flags[i].name, name) == 0) {
+            return &d->flags[i];
+        }
+    }
+    return NULL;
+}
+
+/* What may stand behind an option: in words where there are any, else as the help shows it. */
+static const char *wanted(enum text_lang l, const struct verb_flag *f)
+{
+    char key[64];
+    snprintf(key, sizeof key, "want.%s", f->name);
+    return text_has(l, key) ? text_get(l, key) : f->value != NULL ? f->value : "";
+}
+
+/* The options of a command, for whoever mistyped one. */
+static void known_flags(const struct verb_def *d, struct buf *out)
+{
+    for (size_t i = 0; i < flags_n(d); i++) {
+        if (strcmp(d->flags[i].name, "checked") != 0) {
+            buf_printf(out, "%s--%s", out->len > 0 ? " " : "", d->flags[i].name);
+        }
+    }
+}
+
 static int misuse(struct verb *v, struct buf *say, const char *key, const char *what)
 {
-    text_put(say, v->lang, key, "what", what, NULL);
+    const struct verb_flag *f = v->def != NULL ? flag_of(v->def, what) : NULL;
+    struct buf known;
+    buf_init(&known, 4096);
+    if (v->def != NULL) {
+        known_flags(v->def, &known);
+    }
+    text_put(say, v->lang, key, "what", what, "want", f != NULL ? wanted(v->lang, f) : "", "known",
+             known.len > 0 ? buf_str(&known) : "--lang --help", NULL);
+    buf_done(&known);
     buf_putc(say, '\n');
     if (v->def != NULL) {
         text_put(say, v->lang, "usage.see_verb", "verb", v->def->name, NULL);
@@ -79,7 +115,9 @@ static int take_flag(struct verb *v, const char *name, size_t n, const char *eq,
         *ret_used_next = eq == NULL;
         return v->flag[i] != NULL ? 0 : misuse(v, say, "usage.needs_value", f->name);
     }
-    return misuse(v, say, "usage.unknown_flag", name);
+    char only[64]; /* what was given to it is nobody's business */
+    snprintf(only, sizeof only, "%.*s", (int)(n < 60 ? n : 60), name);
+    return misuse(v, say, "usage.unknown_flag", only);
 }
 
 static int check_complete(struct verb *v, struct buf *say)
@@ -173,6 +211,20 @@ int verb_parse(struct verb *v, int argc, const char *const *argv, struct buf *sa
         return EXIT_USAGE;
     }
     return known ? check_complete(v, say) : misuse(v, say, "usage.unknown_verb", first);
+}
+
+int verb_bad_value(struct verb *v, const char *name)
+{
+    const struct verb_flag *f = flag_of(v->def, name);
+    VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", name, "value", verb_flag(v, name), "want",
+             f != NULL ? wanted(v->lang, f) : "");
+}
+
+int verb_missing(struct verb *v, const char *name)
+{
+    const struct verb_flag *f = flag_of(v->def, name);
+    VERB_SAY(v, EXIT_USAGE, "usage.missing_flag", "what", name, "want",
+             f != NULL ? wanted(v->lang, f) : "");
 }
 
 void verb_done(struct verb *v)

@@ -26,6 +26,7 @@ struct joining {
     int err;       /* of the last request */
     char said[64]; /* the parent's own error name */
     int state;     /* 0 pending, 1 act, 2 done */
+    bool heard;    /* the parent has taken a request: it may know the keys */
     int64_t retry;
     char recovery[RECOVERY_TEXT];
 };

@@ -21,6 +21,33 @@ static int say_area(struct verb *v, const char *code)
     return EXIT_OK;
 }
 
+/* Digits that say something: 370100 is the whole of 3701. */
+static size_t area_prefix(const char *code)
+{
+    size_t n = strlen(code);
+    for (size_t step = n > 6 ? 3 : 2; n > 2 && n >= step; step = n > 6 ? 3 : 2) {
+        size_t zeros = 0;
+        while (zeros < step && code[n - 1 - zeros] == '0') {
+            zeros++;
+        }
+        if (zeros < step) {
+            break;
+        }
+        n -= step;
+    }
+    return n;
+}
+
+/* Rights follow the tree (PROTOCOL.md 9.2), so it is no reason to refuse. */
+static int say_outside(struct verb *v, const char *code)
+{
+    const struct roster_node *me = app_self_node(v->app);
+    if (me != NULL && me->area != NULL && strncmp(code, me->area, area_prefix(me->area)) != 0) {
+        VERB_SAY(v, EXIT_OK, "area.outside", "code", code, "own", me->area);
+    }
+    return EXIT_OK;
+}
+
 int v_init(struct verb *v)
 {
     struct app_birth b = {.dir = v->dir,
@@ -36,7 +63,7 @@ int v_init(struct verb *v)
     struct fault f = {0};
     char g[B64U_LEN(HASH_LEN) + 1] = {0};
     if (b.lv == 0) {
-        VERB_SAY(v, EXIT_USAGE, "usage.tier", "what", verb_flag(v, "tier"));
+        return verb_bad_value(v, "tier");
     }
     int r = app_init(&b, &x, &f);
     if (r < 0) {
@@ -139,20 +166,20 @@ static int invite_new(struct verb *v, int64_t ttl_ms)
     struct buf line;
     for (size_t i = 0; i < sizeof must / sizeof must[0]; i++) {
         if (!verb_has(v, must[i])) {
-            VERB_SAY(v, EXIT_USAGE, "usage.missing_flag", "what", must[i]);
+            return verb_missing(v, must[i]);
         }
     }
     const char *name = verb_flag(v, "name"), *area = verb_flag(v, "area");
     int64_t lv = app_tier_level(verb_flag(v, "tier"));
     if (lv == 0) {
-        VERB_SAY(v, EXIT_USAGE, "usage.tier", "what", verb_flag(v, "tier"));
+        return verb_bad_value(v, "tier");
     }
     if (!app_area_ok(area)) {
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--area");
+        return verb_bad_value(v, "area");
     }
     if (name[0] == '\0' || utf8_len(name, strlen(name)) > 80 ||
         !utf8_valid(name, strlen(name), NULL) || text_has_control(name, strlen(name), false)) {
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--name");
+        return verb_bad_value(v, "name");
     }
     if (me != NULL && lv <= me->lv) {
         VERB_SAY(v, EXIT_NO, "invite.tier", "tier", verb_flag(v, "tier"), "own",
@@ -172,6 +199,7 @@ static int invite_new(struct verb *v, int64_t ttl_ms)
     }
     if (r == 0) {
         (void)say_area(v, area);
+        (void)say_outside(v, area);
         r = tell_invite(v, &line, id.s);
     }
     buf_wipe_done(&line);
@@ -184,7 +212,7 @@ int v_invite(struct verb *v)
     int64_t ms = INT64_C(7) * 86400000;
     if (ttl != NULL &&
         (text_duration_ms(ttl, &ms) < 0 || ms < 60000 || ms > INT64_C(90) * 86400000)) {
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--ttl");
+        return verb_bad_value(v, "ttl");
     }
     if (!verb_has(v, "recover")) {
         return invite_new(v, ms);

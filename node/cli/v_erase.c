@@ -148,7 +148,7 @@ static int decide(struct verb *v, enum app_erase_right right, decide_fn *fn, con
     struct app_erase e = {0};
     struct fault f = {0};
     if (text_i64(v->arg[0], strlen(v->arg[0]), 1, INT64_MAX, &n) < 0) {
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", v->arg[0]);
+        VERB_SAY(v, EXIT_USAGE, "usage.bad_arg", "what", v->def->args);
     }
     int code = who(v, right);
     if (code != EXIT_OK) {

@@ -213,7 +213,7 @@ int v_ferry_give(struct verb *v)
     struct giving *g = v->data;
     int64_t n = 0;
     if (part_size(v, &n) < 0) {
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--part-size (2MiB .. 512MiB)");
+        return verb_bad_value(v, "part-size");
     }
     if (verb_has(v, "receipt")) {
         return give_receipt(v);

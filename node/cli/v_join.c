@@ -30,6 +30,7 @@ static int read_reply(struct joining *x, const struct link_result *res)
     if (r < 0) {
         return r;
     }
+    x->heard = true;
     x->retry = m.retry;
     if (m.need != NULL && x->need[0] == '\0') {
         snprintf(x->need, sizeof x->need, "%s", m.need);
@@ -185,6 +186,14 @@ int join_read_invite(struct joining *x)
     return r < 0 ? verb_fail_fault(x->v, r, &f, "INVITE") : EXIT_OK;
 }
 
+/* The same invite will not be taken another day either. */
+static bool is_refusal(int r)
+{
+    return r == SANJI_E_USED || r == SANJI_E_EXPIRED || r == SANJI_E_SIGNATURE ||
+           r == SANJI_E_FEDERATION || r == SANJI_E_NOT_FOUND || r == SANJI_E_CLOSED ||
+           r == SANJI_E_AUTHORITY;
+}
+
 int join_talk(struct joining *x, int64_t wait)
 {
     struct link_cfg cfg = {.url = x->inv.url, .pin = x->inv.tls, .connect_ms = 10000};
@@ -195,6 +204,9 @@ int join_talk(struct joining *x, int64_t wait)
     }
     link_free(x->k);
     loop_free(x->l);
+    if (is_refusal(r) && x->j.fresh && !x->heard) {
+        app_join_drop(x->v->dir);
+    }
     return r;
 }
 
@@ -203,7 +215,7 @@ int join_wait(struct verb *v, int64_t *ret)
     const char *w = verb_flag(v, "wait");
     *ret = 600000;
     if (w != NULL && text_duration_ms(w, ret) < 0) {
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--wait");
+        return verb_bad_value(v, "wait");
     }
     *ret = verb_has(v, "no-wait") ? 0 : *ret;
     return EXIT_OK;

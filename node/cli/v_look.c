@@ -22,7 +22,7 @@ int v_export(struct verb *v)
     if (aud != NULL && strcmp(aud, "fed") != 0) {
         struct audience a;
         if (audience_parse(aud, strlen(aud), &a) < 0) {
-            VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--audience");
+            return verb_bad_value(v, "audience");
         }
     }
     const struct kind *k = kind != NULL ? kind_find(kind) : NULL;
@@ -46,7 +46,7 @@ int v_bundles(struct verb *v)
         const char *e = a[an] == '/' ? a + an + 1 : NULL;
         if (!node_id_valid(s, n) || an >= sizeof aud ||
             (e != NULL && text_i64(e, strlen(e), 1, LIM_EPOCH, &ep) < 0)) {
-            VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--stream");
+            return verb_bad_value(v, "stream");
         }
         memcpy(by, s, n);
         by[n] = '\0';
@@ -263,7 +263,7 @@ int v_parked_discard(struct verb *v)
     struct finding f = {.v = v};
     if (b64u_get(v->arg[0], strlen(v->arg[0]), f.id, HASH_LEN) < 0 ||
         text_i64(v->arg[1], strlen(v->arg[1]), 0, LIM_ITEMS, &f.idx) < 0) {
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", v->def->args);
+        VERB_SAY(v, EXIT_USAGE, "usage.bad_arg", "what", v->def->args);
     }
     int r = store_parked_list(v->app->store, on_find, &f);
     if (r >= 0) {
@@ -394,11 +394,15 @@ int v_stats(struct verb *v)
     }
     if (r == SANJI_E_SPEC) {
         buf_done(&b);
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--period");
+        return verb_bad_value(v, "period");
     }
     if (r == SANJI_E_AUDIENCE) {
         buf_done(&b);
         VERB_SAY(v, EXIT_NO, "stats.not_below", "node", of);
+    }
+    if (r == SANJI_E_NOT_FOUND && of != NULL) {
+        buf_done(&b);
+        VERB_SAY(v, EXIT_NO, "list.owner", "node", of);
     }
     if (r < 0 && of != NULL) {
         buf_done(&b);

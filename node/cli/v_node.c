@@ -149,7 +149,7 @@ int v_node_move(struct verb *v)
 {
     const char *hist = verb_flag(v, "history");
     if (hist != NULL && strcmp(hist, "all") != 0 && strcmp(hist, "now") != 0) {
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--history");
+        return verb_bad_value(v, "history");
     }
     int r = app_node_move(v->app, v->arg[0], verb_flag(v, "to"),
                           hist == NULL || strcmp(hist, "all") == 0);
@@ -176,7 +176,7 @@ int v_node_revoke(struct verb *v)
 {
     const char *why = verb_why(v);
     if (why == NULL) {
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--why");
+        return verb_bad_value(v, "why");
     }
     int r = app_node_revoke(v->app, v->arg[0], verb_flag(v, "kid"), why);
     if (r < 0) {
@@ -190,7 +190,7 @@ int v_node_close(struct verb *v)
 {
     const char *why = verb_why(v);
     if (why == NULL) {
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--why");
+        return verb_bad_value(v, "why");
     }
     int r = app_node_close(v->app, v->arg[0], why);
     if (r == SANJI_E_STATE) {
@@ -356,7 +356,7 @@ int v_node_rotate(struct verb *v)
     int64_t wait = 60000;
     const char *w = verb_flag(v, "wait");
     if (w != NULL && (text_duration_ms(w, &wait) < 0 || wait > 3600000)) {
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--wait");
+        return verb_bad_value(v, "wait");
     }
     if (v->phase > 0) {
         return rotate_look(v);

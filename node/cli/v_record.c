@@ -84,7 +84,11 @@ int v_list(struct verb *v)
     int64_t limit = 50;
     const char *n = verb_flag(v, "limit");
     if (n != NULL && text_i64(n, strlen(n), 1, 1000000, &limit) < 0) {
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--limit");
+        return verb_bad_value(v, "limit");
+    }
+    const char *owner = verb_flag(v, "owner");
+    if (owner != NULL && roster_node(app_roster(v->app), owner) == NULL) {
+        VERB_SAY(v, EXIT_NO, "list.owner", "node", owner);
     }
     const struct kind *k = kind_find(v->arg[0]);
     if (k == NULL) {
@@ -104,7 +108,7 @@ int v_list(struct verb *v)
         {"col.id", 42}, {"col.day", 10}, {"col.platform", 24}, {"col.state", 8}, {"col.title", 0}};
     struct table t = {.v = v, .cols = cols, .n = sizeof cols / sizeof cols[0]};
     struct store_filter f = {.kind = k->name,
-                             .owner = verb_flag(v, "owner"),
+                             .owner = owner,
                              .area = verb_flag(v, "area"),
                              .state = verb_flag(v, "state"),
                              .text = verb_flag(v, "search"),
@@ -271,7 +275,7 @@ int v_ref_list(struct verb *v)
     int64_t limit = 100;
     const char *n = verb_flag(v, "limit");
     if (n != NULL && text_i64(n, strlen(n), 1, 1000000, &limit) < 0) {
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--limit");
+        return verb_bad_value(v, "limit");
     }
     static const struct column cols[] = {{"col.id", 27},   {"col.day", 10},   {"col.way", 4},
                                          {"col.node", 14}, {"col.state", 16}, {"col.platform", 0}};

@@ -229,17 +229,17 @@ static int read_ask(struct verb *v, struct app_root_ask *ask)
         return verb_fail(v, SANJI_E_USAGE, v->arg[0]);
     }
     if (k != NULL && text_i64(k, strlen(k), 1, LIM_ROOT_KEYS, &ask->k) < 0) {
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--k");
+        return verb_bad_value(v, "k");
     }
     if (to != NULL && b64u_get(to, strlen(to), ask->to, HASH_LEN) < 0) {
         VERB_SAY(v, EXIT_USAGE, "root.bad_federation", "g", to);
     }
     if (tier != NULL && (ask->lv = app_tier_level(tier)) == 0) {
-        VERB_SAY(v, EXIT_USAGE, "usage.tier", "what", tier);
+        return verb_bad_value(v, "tier");
     }
     ask->why_cut = verb_why(v);
     if (ask->why_cut == NULL) {
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--why");
+        return verb_bad_value(v, "why");
     }
     ask->under = verb_flag(v, "under");
     ask->kid = verb_flag(v, "kid");

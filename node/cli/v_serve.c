@@ -70,7 +70,7 @@ int v_sync(struct verb *v)
     int64_t wait = 120000;
     const char *w = verb_flag(v, "wait");
     if (w != NULL && (text_duration_ms(w, &wait) < 0 || wait < 100 || wait > 3600000)) {
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--wait");
+        return verb_bad_value(v, "wait");
     }
     if (app_by_files(v->app)) {
         VERB_SAY(v, EXIT_NO, "sync.by_files");

@@ -159,7 +159,7 @@ static int heal(struct verb *v)
     struct app_verdict d;
     struct healing *x = v->data;
     if (w != NULL && (text_duration_ms(w, &wait) < 0 || wait < 100 || wait > 3600000)) {
-        VERB_SAY(v, EXIT_USAGE, "usage.bad_value", "what", "--wait");
+        return verb_bad_value(v, "wait");
     }
     if (x != NULL) {
         return left(v) > 0 && app_mono_ms() < x->until ? VERB_WAIT

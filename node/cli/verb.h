@@ -101,6 +101,9 @@ int verb_fail(struct verb *v, int err, const char *what);
 int verb_fail_fault(struct verb *v, int err, const struct fault *f, const char *what);
 /* The same for something that failed on the disk at `path`: which place, why, what to do. */
 int verb_place_failed(struct verb *v, int r, const struct fault *f, const char *path);
+/* An option whose value is none of those allowed, and one that is missing: EXIT_USAGE. */
+int verb_bad_value(struct verb *v, const char *name);
+int verb_missing(struct verb *v, const char *name);
 /* A sentence of node/text by key, with pairs as text_put, to err / out. Returns code. */
 #define VERB_SAY(v, code, ...)                                                                     \
     do {                                                                                           \

@@ -264,3 +264,42 @@ test("without a daemon, too, each line of a stream is answered before the next i
   assert.equal(await code, 0);
   assert.equal(new Set(out.trim().split("\n")).size, 3);
 });
+
+test("an option that is missing, unknown or wrong: three sentences, each with the option and what is allowed", () => {
+  for (const [args, en, zh] of [
+    [["status"], /option --data is missing; give --data DIR/, /缺少选项 --data；请写 --data DIR/],
+    [at("invite", "--tier", "street"), /option --name is missing; give --name .*80 characters/, /缺少选项 --name；.*80/],
+    [at("status", "--colour=geheim"), /no option "--colour" here; there are: --data --json/, /没有“--colour”这个选项；有：--data --json/],
+    [at("invite", "--name", "x", "--area", "3701", "--tier", "village"), /option --tier: "village" is not allowed; allowed: city, district, street/, /选项 --tier 不能是“village”；可用：city、district、street/],
+    [at("node revoke", "nabcdefghijklm", "--why", "fun"), /option --why: "fun" is not allowed; allowed: lost\|stolen\|left\|fork\|other/, /--why 不能是“fun”；可用：lost/],
+    [at("list", "listing", "--limit", "many"), /option --limit: "many".*from 1 to 1000000/, /--limit 不能是“many”/],
+    [at("stats", "--period", "today"), /option --period: "today".*2026-Q4/, /--period 不能是“today”/],
+  ]) {
+    for (const [lang, what] of [["en", en], ["zh", zh]]) {
+      const r = run([...args, "--lang", lang]);
+      assert.equal(r.code, 2, args.join(" "));
+      assert.match(r.err, what);
+      assert.ok(!r.err.includes("geheim"), "what was given to an option that is none");
+    }
+  }
+});
+
+test("a node that is not in the roster is named alike by every list of one node", () => {
+  for (const args of [at("list", "listing", "--owner", "bogus"), at("stats", "--period", "2026-11", "--of", "bogus")]) {
+    const r = run(args);
+    assert.equal(r.code, 1, args.join(" "));
+    assert.match(r.err, /no node bogus in the roster.*sanji node list/);
+    assert.equal(r.out, "");
+  }
+});
+
+test("an invite for an area outside the own one is made, with a word about it", () => {
+  const d = join(base, "areas");
+  assert.equal(run(["init", "--data", d, "--name", "x", "--tier", "city", "--area", "370100", "--url", "https://127.0.0.1:9"]).code, 0);
+  for (const [area, outside] of [["370102", false], ["370102001", false], ["3701", false], ["370202", true], ["440103", true]]) {
+    const r = run(["invite", "--data", d, "--name", "y", "--tier", "district", "--area", area]);
+    assert.equal(r.code, 0, r.err);
+    assert.match(r.out, /^sanji1-/);
+    assert.equal(/outside this node's own area 370100/.test(r.err), outside, `${area}: ${r.err}`);
+  }
+});

@@ -44,6 +44,7 @@ test('an invite is good once; a second machine with it is refused', () => {
   assert.equal(r.code, 1, r.err);
   assert.match(r.err, /already_used/);
   assert.ok(isNode(a) && !isNode(b));
+  assert.ok(!fs.existsSync(b), 'and leaves nothing');
   const id = w.run(['status', '--data', a, '--json']).out;
   const again = join(a, line, ['--json']);
   assert.equal(again.code, 0, 'the same again: it is done already');
