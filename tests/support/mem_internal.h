@@ -4,7 +4,7 @@
 
 #include "tests/support/mem_store.h"
 
-/* Bytes shared by a store and its snapshots, freed with the last of them: rows only point. */
+/* Bytes of a store, kept until nobody made from it is left: rows only point. */
 struct pool;
 
 /* First member of every row. Rows are only appended, edited or marked dead, so that an undo log of
@@ -125,7 +125,7 @@ size_t mem__count(const struct mem_store *m, enum tab_id t);
 void mem__clear(struct mem_store *m, enum tab_id t);
 void mem__undo_all(struct mem_store *m);    /* rollback */
 void mem__undo_forget(struct mem_store *m); /* commit */
-struct pool *mem__pool_ref(struct pool *p); /* NULL: a new one */
+struct pool *mem__pool_new(struct pool *base); /* base: may be NULL */
 void mem__pool_unref(struct pool *p);
 uint32_t mem__hash2(const char *a, const char *b);
 struct span mem__bytes(struct mem_store *m, struct span s);

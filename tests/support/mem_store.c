@@ -615,7 +615,7 @@ struct mem_store *mem_store_new(void)
         abort();
     }
     m->magic = MEM_MAGIC;
-    m->pool = mem__pool_ref(NULL);
+    m->pool = mem__pool_new(NULL);
     for (size_t i = 0; i < TAB_COUNT; i++) {
         m->tab[i].esize = esize[i];
     }
@@ -696,7 +696,7 @@ void mem_store_crash(struct mem_store *m)
 void mem_store_restore(struct mem_store *m, const struct mem_store *snap)
 {
     assert(!m->in_tx && !snap->in_tx);
-    struct pool *p = mem__pool_ref(snap->pool);
+    struct pool *p = mem__pool_new(snap->pool); /* what it writes from now on is its own */
     drop_tables(m);
     mem__pool_unref(m->pool);
     m->pool = p;

@@ -163,29 +163,33 @@ struct piece {
 };
 struct pool {
     size_t refs;
+    struct pool *base; /* rows may point into this one as well */
     struct piece *first;
 };
 
-struct pool *mem__pool_ref(struct pool *p)
+struct pool *mem__pool_new(struct pool *base)
 {
-    if (p == NULL) {
-        p = must(calloc(1, sizeof *p));
+    struct pool *p = must(calloc(1, sizeof *p));
+    p->refs = 1;
+    p->base = base;
+    if (base != NULL) {
+        base->refs++;
     }
-    p->refs++;
     return p;
 }
 
 void mem__pool_unref(struct pool *p)
 {
-    if (--p->refs > 0) {
-        return;
+    while (p != NULL && --p->refs == 0) {
+        struct pool *base = p->base;
+        while (p->first != NULL) {
+            struct piece *next = p->first->next;
+            free(p->first);
+            p->first = next;
+        }
+        free(p);
+        p = base;
     }
-    while (p->first != NULL) {
-        struct piece *next = p->first->next;
-        free(p->first);
-        p->first = next;
-    }
-    free(p);
 }
 
 struct span mem__bytes(struct mem_store *m, struct span s)
