@@ -88,11 +88,11 @@ static int get_text(struct reader *r, const struct act__member *m, struct span v
 {
     struct buf b;
     buf_init(&b, ACT_MAX_BYTES);
-    if (jcur_type(v) != JCUR_STR || jcur_text(v, &b) < 0) {
+    int err = jcur_type(v) != JCUR_STR ? SANJI_E_SPEC : jcur_text(v, &b);
+    if (err < 0) {
         buf_done(&b);
-        return bad(r, "text");
+        return err == SANJI_E_NOMEM ? err : bad(r, "text");
     }
-    int err = 0;
     const char *s = arena_dup(r->ar, buf_str(&b), b.len);
     if (s == NULL) {
         err = SANJI_E_NOMEM;
@@ -546,7 +546,10 @@ int act_body_parse(struct span d, struct arena *ar, struct act *ret, struct faul
     }
     struct buf text;
     buf_init(&text, LIM_ITEM_BYTES);
-    if (va.p == NULL || jcur_type(va) != JCUR_STR || jcur_text(va, &text) < 0) {
+    int read = va.p == NULL || jcur_type(va) != JCUR_STR ? SANJI_E_SPEC : jcur_text(va, &text);
+    if (read == SANJI_E_NOMEM) {
+        err = read;
+    } else if (read < 0) {
         err = fault_set(f, SANJI_E_SPEC, "a", "text of the act");
     } else {
         err = act__read(span_of(buf_str(&text), text.len), ar, a, f);

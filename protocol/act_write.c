@@ -189,12 +189,15 @@ int act_sign(struct span text, const struct sign_key *k, struct act_co *ret)
 
 bool act__verify(struct span text, const struct sign_pub *pub, const uint8_t sig[static SIG_LEN])
 {
-    struct buf b;
-    buf_init(&b, LIM_ITEM_BYTES + sizeof(ACT_PREFIX));
-    (void)buf_puts(&b, ACT_PREFIX);
-    bool ok = buf_put(&b, text.p, text.n) == 0 && verify_raw(pub, b.data, b.len, sig) == 0;
-    buf_done(&b);
-    return ok;
+    /* On the stack: the answer is remembered, and must not be that there was no memory. */
+    uint8_t said[sizeof(ACT_PREFIX) - 1 + LIM_ITEM_BYTES];
+    const size_t n = sizeof(ACT_PREFIX) - 1;
+    if (text.n > LIM_ITEM_BYTES) {
+        return false;
+    }
+    memcpy(said, ACT_PREFIX, n);
+    memcpy(said + n, text.p, text.n);
+    return verify_raw(pub, said, n + text.n, sig) == 0;
 }
 
 bool act_signed_by(const struct act *a, const uint8_t pub[static SIGN_PUB_LEN])

@@ -526,8 +526,10 @@ int ferry_finish(struct ferry_writer *w, struct ferry_manifest *m, const struct 
     struct buf line;
     size_t start = out->len;
     buf_init(&line, FIRST_MAX);
-    (void)buf_printf(&line, "{\"end\":%lld}", (long long)w->count);
-    int r = frame_pack(w->c, span_of(line.data, line.len), out);
+    int r = buf_printf(&line, "{\"end\":%lld}", (long long)w->count);
+    if (r == 0) {
+        r = frame_pack(w->c, span_of(line.data, line.len), out);
+    }
     if (r == 0) {
         r = hash_update(&w->sha, out->data + start, out->len - start);
     }

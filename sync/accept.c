@@ -29,6 +29,9 @@ static int acts_of(struct sync *s, const struct bundle *b, struct roster *into)
         if (rp == SANJI_E_VERSION && act.crit && into == s->roster) {
             r = sync__crit_add(s, &act, &b->hdr.by);
         }
+        if (rp == SANJI_E_NOMEM) {
+            r = rp;
+        }
         if (rp < 0) {
             continue;
         }

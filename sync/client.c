@@ -165,6 +165,8 @@ static int prove(struct sync *s, int lane, struct span body)
         jspec_write(&j, NULL, msg_session_proof_spec, &pr);
         r = jw_done(&j);
         l->state = LS_PROVING;
+    } else if (r == 0) {
+        r = SANJI_E_NOMEM; /* else the lane would wait for an answer to nothing */
     }
     buf_done(&pre);
     buf_done(&ticket);
@@ -216,7 +218,7 @@ static void hello_base(const struct sync *s, struct msg_hello *h)
     memset(h, 0, sizeof(*h));
     h->v = 1;
     memcpy(h->g, roster_g(s->roster), HASH_LEN);
-    sync_roster_version(s, h->rv);
+    (void)sync_roster_version(s, h->rv); /* shown to people alone */
     h->ts = s->tick.now_ms;
 }
 
@@ -244,6 +246,8 @@ static int ask_up(struct sync *s)
         l->state = LS_BUSY;
         l->waiting = false;
         s->now_asked = true;
+    } else if (r == 0) {
+        r = SANJI_E_NOMEM;
     }
     buf_done(&rest);
     return r;
@@ -280,6 +284,8 @@ static int ask_down(struct sync *s)
         l->waiting = h.wait > 0;
         l->first = false;
         s->parent->state_full = false;
+    } else if (r == 0) {
+        r = SANJI_E_NOMEM;
     }
     buf_done(&lines);
     return r;

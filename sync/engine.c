@@ -447,17 +447,21 @@ static int head_order(const void *a, const void *b)
 }
 
 /* PROTOCOL.md section 10: digest of all trust heads held. */
-void sync_roster_version(const struct sync *s, uint8_t ret[static 8])
+int sync_roster_version(const struct sync *s, uint8_t ret[static 8])
 {
+    memset(ret, 0, 8);
     if (s->rv_ok) {
         memcpy(ret, s->rv, 8);
-        return;
+        return 0;
     }
     struct trust_head *v = calloc(s->n_streams + 1, sizeof(*v));
+    if (v == NULL) {
+        return SANJI_E_NOMEM;
+    }
     size_t n = 0;
     struct buf b;
     buf_init(&b, (size_t)1 << 26);
-    for (size_t i = 0; v != NULL && i < s->n_streams; i++) {
+    for (size_t i = 0; i < s->n_streams; i++) {
         if (s->streams[i].row.no != 0 && s->streams[i].aud.type == AUD_TRUST) {
             v[n++].row = &s->streams[i].row;
         }
@@ -472,9 +476,13 @@ void sync_roster_version(const struct sync *s, uint8_t ret[static 8])
         buf_put_u64be(&b, (uint64_t)v[i].row->seq);
         buf_put(&b, v[i].row->id, HASH_LEN);
     }
-    uint8_t h[HASH_LEN];
-    hash_bytes(b.data, b.len, h);
-    memcpy(ret, h, 8);
+    int r = b.err;
+    if (r == 0) {
+        uint8_t h[HASH_LEN];
+        hash_bytes(b.data, b.len, h);
+        memcpy(ret, h, 8);
+    }
     buf_done(&b);
     free(v);
+    return r;
 }

@@ -180,6 +180,9 @@ static int take_first(struct sync_ferry_in *in, struct span line, bool receipt)
     rep->part = receipt ? 1 : in->m.part;
     rep->parts = receipt ? 1 : in->m.parts;
     r = vouch(in);
+    if (r == SANJI_E_NOMEM) {
+        return r;
+    }
     if (r == SANJI_E_SIGNATURE) {
         return give_up(in, r, "s", "the signature of its writer");
     }
@@ -430,6 +433,9 @@ static int conclude(struct sync_ferry_in *in)
         return take_request(in);
     }
     int r = vouch(in); /* its key may have come with it */
+    if (r == SANJI_E_NOMEM) {
+        return r;
+    }
     rep->over = true;
     if (r == SANJI_E_SIGNATURE || (rep->receipt && !rep->vouched)) {
         return give_up(in, r == 0 ? SANJI_E_REVOKED : r, "s", "the signature of its writer");
@@ -465,11 +471,14 @@ static int conclude(struct sync_ferry_in *in)
     return r < 0 ? r : sync__ferry_answer(s, rep->by); /* also when it brought what was missing */
 }
 
-static void take_have(struct sync_ferry_in *in, struct span frame)
+static int take_have(struct sync_ferry_in *in, struct span frame)
 {
-    if (in->have_bad || buf_put(&in->have, frame.p, frame.n) < 0) {
+    int r = in->have_bad ? 0 : buf_put(&in->have, frame.p, frame.n);
+    if (r < 0 && r != SANJI_E_NOMEM) {
         in->have_bad = true; /* more than can be kept: nothing is taken for held */
+        r = 0;
     }
+    return r;
 }
 
 static int take_line(struct sync_ferry_in *in, enum ferry_kind kind, struct span line,
@@ -484,7 +493,7 @@ static int take_line(struct sync_ferry_in *in, enum ferry_kind kind, struct span
         in->rep.request = true; /* judged when nothing follows it */
         return buf_put(&in->have, line.p, line.n);
     case FERRY_HAVE:
-        take_have(in, frame);
+        r = take_have(in, frame);
         break;
     case FERRY_BUNDLE:
         if (!*io_tx) {

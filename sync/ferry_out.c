@@ -463,9 +463,11 @@ static int give_first(struct sync_ferry_out *o, int64_t part)
     struct buf first;
     buf_init(&first, 16384);
     memcpy(m.g, s->self.g, HASH_LEN);
-    sync_roster_version(s, m.rv);
+    int r = sync_roster_version(s, m.rv);
     buf_reset(&o->end);
-    int r = ferry_finish(&o->part[part - 1].w, &m, sync__login_key(s, &kid), &o->end, &first);
+    if (r == 0) {
+        r = ferry_finish(&o->part[part - 1].w, &m, sync__login_key(s, &kid), &o->end, &first);
+    }
     if (r == 0) {
         memcpy(o->want, m.sha, HASH_LEN);
         r = hash_init(&o->sum);

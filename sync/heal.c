@@ -85,9 +85,9 @@ static int may_compare(struct sync *s, size_t idx, const struct bundle *b, bool 
     bool from_key = l.no == st->row.no;
     *ret = from_key || st->row.first <= 1;
     *ret_sure = from_key || st->row.key.ep == 1;
-    sync_roster_version(s, rv);
+    r = sync_roster_version(s, rv);
     *ret_sure = *ret_sure && memcmp(rv, b->hdr.rv, sizeof(rv)) == 0;
-    return 0;
+    return r;
 }
 
 static int same(struct sync *s, const struct stream *st, const struct live_digest *live, bool *ret)

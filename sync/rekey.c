@@ -119,13 +119,10 @@ static int body_of(const struct act *a, const struct sync_new_key *k,
 }
 
 /* From now on the new key writes. */
-static int switch_keys(struct sync *s, const struct sync_new_key *k, struct sign_key *key)
+static void switch_keys(struct sync *s, const struct sync_new_key *k, struct sign_key *key,
+                        uint8_t (*seeds)[SEAL_SEED_LEN])
 {
     size_t n = s->self.n_seal_seeds;
-    uint8_t(*seeds)[SEAL_SEED_LEN] = calloc(n + 2, sizeof(*seeds));
-    if (seeds == NULL) {
-        return SANJI_E_NOMEM;
-    }
     memcpy(seeds, s->seal_seeds, n * sizeof(*seeds));
     memcpy(seeds[n], k->seal_seed, SEAL_SEED_LEN);
     mem_wipe(s->seal_seeds, (n + 1) * sizeof(*s->seal_seeds));
@@ -142,7 +139,6 @@ static int switch_keys(struct sync *s, const struct sync_new_key *k, struct sign
     s->login_new = false;
     s->rekey_err = 0;
     s->rekey_at = 0;
-    return 0;
 }
 
 /* The top says it by itself, in the first bundle under the new key. */
@@ -207,20 +203,21 @@ static int rekey_with(struct sync *s, const struct sync_new_key *k, struct sign_
     if (r == 0 && (k->n_root + k->n_said > 0) != top) {
         r = SANJI_E_AUTHORITY;
     }
-    if (r < 0) {
-        return r;
+    uint8_t(*seeds)[SEAL_SEED_LEN] = calloc(s->self.n_seal_seeds + 2, sizeof(*seeds));
+    if (r == 0) { /* nothing may fail once it is stored */
+        r = seeds == NULL ? SANJI_E_NOMEM : body_of(&a, k, own, body);
     }
-    r = body_of(&a, k, own, body);
     if (r == 0 && !top) {
         r = body_store(s, span_of(body->data, body->len));
     }
-    memcpy(old_seed, s->sign_seed, sizeof(old_seed));
-    if (r == 0) {
-        r = switch_keys(s, k, key);
-    }
     if (r < 0) {
+        free(seeds);
         sign_key_free(key);
-    } else if (top && (r = say_as_root(s, span_of(body->data, body->len))) < 0) {
+        return r;
+    }
+    memcpy(old_seed, s->sign_seed, sizeof(old_seed));
+    switch_keys(s, k, key, seeds);
+    if (top && (r = say_as_root(s, span_of(body->data, body->len))) < 0) {
         switch_back(s, old_seed);
     }
     mem_wipe(old_seed, sizeof(old_seed));

@@ -326,6 +326,7 @@ int sync_each_news(struct sync *s, const struct sync_tick *t,
 /* State of the exchange asked for by SEV_NOW: 0 done and both hold the same; SANJI_E_PENDING still
  * running; SANJI_E_UNREACHABLE; another refusal. */
 int sync_now_state(const struct sync *s);
-void sync_roster_version(const struct sync *s, uint8_t ret[static 8]);
+/* SANJI_E_NOMEM: ret is zero. */
+int sync_roster_version(const struct sync *s, uint8_t ret[static 8]);
 
 #endif

@@ -89,12 +89,12 @@ int sync__next_header(struct sync *s, enum bundle_type type, const char *aud,
         h->seq = 1;
     }
     h->ts = s->tick.now_ms;
-    if (!s->rv_ok) {
-        sync_roster_version(s, s->rv);
+    int r = sync_roster_version(s, h->rv);
+    if (r == 0) {
+        memcpy(s->rv, h->rv, sizeof(s->rv));
         s->rv_ok = true;
     }
-    memcpy(h->rv, s->rv, sizeof(h->rv));
-    return 0;
+    return r;
 }
 
 int sync__write_as(struct sync *s, struct bundle_header *h, const struct span *items, size_t n,

@@ -17,20 +17,26 @@ targets=$(ninja -C build/coverage -t targets all | sed -nE "s,^(tests/test_($inn
 # shellcheck disable=SC2086
 ninja -C build/coverage -j2 $targets sim >build/coverage/build.log || { tail build/coverage/build.log; exit 1; }
 bad=0
+run() {
+    "$@" >build/coverage/last.log 2>&1 || { echo "$* failed"; tail -n 5 build/coverage/last.log; bad=1; }
+}
 for t in $targets; do
-    "build/coverage/$t" >build/coverage/last.log 2>&1 || { echo "$t failed"; tail -n 5 build/coverage/last.log; bad=1; }
+    run "build/coverage/$t"
+    case $t in *sync_storefail*) SANJI_SWEEP=all run "build/coverage/$t" --alloc ;; esac
 done
 report() {
     for part in protocol sync; do
         echo "== $part, $1"
+        # Left out: assert() has a side that no test takes, by intent.
         gcovr -r . build/coverage --exclude-unreachable-branches --exclude-throw-branches \
+            --exclude-lines-by-pattern '.*\bassert\(.*' \
             --filter "$part/" --branches --sort-percentage 2>/dev/null | grep -E '^(protocol|sync|TOTAL)'
     done
 }
 report "unit tests"
 for run in "--seeds 1 100" "--restores --seeds 1 40"; do
     # shellcheck disable=SC2086
-    build/coverage/tests/sim/sim $run >build/coverage/last.log 2>&1 || { echo "sim $run failed"; tail -n 5 build/coverage/last.log; bad=1; }
+    run build/coverage/tests/sim/sim $run
 done
 report "unit tests and simulator"
 exit $bad

@@ -50,7 +50,10 @@ int __wrap_sign_pub_new(const uint8_t pub[static SIGN_PUB_LEN], struct sign_pub 
     int r = __real_sign_pub_new(pub, &real);
     if (r == 0) {
         struct held *h = calloc(1, sizeof(*h));
-        assert(h != NULL);
+        if (h == NULL) {
+            __real_sign_pub_free(real);
+            return SANJI_E_NOMEM;
+        }
         memcpy(h->pub, pub, SIGN_PUB_LEN);
         h->real = real;
         h->next = *at;

@@ -112,6 +112,7 @@ struct mem_store {
     void *on_call_arg;
 };
 
+extern volatile bool mem__allocating; /* rows of a store are being made */
 /* 0, or the injected error. */
 int mem__call(void *ctx, struct mem_store **ret);
 void *mem__at(const struct mem_store *m, enum tab_id t, size_t i);
@@ -123,8 +124,8 @@ void *mem__edit(struct mem_store *m, enum tab_id t, size_t i);
 bool mem__next(const struct mem_store *m, enum tab_id t, uint32_t hash, size_t *i, void **ret);
 size_t mem__count(const struct mem_store *m, enum tab_id t);
 void mem__clear(struct mem_store *m, enum tab_id t);
-void mem__undo_all(struct mem_store *m);    /* rollback */
-void mem__undo_forget(struct mem_store *m); /* commit */
+void mem__undo_all(struct mem_store *m);       /* rollback */
+void mem__undo_forget(struct mem_store *m);    /* commit */
 struct pool *mem__pool_new(struct pool *base); /* base: may be NULL */
 void mem__pool_unref(struct pool *p);
 uint32_t mem__hash2(const char *a, const char *b);

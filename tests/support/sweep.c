@@ -4,6 +4,7 @@
 #include "tests/support/sweep.h"
 
 #include "sync/internal.h"
+#include "tests/support/sweep_alloc.h"
 #include "tests/support/world_check.h"
 
 #include <setjmp.h>
@@ -26,6 +27,7 @@
 #endif
 
 enum {
+    ALLOC_STEP = 2, /* in the fixed share every other place */
     PLACES_MAX = 20000,
     VIEWS_MAX = 4 << 20,
     DEPTH = 24,
@@ -59,6 +61,7 @@ void sweep_wrong(struct sweep *x, const char *fmt, ...)
 struct recorder {
     struct board *b;
     int64_t base, print; /* print: where this call comes from, for addr2line; 0: none */
+    int frames;          /* how much of the way counts */
 };
 
 static void on_call(int64_t n, void *arg)
@@ -73,7 +76,8 @@ static void on_call(int64_t n, void *arg)
         return;
     }
     uint64_t h = UINT64_C(0xcbf29ce484222325);
-    for (int i = 2; i < depth; i++) { /* after this function and the store's counter */
+    for (int i = 2; i < depth && i < r->frames;
+         i++) { /* after this function and the store's counter */
         h = (h ^ (uint64_t)(uintptr_t)frame[i]) * UINT64_C(0x100000001b3);
     }
     r->b->calls = n - r->base;
@@ -137,6 +141,20 @@ static void memory_of(const struct sync *s, struct buf *out)
                      (long long)sync_erased_count(s));
 }
 
+static int64_t failures(const struct sweep *x)
+{
+    return x->alloc ? sweep_alloc_failures() : mem_store_failures(x->w.node[x->who].mem);
+}
+
+static struct sweep *inside_of; /* one at a time */
+
+static void inside(struct world *w, int node, bool in)
+{
+    if (w == &inside_of->w && node == inside_of->who) {
+        sweep_alloc_inside(in);
+    }
+}
+
 static void memory_is_the_store(struct sweep *x, const char *when)
 {
     struct wnode *n = &x->w.node[x->who];
@@ -182,14 +200,15 @@ static void after(struct world *w, int node, const struct sync_event *ev, int r,
     static const char *const what[] = {"START",   "TICK", "LOCAL", "ANSWER",
                                        "REQUEST", "GONE", "NOW",   "STOP"};
     struct sweep *x = arg;
-    int64_t n = mem_store_failures(w->node[x->who].mem);
+    (void)w;
+    int64_t n = failures(x);
     if (node != x->who || n == x->failures) {
         return;
     }
     x->failures = n;
     x->said = true;
     const char *step = ev == NULL ? "approve" : what[ev->type];
-    if (!says_so(r, out)) {
+    if (!x->alloc && !says_so(r, out)) { /* without memory there are no words either */
         sweep_wrong(x, "a failure in step %s went unsaid", step);
     }
     memory_is_the_store(x, step);
@@ -200,14 +219,14 @@ void sweep_do(struct sweep *x, const char *say, sweep_act *act, bool whole)
     struct mem_store *m = x->w.node[x->who].mem;
     for (int tries = 0; x->bad[0] == '\0'; tries++) {
         uint8_t was[HASH_LEN], is[HASH_LEN];
-        int64_t before = mem_store_failures(m);
+        int64_t before = failures(x);
         mem_store_truth(m, was);
         x->said = false;
         int r = act(x);
         m = x->w.node[x->who].mem;
-        bool failed = mem_store_failures(m) > before;
-        x->failures = mem_store_failures(m);
-        if (r >= 0 && (!failed || x->said)) {
+        bool failed = failures(x) > before;
+        x->failures = failures(x);
+        if (r >= 0 && (!failed || x->said || x->alloc)) {
             return;
         }
         if (r >= 0) {
@@ -316,28 +335,36 @@ static void one_run(struct sweep *x, struct board *b, int64_t at, int64_t times)
 {
     struct world *w = &x->w;
     struct mem_store *m = w->node[x->who].mem;
-    struct recorder rec = {
-        .b = b, .base = mem_store_calls(m), .print = getenv("SANJI_SWEEP_WAY") != NULL ? at : 0};
+    struct recorder rec = {.b = b,
+                           .base = x->alloc ? 0 : mem_store_calls(m),
+                           .print = getenv("SANJI_SWEEP_WAY") != NULL ? at : 0,
+                           .frames = x->alloc ? 9 : DEPTH};
+    void (*look)(int64_t, void *) = at == 0 || rec.print > 0 ? on_call : NULL;
     struct buf views;
     (void)alarm(CHILD_SECONDS);
-    x->failures = mem_store_failures(m);
     w->after = after;
     w->after_arg = x;
-    if (at == 0 || rec.print > 0) {
-        mem_store_on_call(m, on_call, &rec);
-    }
-    if (at > 0) {
+    w->inside = x->alloc ? inside : NULL;
+    inside_of = x;
+    sweep_alloc_begin(x->alloc ? at : 0, x->alloc ? look : NULL, &rec);
+    mem_store_on_call(m, x->alloc ? NULL : look, &rec);
+    if (at > 0 && !x->alloc) {
         mem_store_fail_run(m, at, times, SANJI_E_FULL);
     }
-    int64_t before = mem_store_failures(m);
+    int64_t before = x->failures = failures(x);
     x->scene->tell(x);
     m = w->node[x->who].mem;
     mem_store_on_call(m, NULL, NULL);
-    if (at > 0 && mem_store_failures(m) == before) {
+    if (at > 0 && failures(x) == before) {
         sweep_wrong(x, "call %lld did not come", (long long)at);
     }
-    b->failures += mem_store_failures(m) - before;
+    b->failures += failures(x) - before;
     mem_store_fail_at(m, 0, 0);
+    w->inside = NULL;
+    if (x->alloc && x->bad[0] == '\0') { /* a wish to be woken may be what was lost */
+        world_event(w, x->who, SEV_NOW);
+        world_event(w, x->who, SEV_TICK);
+    }
     settle(x);
     buf_init(&views, VIEWS_MAX - 1);
     for (int i = 0; i < w->n && x->bad[0] == '\0'; i++) {
@@ -400,7 +427,7 @@ static bool only_this(struct sweep *x, struct board *b)
 static int sweep_node(struct sweep *x, struct board *b)
 {
     const char *e = getenv("SANJI_SWEEP");
-    int step = SWEEP_STEP;
+    int step = SWEEP_STEP * (x->alloc ? ALLOC_STEP : 1);
     if (e != NULL && strcmp(e, "all") == 0) {
         step = 1;
     }
@@ -414,7 +441,7 @@ static int sweep_node(struct sweep *x, struct board *b)
     }
     int64_t n = b->n_places;
     for (int64_t i = 0; i < n; i += step) {
-        for (int64_t times = 1; times <= 3; times += 2) {
+        for (int64_t times = 1; times <= (x->alloc ? 1 : 3); times += 2) {
             runs++;
             bad += in_a_child(x, b, b->place[i].at, times) ? 0 : 1;
         }
@@ -425,6 +452,8 @@ static int sweep_node(struct sweep *x, struct board *b)
     assert_true(n < PLACES_MAX);
     return bad;
 }
+
+static bool with_alloc;
 
 static void sweep_run(const struct sweep_scene *scene)
 {
@@ -437,6 +466,7 @@ static void sweep_run(const struct sweep_scene *scene)
     void *warm[2];
     (void)backtrace(warm, 2); /* it loads what it needs at the first call */
     x->scene = scene;
+    x->alloc = with_alloc;
     scene->begin(&x->w);
     x->w.inspect = true;
     (void)snprintf(names, sizeof(names), "%s", scene->who);
@@ -456,8 +486,10 @@ static void as_test(void **state)
     sweep_run(*state);
 }
 
-int sweep_all(const char *group, const struct sweep_scene *v, size_t n, const char *only)
+int sweep_all(const char *group, const struct sweep_scene *v, size_t n, int argc, char **argv)
 {
+    with_alloc = argc > 1 && strcmp(argv[1], "--alloc") == 0;
+    const char *only = argc > (with_alloc ? 2 : 1) ? argv[argc - 1] : NULL;
     struct CMUnitTest *tests = calloc(n, sizeof(*tests));
     size_t k = 0;
     assert(tests != NULL);

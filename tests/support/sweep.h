@@ -34,6 +34,7 @@ struct sweep {
     char bad[400]; /* first thing that is wrong; empty: nothing */
     bool said;     /* a failure was reported since the last look */
     int64_t failures;
+    bool alloc; /* it is memory that runs out, not the store that fails */
 };
 
 /* What a person does, until it succeeds. whole: refused, it has changed nothing in the store. */
@@ -51,8 +52,8 @@ void sweep_wrong(struct sweep *x, const char *fmt, ...) __attribute__((format(pr
         .name = (n), .who = (w), .begin = (b), .tell = (t), .unlike = true                         \
     }
 
-/* Each scene is a cmocka test; only: this one. What main() returns. */
-int sweep_all(const char *group, const struct sweep_scene *v, size_t n, const char *only);
+/* main(): each scene is a cmocka test. [--alloc] [SCENE] */
+int sweep_all(const char *group, const struct sweep_scene *v, size_t n, int argc, char **argv);
 
 /* ---- the town most scenes are told in: a city, a district, two streets ---- */
 enum { CITY, D1, S1, S2, S3 };

@@ -112,6 +112,21 @@ int world_of(const struct world *w, const char *id)
 
 /* ---- steps ---- */
 
+void world_in(struct world *w, int i)
+{
+    if (w->inside != NULL) {
+        w->inside(w, i, true);
+    }
+}
+
+int world_out(struct world *w, int i, int r)
+{
+    if (w->inside != NULL) {
+        w->inside(w, i, false);
+    }
+    return r;
+}
+
 void world_tick(struct world *w, int i, struct sync_tick *ret)
 {
     const struct wnode *n = &w->node[i];
@@ -130,7 +145,7 @@ void world_step(struct world *w, int i, const struct sync_event *ev)
     }
     bool failed = mem_store_failed(n->mem);
     world_tick(w, i, &t);
-    int r = sync_step(n->s, &t, ev, &out);
+    int r = world_out(w, i, (world_in(w, i), sync_step(n->s, &t, ev, &out)));
     if (w->after != NULL) {
         w->after(w, i, ev, r, &out, w->after_arg);
     }
@@ -385,7 +400,7 @@ static int ask(struct world *w, int parent, const char *path, struct span body, 
     }
     world_tick(w, parent, &t);
     ev.req = ++w->next_req;
-    int r = sync_step(n->s, &t, &ev, &out);
+    int r = world_out(w, parent, (world_in(w, parent), sync_step(n->s, &t, &ev, &out)));
     if (w->after != NULL) {
         w->after(w, parent, &ev, r, &out, w->after_arg);
     }
@@ -453,7 +468,8 @@ static void approve(struct world *w, int at, const char *node, const struct sign
     static const struct sync_out none;
     struct sync_tick t;
     world_tick(w, at, &t);
-    int r = enrol_approve(w->node[at].s, &t, node, root, n_root);
+    int r =
+        world_out(w, at, (world_in(w, at), enrol_approve(w->node[at].s, &t, node, root, n_root)));
     if (w->after != NULL) {
         w->after(w, at, NULL, r, &none, w->after_arg);
     }

@@ -120,6 +120,7 @@ struct world {
     void *tap_arg;
     world_after *after;
     void *after_arg;
+    void (*inside)(struct world *w, int node, bool in); /* a node's engine is entered, left */
     struct relay relay;
     bool by_file;         /* whoever is enrolled asks by file */
     struct buf *ask_body; /* an answer that a person waits for, not a node */
@@ -167,6 +168,10 @@ void world_tick(struct world *w, int i, struct sync_tick *ret);
 /* One event into one engine; wishes are carried out. */
 void world_step(struct world *w, int i, const struct sync_event *ev);
 void world_event(struct world *w, int i, enum sync_event_type type);
+
+/* To be put around calls of the engine of node i: r = world_out(w, i, (world_in(w, i), call)). */
+void world_in(struct world *w, int i);
+int world_out(struct world *w, int i, int r);
 
 /* Until virtual time has advanced by ms. */
 void world_run(struct world *w, int64_t ms);

@@ -18,7 +18,7 @@ int world_write(struct world *w, int i, const char *aud, const char *item, uint8
         return SANJI_E_UNREACHABLE;
     }
     world_tick(w, i, &t);
-    int r = sync_write(n->s, &t, aud, &it, 1, false, ret_id);
+    int r = world_out(w, i, (world_in(w, i), sync_write(n->s, &t, aud, &it, 1, false, ret_id)));
     if (n->crash_armed && mem_store_failed(n->mem)) {
         world_crash(w, i);
         return r < 0 ? r : SANJI_E_IO;
@@ -73,8 +73,10 @@ int world_referral(struct world *w, int i, int to, const char *id, int64_t step,
                        "\"on\":\"2026-11-22\",\"d\":%s}",
                        who, ev, (long long)seen, d);
     if (r == 0) {
-        r = sync_seal_item(n->s, &t, id, step, &w->node[to].id, 1, cek,
-                           span_of(plain.data, plain.len), &item);
+        world_in(w, i);
+        r = world_out(w, i,
+                      sync_seal_item(n->s, &t, id, step, &w->node[to].id, 1, cek,
+                                     span_of(plain.data, plain.len), &item));
     }
     if (r == 0) {
         r = world_write(w, i, aud, buf_str(&item), NULL);

@@ -186,7 +186,8 @@ static void put_back(struct world *w)
 
 static int suspects(struct sweep *x)
 {
-    return sync_suspect(x->w.node[S1].s);
+    world_in(&x->w, S1);
+    return world_out(&x->w, S1, sync_suspect(x->w.node[S1].s));
 }
 
 static int s1_goes_on(struct sweep *x)
@@ -333,7 +334,8 @@ static void heals(struct sweep *x)
 static int64_t wanted_no;
 static int wants(struct sweep *x)
 {
-    return sync_want(x->w.node[S1].s, wanted_no, 2);
+    world_in(&x->w, S1);
+    return world_out(&x->w, S1, sync_want(x->w.node[S1].s, wanted_no, 2));
 }
 
 /* An own bundle is damaged: it comes back from whoever holds it. */
@@ -372,11 +374,13 @@ static int erases(struct sweep *x)
     struct sync_tick t;
     int64_t n = 0;
     world_tick(&x->w, S1, &t);
+    world_in(&x->w, S1);
     int r = sync__tx_begin(s);
     if (r == 0) {
         r = sync_erase(s, &t, &what, &n);
         r = sync__tx_end(s, r);
     }
+    (void)world_out(&x->w, S1, r);
     if (r == 0) {
         world_event(&x->w, S1, SEV_LOCAL);
     }
@@ -399,7 +403,8 @@ static int rekeys(struct sweep *x)
     struct wnode *n = &x->w.node[S1];
     struct sync_new_key k = {.sign_seed = new_sign, .seal_seed = new_seal, .tls = n->tls};
     world_tick(&x->w, S1, &t);
-    int r = sync_rekey(n->s, &t, &k);
+    world_in(&x->w, S1);
+    int r = world_out(&x->w, S1, sync_rekey(n->s, &t, &k));
     if (r == 0) {
         memcpy(n->sign_seed, new_sign, sizeof(new_sign));
         memcpy(n->seal_seed[0], new_seal, sizeof(new_seal));
@@ -423,6 +428,9 @@ static int recovers(struct sweep *x)
     struct arena *a = arena_new(1 << 20);
     struct msg_invite in;
     int r = world_recover(&x->w, S1, true, &in, a);
+    if (r < 0) {
+        world_run(&x->w, 5 * MINUTE); /* whoever waits for an answer that was lost asks again */
+    }
     arena_free(a);
     return r;
 }
@@ -460,6 +468,5 @@ static const struct sweep_scene scenes[] = {
 
 int main(int argc, char **argv)
 {
-    return sweep_all("sync_storefail", scenes, sizeof(scenes) / sizeof(scenes[0]),
-                     argc < 2 ? NULL : argv[1]);
+    return sweep_all("sync_storefail", scenes, sizeof(scenes) / sizeof(scenes[0]), argc, argv);
 }

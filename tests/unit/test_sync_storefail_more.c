@@ -68,6 +68,7 @@ static int pack(struct sweep *x, int from, int to)
     struct sync_tick t;
     parts_drop();
     world_tick(w, from, &t);
+    world_in(w, from);
     int r = sync_ferry_out_new(w->node[from].s, &t, &order, &o);
     while (r == 0 && (r = sync_ferry_out_plan(o, 500)) > 0) {
         r = 0;
@@ -81,7 +82,7 @@ static int pack(struct sweep *x, int from, int to)
     }
     r = r < 0 ? r : sync_ferry_out_done(o, &t);
     sync_ferry_out_free(o);
-    return r;
+    return world_out(w, from, r);
 }
 
 static void no_item(const struct sync_ferry_item *it, void *arg)
@@ -97,6 +98,7 @@ static int take(struct sweep *x, int at)
     for (size_t i = 0; r == 0 && i < n_parts; i++) {
         struct sync_ferry_in *in = NULL;
         struct sync_tick t;
+        world_in(w, at);
         r = sync_ferry_in_new(w->node[at].s, no_item, NULL, &in);
         r = r < 0 ? r : sync_ferry_in_give(in, span_of(part[i].data, part[i].len));
         r = r < 0 ? r : sync_ferry_in_give(in, span_of(part[i].data, 0));
@@ -104,6 +106,7 @@ static int take(struct sweep *x, int at)
             world_tick(w, at, &t);
             r = r < 0 ? r : sync_ferry_in_run(in, &t, 600);
         } while (r > 0);
+        (void)world_out(w, at, r);
         if (r == 0) {
             const struct sync_ferry_report *rep = sync_ferry_in_report(in);
             r = rep->err < 0 ? rep->err : rep->refused + rep->waiting > 0 ? SANJI_E_REFUSED : 0;
@@ -123,7 +126,9 @@ static int receipt(struct sweep *x, int from, int to)
     parts_drop();
     buf_init(&part[n_parts++], 1 << 20);
     world_tick(w, from, &t);
-    return sync_ferry_receipt(w->node[from].s, &t, w->node[to].id.s, sink, &part[0]);
+    world_in(w, from);
+    return world_out(w, from,
+                     sync_ferry_receipt(w->node[from].s, &t, w->node[to].id.s, sink, &part[0]));
 }
 
 static int s1_packs(struct sweep *x)
@@ -236,7 +241,8 @@ static int say(struct sweep *x, int author, enum act_type type, int subject, str
     memcpy(a->after, n->last, HASH_LEN);
     world_tick(w, author, &t);
     a->ts = t.now_ms;
-    r = sync_act(s, &t, a, NULL, 0, false);
+    world_in(w, author);
+    r = world_out(w, author, sync_act(s, &t, a, NULL, 0, false));
     if (r == 0) {
         world_event(w, author, SEV_LOCAL);
     }
@@ -402,7 +408,8 @@ static void copied(struct world *w)
 
 static int d1_believes(struct sweep *x)
 {
-    return sync_believe(x->w.node[D1].s, &x->w.node[S1].id);
+    world_in(&x->w, D1);
+    return world_out(&x->w, D1, sync_believe(x->w.node[D1].s, &x->w.node[S1].id));
 }
 
 static void clones(struct sweep *x)
@@ -462,7 +469,8 @@ static int city_asks_for_news(struct sweep *x)
 {
     struct sync_tick t;
     world_tick(&x->w, CITY, &t);
-    return sync_each_news(x->w.node[CITY].s, &t, no_news, NULL);
+    world_in(&x->w, CITY);
+    return world_out(&x->w, CITY, sync_each_news(x->w.node[CITY].s, &t, no_news, NULL));
 }
 
 static int see_row(const struct enrol_row *r, void *arg)
@@ -474,7 +482,8 @@ static int see_row(const struct enrol_row *r, void *arg)
 
 static int city_asks_who_waits(struct sweep *x)
 {
-    return enrol_each(x->w.node[CITY].s, see_row, NULL);
+    world_in(&x->w, CITY);
+    return world_out(&x->w, CITY, enrol_each(x->w.node[CITY].s, see_row, NULL));
 }
 
 static int no_twice(const struct sync_twice *t, void *arg)
@@ -510,6 +519,5 @@ static const struct sweep_scene scenes[] = {
 
 int main(int argc, char **argv)
 {
-    return sweep_all("sync_storefail_more", scenes, sizeof(scenes) / sizeof(scenes[0]),
-                     argc < 2 ? NULL : argv[1]);
+    return sweep_all("sync_storefail_more", scenes, sizeof(scenes) / sizeof(scenes[0]), argc, argv);
 }
