@@ -239,6 +239,9 @@ void sweep_do(struct sweep *x, const char *say, sweep_act *act, bool whole)
             sweep_wrong(x, "%s: %s, and something was changed", say, err_name(r));
         }
         memory_is_the_store(x, say);
+        if (!whole) { /* whoever waits for an answer that was lost asks again meanwhile */
+            sweep_pass(x, 5 * MINUTE);
+        }
     }
 }
 

@@ -38,20 +38,6 @@ void world_bytes(struct world *w, void *out, size_t n)
     }
 }
 
-void world_met(struct world *w, enum world_fault f, int i)
-{
-    const struct wnode *n = &w->node[i];
-    enum world_stage st = WS_QUIET;
-    for (int l = 0; l < LANE_COUNT; l++) {
-        if (n->post[l] != 0 && n->login[l]) {
-            st = WS_LOGIN;
-        } else if (n->post[l] != 0 && st != WS_LOGIN) {
-            st = l == LANE_UP ? WS_UP : st == WS_QUIET ? WS_HELD : st;
-        }
-    }
-    w->met[f][st]++;
-}
-
 void world_note(struct world *w, const char *what, int node, const void *p, size_t n)
 {
     uint64_t h = w->trace ^ (uint64_t)w->now * UINT64_C(0x9e3779b97f4a7c15) ^ (uint64_t)(node + 1);
@@ -111,21 +97,6 @@ int world_of(const struct world *w, const char *id)
 }
 
 /* ---- steps ---- */
-
-void world_in(struct world *w, int i)
-{
-    if (w->inside != NULL) {
-        w->inside(w, i, true);
-    }
-}
-
-int world_out(struct world *w, int i, int r)
-{
-    if (w->inside != NULL) {
-        w->inside(w, i, false);
-    }
-    return r;
-}
 
 void world_tick(struct world *w, int i, struct sync_tick *ret)
 {

@@ -99,6 +99,35 @@ void world__net_done(struct world *w)
 
 /* ---- faults ---- */
 
+void world_met(struct world *w, enum world_fault f, int i)
+{
+    const struct wnode *n = &w->node[i];
+    enum world_stage st = WS_QUIET;
+    for (int l = 0; l < LANE_COUNT; l++) {
+        if (n->post[l] != 0 && n->login[l]) {
+            st = WS_LOGIN;
+        } else if (n->post[l] != 0 && st != WS_LOGIN) {
+            st = l == LANE_UP ? WS_UP : st == WS_QUIET ? WS_HELD : st;
+        }
+    }
+    w->met[f][st]++;
+}
+
+void world_in(struct world *w, int i)
+{
+    if (w->inside != NULL) {
+        w->inside(w, i, true);
+    }
+}
+
+int world_out(struct world *w, int i, int r)
+{
+    if (w->inside != NULL) {
+        w->inside(w, i, false);
+    }
+    return r;
+}
+
 static int64_t latency(struct world *w)
 {
     return world_range(w, w->faults.lat_min, w->faults.lat_max);

@@ -428,9 +428,6 @@ static int recovers(struct sweep *x)
     struct arena *a = arena_new(1 << 20);
     struct msg_invite in;
     int r = world_recover(&x->w, S1, true, &in, a);
-    if (r < 0) {
-        world_run(&x->w, 5 * MINUTE); /* whoever waits for an answer that was lost asks again */
-    }
     arena_free(a);
     return r;
 }
