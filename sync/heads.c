@@ -104,7 +104,7 @@ static int pages_write(struct sync *s, int pages)
             r = page_write(s, &at, page++, pages, &text);
             end[n++] = text.len;
         }
-        for (size_t i = 0, from = 0; i < n; from = end[i++]) {
+        for (size_t i = 0, from = 0; r == 0 && i < n; from = end[i++]) {
             it[i] = span_of(text.data + from, end[i] - from);
         }
         r = r < 0 ? r : sync__write_one(s, BUNDLE_DATA, "fed", it, n, NULL, NULL);
