@@ -378,8 +378,8 @@ bool app_disk_low(const struct app *a)
 int app_audience(const struct app *a, const char *word, char ret[static LIM_AUD_BYTES + 1])
 {
     const struct roster_node *top = roster_top(app_roster(a));
-    if (strcmp(word, "fed") == 0) {
-        memcpy(ret, "fed", 4);
+    if (strcmp(word, "fed") == 0 || strcmp(word, "own") == 0) {
+        memcpy(ret, word, 4);
         return 0;
     }
     if (strcmp(word, "sub") == 0) {

@@ -177,9 +177,9 @@ void app_put_free(struct app_put *p);
  * (may be NULL); ret_id and ret_aud are empty when not given. */
 int app_put_check(const struct kind *k, struct span json, struct buf *ret_d,
                   char ret_id[static LIM_ID_BYTES + 1], char ret_aud[static 8], struct fault *f);
-/* One record at once (API). */
-int app_put_one(struct app *a, const struct kind *k, const char *aud, struct span json,
-                char ret_id[static LIM_ID_BYTES + 1], struct fault *f);
+/* One record at once (API). role: of the person, for the steps of workflows; NULL: any. */
+int app_put_one(struct app *a, const struct kind *k, const char *aud, const char *role,
+                struct span json, char ret_id[static LIM_ID_BYTES + 1], struct fault *f);
 /* owner NULL: an own record; else this node is that one's steward, as below. */
 int app_withdraw(struct app *a, const char *owner, const char *id);
 /* What follows changes records of `owner`, whose steward this node is. SANJI_E_NOT_FOUND,

@@ -3,7 +3,7 @@
  * a file of its own (app_put_check.c); storing collects items until a bundle's worth is there,
  * because one signature and one commit are worth hundreds of records. A record whose content did
  * not change gets no new revision: running an import twice changes nothing. */
-#include "node/app_internal.h"
+#include "node/app_put.h"
 #include "protocol/base/text.h"
 #include "protocol/jcur.h"
 #include "protocol/jwrite.h"
@@ -12,33 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { PUT_AUDS = 3, PUT_TEXT_BYTES = 64 << 20, PUT_SEEN = 1 << 14 };
-
-struct pending {
-    size_t off, len; /* in text of its audience */
-    char id[LIM_ID_BYTES + 1];
-};
-struct lane_batch {
-    char aud[LIM_AUD_BYTES + 1];
-    struct buf text;
-    struct pending *v;
-    size_t n;
-    size_t cap;
-};
-struct app_put {
-    struct app *a;
-    const struct kind *k;
-    char aud[8]; /* word */
-    bool dry;
-    char owner[LIM_NODE_ID + 2]; /* as whose steward; empty: own records */
-    struct lane_batch lane[PUT_AUDS];
-    uint64_t seen[PUT_SEEN]; /* hashes of pending ids, open addressing; 0: free */
-    size_t n_seen;
-    size_t n;
-    bool has_given; /* one of the pending ones may be a new form of a record that is there */
-    struct buf d, item;
-};
 
 void app__record_id(struct app *a, int64_t now_ms, char out[static 28])
 {
@@ -169,15 +142,6 @@ size_t app_put_pending_bytes(const struct app_put *p)
     return n;
 }
 
-struct old_rec {
-    bool found, withdrawn, other_kind;
-    int64_t r;
-    char aud[LIM_AUD_BYTES + 1];
-    const struct kind *k;
-    struct buf d;
-    char kind[40];
-};
-
 static int on_old(const struct store_rec *rec, void *arg)
 {
     struct old_rec *o = arg;
@@ -189,7 +153,7 @@ static int on_old(const struct store_rec *rec, void *arg)
     return buf_put(&o->d, rec->d.p, rec->d.n);
 }
 
-static int find_old(struct app *a, const char *owner, const char *id, struct old_rec *o)
+int app__put_old(struct app *a, const char *owner, const char *id, struct old_rec *o)
 {
     memset(o, 0, sizeof *o);
     buf_init(&o->d, LIM_ITEM_BYTES * 2);
@@ -253,7 +217,8 @@ static int fill(struct app_put *p, const struct old_rec *o, int64_t now_ms)
     return r;
 }
 
-static int lane_add(struct app_put *p, const char *aud, const char *id, enum item_op op, int64_t r)
+int app__put_lane(struct app_put *p, const struct kind *k, const char *aud, const char *id,
+                  enum item_op op, int64_t r, struct span d)
 {
     struct lane_batch *l = NULL;
     for (size_t i = 0; i < PUT_AUDS && l == NULL; i++) {
@@ -275,8 +240,8 @@ static int lane_add(struct app_put *p, const char *aud, const char *id, enum ite
     }
     snprintf(l->aud, sizeof l->aud, "%s", aud);
     buf_reset(&p->item);
-    int e = app__item(p->owner[0] != '\0' ? p->owner : NULL, id, p->k, op, r,
-                      op == OP_PUT ? span_of(p->d.data, p->d.len) : span_of(NULL, 0), &p->item);
+    int e = app__item(p->owner[0] != '\0' ? p->owner : NULL, id, k, op, r,
+                      op == OP_PUT ? d : span_of(NULL, 0), &p->item);
     if (e == 0 && p->item.len > LIM_ITEM_BYTES) {
         e = SANJI_E_SIZE;
     }
@@ -316,7 +281,7 @@ static uint64_t *seen_slot(struct app_put *p, const char *id)
 }
 
 /* Is a form of this record pending already? Remembers it. A full table says yes: one flush more. */
-static bool is_pending(struct app_put *p, const char *id)
+bool app__put_pending(struct app_put *p, const char *id)
 {
     return p->n_seen >= PUT_SEEN / 2 || seen_slot(p, id) != NULL;
 }
@@ -350,7 +315,29 @@ static int add_for(struct app_put *p, const char *id, const struct old_rec *o, c
     }
     bool same =
         !o->withdrawn && span_eq(span_of(o->d.data, o->d.len), span_of(p->d.data, p->d.len));
-    return p->dry || same ? 0 : lane_add(p, o->aud, id, OP_PUT, o->r + 1);
+    return p->dry || same
+               ? 0
+               : app__put_lane(p, p->k, o->aud, id, OP_PUT, o->r + 1, span_of(p->d.data, p->d.len));
+}
+
+static int add_mine(struct app_put *p, const char *id, const char *aud, const struct old_rec *o,
+                    struct fault *f)
+{
+    struct span d = span_of(p->d.data, p->d.len);
+    bool moved = o->found && strcmp(o->aud, aud) != 0;
+    bool same = o->found && !o->withdrawn && !moved && span_eq(span_of(o->d.data, o->d.len), d);
+    if (same || p->dry) {
+        return 0;
+    }
+    if (p->k->card != NULL && strlen(id) + sizeof CARD_TAIL > LIM_ID_BYTES + 1) {
+        return fault_set(f, SANJI_E_SPEC, "id", "at most 59 characters");
+    }
+    int r = app__put_effect(p, o);
+    r = r < 0 ? r : app__put_lane(p, p->k, aud, id, OP_PUT, o->r + 1, d);
+    if (r == 0 && moved && !o->withdrawn) { /* P5: put in the new stream, wd in the old one */
+        r = app__put_lane(p, p->k, o->aud, id, OP_WITHDRAW, o->r + 1, d);
+    }
+    return r < 0 ? r : app__put_card(p, p->k, id, d);
 }
 
 static int add_checked(struct app_put *p, const char *id, bool given, const char *word,
@@ -366,7 +353,7 @@ static int add_checked(struct app_put *p, const char *id, bool given, const char
         r = p->dry ? 0 : app_outbox_flush(p->a); /* the older form may be among them */
     }
     if (r == 0 && given) {
-        r = find_old(p->a, stands_in ? p->owner : app_id(p->a), id, &o);
+        r = app__put_old(p->a, stands_in ? p->owner : app_id(p->a), id, &o);
     }
     if (r == 0 && o.found && !o.withdrawn && strcmp(o.kind, p->k->name) != 0) {
         r = fault_set(f, SANJI_E_EXISTS, "id", o.kind);
@@ -376,16 +363,9 @@ static int add_checked(struct app_put *p, const char *id, bool given, const char
     }
     if (r == 0 && stands_in) {
         r = add_for(p, id, &o, word[0] != '\0' ? aud : "", f);
-    } else if (r == 0 && !p->dry) {
-        bool moved = o.found && strcmp(o.aud, aud) != 0;
-        bool same = o.found && !o.withdrawn && !moved &&
-                    span_eq(span_of(o.d.data, o.d.len), span_of(p->d.data, p->d.len));
-        if (!same) {
-            r = lane_add(p, aud, id, OP_PUT, o.r + 1);
-        }
-        if (r == 0 && moved && !o.withdrawn) { /* P5: put in the new stream, wd in the old one */
-            r = lane_add(p, o.aud, id, OP_WITHDRAW, o.r + 1);
-        }
+    } else if (r == 0) {
+        r = app__put_may(p, &o, f);
+        r = r < 0 ? r : add_mine(p, id, aud, &o, f);
     }
     buf_done(&o.d);
     return r;
@@ -404,7 +384,7 @@ int app_put_line(struct app_put *p, struct span json, char ret_id[static LIM_ID_
     if (!given) {
         app__record_id(p->a, app_now_ms(), made);
         memcpy(ret_id, made, strlen(made) + 1);
-    } else if (!p->dry && is_pending(p, ret_id)) {
+    } else if (!p->dry && app__put_pending(p, ret_id)) {
         r = app_put_flush(p); /* the second form needs to see the first */
         (void)seen_slot(p, ret_id);
     }
@@ -488,12 +468,13 @@ int app_put_flush(struct app_put *p)
     return r;
 }
 
-int app_put_one(struct app *a, const struct kind *k, const char *aud, struct span json,
-                char ret_id[static LIM_ID_BYTES + 1], struct fault *f)
+int app_put_one(struct app *a, const struct kind *k, const char *aud, const char *role,
+                struct span json, char ret_id[static LIM_ID_BYTES + 1], struct fault *f)
 {
     struct app_put *p = NULL;
     int r = app_put_begin(a, k, aud, false, &p);
     if (r == 0) {
+        p->role = role;
         r = app_put_line(p, json, ret_id, f);
     }
     if (r == 0) {
@@ -505,39 +486,32 @@ int app_put_one(struct app *a, const struct kind *k, const char *aud, struct spa
 
 int app_withdraw(struct app *a, const char *owner, const char *id)
 {
-    struct old_rec o;
-    struct sync_tick t;
-    struct buf item;
-    buf_init(&item, LIM_ITEM_BYTES);
-    int r = find_old(a, owner != NULL ? owner : app_id(a), id, &o);
-    if (r == 0 && owner != NULL) {
-        r = may_stand_for(a, owner);
-    }
-    if (r == 0) {
-        r = app__may_write(a);
-    }
+    struct old_rec o = {0};
+    struct app_put *p = NULL;
+    int r = app_outbox_flush(a); /* it may be there */
+    r = r < 0 ? r : app__put_old(a, owner != NULL ? owner : app_id(a), id, &o);
+    const struct kind *k = r == 0 && o.found ? kind_find(o.kind) : NULL;
     if (r == 0 && !o.found) {
         r = SANJI_E_NOT_FOUND;
     }
-    if (r == 0 && !o.withdrawn) {
-        const struct kind *k = kind_find(o.kind);
-        if (k == NULL || k->owner == KO_MACHINE) {
-            r = SANJI_E_FORBIDDEN;
-        } else {
-            r = app__item(owner, id, k, OP_WITHDRAW, o.r + 1, span_of(NULL, 0), &item);
-        }
-        if (r == 0) {
-            r = app_tick_make(&t);
-        }
-        if (r == 0) {
-            struct span it = span_of(item.data, item.len);
-            r = sync_write(a->sync, &t, o.aud, &it, 1, false, NULL);
-        }
-        if (r == 0) {
-            app__wrote(a);
-        }
+    if (r == 0 && owner != NULL) {
+        r = may_stand_for(a, owner);
     }
-    buf_done(&item);
+    if (r < 0 || o.withdrawn) {
+        r = r < 0 ? r : app__may_write(a);
+    } else if (k == NULL) {
+        r = SANJI_E_FORBIDDEN;
+    } else {
+        r = app_put_begin(a, k, NULL, false, &p);
+    }
+    if (r == 0 && p != NULL) {
+        snprintf(p->owner, sizeof p->owner, "%s", owner == NULL ? "" : owner);
+        p->has_given = true;
+        r = app__put_lane(p, k, o.aud, id, OP_WITHDRAW, o.r + 1, span_of(NULL, 0));
+        r = r < 0 || owner != NULL ? r : app__put_card(p, k, id, span_of(NULL, 0));
+        r = r < 0 ? r : app_put_flush(p);
+    }
+    app_put_free(p);
     buf_done(&o.d);
     return r;
 }

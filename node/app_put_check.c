@@ -98,7 +98,7 @@ static int check_members(const struct kind *k, struct span json, struct buf *d, 
     }
     if (r == 0 && !own_aud) {
         r = take_plain(json, "audience", ret_aud, 8, f);
-        if (r < 0 || (ret_aud[0] != '\0' && (!app__word_in("fed sub up", ret_aud) ||
+        if (r < 0 || (ret_aud[0] != '\0' && (!app__word_in("fed sub up own", ret_aud) ||
                                              !app__word_in(k->audiences, ret_aud)))) {
             r = fault_set(f, SANJI_E_AUDIENCE, "audience", k->audiences);
         }

@@ -152,6 +152,7 @@ static const struct aud_form {
     [AUD_SUB]   = {"sub:",  1, 1},
     [AUD_UP]    = {"up:",   1, 1},
     [AUD_TO]    = {"to:",   1, LIM_RECIPIENTS},
+    [AUD_OWN]   = {"own",   0, 0},
 };
 /* clang-format on */
 

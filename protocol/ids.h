@@ -41,20 +41,20 @@ void record_id_make(int64_t now_ms, const uint8_t rnd[static 10], char out[stati
 /* Kind: name "/" major, name [a-z][a-z0-9_]{0,30}, major 1..999. */
 bool kind_name_valid(const char *s, size_t n);
 
-/* Audience grammar: fed | trust | self | sub:NODE | up:NODE | to:NODE[,NODE]... (sorted, unique,
- * at most 16). Parsing accepts only the one spelling. */
-enum aud_type { AUD_FED, AUD_TRUST, AUD_SELF, AUD_SUB, AUD_UP, AUD_TO, AUD_COUNT };
+/* Audience grammar: fed | trust | self | own | sub:NODE | up:NODE | to:NODE[,NODE]... (sorted,
+ * unique, at most 16). Parsing accepts only the one spelling. */
+enum aud_type { AUD_FED, AUD_TRUST, AUD_SELF, AUD_SUB, AUD_UP, AUD_TO, AUD_OWN, AUD_COUNT };
 struct audience {
     enum aud_type type;
-    size_t n; /* nodes named: 0 for fed, trust, self; 1 for sub, up */
+    size_t n; /* nodes named: 0 for fed, trust, self, own; 1 for sub, up */
     struct node_id node[LIM_RECIPIENTS];
 };
 int audience_parse(const char *s, size_t n, struct audience *ret);
 int audience_write(const struct audience *a, char out[static LIM_AUD_BYTES + 1]);
-/* Outside its audience a to: or self stream is named only by bundle ids. */
+/* Outside its audience a to: or self stream is named only by bundle ids; own is named to nobody. */
 static inline bool audience_is_private(enum aud_type t)
 {
-    return t == AUD_TO || t == AUD_SELF;
+    return t == AUD_TO || t == AUD_SELF || t == AUD_OWN;
 }
 
 /* One stream: who writes, for whom, which epoch. Compared by strcmp-like order of all parts. */

@@ -457,6 +457,7 @@ int roster_may_write(const struct roster *r, const char *by, const struct audien
     case AUD_TRUST:
     case AUD_SELF:
     case AUD_TO:
+    case AUD_OWN:
         return 0;
     case AUD_SUB:
         return w == x[0] || was_above(r, w, x[0]) || was_above(r, x[0], w) ? 0 : SANJI_E_AUDIENCE;
@@ -508,6 +509,7 @@ bool roster_entitled(const struct roster *r, const char *by, const struct audien
         return entitled_to(r, w, aud, p);
     case AUD_SELF:
         return r->subj[w].up == p;
+    case AUD_OWN: /* the writer alone */
     case AUD_TRUST:
     case AUD_COUNT:
         break;
@@ -564,6 +566,9 @@ int roster_key_covers(const struct roster *r, const struct bundle *b,
     }
     if (audience_parse(b->hdr.aud, strlen(b->hdr.aud), &aud) < 0) {
         return SANJI_E_AUDIENCE;
+    }
+    if (aud.type == AUD_OWN) {
+        return 0; /* no act lists it, because no other node has ever seen it */
     }
     return audience_is_private(aud.type) ? private_limit(k, b, ret_limit)
                                          : public_limit(k, b, ret_limit);

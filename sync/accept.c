@@ -251,6 +251,9 @@ static int audience_check(const struct sync *s, const struct stream *st, const s
     if (st->aud.type == AUD_TRUST) {
         return 0; /* everybody may, and who the writer is its key has shown */
     }
+    if (st->aud.type == AUD_OWN && !s->writing && !s->witness) {
+        return SANJI_E_AUDIENCE; /* it never travels, so whoever brings one did not get it here */
+    }
     int r = roster_may_write(s->roster, b->hdr.by.s, &st->aud);
     if (r < 0 || st->row.no != 0 || s->witness ||
         roster_entitled(s->roster, b->hdr.by.s, &st->aud, s->self.id.s) || was_entitled(s, st, b)) {

@@ -44,7 +44,7 @@ int sync_heads_of(struct sync *s, const char *by, bool trust_only, struct act_he
     for (size_t i = 0; i < s->n_streams; i++) {
         const struct stream *st = &s->streams[i];
         if (st->row.no == 0 || st->row.seq == 0 || strcmp(st->row.key.by.s, by) != 0 ||
-            (trust_only && st->aud.type != AUD_TRUST)) {
+            st->aud.type == AUD_OWN || (trust_only && st->aud.type != AUD_TRUST)) {
             continue;
         }
         if (*io_n == max) {

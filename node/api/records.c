@@ -45,6 +45,7 @@ static void put_members(struct api_call *c, const struct store_rec *rec)
     api_put_area(c, rec->area);
     jw_bool(w, "mine", strcmp(rec->owner, app_id(c->app)) == 0);
     jw_str(w, "aud", rec->aud);
+    api_put_refs(c, rec);
     if (rec->d.n > 0) {
         jw_raw(w, "d", rec->d.p, rec->d.n);
     } else {
@@ -185,6 +186,9 @@ static int read_list(struct list *l, struct store_filter *f)
         c->code = "unknown_kind";
         return fault_set(&c->f, SANJI_E_SPEC, "kind", NULL);
     }
+    if (!api_sees(c, l->k)) {
+        return SANJI_E_FORBIDDEN;
+    }
     r = read_text(c, "q", l->q, sizeof l->q);
     if (r == 0) {
         r = read_text(c, "owner", l->owner, sizeof l->owner);
@@ -302,7 +306,8 @@ struct one {
     int64_t r;
     bool withdrawn;
     char aud[8], kind[40];
-    bool write;
+    bool write, doubted;
+    struct fault doubt;
 };
 
 static int on_one(const struct store_rec *rec, void *arg)
@@ -313,6 +318,8 @@ static int on_one(const struct store_rec *rec, void *arg)
     size_t n = strcspn(rec->aud, ":");
     snprintf(o->aud, sizeof o->aud, "%.*s", (int)(n < 7 ? n : 7), rec->aud);
     snprintf(o->kind, sizeof o->kind, "%s", rec->kind);
+    const struct kind *k = kind_find(rec->kind);
+    o->doubted = k != NULL && k->doubt != NULL && k->doubt(rec->d, &o->doubt);
     if (o->write) {
         if (o->member != NULL) {
             jw_obj(&o->c->w, o->member);
@@ -378,12 +385,28 @@ int api_put_explain(struct api_call *c, const char *owner, const char *id)
     return r;
 }
 
+/* Taken, and yet it looks wrong: which member, and why (a word the pages have a sentence for). */
+static void put_doubt(struct api_call *c, const struct one *o)
+{
+    if (o->doubted) {
+        jw_obj(&c->w, "doubt");
+        jw_str(&c->w, "member", o->doubt.member);
+        jw_str(&c->w, "why", o->doubt.want);
+        jw_end_obj(&c->w);
+    }
+}
+
 int h_record(struct api_call *c)
 {
     struct one o = {.c = c, .write = true};
+    const struct kind *k = kind_find(c->param[1]);
+    if (k != NULL && !api_sees(c, k)) {
+        return SANJI_E_FORBIDDEN;
+    }
     jw_obj(&c->w, NULL);
     int r = store_record_get(c->app->store, c->param[0], c->param[1], c->param[2], on_one, &o);
     if (r == 0) {
+        put_doubt(c, &o);
         r = api_put_explain(c, c->param[0], c->param[2]);
         r = r == SANJI_E_NOT_FOUND ? 0 : r;
     }
@@ -475,7 +498,7 @@ int h_record_put(struct api_call *c)
     /* A change does not move a record to another audience unless it says so. */
     r = compose(c, in->audience != NULL ? in->audience : o.aud, &json);
     if (r == 0) {
-        r = app_put_one(c->app, k, NULL, span_of(json.data, json.len), id, &c->f);
+        r = app_put_one(c->app, k, NULL, c->me.role, span_of(json.data, json.len), id, &c->f);
     }
     buf_done(&json);
     if (r < 0) {
@@ -487,6 +510,7 @@ int h_record_put(struct api_call *c)
     jw_obj(&c->w, NULL);
     jw_str(&c->w, "id", id);
     jw_int(&c->w, "r", now.r);
+    put_doubt(c, &now);
     jw_end_obj(&c->w);
     return r;
 }

@@ -163,6 +163,10 @@ const struct api_route *api_route_find(const char *method, const char *path,
                                        char param[API_PARAMS][API_PARAM_BYTES], int *ret_status,
                                        char allow[static 32]);
 bool api_role_may(const char *role, enum api_who who);
+/* refs.c: may who is logged in see records of this kind? */
+bool api_sees(const struct api_call *c, const struct kind *k);
+/* "refs": the titles of the records this one names, by field. */
+void api_put_refs(struct api_call *c, const struct store_rec *rec);
 void api_header(struct api_reply *rep, const char *name, const char *value);
 /* Headers every answer of this listener carries. */
 size_t api_security_headers(bool is_tls, struct http_header *h, size_t max);

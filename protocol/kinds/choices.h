@@ -11,5 +11,9 @@
     "education rights crisis volunteers party_building incubation other"
 /* The eight ways platforms serve each other. */
 #define CH_MODE "consult training agency team referral copublish cohost research"
+/* Kinds of social organisations: registered ones by their law, and those filed at a street. */
+#define CH_ORG "association service_unit foundation community other"
+/* Stages of incubation, in their order. */
+#define CH_STAGE "applying activity project organisation hub"
 
 #endif

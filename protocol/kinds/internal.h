@@ -20,6 +20,7 @@
 #define F_NODE(n, fl)              {n, KF_NODE, 14, 14, fl, NULL}
 #define F_AREA(n, fl)              {n, KF_AREA, 2, 12, fl, NULL}
 #define F_REF(n, fl)               {n, KF_REF, 1, 80, fl, NULL}
+#define F_REF_TO(n, kind, fl)      {n, KF_REF, 1, 80, fl, kind}
 #define F_TEXTS(n, lo, hi, fl)     {n, KF_TEXTS, lo, hi, fl, NULL}
 #define F_OBJ(n, fl)               {n, KF_OBJ, 0, 0, fl, NULL}
 #define F_B64(n, lo, hi, fl)       {n, KF_B64, lo, hi, fl, NULL}

@@ -61,13 +61,15 @@ static bool op_fits(enum kind_shape shape, enum item_op op)
     return false;
 }
 
-static bool word_in(const char *list, const char *word)
+static bool word_in(const char *list, struct span word)
 {
-    size_t n = strlen(word);
-    for (const char *p = list; (p = strstr(p, word)) != NULL; p += n) {
-        if ((p == list || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0')) {
+    for (const char *p = list; *p != '\0';) {
+        size_t n = strcspn(p, " ");
+        if (n == word.n && memcmp(p, word.p, n) == 0) {
             return true;
         }
+        p += n;
+        p += *p == ' ';
     }
     return false;
 }
@@ -75,10 +77,10 @@ static bool word_in(const char *list, const char *word)
 static bool audience_fits(const struct kind *k, enum aud_type aud)
 {
     static const char *const name[AUD_COUNT] = {
-        [AUD_FED] = "fed", [AUD_TRUST] = "trust", [AUD_SELF] = "self",
-        [AUD_SUB] = "sub", [AUD_UP] = "up",       [AUD_TO] = "to",
+        [AUD_FED] = "fed", [AUD_TRUST] = "trust", [AUD_SELF] = "self", [AUD_SUB] = "sub",
+        [AUD_UP] = "up",   [AUD_TO] = "to",       [AUD_OWN] = "own",
     };
-    return aud < AUD_COUNT && word_in(k->audiences, name[aud]);
+    return aud < AUD_COUNT && word_in(k->audiences, span_of(name[aud], strlen(name[aud])));
 }
 
 int kind_check_content(const struct kind *k, struct span d, struct fault *f)
@@ -201,6 +203,114 @@ int kind_search_text(const struct kind *k, struct span d, struct buf *out)
     return r;
 }
 
+/* ---- workflow and card ---- */
+
+static const struct kind_field *flagged(const struct kind *k, unsigned flag)
+{
+    for (size_t i = 0; i < k->n_fields; i++) {
+        if ((k->fields[i].flags & flag) != 0) {
+            return &k->fields[i];
+        }
+    }
+    return NULL;
+}
+
+/* A record that does not say its state is in the first one. */
+static struct span state_of(const struct kind_field *fld, struct span d)
+{
+    struct span v, s;
+    if (jcur_get(d, fld->name, &v) && jcur_plain(v, &s)) {
+        return s;
+    }
+    return span_of(fld->choices, strcspn(fld->choices, " "));
+}
+
+int kind_step_check(const struct kind *k, struct span was, struct span d, const char *role,
+                    struct fault *f)
+{
+    const struct kind_field *fld = k->n_steps == 0 ? NULL : flagged(k, KFF_STATE);
+    if (fld == NULL) {
+        return 0;
+    }
+    struct span from = was.n == 0 ? span_of("", 0) : state_of(fld, was), to = state_of(fld, d);
+    const char *want = NULL;
+    bool known = false;
+    if (span_eq(from, to)) {
+        return 0;
+    }
+    for (size_t i = 0; i < k->n_steps; i++) {
+        const struct kind_step *e = &k->steps[i];
+        if (!span_eqs(from, e->from)) {
+            continue;
+        }
+        want = want == NULL ? e->to : want;
+        if (!word_in(e->to, to)) {
+            continue;
+        }
+        known = true;
+        if (role == NULL || e->roles == NULL || word_in(e->roles, span_of(role, strlen(role)))) {
+            return 0;
+        }
+    }
+    return known ? fault_set(f, SANJI_E_FORBIDDEN, fld->name, NULL)
+                 : fault_set(f, SANJI_E_STATE, fld->name, want == NULL ? "no other state" : want);
+}
+
+bool kind_effect_due(const struct kind *k, struct span was, struct span d, struct span *ret_ref,
+                     struct span *ret_value)
+{
+    const struct kind_field *fld = k->effect == NULL ? NULL : flagged(k, KFF_STATE);
+    struct span ref;
+    if (fld == NULL || !span_eqs(state_of(fld, d), k->effect->state) ||
+        (was.n > 0 && span_eqs(state_of(fld, was), k->effect->state))) {
+        return false;
+    }
+    return jcur_get(d, k->effect->ref, &ref) && jcur_plain(ref, ret_ref) &&
+           jcur_get(d, k->effect->from, ret_value);
+}
+
+int kind_member_set(const struct kind *k, struct span d, const char *name, struct span value,
+                    struct buf *out)
+{
+    struct jw w;
+    struct span v;
+    jw_init(&w, out);
+    jw_obj(&w, NULL);
+    for (size_t i = 0; i < k->n_fields; i++) {
+        const char *n = k->fields[i].name;
+        if (strcmp(n, name) == 0) {
+            jw_raw(&w, n, value.p, value.n);
+        } else if (jcur_get(d, n, &v)) {
+            jw_raw(&w, n, v.p, v.n);
+        }
+    }
+    jw_end_obj(&w);
+    return jw_done(&w);
+}
+
+bool kind_wants_card(const struct kind *k, struct span d)
+{
+    struct span v;
+    bool yes = false;
+    return k->card != NULL && jcur_get(d, "public", &v) && jcur_bool(v, &yes) && yes;
+}
+
+int kind_card_write(const struct kind *k, struct span d, struct buf *out)
+{
+    struct jw w;
+    struct span v;
+    jw_init(&w, out);
+    jw_obj(&w, NULL);
+    for (size_t i = 0; i < k->card->n_fields; i++) {
+        const struct kind_field *fld = kind_field_find(k, k->card->fields[i].name);
+        if (fld != NULL && (fld->flags & KFF_CARD) != 0 && jcur_get(d, fld->name, &v)) {
+            jw_raw(&w, fld->name, v.p, v.n);
+        }
+    }
+    jw_end_obj(&w);
+    return jw_done(&w);
+}
+
 /* ---- description ---- */
 
 static const char *const type_name[] = {
@@ -222,9 +332,9 @@ static const struct {
     unsigned flag;
     const char *name;
 } flag_name[] = {
-    {KFF_REQ, "required"}, {KFF_TITLE, "title"},   {KFF_SEARCH, "search"},
-    {KFF_LIST, "list"},    {KFF_FILTER, "filter"}, {KFF_STATE, "state"},
-    {KFF_SINCE, "since"},  {KFF_AREA, "own_area"}, {KFF_P1, "personal"},
+    {KFF_REQ, "required"},  {KFF_TITLE, "title"}, {KFF_SEARCH, "search"}, {KFF_LIST, "list"},
+    {KFF_FILTER, "filter"}, {KFF_STATE, "state"}, {KFF_SINCE, "since"},   {KFF_AREA, "own_area"},
+    {KFF_P1, "personal"},   {KFF_CARD, "card"},
 };
 
 static void describe_words(struct jw *w, const char *name, const char *list)
@@ -251,9 +361,24 @@ static void describe_field(struct jw *w, const struct kind_field *fld)
         }
     }
     if (fld->choices != NULL) {
-        describe_words(w, "choices", fld->choices);
+        describe_words(w, fld->type == KF_REF ? "refers" : "choices", fld->choices);
     }
     jw_end_obj(w);
+}
+
+static void describe_steps(struct jw *w, const struct kind *k)
+{
+    jw_arr(w, "steps");
+    for (size_t i = 0; i < k->n_steps; i++) {
+        jw_obj(w, NULL);
+        jw_str(w, "from", k->steps[i].from);
+        describe_words(w, "to", k->steps[i].to);
+        if (k->steps[i].roles != NULL) {
+            describe_words(w, "roles", k->steps[i].roles);
+        }
+        jw_end_obj(w);
+    }
+    jw_end_arr(w);
 }
 
 static void describe_kind(struct jw *w, const struct kind *k)
@@ -266,6 +391,12 @@ static void describe_kind(struct jw *w, const struct kind *k)
     jw_str(w, "audience", k->audience);
     describe_words(w, "audiences", k->audiences);
     jw_bool(w, "export", k->in_export);
+    if (k->n_steps > 0) {
+        describe_steps(w, k);
+    }
+    if (k->card != NULL) {
+        jw_str(w, "card", k->card->name);
+    }
     jw_arr(w, "fields");
     for (size_t i = 0; i < k->n_fields; i++) {
         describe_field(w, &k->fields[i]);

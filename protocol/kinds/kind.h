@@ -40,7 +40,8 @@ enum {
     KFF_STATE = 32,  /* the record's state, an ENUM; at most one */
     KFF_SINCE = 64,  /* a DATE put fills with today when absent, and keeps on update */
     KFF_AREA = 128,  /* the record's area; put fills it with the node's own when absent */
-    KFF_P1 = 256,    /* personal: only in sealed content or local records */
+    KFF_P1 = 256,    /* personal: only in sealed content or in `own` */
+    KFF_CARD = 512,  /* goes into the record's public card */
 };
 
 struct kind_field {
@@ -48,7 +49,15 @@ struct kind_field {
     enum kf_type type;
     int64_t min, max;
     unsigned flags;
-    const char *choices; /* ENUM, ENUMS */
+    const char *choices; /* ENUM, ENUMS; REF: the kind it points to among own records, NULL: any */
+};
+
+/* One edge of a kind's workflow: who may take a record from a state to another. Records of kinds
+ * without edges change freely. A writer's rule: readers take what an owner says of its own. */
+struct kind_step {
+    const char *from;  /* a state; "": a new record */
+    const char *to;    /* states, space separated */
+    const char *roles; /* staff roles, space separated; NULL: all that write */
 };
 
 enum kind_owner { KO_ANY, KO_TOP, KO_MACHINE /* written by the node itself, not by people */ };
@@ -60,18 +69,33 @@ enum kind_shape {
     KS_VIEW,   /* derived at every node, for export and pages; never on the wire */
 };
 
+/* What a record does to another one of this node when it comes into a state: the record that the
+ * REF member `ref` names gets the value of `from` as its member `to`. */
+struct kind_effect {
+    const char *state, *ref, *from, *to;
+};
+
 struct kind {
     const char *name;
     int major;
     enum kind_shape shape;
     enum kind_owner owner;
-    const char *audience;  /* default: "fed", "sub" (own subtree), "up" (to the top) */
+    const char *audience;  /* default: "fed", "sub" (own subtree), "up" (to the top), "own" */
     const char *audiences; /* allowed types, space separated: "fed sub up" */
     const struct kind_field *fields;
     size_t n_fields;
     /* Meaning across fields, NULL for none. d has passed the field table. */
     int (*check)(struct span d, struct fault *f);
     bool in_export; /* appears in export-state */
+    const struct kind_step *steps;
+    size_t n_steps;
+    const struct kind_effect *effect; /* NULL: none */
+    /* What looks wrong and may be right (an early credit code): said, never refused. Fills f and
+     * returns true. */
+    bool (*doubt)(struct span d, struct fault *f);
+    /* The kind of its public card: while the BOOL member `public` is true the node keeps a record
+     * "ID.card" of that kind, with the members that are marked KFF_CARD. */
+    const struct kind *card;
 };
 
 extern const struct kind *const kinds[];
@@ -86,6 +110,22 @@ const struct kind *kind_find(const char *name);
 int kind_check_item(const struct item *it, enum aud_type aud, bool top, struct fault *f);
 /* Only the content. */
 int kind_check_content(const struct kind *k, struct span d, struct fault *f);
+/* May a record that says `was` (empty: there is none) become d? 0, or SANJI_E_STATE with the
+ * state's name and the states that are allowed in f. role NULL: whatever role; else
+ * SANJI_E_FORBIDDEN when others than this one take the step. */
+int kind_step_check(const struct kind *k, struct span was, struct span d, const char *role,
+                    struct fault *f);
+/* Does the record come into the state of the kind's effect? `was` as above. Then *ret_ref is the
+ * record it touches and *ret_value the JSON value. */
+bool kind_effect_due(const struct kind *k, struct span was, struct span d, struct span *ret_ref,
+                     struct span *ret_value);
+/* Appends content d with one member replaced or added, in the order of the kind's table. */
+int kind_member_set(const struct kind *k, struct span d, const char *name, struct span value,
+                    struct buf *out);
+/* Does the content ask for a public card? */
+bool kind_wants_card(const struct kind *k, struct span d);
+/* Appends the card's content. */
+int kind_card_write(const struct kind *k, struct span d, struct buf *out);
 /* Appends title / search text (title and every SEARCH field, separated by newlines); unescaped. */
 int kind_title(const struct kind *k, struct span d, struct buf *out);
 int kind_search_text(const struct kind *k, struct span d, struct buf *out);

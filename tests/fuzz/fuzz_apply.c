@@ -36,7 +36,8 @@ static void make_world(void)
 
 static bool make_bundle(const uint8_t *p, size_t n, struct buf *frame)
 {
-    static const char *const aud[] = {"fed", "sub:@d1", "up:@city", "to:@city", "self", "trust"};
+    static const char *const aud[] = {"fed",  "sub:@d1", "up:@city", "to:@city",
+                                      "self", "own",     "trust"};
     static struct span item[LIM_ITEMS];
     struct bundle_header h;
     struct buf line;

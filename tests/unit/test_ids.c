@@ -173,6 +173,7 @@ static void test_audiences_round_trip(void **state)
         {"fed", AUD_FED, 0},
         {"trust", AUD_TRUST, 0},
         {"self", AUD_SELF, 0},
+        {"own", AUD_OWN, 0},
         {"sub:naaaaaaaaaaaaa", AUD_SUB, 1},
         {"up:naaaaaaaaaaaaa", AUD_UP, 1},
         {"to:naaaaaaaaaaaaa", AUD_TO, 1},
@@ -187,7 +188,8 @@ static void test_audiences_round_trip(void **state)
         assert_int_equal(audience_write(&a, out), 0);
         assert_string_equal(out, good[i].s);
     }
-    assert_true(audience_is_private(AUD_TO) && audience_is_private(AUD_SELF));
+    assert_true(audience_is_private(AUD_TO) && audience_is_private(AUD_SELF) &&
+                audience_is_private(AUD_OWN));
     assert_false(audience_is_private(AUD_FED) || audience_is_private(AUD_SUB));
 }
 

@@ -80,6 +80,13 @@ static const struct {
     {"referral.void", "{\"reason\":\"duplicate\"}"},
     {"referral.erase", "{\"why\":\"retention\"}"},
     {"referral.reseal", "{\"step\":1}"},
+    {"org", "{\"name\":\"晨光社工服务中心\",\"state\":\"incubating\",\"stage\":\"activity\"}"},
+    {"card", "{\"name\":\"晨光社工服务中心\"}"},
+    {"org_event",
+     "{\"org\":\"o1\",\"kind\":\"honour\",\"title\":\"先进\",\"date\":\"2026-11-01\"}"},
+    {"assessment", "{\"org\":\"o1\",\"title\":\"2026 年度\",\"year\":2026}"},
+    {"activity", "{\"org\":\"o1\",\"title\":\"十一月\",\"period\":\"2026-11\"}"},
+    {"service", "{\"title\":\"入户\",\"date\":\"2026-11-01\",\"method\":\"case\"}"},
 };
 enum { N_VALID = sizeof(valid) / sizeof(valid[0]) };
 
@@ -269,10 +276,14 @@ static void test_every_kind_has_an_example(void **st)
             const struct kind_field *x = &kinds[i]->fields[j];
             titles += (x->flags & KFF_TITLE) != 0;
             assert_ptr_equal(kind_field_find(kinds[i], x->name), x);
-            assert_true((x->type == KF_ENUM || x->type == KF_ENUMS) == (x->choices != NULL));
+            bool words = x->type == KF_ENUM || x->type == KF_ENUMS;
+            assert_true(words == (x->choices != NULL) || x->type == KF_REF);
+            assert_true(x->type != KF_REF || x->choices == NULL || kind_find(x->choices) != NULL);
             assert_true(x->min <= x->max);
-            /* Personal data stands in sealed content only. */
-            assert_true((x->flags & KFF_P1) == 0 || kinds[i]->shape == KS_SEALED);
+            /* Personal data stands in sealed content and at home, and never on a card. */
+            assert_true((x->flags & KFF_P1) == 0 || kinds[i]->shape == KS_SEALED ||
+                        strcmp(kinds[i]->audiences, "own") == 0);
+            assert_true((x->flags & KFF_P1) == 0 || (x->flags & KFF_CARD) == 0);
         }
         assert_true(titles <= 1);
     }
@@ -294,6 +305,22 @@ static void test_meaning(void **st)
     refused("listing", with(l, "kind", "\"venue mentor\""), SANJI_E_SPEC, "kind");
     refused("listing", with(l, "kind", "\"ven\""), SANJI_E_SPEC, "kind");
     refused("listing", with(l, "capacity", "\"40\""), SANJI_E_SPEC, "capacity");
+    refused("org", "{\"name\":\"x\",\"state\":\"removed\"}", SANJI_E_SPEC, "reason");
+    refused("org", "{\"name\":\"x\",\"entered\":\"2026-02-01\",\"left_on\":\"2026-01-01\"}",
+            SANJI_E_SPEC, "left_on");
+    refused("org", "{\"name\":\"x\",\"url\":\"javascript:1\"}", SANJI_E_SPEC, "url");
+    refused("org_event",
+            "{\"org\":\"o\",\"kind\":\"donation\",\"title\":\"x\",\"date\":\"2026-01-01\"}",
+            SANJI_E_SPEC, "money");
+    refused("activity", "{\"org\":\"o\",\"title\":\"x\",\"period\":\"2026-Q4\"}", SANJI_E_SPEC,
+            "period");
+    refused("activity",
+            "{\"org\":\"o\",\"title\":\"x\",\"period\":\"2026-11\",\"state\":\"returned\"}",
+            SANJI_E_SPEC, "reason");
+    refused(
+        "assessment",
+        "{\"org\":\"o\",\"title\":\"x\",\"year\":2026,\"state\":\"agreed\",\"to_stage\":\"hub\"}",
+        SANJI_E_SPEC, "effective");
     refused("need", with(valid[2].d, "state", "\"unmet\""), SANJI_E_SPEC, "reason");
     refused("need", with(valid[3].d, "done", "\"2025-12-31\""), SANJI_E_SPEC, "done");
     refused("area", with(valid[5].d, "parent", "\"370102\""), SANJI_E_SPEC, "parent");
@@ -487,6 +514,158 @@ static void test_texts(void **st)
     buf_done(&b);
 }
 
+/* ---- workflow, doubts, cards ---- */
+
+static int step(const char *kind, const char *was, const char *d, const char *role, struct fault *f)
+{
+    *f = (struct fault){0};
+    return kind_step_check(kind_find(kind), text(was), text(d), role, f);
+}
+
+/* Every state of every kind with a workflow can be reached, and each row names states of the table.
+ */
+static void test_workflows(void **st)
+{
+    (void)st;
+    struct fault f;
+    size_t flows = 0;
+    for (size_t i = 0; i < kinds_n; i++) {
+        const struct kind *k = kinds[i];
+        const struct kind_field *state = NULL;
+        for (size_t j = 0; j < k->n_fields; j++) {
+            state = (k->fields[j].flags & KFF_STATE) != 0 ? &k->fields[j] : state;
+        }
+        if (k->n_steps == 0) {
+            continue;
+        }
+        flows++;
+        assert_non_null(state);
+        for (const char *w = state->choices; w != NULL; w = strchr(w, ' ')) {
+            w += *w == ' ';
+            char word[40], d[80];
+            bool reached = false, known = false;
+            (void)snprintf(word, sizeof(word), "%.*s", (int)strcspn(w, " "), w);
+            (void)snprintf(d, sizeof(d), "{\"%s\":\"%s\"}", state->name, word);
+            for (size_t s = 0; s < k->n_steps; s++) {
+                char from[80];
+                (void)snprintf(from, sizeof(from), "{\"%s\":\"%s\"}", state->name,
+                               k->steps[s].from);
+                known = known || k->steps[s].from[0] == '\0' ||
+                        kind_check_content(k, text(from), NULL) != 0;
+                reached =
+                    reached || kind_step_check(k, text(k->steps[s].from[0] == '\0' ? "" : from),
+                                               text(d), NULL, &f) == 0;
+            }
+            if (!reached || !known) {
+                fail_msg("%s: nothing leads to %s", k->name, word);
+            }
+        }
+    }
+    assert_true(flows >= 3);
+}
+
+static void test_steps(void **st)
+{
+    (void)st;
+    struct fault f;
+    const char *draft = "{\"state\":\"draft\"}", *none = "{}";
+    const char *sent = "{\"state\":\"submitted\"}", *ok = "{\"state\":\"accepted\"}";
+    assert_int_equal(step("activity", "", draft, "clerk", &f), 0);
+    assert_int_equal(step("activity", "", ok, "admin", &f), SANJI_E_STATE);
+    assert_string_equal(f.member, "state");
+    assert_string_equal(f.want, "draft submitted");
+    assert_int_equal(step("activity", none, sent, "clerk", &f), 0); /* none said: the first one */
+    assert_int_equal(step("activity", sent, ok, "clerk", &f), SANJI_E_FORBIDDEN);
+    assert_int_equal(step("activity", sent, ok, "reviewer", &f), 0);
+    assert_int_equal(step("activity", sent, ok, NULL, &f), 0);
+    assert_int_equal(step("activity", sent, draft, NULL, &f), SANJI_E_STATE);
+    assert_int_equal(step("activity", ok, ok, "clerk", &f), 0); /* not a step */
+    assert_int_equal(step("listing", "", "{\"state\":\"paused\"}", "clerk", &f), 0);
+}
+
+static const char *doubt_of(const char *kind, const char *d, struct fault *f)
+{
+    const struct kind *k = kind_find(kind);
+    *f = (struct fault){0};
+    assert_int_equal(kind_check_content(k, text(d), NULL), 0);
+    return k->doubt(text(d), f) ? f->want : "";
+}
+
+static void test_doubts(void **st)
+{
+    (void)st;
+    struct fault f;
+    assert_string_equal(doubt_of("org", "{\"name\":\"x\"}", &f), "");
+    /* Codes that are published with the rule, and early ones that break it. */
+    static const char *const good[] = {"91110000600037341L", "91350200MA2YJ1XR9G",
+                                       "913502115628130384"};
+    static const char *const early[] = {"91350211M0000XUF46", "91350100M0001TGQXM"};
+    char d[80];
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(d, sizeof(d), "{\"name\":\"x\",\"usci\":\"%s\"}", good[i]);
+        assert_string_equal(doubt_of("org", d, &f), "");
+    }
+    for (size_t i = 0; i < 2; i++) {
+        (void)snprintf(d, sizeof(d), "{\"name\":\"x\",\"usci\":\"%s\"}", early[i]);
+        assert_string_equal(doubt_of("org", d, &f), "usci.sum");
+        assert_string_equal(f.member, "usci");
+    }
+    assert_string_equal(doubt_of("org", "{\"name\":\"x\",\"usci\":\"9111000060003734IL\"}", &f),
+                        "usci.form");
+    const char *s = "{\"title\":\"x\",\"date\":\"2026-11-01\",\"method\":\"case\"}";
+    assert_string_equal(doubt_of("service", s, &f), "");
+    s = "{\"title\":\"x\",\"date\":\"2026-11-01\",\"method\":\"case\",\"persons\":9,"
+        "\"person_times\":8}";
+    assert_string_equal(doubt_of("service", s, &f), "times.few");
+}
+
+static void test_card(void **st)
+{
+    (void)st;
+    struct buf b;
+    const struct kind *k = kind_find("org");
+    const char *d =
+        "{\"name\":\"晨光\",\"kind\":\"community\",\"usci\":\"\",\"legal_rep\":\"某人\","
+        "\"mobile\":\"1\",\"public\":true,\"note\":\"秘密\"}";
+    buf_init(&b, 4096);
+    assert_true(kind_wants_card(k, text(d)));
+    assert_false(kind_wants_card(k, text("{\"name\":\"x\",\"public\":false}")));
+    assert_false(kind_wants_card(k, text("{\"name\":\"x\"}")));
+    assert_int_equal(kind_card_write(k, text(d), &b), 0);
+    assert_string_equal(buf_str(&b), "{\"name\":\"晨光\",\"kind\":\"community\",\"usci\":\"\"}");
+    assert_int_equal(kind_check_content(k->card, span_of(b.data, b.len), NULL), 0);
+    /* Each member of the card is one of the archive, of the same type and range. */
+    for (size_t i = 0; i < k->card->n_fields; i++) {
+        const struct kind_field *c = &k->card->fields[i];
+        const struct kind_field *x = kind_field_find(k, c->name);
+        assert_non_null(x);
+        assert_true((x->flags & KFF_CARD) != 0);
+        assert_int_equal(x->type, c->type);
+        assert_int_equal(x->max, c->max);
+    }
+    buf_done(&b);
+}
+
+static void test_effect(void **st)
+{
+    (void)st;
+    struct buf b;
+    struct span ref, value;
+    const struct kind *k = kind_find("assessment");
+    const char *was = "{\"state\":\"submitted\"}";
+    const char *d = "{\"org\":\"o1\",\"state\":\"agreed\",\"to_stage\":\"hub\"}";
+    buf_init(&b, 4096);
+    assert_true(kind_effect_due(k, text(was), text(d), &ref, &value));
+    assert_true(span_eqs(ref, "o1") && span_eqs(value, "\"hub\""));
+    assert_false(kind_effect_due(k, text(d), text(d), &ref, &value)); /* it is agreed already */
+    assert_false(kind_effect_due(k, text(""), text(was), &ref, &value));
+    assert_int_equal(kind_member_set(kind_find("org"), text("{\"name\":\"x\",\"usci\":\"1\"}"),
+                                     "stage", value, &b),
+                     0);
+    assert_string_equal(buf_str(&b), "{\"name\":\"x\",\"stage\":\"hub\",\"usci\":\"1\"}");
+    buf_done(&b);
+}
+
 /* ---- PROTOCOL.md ---- */
 
 static char *slurp(const char *path)
@@ -502,7 +681,9 @@ static char *slurp(const char *path)
 
 static void range_text(const struct kind_field *x, char *out, size_t size)
 {
-    if (x->choices != NULL) {
+    if (x->type == KF_REF && x->choices != NULL) {
+        (void)snprintf(out, size, "%s/1", x->choices);
+    } else if (x->choices != NULL) {
         (void)snprintf(out, size, "%s", x->choices);
         if (x->type == KF_ENUMS) {
             (void)snprintf(out, size, "%lld..%lld of %s", (long long)x->min, (long long)x->max,
@@ -606,6 +787,11 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_valid_and_each_field),
         cmocka_unit_test(test_every_kind_has_an_example),
         cmocka_unit_test(test_meaning),
+        cmocka_unit_test(test_workflows),
+        cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_doubts),
+        cmocka_unit_test(test_card),
+        cmocka_unit_test(test_effect),
         cmocka_unit_test(test_consent),
         cmocka_unit_test(test_sealed),
         cmocka_unit_test(test_items),

@@ -879,6 +879,7 @@ static bool want_entitled(enum aud_type t, const char *w, const char *x, const c
         return above(p, w, moved) && above(x, w, moved) && eq_or_above(x, p, moved);
     case AUD_TO:
         return between(w, x, p, moved);
+    case AUD_OWN:
     case AUD_COUNT:
         break;
     }

@@ -86,7 +86,7 @@ static int missing_field(const char *scope, const struct kind_field *f)
 {
     char rest[KEY_MAX];
     int n = f->type == KF_B64 ? 0 : missing(scope, f->name);
-    for (const char *p = f->choices; p != NULL && *p != '\0';) {
+    for (const char *p = f->type == KF_REF ? NULL : f->choices; p != NULL && *p != '\0';) {
         size_t len = strcspn(p, " ");
         (void)snprintf(rest, sizeof(rest), "%s.%.*s", f->name, (int)len, p);
         n += missing(scope, rest);

@@ -133,6 +133,7 @@ static void names(void)
         {"audience", "fed", "fed", NULL},
         {"audience", "trust", "trust", NULL},
         {"audience", "self", "self", NULL},
+        {"audience", "own", "own", NULL},
         {"audience", "sub", "sub:naaaaaaaaaaaaa", NULL},
         {"audience", "up", "up:naaaaaaaaaaaaa", NULL},
         {"audience", "two recipients", "to:naaaaaaaaaaaaa,nbaaaaaaaaaaaa", NULL},

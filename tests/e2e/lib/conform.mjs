@@ -97,7 +97,7 @@ export function b64(s, n, err = 'bad_member') {
   return b;
 }
 export function audience(s) {
-  if (['fed', 'trust', 'self'].includes(s)) return { type: s, nodes: [] };
+  if (['fed', 'trust', 'self', 'own'].includes(s)) return { type: s, nodes: [] };
   const m = /^(sub|up|to):(.+)$/.exec(s) ?? no('bad_member');
   const nodes = m[2].split(',');
   const sorted = nodes.every((n, i) => isNode(n) && (i === 0 || nodes[i - 1] < n));

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_NODE_APP_PUT_H
+#define SANJI_NODE_APP_PUT_H
+
+#include "node/app_internal.h"
+
+/* What the two halves of writing records share: app_put.c checks, collects and signs,
+ * app_put_follow.c says what a record brings with it. */
+
+#define CARD_TAIL ".card"
+
+enum { PUT_AUDS = 3, PUT_TEXT_BYTES = 64 << 20, PUT_SEEN = 1 << 14 };
+
+struct pending {
+    size_t off, len; /* in text of its audience */
+    char id[LIM_ID_BYTES + 1];
+};
+struct lane_batch {
+    char aud[LIM_AUD_BYTES + 1];
+    struct buf text;
+    struct pending *v;
+    size_t n;
+    size_t cap;
+};
+struct app_put {
+    struct app *a;
+    const struct kind *k;
+    char aud[8]; /* word */
+    bool dry;
+    const char *role;            /* of who writes; NULL: an administrator at the command line */
+    char owner[LIM_NODE_ID + 2]; /* as whose steward; empty: own records */
+    struct lane_batch lane[PUT_AUDS];
+    uint64_t seen[PUT_SEEN]; /* hashes of pending ids, open addressing; 0: free */
+    size_t n_seen;
+    size_t n;
+    bool has_given; /* one of the pending ones may be a new form of a record that is there */
+    struct buf d, item;
+};
+
+struct old_rec {
+    bool found, withdrawn, other_kind;
+    int64_t r;
+    char aud[LIM_AUD_BYTES + 1];
+    const struct kind *k;
+    struct buf d;
+    char kind[40];
+};
+
+/* Adds one item to the batch of its audience. */
+int app__put_lane(struct app_put *p, const struct kind *k, const char *aud, const char *id,
+                  enum item_op op, int64_t r, struct span d);
+/* The record as it stands; ret->found false: none. ret->d is to be ended in every case. */
+int app__put_old(struct app *a, const char *owner, const char *id, struct old_rec *ret);
+/* Is a form of this record waiting in the batch? Remembers it. */
+bool app__put_pending(struct app_put *p, const char *id);
+/* May what lies in p->d follow o: the step of its state, and what it names is there? */
+int app__put_may(struct app_put *p, const struct old_rec *o, struct fault *f);
+/* The card says what the record says, or is gone. d: the record's content; empty: withdrawn. */
+int app__put_card(struct app_put *p, const struct kind *k, const char *id, struct span d);
+/* What p->d does to another record when it comes into its state. */
+int app__put_effect(struct app_put *p, const struct old_rec *was);
+
+#endif

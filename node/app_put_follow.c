@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a record brings with it, in the same transaction: the step its state takes must be one of
+ * its kind, what it names must be there, its public card follows it, and some change another
+ * record (an assessment the stage of an organisation). */
+#include "node/app_put.h"
+#include "protocol/jcur.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A record of this node that another one names. */
+static int named(struct app_put *p, const struct kind_field *fld, struct fault *f)
+{
+    struct span v, id;
+    struct old_rec o = {0};
+    char text[LIM_ID_BYTES + 1];
+    if (fld->type != KF_REF || fld->choices == NULL ||
+        !jcur_get(span_of(p->d.data, p->d.len), fld->name, &v)) {
+        return 0;
+    }
+    if (!jcur_plain(v, &id) || id.n == 0 || id.n >= sizeof text) {
+        return fault_set(f, SANJI_E_NOT_FOUND, fld->name, fld->choices);
+    }
+    memcpy(text, id.p, id.n);
+    text[id.n] = '\0';
+    int r = app__put_old(p->a, app_id(p->a), text, &o);
+    bool there = o.found && !o.withdrawn && strcmp(o.kind, fld->choices) == 0;
+    buf_done(&o.d);
+    return r < 0 || there ? r : fault_set(f, SANJI_E_NOT_FOUND, fld->name, fld->choices);
+}
+
+int app__put_may(struct app_put *p, const struct old_rec *o, struct fault *f)
+{
+    bool stood = o->found && !o->withdrawn;
+    int r = kind_step_check(p->k, stood ? span_of(o->d.data, o->d.len) : span_of(NULL, 0),
+                            span_of(p->d.data, p->d.len), p->role, f);
+    bool names = false;
+    for (size_t i = 0; i < p->k->n_fields; i++) {
+        names = names || (p->k->fields[i].type == KF_REF && p->k->fields[i].choices != NULL);
+    }
+    if (r < 0 || !names || p->dry) {
+        return r;
+    }
+    r = app_outbox_flush(p->a); /* what is named may be among them */
+    for (size_t i = 0; r == 0 && i < p->k->n_fields; i++) {
+        r = named(p, &p->k->fields[i], f);
+    }
+    return r;
+}
+
+/* The card says what the record says, or is gone. `d` is the record's new content; empty: it is
+ * withdrawn. */
+int app__put_card(struct app_put *p, const struct kind *k, const char *id, struct span d)
+{
+    char card[LIM_ID_BYTES + 8];
+    struct old_rec o = {0};
+    struct buf c;
+    if (k->card == NULL) {
+        return 0;
+    }
+    buf_init(&c, LIM_ITEM_BYTES);
+    snprintf(card, sizeof card, "%s" CARD_TAIL, id);
+    bool wants = d.n > 0 && kind_wants_card(k, d);
+    int r = app__put_old(p->a, app_id(p->a), card, &o);
+    r = r == 0 && wants ? kind_card_write(k, d, &c) : r;
+    bool stands = o.found && !o.withdrawn;
+    struct span now = span_of(c.data, c.len);
+    if (r == 0 && wants && !(stands && span_eq(now, span_of(o.d.data, o.d.len)))) {
+        r = app__put_lane(p, k->card, k->card->audience, card, OP_PUT, o.r + 1, now);
+        p->has_given = p->has_given || o.found;
+    } else if (r == 0 && !wants && stands) {
+        r = app__put_lane(p, k->card, o.aud, card, OP_WITHDRAW, o.r + 1, now);
+        p->has_given = true;
+    }
+    buf_done(&o.d);
+    buf_done(&c);
+    return r;
+}
+
+int app__put_effect(struct app_put *p, const struct old_rec *was)
+{
+    struct span ref, value, d = span_of(p->d.data, p->d.len);
+    struct old_rec o = {0};
+    struct buf c;
+    char id[LIM_ID_BYTES + 1];
+    bool stood = was->found && !was->withdrawn;
+    if (!kind_effect_due(p->k, stood ? span_of(was->d.data, was->d.len) : span_of(NULL, 0), d, &ref,
+                         &value) ||
+        ref.n >= sizeof id) {
+        return 0;
+    }
+    memcpy(id, ref.p, ref.n);
+    id[ref.n] = '\0';
+    buf_init(&c, LIM_ITEM_BYTES);
+    int r = app__put_pending(p, id) ? app_put_flush(p) : 0; /* two effects on one record */
+    r = r < 0 ? r : app__put_old(p->a, app_id(p->a), id, &o);
+    const struct kind *k = r == 0 && o.found && !o.withdrawn ? kind_find(o.kind) : NULL;
+    if (k != NULL) {
+        r = kind_member_set(k, span_of(o.d.data, o.d.len), p->k->effect->to, value, &c);
+        r = r < 0 ? r : kind_check_content(k, span_of(c.data, c.len), NULL);
+    }
+    if (r == 0 && k != NULL && !span_eq(span_of(c.data, c.len), span_of(o.d.data, o.d.len))) {
+        r = app__put_lane(p, k, o.aud, id, OP_PUT, o.r + 1, span_of(c.data, c.len));
+        r = r < 0 ? r : app__put_card(p, k, id, span_of(c.data, c.len));
+        p->has_given = true;
+    }
+    buf_done(&o.d);
+    buf_done(&c);
+    return r;
+}

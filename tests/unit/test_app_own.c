@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A node's own filing: it is kept, signed and checked like everything else, and stays at home; the
+ * public card follows it, an assessment changes a stage, and what is wrong is named. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "protocol/jcur.h"
+#include "tests/support/nodes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECRET "张某某的手机"
+
+struct seen {
+    bool found, withdrawn;
+    int64_t r;
+    char d[2048], aud[96];
+};
+
+static int on_seen(const struct store_rec *rec, void *arg)
+{
+    struct seen *s = arg;
+    s->found = true;
+    s->withdrawn = rec->withdrawn;
+    s->r = rec->r;
+    snprintf(s->aud, sizeof s->aud, "%s", rec->aud);
+    snprintf(s->d, sizeof s->d, "%.*s", (int)rec->d.n, rec->d.n > 0 ? (const char *)rec->d.p : "");
+    return 0;
+}
+
+static struct seen look(struct app *at, struct app *of, const char *id)
+{
+    struct seen s = {0};
+    int r = store_record_get(at->store, app_id(of), NULL, id, on_seen, &s);
+    assert_true(r == 0 || r == SANJI_E_NOT_FOUND);
+    return s;
+}
+
+static bool shows(struct app *at, struct app *of, const char *id)
+{
+    struct seen s = look(at, of, id);
+    return s.found && !s.withdrawn;
+}
+
+static int put(struct app *a, const char *kind, const char *json, struct fault *f)
+{
+    char id[LIM_ID_BYTES + 1];
+    *f = (struct fault){0};
+    return node_put(a, kind, json, id, f);
+}
+
+static void test_stays_at_home(void **state)
+{
+    (void)state;
+    struct fault f;
+    struct app *city = node_born(0, "own-city"), *d1 = node_child(city, 1, "own-district");
+    nodes_settle(city, d1);
+    assert_int_equal(put(d1, "org",
+                         "{\"id\":\"o1\",\"name\":\"晨光社工\",\"kind\":\"community\",\"state\":"
+                         "\"incubating\",\"mobile\":\"" SECRET "\",\"note\":\"" SECRET
+                         "\",\"public\":true}",
+                         &f),
+                     0);
+    assert_int_equal(put(d1, "service",
+                         "{\"id\":\"v1\",\"title\":\"入户\",\"date\":\"2026-11-01\",\"method\":"
+                         "\"case\",\"org\":\"o1\"}",
+                         &f),
+                     0);
+    nodes_settle(city, d1);
+    assert_true(shows(d1, d1, "o1") && shows(d1, d1, "v1"));
+    assert_string_equal(look(d1, d1, "o1").aud, "own");
+    assert_true(shows(city, d1, "o1.card"));
+    assert_string_equal(look(city, d1, "o1.card").aud, "fed");
+    assert_non_null(strstr(look(city, d1, "o1.card").d, "晨光社工"));
+    assert_false(look(city, d1, "o1").found || look(city, d1, "v1").found);
+    struct buf all;
+    node_export(city, NULL, &all);
+    assert_null(strstr(buf_str(&all), SECRET));
+    buf_done(&all);
+    /* Changed and closed again: the card goes with it. */
+    assert_int_equal(
+        put(d1, "org", "{\"id\":\"o1\",\"name\":\"晨光\",\"state\":\"incubating\",\"public\":true}",
+            &f),
+        0);
+    nodes_settle(city, d1);
+    assert_non_null(strstr(look(city, d1, "o1.card").d, "\"晨光\""));
+    assert_int_equal(
+        put(d1, "org", "{\"id\":\"o1\",\"name\":\"晨光\",\"state\":\"incubating\"}", &f), 0);
+    nodes_settle(city, d1);
+    assert_true(look(city, d1, "o1.card").withdrawn);
+    assert_int_equal(
+        put(d1, "org", "{\"id\":\"o1\",\"name\":\"晨光\",\"state\":\"incubating\",\"public\":true}",
+            &f),
+        0);
+    nodes_settle(city, d1);
+    assert_true(shows(city, d1, "o1.card"));
+    assert_int_equal(app_withdraw(d1, NULL, "o1"), 0);
+    nodes_settle(city, d1);
+    assert_true(look(d1, d1, "o1").withdrawn && look(city, d1, "o1.card").withdrawn);
+    node_sound(city);
+    node_sound(d1);
+    app_close(d1);
+    app_close(city);
+}
+
+static int assess(struct app *a, const char *state, struct fault *f)
+{
+    char d[300];
+    snprintf(d, sizeof d,
+             "{\"id\":\"a1\",\"org\":\"o1\",\"title\":\"评估\",\"year\":2026,\"state\":\"%s\","
+             "\"to_stage\":\"project\",\"effective\":\"2026-12-01\"}",
+             state);
+    return put(a, "assessment", d, f);
+}
+
+static void test_steps_names_and_effects(void **state)
+{
+    (void)state;
+    struct fault f;
+    struct app *a = node_born(2, "own-steps");
+    assert_int_equal(put(a, "org",
+                         "{\"id\":\"o1\",\"name\":\"甲\",\"state\":\"incubating\",\"stage\":"
+                         "\"activity\",\"public\":true}",
+                         &f),
+                     0);
+    assert_int_equal(put(a, "service",
+                         "{\"title\":\"x\",\"date\":\"2026-11-01\",\"method\":\"case\",\"org\":"
+                         "\"nobody\"}",
+                         &f),
+                     SANJI_E_NOT_FOUND);
+    assert_string_equal(f.member, "org");
+    assert_int_equal(put(a, "org", "{\"id\":\"o1\",\"name\":\"甲\",\"state\":\"applying\"}", &f),
+                     SANJI_E_STATE);
+    assert_string_equal(f.member, "state");
+    assert_non_null(strstr(f.want, "graduated"));
+    assert_true(look(a, a, "o1").r == 1);
+    static const char *const way[] = {"draft", "submitted", "agreed", "told"};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(assess(a, way[i], &f), 0);
+        bool past = i >= 2;
+        assert_true((strstr(look(a, a, "o1").d, "\"stage\":\"project\"") != NULL) == past);
+        assert_true((strstr(look(a, a, "o1.card").d, "\"stage\":\"project\"") != NULL) == past);
+        assert_int_equal(look(a, a, "o1").r, past ? 2 : 1);
+    }
+    /* Whoever changes it by hand later is not overruled by what was agreed before. */
+    assert_int_equal(
+        put(a, "org", "{\"id\":\"o1\",\"name\":\"甲\",\"state\":\"incubating\",\"stage\":\"hub\"}",
+            &f),
+        0);
+    assert_int_equal(assess(a, "told", &f), 0);
+    assert_non_null(strstr(look(a, a, "o1").d, "\"stage\":\"hub\""));
+    node_sound(a);
+    app_close(a);
+}
+
+static int given;
+
+static int give(const struct sync_stream_row *st, const struct sync_bundle_row *row, void *arg)
+{
+    struct app *to = arg;
+    struct sync_tick t;
+    struct sync_accept acc;
+    if (strcmp(st->key.aud, "own") != 0) {
+        return 0;
+    }
+    memset(&acc, 0, sizeof acc);
+    assert_int_equal(app_tick_make(&t), 0);
+    sync_accept_frame(to->sync, &t, row->frame, &acc);
+    assert_int_equal(acc.err, SANJI_E_AUDIENCE);
+    given++;
+    return 0;
+}
+
+/* Not even its writer takes such a bundle from outside: a thief with an old key could make one. */
+static void test_taken_from_nobody(void **state)
+{
+    (void)state;
+    struct fault f;
+    struct app *city = node_born(0, "own-given"), *d1 = node_child(city, 1, "own-giver");
+    nodes_settle(city, d1);
+    assert_int_equal(put(d1, "org", "{\"id\":\"o1\",\"name\":\"甲\"}", &f), 0);
+    assert_int_equal(app_outbox_flush(d1), 0);
+    assert_int_equal(store_begin(city->store), 0);
+    assert_int_equal(store_bundle_walk(d1->store, 0, give, city), 0);
+    assert_int_equal(given, 1);
+    store_rollback(city->store);
+    assert_false(look(city, d1, "o1").found);
+    app_close(d1);
+    app_close(city);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stays_at_home),
+        cmocka_unit_test(test_steps_names_and_effects),
+        cmocka_unit_test(test_taken_from_nobody),
+    };
+    return cmocka_run_group_tests(tests, home_make, home_drop);
+}
