@@ -193,6 +193,9 @@ static int read_list(struct list *l, struct store_filter *f)
     if (r == 0) {
         r = read_text(c, "owner", l->owner, sizeof l->owner);
     }
+    if (r == 0 && strcmp(l->owner, "me") == 0) {
+        snprintf(l->owner, sizeof l->owner, "%s", app_id(c->app));
+    }
     if (r == 0) {
         r = read_text(c, "state", l->state, sizeof l->state);
     }
@@ -402,6 +405,9 @@ int h_record(struct api_call *c)
     const struct kind *k = kind_find(c->param[1]);
     if (k != NULL && !api_sees(c, k)) {
         return SANJI_E_FORBIDDEN;
+    }
+    if (strcmp(c->param[0], "me") == 0) { /* who names a record need not know this node's id */
+        snprintf(c->param[0], sizeof c->param[0], "%s", app_id(c->app));
     }
     jw_obj(&c->w, NULL);
     int r = store_record_get(c->app->store, c->param[0], c->param[1], c->param[2], on_one, &o);

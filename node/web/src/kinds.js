@@ -153,5 +153,36 @@ export function show(scope, f, x, names) {
   return String(x);
 }
 
+// Records that name this one: [kind, field], in the order of the tables.
+export const relatedTo = (kinds, name) => {
+  const out = [];
+  kinds.forEach((k) => k.fields.forEach((f) => f.refers && f.refers.indexOf(name) >= 0 && out.push([k, f])));
+  return out;
+};
+
+// The states a person with this role may give a record that is in `from` ("": a new one); null: any.
+export const stepsFrom = (k, from, role) => {
+  if (!k.steps) return null;
+  const out = [];
+  k.steps.forEach((s) => {
+    if (s.from !== from || (s.roles && s.roles.indexOf(role) < 0)) return;
+    s.to.forEach((to) => out.indexOf(to) < 0 && out.push(to));
+  });
+  return out;
+};
+
+// The form's fields: of the state only what the workflow allows from where the record is.
+export const fieldsFor = (k, from, role) => {
+  const to = stepsFrom(k, from, role);
+  if (!to) return k.fields;
+  const may = (c) => c === from || to.indexOf(c) >= 0;
+  return k.fields.map((f) => (f.state ? { ...f, required: true, choices: f.choices.filter(may) } : f));
+};
+// A record that does not say its state is in the first one.
+export const stateOf = (k, d) => {
+  const f = fieldWith(k.fields, "state");
+  return f ? (d || {})[f.name] || f.choices[0] : "";
+};
+
 export const recordScope = (kind) => `kind.${kind}`;
 export const eventScope = (ev) => `kind.referral.${ev}`;

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { enc, get, post, query } from "../api.js";
 import { has, t, tt } from "../i18n.js";
 import { dropDraft } from "../keep.js";
-import { choiceLabel, fieldLabel, fieldWith, recordScope, show, typed } from "../kinds.js";
+import { choiceLabel, fieldLabel, fieldWith, fieldsFor, recordScope, relatedTo, show, stateOf, stepsFrom, typed } from "../kinds.js";
 import { useLoad, useOnce } from "../load.js";
 import { Badge, Facts, Icon, Note, Problem, Rows, Stamp, Title, Waiting, areaText } from "../parts/bits.jsx";
 import { Content, Explain, useNames } from "../parts/detail.jsx";
@@ -51,7 +51,7 @@ function Filters({ k, params, total }) {
     return () => clearTimeout(late);
   }, [q]);
   const offered = k.fields.filter((f) => f.filter && (f.choices || f.type === "area" || f.type === "bool" || f.type === "int"));
-  const used = offered.filter((f) => params[f.name]).length + (params.owner ? 1 : 0);
+  const used = k.fields.filter((f) => f.filter && params[f.name]).length + (params.owner ? 1 : 0);
   const [open, setOpen] = useState(used > 0);
   const clear = () => {
     setQ("");
@@ -164,7 +164,7 @@ function List({ k, params, me }) {
       owner_: it.mine ? <strong>{it.owner_name || t("word.us")}</strong> : it.owner_name || it.owner,
       ts_: <Stamp ms={it.ts} />,
     };
-    cols.forEach((f) => (r[f.name] = show(scope, f, (it.d || {})[f.name], names)));
+    cols.forEach((f) => (r[f.name] = (it.refs && it.refs[f.name]) || show(scope, f, (it.d || {})[f.name], names)));
     return r;
   });
   return (
@@ -262,7 +262,7 @@ function Conflict({ k, mine, theirs, keep, take, busy }) {
 // What a form shows at once; the rest is one press away. A kind and a title make a listing.
 const isMain = (f) => f.required || f.title || f.list || f.state || f.type === "long";
 
-function Edit({ k, record, me }) {
+function Edit({ k, record, me, preset }) {
   const [base, setBase] = useState(record);
   const [fresh] = useState(newId);
   const [turn, setTurn] = useState(0);
@@ -270,7 +270,10 @@ function Edit({ k, record, me }) {
   const [keepError, setKeepError] = useState(null);
   const [busy, setBusy] = useState(false);
   const back = base ? href(["r", k.name, base.owner, base.id]) : href(["r", k.name]);
-  const draft = record ? `${k.name}.${record.id}` : `${k.name}.new`;
+  // What a page opens "for" another record is a draft of its own.
+  const given = preset ? Object.keys(preset).map((f) => preset[f]).join(".") : "";
+  const draft = record ? `${k.name}.${record.id}` : given ? `${k.name}.new.${given}` : `${k.name}.new`;
+  const fields = fieldsFor(k, base ? stateOf(k, base.d) : "", me.role);
   const choose = !record && k.audiences && k.audiences.length > 1;
   const write = (body) => post(`/api/records/${enc(k.name)}`, body);
   // over: the revision the form was begun from, or the id of a new record.
@@ -319,8 +322,8 @@ function Edit({ k, record, me }) {
           key={turn}
           id="record"
           scope={recordScope(k.name)}
-          fields={choose ? k.fields.concat(audienceField(k)) : k.fields}
-          initial={base ? base.d : undefined}
+          fields={choose ? fields.concat(audienceField(k)) : fields}
+          initial={base ? base.d : preset}
           base={base ? base.r : fresh}
           draft={draft}
           fold={isMain}
@@ -377,7 +380,79 @@ function Withdraw({ k, record, reload }) {
 // The page's heading and the line below it say them already.
 const toldOf = (k) => k.fields.filter((f) => f.title || f.own_area).map((f) => f.name);
 
-function Detail({ k, record, reload, saved, me }) {
+// The next states this person may give it, one press each. What a state asks for besides (a reason) is
+// said, and typed in the form.
+function Steps({ k, record, me, reload }) {
+  const [error, setError] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const f = fieldWith(k.fields, "state");
+  const to = stepsFrom(k, stateOf(k, record.d), me.role);
+  if (!f || !to || !to.length) return null;
+  const scope = recordScope(k.name);
+  const go = (state) => {
+    setBusy(true);
+    setError(null);
+    post(`/api/records/${enc(k.name)}`, { id: record.id, seen_r: record.r, d: { ...record.d, [f.name]: state } }).then(
+      () => {
+        setBusy(false);
+        reload();
+      },
+      (e) => {
+        setBusy(false);
+        setError(e);
+        if (e.err === "conflict") reload();
+      },
+    );
+  };
+  return (
+    <section class="steps" aria-label={t("word.state")}>
+      <Problem error={error} />
+      {to.map((s) => (
+        <button key={s} type="button" class="button" disabled={busy} onClick={() => go(s)}>
+          {t("step.to", { state: choiceLabel(scope, f, s) })}
+        </button>
+      ))}
+    </section>
+  );
+}
+
+// What names this record: an organisation's visits, honours, assessments.
+function Related({ k, field, record, me }) {
+  const path = `/api/records${query({ kind: k.name, [`f.${field.name}`]: record.id, limit: 5 })}`;
+  const { data, error, reload } = useLoad(path);
+  return (
+    <section class="card related">
+      <header class="related-head">
+        <h2>{kindName(k.name)}</h2>
+        {mayWrite(me) && (
+          <a class="button small" href={href(["r", k.name, "new"], { [field.name]: record.id })}>
+            {t("related.new")}
+          </a>
+        )}
+      </header>
+      <Problem error={error} retry={reload} />
+      {data && data.items.length === 0 && <p class="help">{t("related.none")}</p>}
+      {data && data.items.length > 0 && (
+        <ul class="related-list">
+          {data.items.map((it) => (
+            <li key={it.id}>
+              <a href={href(["r", k.name, it.owner, it.id])}>{it.title || it.id}</a>
+              <StateBadge k={k} state={it.state} />
+              <Stamp ms={it.ts} />
+            </li>
+          ))}
+        </ul>
+      )}
+      {data && data.next && (
+        <p>
+          <a href={href(["r", k.name], { [field.name]: record.id })}>{t("related.all")}</a>
+        </p>
+      )}
+    </section>
+  );
+}
+
+function Detail({ k, kinds, record, reload, saved, me }) {
   const gone = record.state === "withdrawn";
   const ours = record.mine && !gone && k.owner !== "machine" && mayWrite(me);
   return (
@@ -394,6 +469,12 @@ function Detail({ k, record, reload, saved, me }) {
           <p>{t("form.done")}</p>
         </Note>
       )}
+      {record.doubt && record.mine && (
+        <Note tone="warn">
+          <p>{t(`doubt.${record.doubt.why}`)}</p>
+        </Note>
+      )}
+      {ours && <Steps k={k} record={record} me={me} reload={reload} />}
       <section class="card">
         <p class="meta">
           <StateBadge k={k} state={record.state} />
@@ -402,7 +483,7 @@ function Detail({ k, record, reload, saved, me }) {
           <span>{areaText(record.area, record.area_name)}</span>
           <span>{t("word.updated_at", { when: stamp(record.ts) })}</span>
         </p>
-        <Content scope={recordScope(k.name)} fields={k.fields} d={record.d || {}} skip={toldOf(k)} />
+        <Content scope={recordScope(k.name)} fields={k.fields} d={record.d || {}} skip={toldOf(k)} refs={record.refs} />
         <Facts
           rows={[
             [t("word.audience"), tt(`audience.${String(record.aud).split(":")[0]}`, record.aud)],
@@ -411,13 +492,14 @@ function Detail({ k, record, reload, saved, me }) {
           ]}
         />
       </section>
+      {record.mine && !gone && relatedTo(kinds, k.name).map(([x, f]) => <Related key={x.name} k={x} field={f} record={record} me={me} />)}
       {ours && <Withdraw k={k} record={record} reload={reload} />}
       {record.explain && <Explain x={record.explain} owner={record.owner} />}
     </>
   );
 }
 
-function One({ k, route, me }) {
+function One({ k, kinds, route, me }) {
   const [, , owner, id, mode] = route.path;
   const [saved] = useState(route.params.saved);
   // Said once: neither a reload nor the way back says it again.
@@ -435,7 +517,13 @@ function One({ k, route, me }) {
     );
   }
   if (mode === "edit" && data.mine && mayWrite(me)) return <Edit k={k} record={data} me={me} />;
-  return <Detail k={k} record={data} reload={reload} saved={saved} me={me} />;
+  return <Detail k={k} kinds={kinds} record={data} reload={reload} saved={saved} me={me} />;
+}
+
+// A link may say what a new record is for: #/r/service/new?org=ID
+function presetOf(k, params) {
+  const f = k.fields.find((x) => x.refers && params[x.name]);
+  return f ? { [f.name]: params[f.name] } : undefined;
 }
 
 export function Records({ me, route }) {
@@ -450,7 +538,7 @@ export function Records({ me, route }) {
       </>
     );
   }
-  if (route.path[2] === "new") return <Edit key="new" k={k} me={me} />;
-  if (route.path.length >= 4) return <One key={route.key} k={k} route={route} me={me} />;
+  if (route.path[2] === "new") return <Edit key={route.at} k={k} me={me} preset={presetOf(k, route.params)} />;
+  if (route.path.length >= 4) return <One key={route.key} k={k} kinds={kinds.kinds} route={route} me={me} />;
   return <List k={k} params={route.params} me={me} />;
 }

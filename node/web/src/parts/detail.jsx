@@ -3,6 +3,7 @@
 import { t } from "../i18n.js";
 import { fieldLabel, show } from "../kinds.js";
 import { useOnce } from "../load.js";
+import { href } from "../route.js";
 import { Facts } from "./bits.jsx";
 
 export function useNames() {
@@ -25,7 +26,7 @@ function value(scope, f, x, names) {
   return f.type === "long" ? <span class="long">{text}</span> : text;
 }
 
-export function Content({ scope, fields, d, skip }) {
+export function Content({ scope, fields, d, skip, refs }) {
   const names = useNames();
   const known = {};
   const rows = [];
@@ -34,7 +35,9 @@ export function Content({ scope, fields, d, skip }) {
     const x = f.outer ? (d[f.outer] || {})[f.inner] : d[f.name];
     // Bytes are for machines to compare.
     if (x === undefined || f.type === "b64u" || (skip && skip.indexOf(f.name) >= 0)) return;
-    rows.push([fieldLabel(scope, f), value(scope, f, x, names), f.type === "long" || f.type === "texts"]);
+    const there = f.refers && refs && refs[f.name];
+    const shown = there ? <a href={href(["r", f.refers[0], "me", x])}>{there}</a> : value(scope, f, x, names);
+    rows.push([fieldLabel(scope, f), shown, f.type === "long" || f.type === "texts"]);
   });
   // Members of a newer version of the kind are shown as they came rather than hidden.
   Object.keys(d).forEach((k) => {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // One input per field type of the kind tables, each with its label, help and fault beside it.
 import { useEffect, useState } from "preact/hooks";
-import { enc, get } from "../api.js";
+import { enc, get, query } from "../api.js";
 import { t } from "../i18n.js";
 import { choiceLabel, fieldHelp, fieldLabel } from "../kinds.js";
-import { useOnce } from "../load.js";
+import { useLoad, useOnce } from "../load.js";
 import { DateInput } from "./date.jsx";
 import { Problem, tierName } from "./bits.jsx";
 
@@ -22,6 +22,38 @@ function NodeInput({ id, value, onInput, aria, f }) {
         </option>
       ))}
     </select>
+  );
+}
+
+// A record of this node, by its title. Most platforms have fewer than fit one list; with more, a word
+// narrows it.
+function RefInput({ id, value, onInput, aria, f }) {
+  const kind = f.refers ? f.refers[0] : "";
+  const [q, setQ] = useState("");
+  const [word, setWord] = useState("");
+  useEffect(() => {
+    const late = setTimeout(() => setWord(q.trim()), 300);
+    return () => clearTimeout(late);
+  }, [q]);
+  const { data, error, reload } = useLoad(kind ? `/api/records${query({ kind, owner: "me", limit: 200, q: word })}` : "");
+  const items = ((data && data.items) || []).filter((r) => r.state !== "withdrawn");
+  const many = word !== "" || (data && data.next);
+  const at = useLoad(kind && value && data && !items.some((r) => r.id === value) ? `/api/records/me/${enc(kind)}/${enc(value)}` : "").data;
+  if (!kind) return plain("text")({ id, value, onInput, aria, f });
+  if (error) return <Problem error={error} retry={reload} />;
+  return (
+    <div class={many ? "pair" : ""}>
+      {many && <input type="search" aria-label={t("ref.search")} placeholder={t("ref.search")} autoComplete="off" value={q} onInput={(e) => setQ(e.currentTarget.value)} />}
+      <select id={id} value={value} {...aria} onChange={(e) => onInput(e.currentTarget.value)}>
+        <option value="">{t(data && items.length === 0 ? "ref.none" : f.required ? "form.choose" : "form.open")}</option>
+        {value && !items.some((r) => r.id === value) && <option value={value}>{at ? at.title : value}</option>}
+        {items.map((r) => (
+          <option key={r.id} value={r.id}>
+            {r.title}
+          </option>
+        ))}
+      </select>
+    </div>
   );
 }
 
@@ -116,7 +148,7 @@ const inputs = {
   texts: area(3),
   int: plain("text", { inputMode: "numeric" }),
   period: plain("text", { placeholder: "2026-11" }),
-  ref: plain("text"),
+  ref: RefInput,
   enum: Choice,
   node: NodeInput,
   area: AreaInput,

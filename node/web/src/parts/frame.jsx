@@ -9,14 +9,17 @@ const places = [
   { key: "status", path: [], phone: true },
   { key: "listing", path: ["r", "listing"], phone: true },
   { key: "need", path: ["r", "need"], phone: true },
-  { key: "referrals", path: ["referrals"], phone: true },
+  { key: "referrals", path: ["referrals"], phone: true, cases: true },
+  { key: "org", path: ["r", "org"], cases: true },
+  { key: "service", path: ["r", "service"], cases: true },
+  { key: "card", path: ["r", "card"] },
   { key: "notice", path: ["r", "notice"] },
   { key: "stats", path: ["stats"] },
   { key: "nodes", path: ["nodes"] },
   { key: "help", path: ["help"] },
   { key: "account", path: ["account"] },
 ];
-export const placesOf = (me) => places.filter((p) => p.key !== "referrals" || mayCases(me));
+export const placesOf = (me) => places.filter((p) => !p.cases || mayCases(me));
 
 const here = (route, path) => path.join("/") === (route.path[0] === "r" ? route.path.slice(0, 2) : route.path.slice(0, 1)).join("/");
 
