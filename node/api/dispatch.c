@@ -292,7 +292,7 @@ static const char *result_of(const struct api_call *c, int r)
 static int run(struct api_call *c)
 {
     struct store *s = c->app->store;
-    bool tx = c->route->tx == TX_STAFF;
+    bool quiet = c->route->tx == TX_DRAFT, tx = quiet || c->route->tx == TX_STAFF;
     int r = tx ? store_begin(s) : 0;
     if (r < 0) {
         return r;
@@ -301,7 +301,7 @@ static int run(struct api_call *c)
     if (r == 0 && !c->raw) {
         r = jw_done(&c->w);
     }
-    if (tx && r == 0) {
+    if (tx && r == 0 && !quiet) {
         r = audit(c, "ok");
     }
     if (tx && r == 0) {
@@ -311,7 +311,7 @@ static int run(struct api_call *c)
         store_rollback(s);
     }
     assert(!store_in_tx(s));
-    if (is_write(c->route) && r != SANJI_E_RATE && !store_is_broken(s)) {
+    if (is_write(c->route) && !quiet && r != SANJI_E_RATE && !store_is_broken(s)) {
         int e = audit(c, result_of(c, r));
         if (e < 0) { /* what was written stays written: say so, and loudly here */
             log_event(LOG_ERR, "api.audit", "err=%s", err_name(e));

@@ -28,6 +28,7 @@ enum api_tx {
     TX_NONE,  /* reads */
     TX_APP,   /* the app function called has its own transaction */
     TX_STAFF, /* staff tables: the dispatcher begins and commits around the handler */
+    TX_DRAFT, /* the same without an audit row: typing is not an event */
 };
 
 enum {
@@ -87,6 +88,10 @@ struct body_send {
 struct body_event {
     struct span d;
 };
+struct body_draft {
+    int64_t seen; /* time of the form this one goes on from; 0: none */
+    struct span draft;
+};
 struct body_none {
     bool unused;
 };
@@ -97,6 +102,7 @@ union api_body {
     struct body_seen seen;
     struct body_send send;
     struct body_event event;
+    struct body_draft draft;
     struct body_none none;
 };
 
@@ -205,6 +211,7 @@ void api_put_area(struct api_call *c, const char *area);
 
 api_handler h_me, h_login, h_logout, h_password, h_status, h_kinds, h_records, h_record,
     h_record_put, h_record_withdraw, h_referrals, h_referral, h_referral_send, h_referral_event,
-    h_nodes, h_stats, h_stats_cell, h_areas, h_sync, h_health, h_metrics;
+    h_drafts, h_draft, h_draft_put, h_draft_drop, h_nodes, h_stats, h_stats_cell, h_areas, h_sync,
+    h_health, h_metrics;
 
 #endif

@@ -3,6 +3,8 @@
  * route without a role, a limit or a form does not pass. */
 #include "node/api/route.h"
 
+#define AT_MAX INT64_C(999999999999999) /* what the JSON gate lets through */
+
 enum {
     BODY_SMALL = 4096,
     /* A record of 64 KiB in which every character is escaped. */
@@ -40,6 +42,11 @@ static const struct jspec spec_event[] = {
     JF_RAW_OPT(struct body_event, d),
     JF_END,
 };
+static const struct jspec spec_draft[] = {
+    JF_INT(struct body_draft, seen, 0, AT_MAX),
+    JF_RAW(struct body_draft, draft),
+    JF_END,
+};
 static const struct jspec spec_none[] = {
     JF_END,
 };
@@ -60,6 +67,10 @@ const struct api_route api_routes[] = {
     {"GET",  "/api/records/:/:/:",           WHO_READ,   TX_NONE,  NO_BODY, false, h_record},
     {"POST", "/api/records/:",               WHO_WRITE,  TX_APP,   BODY(BODY_RECORD, record), false, h_record_put},
     {"POST", "/api/records/:/:/withdraw",    WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, seen), false, h_record_withdraw},
+    {"GET",  "/api/drafts",                  WHO_WRITE,  TX_NONE,  NO_BODY, false, h_drafts},
+    {"GET",  "/api/drafts/:",                WHO_WRITE,  TX_NONE,  NO_BODY, false, h_draft},
+    {"POST", "/api/drafts/:",                WHO_WRITE,  TX_DRAFT, BODY(BODY_RECORD, draft), false, h_draft_put},
+    {"POST", "/api/drafts/:/drop",           WHO_WRITE,  TX_DRAFT, BODY(BODY_SMALL, none), false, h_draft_drop},
     {"GET",  "/api/referrals",               WHO_CASES,  TX_NONE,  NO_BODY, false, h_referrals},
     {"GET",  "/api/referrals/:",             WHO_CASES,  TX_NONE,  NO_BODY, false, h_referral},
     {"POST", "/api/referrals",               WHO_WRITE,  TX_APP,   BODY(BODY_RECORD, send), false, h_referral_send},

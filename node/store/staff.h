@@ -52,6 +52,18 @@ int staff_session_expire(struct store *s, int64_t now);
 int staff_session_list(struct store *s, const char *login,
                        int (*fn)(const struct staff_session *x, void *arg), void *arg);
 
+struct staff_draft { /* a form somebody has begun */
+    const char *name;
+    int64_t at;
+    struct span body; /* JSON; empty in lists */
+};
+typedef int (*staff_draft_fn)(const struct staff_draft *d, void *arg);
+int staff_draft_put(struct store *s, const char *login, const struct staff_draft *d);
+int staff_draft_get(struct store *s, const char *login, const char *name, staff_draft_fn fn,
+                    void *arg); /* SANJI_E_NOT_FOUND */
+int staff_draft_list(struct store *s, const char *login, staff_draft_fn fn, void *arg);
+int staff_draft_del(struct store *s, const char *login, const char *name);
+
 struct staff_audit {
     int64_t n, ts;
     const char *who, *what, *target, *result, *detail;

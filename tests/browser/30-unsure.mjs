@@ -44,7 +44,7 @@ test('a draft survives a reload and another page, and goes when it is sent or th
   await title('没写完的场地');
   await d.button('form.discard').click();
   await title('');
-  assert.equal(await kept(), 0);
+  await until('nothing kept', 10000, async () => (await kept()) === 0);
 });
 
 test('a draft belongs to one person', async () => {
@@ -75,7 +75,7 @@ test('the daemon is killed while somebody writes: a plain sentence, then the sam
   await w.start('s1');
   await d.page.click('#record button[type=submit]'); // the log-in outlives the daemon
   await d.page.waitForSelector('.note-good');
-  assert.equal(await kept(), 0);
+  await until('nothing kept', 10000, async () => (await kept()) === 0);
   assert.equal(w.state('s1').split('断电时写的场地').length - 1, 1);
 });
 

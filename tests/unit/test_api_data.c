@@ -474,6 +474,62 @@ static void audit_rows(void **state)
     assert_int_equal(staff_audit_verify(d.app->store, &n), 0);
 }
 
+/* ---- what is typed and not sent ---- */
+
+static int64_t keep(const char *name, int64_t seen, const char *draft, int want)
+{
+    char path[160], body[200];
+    snprintf(path, sizeof path, "/api/drafts/%s", name);
+    /* NOLINTNEXTLINE(bugprone-misplaced-widening-cast): for the format */
+    snprintf(body, sizeof body, "{\"seen\":%lld,\"draft\":%s}", (long long)seen, draft);
+    assert_status(ask("POST", path, body), want);
+    return want == 200 ? member_int("at") : 0;
+}
+
+static void drafts(void **state)
+{
+    (void)state;
+    user_in("wang", "clerk");
+    int64_t audited = 0;
+    assert_int_equal(staff_audit_verify(d.app->store, &audited), 0);
+    assert_status(ask("GET", "/api/drafts/listing.new", NULL), 200);
+    assert_said("{\"at\":0}");
+    int64_t one = keep("listing.new", 0, "{\"values\":{\"title\":\"一\"}}", 200);
+    int64_t two = keep("listing.new", one, "{\"values\":{\"title\":\"二\"}}", 200);
+    assert_true(two > one); /* also within one millisecond */
+    keep("listing.new", one, "{\"values\":{\"title\":\"三\"}}", 409);
+    assert_said("\"err\":\"conflict\"");
+    assert_said("\"title\":\"二\"");
+    assert_status(ask("GET", "/api/drafts/listing.new", NULL), 200);
+    assert_said("\"title\":\"二\"");
+    keep("listing.new", two, "[1]", 422);
+    keep("a%2Fb", 0, "{}", 422);
+    keep("a%20b", 0, "{}", 422);
+    assert_status(ask("GET", "/api/drafts", NULL), 200);
+    assert_said("\"name\":\"listing.new\"");
+    /* Nobody else's affair, and typing is no event of the audit log. */
+    int64_t after = 0;
+    assert_int_equal(staff_audit_verify(d.app->store, &after), 0);
+    assert_int_equal(after, audited);
+    user_in("chen", "admin");
+    assert_status(ask("GET", "/api/drafts", NULL), 200);
+    assert_said("{\"drafts\":[]}");
+    assert_status(ask("POST", "/api/drafts/listing.new/drop", "{}"), 200);
+    log_in("wang");
+    assert_status(ask("GET", "/api/drafts/listing.new", NULL), 200);
+    assert_said("\"title\":\"二\"");
+    assert_status(ask("POST", "/api/drafts/listing.new/drop", "{}"), 200);
+    assert_status(ask("GET", "/api/drafts", NULL), 200);
+    assert_said("{\"drafts\":[]}");
+    for (int i = 0; i < 200; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "d.%d", i);
+        keep(name, 0, "{}", 200);
+    }
+    keep("d.one-more", 0, "{}", 429);
+    keep("d.7", INT64_C(999999999999999), "{\"a\":1}", 200); /* what is there may change */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -486,6 +542,7 @@ int main(void)
         ON_A_NODE(status_and_lists),
         ON_A_NODE(health_and_metrics),
         ON_A_NODE(audit_rows),
+        ON_A_NODE(drafts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

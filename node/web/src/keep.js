@@ -30,19 +30,20 @@ export function forget(key) {
 
 // Drafts belong to one person at one node: two people at one desk do not see each other's.
 let owner = "";
-export function draftsOf(me) {
+export function useDraftsOf(me) {
   owner = me ? `${me.node ? me.node.id : ""}.${me.login}` : "";
 }
 const draftKey = (name) => `draft.${owner}.${name}`;
 
-export function loadDraft(name) {
+export function loadLocal(name) {
   try {
-    const d = JSON.parse(recall(draftKey(name)));
-    return d && d.values && typeof d.values === "object" ? d : null;
+    return JSON.parse(recall(draftKey(name)));
   } catch (e) {
     return null;
   }
 }
-// base: the revision the values were typed over.
-export const saveDraft = (name, values, base) => remember(draftKey(name), JSON.stringify({ at: Date.now(), values, base }));
-export const dropDraft = (name) => forget(draftKey(name));
+export const saveLocal = (name, d) => remember(draftKey(name), JSON.stringify(d));
+// dropped: the node's time of what is thrown away, in case it cannot be told now.
+export function dropLocal(name, dropped) {
+  if (!dropped || !saveLocal(name, { dropped })) forget(draftKey(name));
+}

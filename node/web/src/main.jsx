@@ -5,7 +5,7 @@ import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get, post, setCsrf, whenOtherSession, whenSignedOut } from "./api.js";
 import { hasOwnChoice, language, setLanguage, t } from "./i18n.js";
-import { draftsOf } from "./keep.js";
+import { draftsOf } from "./drafts.js";
 import { forgetOnce } from "./load.js";
 import { href, useRoute } from "./route.js";
 import { Problem, Title, Waiting } from "./parts/bits.jsx";

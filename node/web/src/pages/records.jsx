@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { enc, get, post, query } from "../api.js";
 import { has, t, tt } from "../i18n.js";
-import { dropDraft } from "../keep.js";
+import { dropDraft } from "../drafts.js";
 import { choiceLabel, fieldLabel, fieldWith, fieldsFor, recordScope, relatedTo, show, stateOf, stepsFrom, typed } from "../kinds.js";
 import { useLoad, useOnce } from "../load.js";
 import { Badge, Facts, Icon, Note, Problem, Rows, Stamp, Title, Waiting, areaText } from "../parts/bits.jsx";

@@ -6,6 +6,7 @@ import { t, tt } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { Badge, Facts, Note, Problem, Rows, Title, Waiting, areaText, shortId, tierName } from "../parts/bits.jsx";
 import { useNames } from "../parts/detail.jsx";
+import { Unsent } from "../parts/unsent.jsx";
 import { href } from "../route.js";
 import { mayCases, mayWrite } from "../roles.js";
 import { ago, bytes, span, stamp } from "../when.js";
@@ -265,6 +266,7 @@ export function Status({ me }) {
       {data && (
         <>
           <p class="asof">{asOf(data)}</p>
+          {mayWrite(me) && <Unsent />}
           {(data.alarms || []).map((a) => (
             <div class="note note-bad" role="alert" key={`${a.ts} ${a.code}`}>
               <p>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The form for every kind and every event. What is typed lies in the browser's storage at every
-// keystroke and goes away only after the node has answered with the record's id: a closed page, an
-// ended session or a dead battery loses nothing.
+// keystroke and at the node at every pause, and goes away only after the node has answered with the
+// record's id: a closed page, an ended session, a dead battery or another telephone loses nothing.
 import { Fragment } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { sentence } from "../api.js";
 import { t } from "../i18n.js";
-import { dropDraft, loadDraft, saveDraft } from "../keep.js";
+import { acceptDraft, dropDraft, fetchDraft, flushDraft, keepDraft, loadDraft } from "../drafts.js";
 import { fault, fieldLabel, toContent, toForm, typed } from "../kinds.js";
 import { clock, stamp } from "../when.js";
 import { Field } from "./fields.jsx";
@@ -38,12 +38,40 @@ export function Form({ id, scope, fields, initial, base, draft, visible, fold, s
   const [problems, setProblems] = useState({});
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
+  const [other, setOther] = useState(null); // what another device has kept since
   const top = useRef(null);
   const live = useRef(true);
+  const touched = useRef(false);
+  const take = (d, at) => {
+    setValues(restore(own, initial, d));
+    over.current = d.base !== undefined ? d.base : base;
+    acceptDraft(draft, at);
+    setRestored(at);
+    setOther(null);
+  };
+  const told = ({ at, other: theirs }) => {
+    if (!live.current) return;
+    if (theirs) setOther({ ...theirs, at });
+    else setSaved({ at, node: true });
+  };
   useEffect(() => {
     live.current = true;
+    if (draft) {
+      fetchDraft(draft).then(
+        (r) => {
+          const mine = kept.current;
+          const news = r && (!mine || !mine.node || r.at > mine.node);
+          if (!live.current) return;
+          if (news && (mine || touched.current)) setOther({ ...r.draft, at: r.at });
+          else if (news) take(r.draft, r.at);
+          else if (mine && !mine.node) keepDraft(draft, mine.values, mine.base, told);
+        },
+        () => {}, // the browser's own copy does, until the node answers
+      );
+    }
     return () => {
       live.current = false;
+      if (draft) flushDraft(draft);
     };
   }, []);
   const shown = own.filter((f) => !visible || visible(f, values));
@@ -57,12 +85,14 @@ export function Form({ id, scope, fields, initial, base, draft, visible, fold, s
     const next = { ...values, [name]: x };
     setValues(next);
     if (problems[name]) setProblems({ ...problems, [name]: undefined });
-    if (draft) setSaved(saveDraft(draft, next, over.current) ? Date.now() : -1);
+    touched.current = true;
+    if (draft) setSaved(keepDraft(draft, next, over.current, told) ? { at: Date.now() } : { at: 0 });
   };
   const discard = () => {
     if (draft) dropDraft(draft);
     setValues(toForm(own, initial));
     over.current = base;
+    kept.current = null;
     setRestored(0);
     setSaved(null);
     setProblems({});
@@ -123,6 +153,25 @@ export function Form({ id, scope, fields, initial, base, draft, visible, fold, s
   );
   return (
     <form id={id} class="form" noValidate onSubmit={submit}>
+      {other && (
+        <Note tone="warn">
+          <p>{t("form.other", { when: stamp(other.at) })}</p>
+          <button type="button" class="button small" onClick={() => take(other, other.at)}>
+            {t("form.other_take")}
+          </button>
+          <button
+            type="button"
+            class="button small"
+            onClick={() => {
+              acceptDraft(draft, other.at);
+              setOther(null);
+              keepDraft(draft, values, over.current, told);
+            }}
+          >
+            {t("form.other_keep")}
+          </button>
+        </Note>
+      )}
       {restored > 0 && (
         <Note>
           <p>{t("form.restored", { when: stamp(restored) })}</p>
@@ -175,7 +224,7 @@ export function Form({ id, scope, fields, initial, base, draft, visible, fold, s
           </button>
         )}
         <span class="saved" aria-live="polite">
-          {saved ? (saved < 0 ? t("form.unsaved") : t("form.saved", { when: clock(saved) })) : ""}
+          {saved ? (saved.at ? t(saved.node ? "form.saved_node" : "form.saved", { when: clock(saved.at) }) : t("form.unsaved")) : ""}
         </span>
       </div>
     </form>
