@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LATER_MAX = 256 }; /* alarms that wait for a step */
+
 static const struct sync_tuning tuning_default = {
     .wait_ms = LIM_WAIT_MS,
     .backoff_min_ms = 1000,
@@ -40,6 +42,9 @@ void sync__random(struct sync *s, void *out, size_t n)
 struct sync_wish *sync__wish(struct sync *s, enum sync_wish_type type)
 {
     struct sync_out *o = s->out;
+    if (o == NULL && type == SW_ALARM && s->later.n < LATER_MAX) {
+        o = &s->later; /* a file was taken, or something written: told with the next step */
+    }
     if (o == NULL) {
         return NULL;
     }
@@ -66,6 +71,15 @@ void sync_out_done(struct sync_out *o)
     }
     free(o->w);
     memset(o, 0, sizeof(*o));
+}
+
+static void tell_later(struct sync *s)
+{
+    for (size_t i = 0; i < s->later.n; i++) {
+        const struct sync_wish *x = &s->later.w[i];
+        sync__alarm(s, x->err, &x->peer, x->text);
+    }
+    sync_out_done(&s->later);
 }
 
 void sync__alarm(struct sync *s, int err, const struct node_id *peer, const char *text)
@@ -197,6 +211,7 @@ void sync_free(struct sync *s)
         mem_wipe(s->seal_seeds, (s->self.n_seal_seeds + 1) * sizeof(*s->seal_seeds));
     }
     mem_wipe(s->sign_seed, sizeof(s->sign_seed));
+    sync_out_done(&s->later);
     free(s->seal_seeds);
     free(s->sess);
     buf_done(&s->line);
@@ -322,6 +337,7 @@ int sync_step(struct sync *s, const struct sync_tick *t, const struct sync_event
     if (r < 0) {
         return step_refused(s, ev, r);
     }
+    tell_later(s);
     switch (ev->type) {
     case SEV_START:
         r = sync__upgraded(s);

@@ -272,7 +272,7 @@ struct sync {
     /* the step under way */
     struct sync_tick tick;
     uint64_t rnd_n;
-    struct sync_out *out;
+    struct sync_out *out, later; /* later: alarms raised between steps */
     bool changed;
     bool in_tx;
     bool stale; /* the last reload failed: memory says less than the store, nothing may be done */

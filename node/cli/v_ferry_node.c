@@ -345,6 +345,9 @@ static int put_report(struct taking *x)
     const struct roster_node *n = roster_node(app_roster(x->v->app), p->by);
     struct buf b;
     struct jw w;
+    if (p->refused > 0) { /* it may be an alarm: a step tells it */
+        app_ferry_taken(x->v->app);
+    }
     jw_end_arr(&x->w);
     if (jw_done(&x->w) < 0) {
         return SANJI_E_NOMEM;

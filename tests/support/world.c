@@ -194,6 +194,19 @@ static void end(struct world *w, int i)
     n->s = NULL;
 }
 
+int world_twin(struct world *w, int i, struct mem_store *copy)
+{
+    int twin = w->n++;
+    w->node[twin] = w->node[i];
+    struct wnode *n = &w->node[twin];
+    (void)snprintf(n->name, sizeof(n->name), "twin");
+    n->mem = copy;
+    n->s = NULL;
+    n->running = n->joined = false;
+    n->conn[0] = n->conn[1] = n->post[0] = n->post[1] = 0;
+    return twin;
+}
+
 void world_stop(struct world *w, int i)
 {
     if (w->node[i].running) {

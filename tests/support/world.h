@@ -164,6 +164,9 @@ int world_engine(struct world *w, int i, struct sync **ret);
 void world_start(struct world *w, int i);
 void world_stop(struct world *w, int i);  /* in order */
 void world_crash(struct world *w, int i); /* what was not committed is gone */
+/* A second machine with the keys of node i, whose disk is `copy` (it becomes the machine's). Index;
+ * it is not started. */
+int world_twin(struct world *w, int i, struct mem_store *copy);
 void world_tick(struct world *w, int i, struct sync_tick *ret);
 /* One event into one engine; wishes are carried out. */
 void world_step(struct world *w, int i, const struct sync_event *ev);

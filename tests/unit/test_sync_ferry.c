@@ -510,6 +510,121 @@ static void a_restored_node_learns_of_itself(void **state)
 
 #define T(f) cmocka_unit_test(f)
 
+/* ---- two histories ---- */
+
+static void find_fed_of(const struct sync_stream_row *r, void *arg)
+{
+    struct sync_stream_row *x = arg;
+    if (node_id_cmp(&r->key.by, &x->key.by) == 0 && strcmp(r->key.aud, "fed") == 0) {
+        *x = *r;
+    }
+}
+
+static void frozen_one(const struct sync_stream_row *r, void *arg)
+{
+    *(int *)arg += r->frozen;
+}
+
+struct outcome {
+    int frozen[WORLD_MAX];
+    size_t forks[WORLD_MAX], records[WORLD_MAX], events[WORLD_MAX];
+};
+
+static const struct step written[] = {
+    {"s1 lists", PUT, "s1", "fed", "v1", 0},
+    {"all have it", AGREE, 0, 0, 0, 60000},
+    {0},
+};
+
+struct smuggled {
+    int node;
+    struct buf frame;
+};
+
+static int copy_frame(const struct sync_bundle_row *row, void *arg)
+{
+    int r = buf_put(arg, row->frame.p, row->frame.n);
+    return r < 0 ? r : 1;
+}
+
+/* What the next message of the node carries beside its own. */
+static void smuggle(struct world *w, int node, struct sync_wish *wish, void *arg)
+{
+    struct smuggled *x = arg;
+    (void)w;
+    if (node == x->node && wish->lane == LANE_UP && x->frame.len > 0 &&
+        strcmp(wish->path, SANJI_PATH_EXCHANGE) == 0) {
+        assert_int_equal(buf_put(&wish->body, x->frame.data, x->frame.len), 0);
+        buf_reset(&x->frame);
+    }
+}
+
+/* Two machines have s1's keys and sign a bundle each under one number; d1 hears of the second one
+ * by line, or by a file. */
+static struct outcome second_history(bool by_file)
+{
+    struct teller t;
+    struct outcome o = {.frozen = {0}};
+    struct parcel p;
+    struct smuggled x = {.frame = {0}};
+    buf_init(&x.frame, LIM_BUNDLE_BYTES);
+    world_init(&t.w, 39);
+    story_go(&t, three_tiers);
+    story_go(&t, written);
+    struct world *w = &t.w;
+    int s1 = world_find(w, "s1"), d1 = world_find(w, "d1"), n = w->n;
+    int twin = world_twin(w, s1, mem_store_snapshot(w->node[s1].mem));
+    w->node[twin].cut = true;
+    world_start(w, twin);
+    assert_int_equal(world_put(w, twin, "fed", "v2", 1, "one word", NULL), 0);
+    assert_int_equal(world_put(w, s1, "fed", "v2", 1, "another", NULL), 0);
+    world_run(w, 60000);
+    if (by_file) {
+        assert_int_equal(pack_with(w, twin, d1, (struct want){.full = true}, &p), 0);
+        struct sync_ferry_report rep = take_part(w, "d1", &p.part[0]);
+        assert_int_equal(rep.refused, 1);
+        parcel_done(&p);
+        assert_int_equal(w->node[d1].alarms[-SANJI_E_FORK], 1);
+    } else {
+        const struct sync_store *st = mem_store_port(w->node[twin].mem);
+        struct sync_stream_row fed = {.key = {.by = w->node[s1].id}};
+        sync_each_stream(w->node[twin].s, find_fed_of, &fed);
+        assert_int_equal(st->bundles(st->ctx, fed.no, fed.seq - 1, 1, copy_frame, &x.frame), 0);
+        x.node = s1;
+        w->tap = smuggle;
+        w->tap_arg = &x;
+        world_event(w, s1, SEV_NOW);
+        world_run(w, 60000);
+        assert_int_equal(x.frame.len, 0);
+        assert_true(w->node[d1].alarms[-SANJI_E_FORK] > 0);
+    }
+    world_stop(w, twin);
+    w->node[s1].cut = true; /* what heals it is another test */
+    world_run(w, LIM_PROOF_MS + 2 * 3600000);
+    for (int i = 0; i < n; i++) {
+        sync_each_stream(w->node[i].s, frozen_one, &o.frozen[i]);
+        o.forks[i] = mem_store_forks(w->node[i].mem);
+        o.records[i] = mem_store_records(w->node[i].mem);
+        o.events[i] = mem_store_events(w->node[i].mem);
+    }
+    assert_int_equal(o.frozen[d1], 1);
+    assert_int_equal(o.forks[d1], 1);
+    assert_true(o.events[0] > 0); /* the proof */
+    buf_done(&x.frame);
+    world_done(w);
+    return o;
+}
+
+static void a_second_history_counts_by_file_as_by_line(void **state)
+{
+    (void)state;
+    struct outcome line = second_history(false), file = second_history(true);
+    assert_memory_equal(line.frozen, file.frozen, sizeof(line.frozen));
+    assert_memory_equal(line.forks, file.forks, sizeof(line.forks));
+    assert_memory_equal(line.records, file.records, sizeof(line.records));
+    assert_memory_equal(line.events, file.events, sizeof(line.events));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -523,6 +638,7 @@ int main(void)
         T(not_for_this_node),
         T(a_lying_writer),
         T(a_restored_node_learns_of_itself),
+        cmocka_unit_test(a_second_history_counts_by_file_as_by_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

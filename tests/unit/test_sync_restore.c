@@ -280,19 +280,6 @@ static void the_top_hears_it_from_below(void **state)
 
 /* ---- a copied machine ---- */
 
-static int twin_of(struct world *w, int i, struct mem_store *copy)
-{
-    int twin = w->n++;
-    w->node[twin] = w->node[i];
-    struct wnode *n = &w->node[twin];
-    (void)snprintf(n->name, sizeof(n->name), "twin");
-    n->mem = copy;
-    n->s = NULL;
-    n->running = n->joined = false;
-    n->conn[0] = n->conn[1] = n->post[0] = n->post[1] = 0;
-    return twin;
-}
-
 static void a_copied_machine_and_the_way_out(void **state)
 {
     (void)state;
@@ -304,7 +291,7 @@ static void a_copied_machine_and_the_way_out(void **state)
     struct mem_store *copy = mem_store_snapshot(w->node[s1].mem);
     assert_int_equal(world_put(w, s1, "fed", "a1", 1, "a", NULL), 0);
     world_run(w, 3600000);
-    int twin = twin_of(w, s1, copy);
+    int twin = world_twin(w, s1, copy);
     w->node[twin].cut = true;
     world_start(w, twin);
     assert_int_equal(world_put(w, twin, "fed", "b1", 1, "b", NULL), 0);

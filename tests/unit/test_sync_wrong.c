@@ -80,18 +80,10 @@ static void two_machines(void **state)
     struct mem_store *copy = mem_store_snapshot(w->node[s1].mem);
     world_run(w, 3600000);
     assert_int_equal(w->node[world_find(w, "d1")].alarms[-SANJI_E_CLONE], 0);
-    int twin = w->n++;
-    w->node[twin] = w->node[s1];
-    struct wnode *n = &w->node[twin];
-    (void)snprintf(n->name, sizeof(n->name), "twin");
-    n->mem = copy;
-    n->s = NULL;
-    n->running = false;
-    n->joined = false;
-    n->conn[0] = n->conn[1] = n->post[0] = n->post[1] = 0;
+    int twin = world_twin(w, s1, copy);
     world_start(w, twin);
     story_go(&t, rest);
-    assert_int_equal(sync_now_state(n->s), 0);
+    assert_int_equal(sync_now_state(w->node[twin].s), 0);
     world_done(w);
 }
 
