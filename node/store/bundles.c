@@ -53,6 +53,10 @@ int store_settle(struct store *s)
         q_begin(&q, &s->db, Q_GOT_AGAIN);
         r = q_run(&q);
     }
+    if (r == 0) {
+        q_begin(&q, &s->db, Q_PARK_AGAIN);
+        r = q_run(&q);
+    }
     return r;
 }
 

@@ -304,10 +304,8 @@ static int compare_parked(struct compare *c)
         int x = i == a.n ? 1 : k == b.n ? -1 : parked_order(&a.v[i], &b.v[k]);
         if (x > 0) {
             r = tell_parked(c, &b.v[k], SANJI_E_NOT_FOUND);
-        } else if (a.v[i].discarded) {
-            r = 0; /* put away by staff: it may stand for what is not parked any more */
-        } else if (x < 0) {
-            r = tell_parked(c, &a.v[i], SANJI_E_EXISTS);
+        } else if (x < 0) { /* put away by staff: it may stand for what is not parked any more */
+            r = a.v[i].discarded ? 0 : tell_parked(c, &a.v[i], SANJI_E_EXISTS);
         } else if (a.v[i].reason != b.v[k].reason || strcmp(a.v[i].member, b.v[k].member) != 0) {
             r = tell_parked(c, &a.v[i], SANJI_E_CORRUPT);
         }

@@ -87,6 +87,67 @@ static void damage(const char *path, const char *sql)
     sqlite3_close(db);
 }
 
+/* Two events under one name, in an audience of their own: the second is parked. */
+static void put_parked(struct app *a)
+{
+    static const char form[] =
+        "{\"id\":\"e\",\"k\":\"erase/"
+        "1\",\"op\":\"ev\",\"r\":1,\"z\":\"AAAAAAAAAAAAAAAAAAAAA%c\",\"d\":"
+        "{\"leaves\":[\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"],\"why\":\"mistake\"}}";
+    struct sync_tick t;
+    char aud[32], text[2][256];
+    struct span it[2];
+    for (int i = 0; i < 2; i++) {
+        snprintf(text[i], sizeof text[i], form, "AQ"[i]);
+        it[i] = lit(text[i]);
+    }
+    snprintf(aud, sizeof aud, "sub:%s", app_id(a));
+    assert_int_equal(app_tick_make(&t), 0);
+    assert_int_equal(sync_write(a->sync, &t, aud, it, 2, false, NULL), 0);
+}
+
+static int find_sub(const struct sync_stream_row *row, void *arg)
+{
+    if (strncmp(row->key.aud, "sub:", 4) == 0) {
+        *(int64_t *)arg = row->no;
+    }
+    return 0;
+}
+
+static int on_parked(const struct store_parked *p, void *arg)
+{
+    int *n = arg;
+    n[p->discarded]++;
+    return 0;
+}
+
+/* A bit hides from staff what is parked; that they have put it away themselves is no damage. */
+static void what_is_parked_is_not_hidden(void **state)
+{
+    (void)state;
+    char path[512];
+    struct app_healed h;
+    struct app *a = node_born(0, "parked");
+    int n[2] = {0};
+    put_parked(a);
+    node_sound(a);
+    app_close(a);
+    snprintf(path, sizeof path, "%s/sanji.db", home_dirs[0]);
+    damage(path, "UPDATE parked SET discarded=1");
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    assert_int_equal(app_heal(a, &h), 0);
+    node_sound(a);
+    assert_int_equal(store_parked_list(a->store, on_parked, n), 0);
+    assert_int_equal(n[0], 1);
+    assert_int_equal(n[1], 0);
+    int64_t no = 0;
+    const struct sync_store *st = store_port(a->store);
+    assert_int_equal(st->streams(st->ctx, find_sub, &no), 0);
+    assert_int_equal(store_parked_discard(a->store, no, 1, 1), 0);
+    node_sound(a);
+    app_close(a);
+}
+
 #define OF_FED "(SELECT no FROM stream WHERE aud='fed')"
 static void damage_is_named(void **state)
 {
@@ -111,6 +172,9 @@ static void damage_is_named(void **state)
         {"UPDATE stream SET ep=7 WHERE aud='fed'", "bundle", "/fed/7/2", "stream"},
         {"INSERT INTO parked(pos,idx,reason,member) SELECT (no<<32)+1,0,-7,'r' FROM stream WHERE aud='fed'", "parked", "/fed/1/1/0", "r"},
         {"INSERT INTO parked(pos,idx,reason,member) VALUES(4294967296*99+1,0,-7,'r')", "parked", "-", ""},
+        {"UPDATE parked SET discarded=1", "altered", "/1/1/1", "discarded"},
+        {"UPDATE parked SET member='x'", "parked", "/1/1/1", "x"},
+        {"DELETE FROM parked", "parked", "/1/1/1", "r"},
         {"INSERT INTO fork_proof SELECT no,id,x'0102' FROM stream WHERE aud='fed'", "bundle", "/fed/1/0", "fork"},
         {"UPDATE record SET ts=ts-999999999 WHERE id='v1'", "altered", "/listing/v1", "ts"},
         {"UPDATE record SET title='x' WHERE id='v1'", "altered", "/listing/v1", "title"},
@@ -130,6 +194,7 @@ static void damage_is_named(void **state)
         snprintf(json, sizeof json, "{\"id\":\"v%d\",\"kind\":\"venue\",\"title\":\"t%d\"}", i, i);
         assert_int_equal(node_put(a, "listing", json, id, &f), 0);
     }
+    put_parked(a);
     node_sound(a);
     app_close(a);
     snprintf(path, sizeof path, "%s/sanji.db", home_dirs[0]);
@@ -189,6 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(damage_is_found),
         cmocka_unit_test(damage_is_named),
+        cmocka_unit_test(what_is_parked_is_not_hidden),
         cmocka_unit_test(silence_is_shown),
     };
     return cmocka_run_group_tests(tests, home_make, home_drop);
