@@ -196,7 +196,7 @@ export function bomb(n, claim = n) {
   }
   return Buffer.concat(parts);
 }
-function frameLength(buf) {
+export function frameLength(buf) {
   if (buf.length < 6 || buf.readUInt32LE(0) !== 0xfd2fb528) throw new Error('not a frame');
   const d = buf[4];
   const fcs = [(d & 0x20) ? 1 : 0, 2, 4, 8][d >> 6];
