@@ -32,6 +32,11 @@ enum {
     LIM_PROOF_MS = 24 * 3600 * 1000, /* a stream stays frozen so long before all are told */
     LIM_BEAT_MS = 20 * 3600 * 1000,  /* a writer's next beat: this, and up to a twentieth more */
     LIM_NEWS_MS = 24 * 3600 * 1000,  /* without a bundle: no news */
+    LIM_SLOW_MS = 3600 * 1000,       /* what a neighbour has named is here by then */
+    LIM_HEADS_LINES = 600,           /* of one page of the table of heads */
+    LIM_HEADS_PAGES = 1000,          /* of one table */
+    LIM_HEADS_MS = 2 * 3600 * 1000,  /* what the way up to the top may take */
+    LIM_SIBLINGS = 16,               /* epochs of one number: each is a restore, or mischief */
     LIM_STREAMS_EACH = 8192,         /* streams of one writer, all audiences and epochs */
     LIM_NODES = 4096,                /* nodes of one federation */
     LIM_ACTS = 8192,                 /* trust acts looked at from one trust stream */

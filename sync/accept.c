@@ -263,8 +263,6 @@ static int audience_check(const struct sync *s, const struct stream *st, const s
     return roster_node(s->roster, s->self.id.s) == NULL ? SANJI_E_UNKNOWN_KEY : SANJI_E_AUDIENCE;
 }
 
-enum { SIBLINGS_MAX = 16 }; /* epochs of one number: each is a restore, or mischief */
-
 static int may_begin(const struct sync *s, const struct bundle *b)
 {
     /* Epochs grow by one at most: nobody can jump to the end of the number range. */
@@ -273,7 +271,7 @@ static int may_begin(const struct sync *s, const struct bundle *b)
         const struct sync_stream_row *r = &s->streams[i].row;
         siblings += r->no != 0 && (int64_t)r->key.ep == b->hdr.ep;
     }
-    if (siblings >= SIBLINGS_MAX) {
+    if (siblings >= LIM_SIBLINGS) {
         return SANJI_E_SIZE;
     }
     int newest = sync__stream_newest(s, b->hdr.by.s, b->hdr.aud);

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LATER_MAX = 256 }; /* alarms that wait for a step */
+/* Of one step, or of what waits for one: a message can hold so much that is wrong that naming it
+ * all would be harm of its own. */
+enum { ALARMS_MAX = 256 };
 
 static const struct sync_tuning tuning_default = {
     .wait_ms = LIM_WAIT_MS,
@@ -42,10 +44,10 @@ void sync__random(struct sync *s, void *out, size_t n)
 struct sync_wish *sync__wish(struct sync *s, enum sync_wish_type type)
 {
     struct sync_out *o = s->out;
-    if (o == NULL && type == SW_ALARM && s->later.n < LATER_MAX) {
+    if (o == NULL && type == SW_ALARM && s->later.n < ALARMS_MAX) {
         o = &s->later; /* a file was taken, or something written: told with the next step */
     }
-    if (o == NULL) {
+    if (o == NULL || (type == SW_ALARM && ++s->n_alarms > ALARMS_MAX && o == s->out)) {
         return NULL;
     }
     if (o->n == o->cap) {
@@ -337,6 +339,7 @@ int sync_step(struct sync *s, const struct sync_tick *t, const struct sync_event
     if (r < 0) {
         return step_refused(s, ev, r);
     }
+    s->n_alarms = 0;
     tell_later(s);
     switch (ev->type) {
     case SEV_START:

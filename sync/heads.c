@@ -9,17 +9,15 @@
 #include "protocol/base/enc.h"
 #include "protocol/base/text.h"
 #include "protocol/jcur.h"
+#include "protocol/json_gate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    LINES = 600,    /* of one page */
     PAGES_EACH = 8, /* in one bundle */
-    PAGES_MAX = 1000,
     NAME_BYTES = 32,
-    SLACK_MS = 2 * 3600 * 1000, /* what the way up may take */
 };
 
 /* ---- the top writes it ---- */
@@ -69,7 +67,7 @@ static int page_write(struct sync *s, size_t *io_at, int page, int pages, struct
     buf_init(&d, LIM_ITEM_BYTES);
     (void)snprintf(line, sizeof(line), "{\"day\":\"%s\",\"h\":[", day);
     int r = buf_puts(&d, line);
-    for (size_t n = 0; r == 0 && n < LINES && *io_at < s->n_streams; ++*io_at) {
+    for (size_t n = 0; r == 0 && n < LIM_HEADS_LINES && *io_at < s->n_streams; ++*io_at) {
         const struct sync_stream_row *row = &s->streams[*io_at].row;
         if (!is_listed(s, *io_at)) {
             continue;
@@ -119,12 +117,12 @@ int sync__heads_write(struct sync *s)
     for (size_t i = 0; i < s->n_streams; i++) {
         n += is_listed(s, i);
     }
-    size_t pages = (n + LINES - 1) / LINES;
+    size_t pages = (n + LIM_HEADS_LINES - 1) / LIM_HEADS_LINES;
     /* Highest wins, and a database that went back must not count from there: the hour does. */
     int64_t r = (s->tick.now_ms - SYNC_TS_EARLIEST) / 60000;
     r = r > s->heads_r ? r : s->heads_r + 1;
     int e = made_set(s, r < LIM_SEQ ? r : LIM_SEQ);
-    return e < 0 || n == 0 || pages > PAGES_MAX ? e : pages_write(s, (int)pages);
+    return e < 0 || n == 0 || pages > LIM_HEADS_PAGES ? e : pages_write(s, (int)pages);
 }
 
 /* The first day begins when there is something to list. */
@@ -226,11 +224,11 @@ static int lines_add(struct sync *s, struct span d)
     struct jcur c;
     struct span h, v;
     if (!jcur_get(d, "h", &h) || !jcur_array(&c, h)) {
-        return SANJI_E_CORRUPT;
+        return 0;
     }
     while (jcur_element(&c, &v)) {
-        if (s->n_table % LINES == 0) {
-            struct table_line *t = realloc(s->table, (s->n_table + LINES) * sizeof(*t));
+        if (s->n_table % LIM_HEADS_LINES == 0) {
+            struct table_line *t = realloc(s->table, (s->n_table + LIM_HEADS_LINES) * sizeof(*t));
             if (t == NULL) {
                 return SANJI_E_NOMEM;
             }
@@ -256,13 +254,14 @@ static int page_load(struct sync *s, int64_t page, struct kept_page *io_first, s
     }
     memcpy(&k, v->data, sizeof(k));
     struct span d = span_of(v->data + sizeof(k), v->len - sizeof(k));
-    if (!jcur_get(d, "day", &day) || !get_int(d, "pages", &pages)) {
-        return SANJI_E_CORRUPT;
+    if (json_gate(d.p, d.n, JSON_PROTOCOL, NULL) < 0 || !jcur_get(d, "day", &day) ||
+        day.n >= sizeof(s->table_day) || !get_int(d, "pages", &pages)) {
+        return 0; /* damaged: tomorrow there is another */
     }
     if (page == 1) {
         *io_first = k;
         *io_pages = pages;
-        memcpy(s->table_day, day.p, day.n < sizeof(s->table_day) ? day.n : 0);
+        memcpy(s->table_day, day.p, day.n);
         *io_day = span_of(s->table_day, day.n);
     } else if (node_id_cmp(&k.by, &io_first->by) != 0 || pages != *io_pages || day.n != io_day->n ||
                memcmp(day.p, io_day->p, day.n) != 0) {
@@ -281,7 +280,7 @@ static int table_load(struct sync *s)
     buf_init(&v, LIM_ITEM_BYTES + sizeof(first));
     s->n_table = 0;
     int r = 0;
-    for (int64_t i = 1; r == 0 && i <= pages && i <= PAGES_MAX; i++) {
+    for (int64_t i = 1; r == 0 && i <= pages && i <= LIM_HEADS_PAGES; i++) {
         r = page_load(s, i, &first, &day, &pages, &v);
     }
     if (s->n_table > 1) {
@@ -441,7 +440,7 @@ static int audit(struct sync *s, size_t idx)
     }
     a->n -= up;
     memmove(&a->v[0], &a->v[up], a->n * sizeof(a->v[0]));
-    bool was = a->kept_back != 0, is = a->n > 0 && s->table_made - a->v[0].at >= SLACK_MS;
+    bool was = a->kept_back != 0, is = a->n > 0 && s->table_made - a->v[0].at >= LIM_HEADS_MS;
     a->kept_back = is ? a->v[0].at : 0;
     if (is && !was) {
         sync__alarm(s, SANJI_E_KEPT_BACK, &s->parent->id, s->streams[idx].row.key.aud);

@@ -273,6 +273,7 @@ struct sync {
     struct sync_tick tick;
     uint64_t rnd_n;
     struct sync_out *out, later; /* later: alarms raised between steps */
+    size_t n_alarms;             /* in this step */
     bool changed;
     bool in_tx;
     bool stale; /* the last reload failed: memory says less than the store, nothing may be done */
@@ -448,6 +449,7 @@ const struct table_line *sync__table_find(const struct sync *s, const char *by, 
 /* news.c */
 /* A neighbour states this stream. */
 void sync__told(struct sync *s, const struct peer *p, size_t idx, int64_t seq);
+void sync__told_all(struct sync *s, const struct peer *p); /* its whole list is known now */
 void sync__news_came(struct sync *s, size_t idx); /* a bundle was stored */
 
 /* heal.c */

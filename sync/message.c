@@ -58,8 +58,9 @@ int sync__hello_read(struct sync *s, struct peer *p, struct span body, struct ms
             return r;
         }
     }
-    if (ret->full || ret->lines > 0) {
-        p->their_known = p->their_known || ret->full;
+    if (ret->full) {
+        p->their_known = true;
+        sync__told_all(s, p);
     }
     if (ret->has_hd) {
         p->need_full = p->their_known && memcmp(ret->hd, p->their_sum, HASH_LEN) != 0;

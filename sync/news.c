@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-enum { SLOW_MS = 3600 * 1000 }; /* what was named is here by then, or something is wrong */
-
 void sync__told(struct sync *s, const struct peer *p, size_t idx, int64_t seq)
 {
     struct stream *st = &s->streams[idx];
@@ -21,6 +19,9 @@ void sync__told(struct sync *s, const struct peer *p, size_t idx, int64_t seq)
             sync__alarm(s, SANJI_E_WENT_BACK, &p->id, "parent");
         }
     }
+    if (seq < st->told && node_id_cmp(&st->told_by, &p->id) == 0) {
+        st->told = seq; /* put back, or what it held was cut: it would not have to send any more */
+    }
     if (seq <= held || (st->told > held && seq <= st->told)) {
         return;
     }
@@ -29,6 +30,17 @@ void sync__told(struct sync *s, const struct peer *p, size_t idx, int64_t seq)
     }
     st->told = seq;
     st->told_by = p->id;
+}
+
+void sync__told_all(struct sync *s, const struct peer *p)
+{
+    for (size_t i = 0; i < s->n_streams; i++) {
+        struct stream *st = &s->streams[i];
+        int64_t has = i < p->n_ps && p->ps[i].their > 0 ? p->ps[i].their : 0;
+        if (st->told > has && node_id_cmp(&st->told_by, &p->id) == 0) {
+            st->told = has;
+        }
+    }
 }
 
 void sync__news_came(struct sync *s, size_t idx)
@@ -75,7 +87,7 @@ static void by_neighbour(struct asked *l)
         int64_t held = st->row.no == 0 ? 0 : st->row.seq;
         const struct peer *p = st->told > held ? sync__peer_find(s, st->told_by.s) : NULL;
         if (p != NULL && p->st.connected && !st->row.frozen && st->doubt == 0 &&
-            s->tick.mono_ms - st->told_at > SLOW_MS && st->told - held > l->n.missing) {
+            s->tick.mono_ms - st->told_at > LIM_SLOW_MS && st->told - held > l->n.missing) {
             l->n.missing = st->told - held;
             l->n.via = p->id;
         }
@@ -88,7 +100,7 @@ static void by_table(struct asked *l)
     const struct sync *s = l->s;
     size_t n;
     const struct table_line *t = sync__table_find(s, l->by, l->aud, &n);
-    bool slow = s->tick.mono_ms - s->table_mono > SLOW_MS;
+    bool slow = s->tick.mono_ms - s->table_mono > LIM_SLOW_MS;
     for (size_t i = 0; i < n && slow; i++) {
         int64_t best = 0;
         for (int k = sync__stream_first(s, l->by, l->aud); k >= 0; k = s->streams[k].next) {

@@ -14,7 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MARKS_MAX = 4096, HOLD_MS = 60000, ASK_MS = 5000, ASK_CHILDREN_MS = 2000 };
+enum {
+    MARKS_MAX = 4096,
+    CHILD_MARKS_MAX = 256,
+    HOLD_MS = 60000,
+    ASK_MS = 5000,
+    ASK_CHILDREN_MS = 2000
+};
 static const char raised_name[] = "barrier/raised", clone_name[] = "barrier/clone";
 
 static bool is_own(const struct sync *s, const char *by)
@@ -60,6 +66,14 @@ static int mark_all(struct sync *s)
     return r;
 }
 
+/* Names may be made up: so many are remembered beside those that are held, and the doubt is there.
+ */
+static bool has_place(const struct sync *s, const struct stream_key *k)
+{
+    int i = sync__stream_find(s, k);
+    return (i >= 0 && s->streams[i].row.no != 0) || s->n_epochs < s->n_held + MARKS_MAX;
+}
+
 /* An epoch that a newer one follows only needs its head confirmed again; doubt about the one being
  * written, or about one nobody here has heard of, is doubt about the whole store. */
 static int doubt(struct sync *s, const struct stream_key *k)
@@ -67,7 +81,7 @@ static int doubt(struct sync *s, const struct stream_key *k)
     int newest = k == NULL ? -1 : sync__stream_newest(s, s->self.id.s, k->aud);
     bool old = newest >= 0 && s->streams[newest].row.key.ep > k->ep;
     int r = old ? 0 : mark_all(s);
-    if (r == 0 && k != NULL) {
+    if (r == 0 && k != NULL && has_place(s, k)) {
         r = sync__epoch_mark(s, k, -1, !old);
     }
     return r < 0 ? r : flag_put(s, raised_name, true, &s->restored);
@@ -75,6 +89,9 @@ static int doubt(struct sync *s, const struct stream_key *k)
 
 int sync__self_doubt(struct sync *s, const struct stream_key *k)
 {
+    if (s->restored && k != NULL && !has_place(s, k)) {
+        return 0;
+    }
     if (s->in_tx) {
         return doubt(s, k);
     }
@@ -152,9 +169,6 @@ static int mark_add(struct sync *s, const struct own_mark *m)
             return 0;
         }
     }
-    if (s->n_marks >= MARKS_MAX) {
-        return 0; /* what is marked already holds writing just as well */
-    }
     struct own_mark *v = realloc(s->marks, (s->n_marks + 1) * sizeof(*v));
     if (v == NULL) {
         return SANJI_E_NOMEM;
@@ -162,6 +176,16 @@ static int mark_add(struct sync *s, const struct own_mark *m)
     s->marks = v;
     v[s->n_marks++] = *m;
     return 0;
+}
+
+/* What is marked already holds writing just as well. */
+static bool said_enough(const struct sync *s, const struct peer *p)
+{
+    size_t n = 0, most = p->is_parent ? MARKS_MAX : CHILD_MARKS_MAX;
+    for (size_t i = 0; i < s->n_marks && n < most; i++) {
+        n += node_id_cmp(&s->marks[i].peer, &p->id) == 0;
+    }
+    return n >= most || s->n_marks >= MARKS_MAX;
 }
 
 int sync__self_heard(struct sync *s, struct peer *p, const struct stream_key *k,
@@ -183,6 +207,9 @@ int sync__self_heard(struct sync *s, struct peer *p, const struct stream_key *k,
         if (s->tick.mono_ms >= m.until) {
             return 0;
         }
+    }
+    if (said_enough(s, p)) {
+        return 0;
     }
     r = sync__self_doubt(s, k);
     return r < 0 ? r : mark_add(s, &m);

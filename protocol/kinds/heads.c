@@ -10,12 +10,10 @@
 static const struct kind_field fields[] = {
     F_DATE("day", KFF_REQ | KFF_LIST),
     F_OBJ("h", KFF_REQ),
-    F_INT("page", 1, 1000, KFF_REQ),
-    F_INT("pages", 1, 1000, KFF_REQ),
+    F_INT("page", 1, LIM_HEADS_PAGES, KFF_REQ),
+    F_INT("pages", 1, LIM_HEADS_PAGES, KFF_REQ),
 };
 /* clang-format on */
-
-enum { LINES_MAX = 600 };
 
 static int64_t int_of(struct span v)
 {
@@ -67,7 +65,7 @@ static int check(struct span d, struct fault *f)
             return kind__wrong(f, "h", "by, aud, ep, seq, id");
         }
     }
-    return n <= LINES_MAX ? 0 : kind__wrong(f, "h", "at most 600 lines a page");
+    return n <= LIM_HEADS_LINES ? 0 : kind__wrong(f, "h", "at most 600 lines a page");
 }
 
 const struct kind kind_heads = {

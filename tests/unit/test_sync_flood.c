@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A neighbour with a good key says very much: what one message can make this node remember, write
+ * and tell has an end, and who states less is believed as much as when it stated more. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "sync/internal.h"
+#include "tests/support/story.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct step three_tiers[] = {THREE_TIERS, {0}};
+
+enum { CITY, D1, D2, S1, EPOCHS = 1000, LINES = 20 };
+
+/* One have frame after another: `by` has written a thousand epochs to each of so many audiences. */
+static void state_much(struct sync *s, struct peer *p, const char *by, int lines)
+{
+    struct have_epoch *e = test_calloc(EPOCHS, sizeof(*e));
+    struct have_writer h;
+    struct buf line;
+    buf_init(&line, 1 << 20);
+    for (int k = 0; k < lines; k++) {
+        for (uint32_t i = 0; i < EPOCHS; i++) {
+            e[i] = (struct have_epoch){.ep = 2, .seq = 7};
+            memcpy(e[i].en, &i, sizeof(i));
+            e[i].en[7] = (uint8_t)k;
+        }
+        buf_reset(&line);
+        have_begin(&h, &line);
+        have_add(&h, by, "fed", e, EPOCHS);
+        assert_int_equal(have_end(&h), 0);
+        assert_int_equal(sync__have_take(s, p, span_of(line.data, line.len)), 0);
+    }
+    test_free(e);
+    buf_done(&line);
+}
+
+/* The child names epochs of its parent that nobody has heard of, more than anybody can have. */
+static void made_up_epochs(void **state)
+{
+    (void)state;
+    static const int from[] = {S1, CITY};
+    for (int i = 0; i < 2; i++) {
+        struct teller t;
+        world_init(&t.w, 81);
+        story_go(&t, three_tiers);
+        struct world *w = &t.w;
+        assert_int_equal(world_put(w, D1, "fed", "a", 1, "words", NULL), 0);
+        world_run(w, 60000);
+        struct sync *s = w->node[D1].s;
+        int64_t calls = mem_store_calls(w->node[D1].mem);
+        state_much(s, sync__peer_find(s, w->node[from[i]].id.s), w->node[D1].id.s, LINES);
+        assert_true(s->restored); /* it is heard */
+        assert_true(s->n_epochs < 5000);
+        assert_true(mem_store_calls(w->node[D1].mem) - calls < 5 * EPOCHS * LINES);
+        assert_true(s->n_marks <= 4096);
+        world_run(w, 3600000); /* and it ends */
+        world_done(w);
+    }
+}
+
+struct noise {
+    int node, frames;
+    int64_t sent;
+};
+
+/* Frames that are no bundles, as many as one message takes. */
+static void make_noise(struct world *w, int node, struct sync_wish *wish, void *arg)
+{
+    struct noise *x = arg;
+    (void)w;
+    if (node != x->node || wish->lane != LANE_UP || x->sent > 0 ||
+        strcmp(wish->path, SANJI_PATH_EXCHANGE) != 0) {
+        return;
+    }
+    struct frame_ctx *fc = frame_ctx_new();
+    for (int i = 0; i < x->frames; i++) {
+        assert_int_equal(frame_pack(fc, span_of("{}", 2), &wish->body), 0);
+    }
+    frame_ctx_free(fc);
+    x->sent = x->frames;
+}
+
+static void noise_is_told_in_measure(void **state)
+{
+    (void)state;
+    struct teller t;
+    struct noise x = {.node = S1, .frames = 20000};
+    world_init(&t.w, 82);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    w->tap = make_noise;
+    w->tap_arg = &x;
+    struct peer *p = sync__peer_find(w->node[D1].s, w->node[S1].id.s);
+    int64_t refused = p->st.refused, told = 0;
+    world_event(w, S1, SEV_NOW);
+    world_run(w, 60000);
+    assert_int_equal(x.sent, x.frames);
+    assert_int_equal(p->st.refused - refused, x.frames);
+    for (int i = 0; i < WORLD_ERRS; i++) {
+        told += w->node[D1].alarms[i];
+    }
+    assert_true(told > 0 && told <= 1000);
+    w->tap = NULL;
+    assert_int_equal(world_put(w, S1, "fed", "b", 1, "words", NULL), 0);
+    assert_true(world_until(w, 600000, world_converged, NULL));
+    world_done(w);
+}
+
+static int missing_one(const struct sync_news *n, void *arg)
+{
+    *(int64_t *)arg += n->state == SYNC_NEWS_MISSING;
+    return 0;
+}
+
+static int64_t missing(struct world *w, int at)
+{
+    int64_t n = 0;
+    struct sync_tick t;
+    world_tick(w, at, &t);
+    assert_int_equal(sync_each_news(w->node[at].s, &t, missing_one, &n), 0);
+    return n;
+}
+
+/* A neighbour has stated more than it can give now: put back, or what it held was cut. It is not
+ * named for ever for what it said once. */
+static void who_states_less_is_believed(void **state)
+{
+    (void)state;
+    struct teller t;
+    world_init(&t.w, 83);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    assert_int_equal(world_put(w, D1, "fed", "a", 1, "words", NULL), 0);
+    world_run(w, 60000);
+    struct mem_store *old = mem_store_snapshot(w->node[D1].mem);
+    w->relay = (struct relay){.kind = RELAY_WITHHOLD, .node = D1, .victim = CITY};
+    assert_int_equal(world_put(w, CITY, "fed", "a", 1, "words", NULL), 0);
+    world_run(w, 2 * 3600000);
+    assert_int_equal(missing(w, S1), 1);
+    world_crash(w, D1);
+    mem_store_restore(w->node[D1].mem, old);
+    mem_store_free(old);
+    w->node[D1].cut = true;
+    w->relay.kind = RELAY_HONEST;
+    world_start(w, D1);
+    world_run(w, 2 * 3600000);
+    assert_int_equal(missing(w, S1), 0);
+    w->node[D1].cut = false;
+    world_event(w, D1, SEV_NOW);
+    assert_true(world_until(w, 3600000, world_converged, NULL));
+    assert_int_equal(missing(w, S1), 0);
+    world_done(w);
+}
+
+/* A page of the table of heads is damaged in the store: there is another tomorrow. */
+static void a_damaged_table(void **state)
+{
+    (void)state;
+    struct teller t;
+    world_init(&t.w, 84);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    assert_int_equal(world_put(w, S1, "fed", "a", 1, "words", NULL), 0);
+    world_run(w, (int64_t)23 * 3600000);
+    size_t n = 0;
+    assert_non_null(sync__table_find(w->node[S1].s, w->node[S1].id.s, "fed", &n));
+    const struct sync_store *st = mem_store_port(w->node[S1].mem);
+    uint8_t junk[64] = {1};
+    world_crash(w, S1);
+    assert_int_equal(st->begin(st->ctx), 0);
+    assert_int_equal(st->kv_put(st->ctx, "heads/p1", span_of(junk, sizeof(junk))), 0);
+    assert_int_equal(st->commit(st->ctx), 0);
+    world_start(w, S1);
+    assert_int_equal(world_put(w, S1, "fed", "b", 1, "words", NULL), 0);
+    assert_true(world_until(w, 600000, world_converged, NULL));
+    world_run(w, (int64_t)23 * 3600000);
+    assert_non_null(sync__table_find(w->node[S1].s, w->node[S1].id.s, "fed", &n));
+    world_done(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(made_up_epochs),
+        cmocka_unit_test(noise_is_told_in_measure),
+        cmocka_unit_test(who_states_less_is_believed),
+        cmocka_unit_test(a_damaged_table),
+    };
+    return cmocka_run_group_tests_name("sync_flood", tests, NULL, NULL);
+}
