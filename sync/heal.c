@@ -33,7 +33,7 @@ static int set(struct sync *s, struct stream *st, const struct kept_differ *k)
 
 static int load_one(struct sync *s, struct stream *st, const void *value)
 {
-    struct kept_differ k;
+    struct kept_differ k = {0};
     memcpy(&k, value, sizeof(k));
     st->differs = (uint8_t)k.state;
     st->differs_at = k.at;
@@ -149,7 +149,7 @@ static int derive(struct sync *s, const struct node_id *by)
  * the beat, nobody can tell what it would say now: the next one does. */
 static int judge(struct sync *s, size_t idx)
 {
-    struct kept_differ k;
+    struct kept_differ k = {0};
     struct stream *st = &s->streams[idx];
     bool is_same = false, at_beat = false;
     int r = sync__kept_get(s, kept_name, st->row.no, &k, sizeof(k));
@@ -164,7 +164,7 @@ static int judge(struct sync *s, size_t idx)
 /* In a transaction. All lanes of the writer, because they are derived together. */
 static int mend(struct sync *s, size_t idx)
 {
-    struct kept_differ k;
+    struct kept_differ k = {0};
     struct node_id by = s->streams[idx].row.key.by;
     int r = sync__damage_find(s, &by);
     if (r == 0 && !sync__wants_of(s, &by)) {

@@ -450,7 +450,7 @@ const struct table_line *sync__table_find(const struct sync *s, const char *by, 
 /* A neighbour states this stream. */
 void sync__told(struct sync *s, const struct peer *p, size_t idx, int64_t seq);
 void sync__told_all(struct sync *s, const struct peer *p); /* its whole list is known now */
-void sync__news_came(struct sync *s, size_t idx); /* a bundle was stored */
+void sync__news_came(struct sync *s, size_t idx);          /* a bundle was stored */
 
 /* heal.c */
 int sync__heal_load(struct sync *s);
