@@ -43,7 +43,7 @@ static int remember(struct sync *s, const struct own_epoch *e)
         *o = *e;
         return 0;
     }
-    if (s->n_epochs == s->cap_epochs) {
+    if (s->epochs == NULL || s->n_epochs == s->cap_epochs) {
         size_t cap = s->cap_epochs == 0 ? 16 : s->cap_epochs * 2;
         struct own_epoch *v = realloc(s->epochs, cap * sizeof(*v));
         if (v == NULL) {
