@@ -392,6 +392,58 @@ static void letters_come(struct sweep *x)
     sweep_pass(x, 5 * MINUTE);
 }
 
+/* ---- the top's key: its root says it ---- */
+
+static struct sign_key *root_key;
+
+static int city_drafts(struct sweep *x)
+{
+    struct wnode *n = &x->w.node[CITY];
+    struct sync_new_key k = {.sign_seed = new_sign, .seal_seed = new_seal, .tls = n->tls, .ts = 1};
+    struct sync_tick t;
+    struct buf text;
+    buf_init(&text, LIM_ITEM_BYTES);
+    world_tick(&x->w, CITY, &t);
+    world_in(&x->w, CITY);
+    int r = world_out(&x->w, CITY, sync_rekey_draft(n->s, &t, &k, &text));
+    buf_done(&text);
+    return r;
+}
+
+static int city_rekeys(struct sweep *x)
+{
+    struct wnode *n = &x->w.node[CITY];
+    const struct sign_key *const root[] = {root_key};
+    struct sync_new_key k = {
+        .sign_seed = new_sign, .seal_seed = new_seal, .tls = n->tls, .root = root, .n_root = 1};
+    struct sync_tick t;
+    world_tick(&x->w, CITY, &t);
+    world_in(&x->w, CITY);
+    int r = world_out(&x->w, CITY, sync_rekey(n->s, &t, &k));
+    if (r == 0) {
+        memcpy(n->sign_seed, new_sign, sizeof(new_sign));
+        memcpy(n->seal_seed[0], new_seal, sizeof(new_seal));
+        world_event(&x->w, CITY, SEV_LOCAL);
+    }
+    return r;
+}
+
+static int city_writes(struct sweep *x)
+{
+    return sweep_put(x, CITY, "fed", "w", 1);
+}
+
+static void root_says(struct sweep *x)
+{
+    root_key = sign_key_new(x->w.root_seed);
+    sweep_do(x, "the city drafts", city_drafts, true);
+    sweep_do(x, "the city takes a new key", city_rekeys, true);
+    sweep_pass(x, MINUTE);
+    sweep_do(x, "the city writes", city_writes, true);
+    sweep_pass(x, 3 * MINUTE);
+    sign_key_free(root_key);
+}
+
 /* ---- two machines ---- */
 
 static void copied(struct world *w)
@@ -512,6 +564,7 @@ static const struct sweep_scene scenes[] = {
     SCENE("steward", "city d1", with_d2, stewards),
     UNLIKE("cut", "d1 s1 s2", behind_the_cut, cuts),
     UNLIKE("letters", "s2 d1", old_letters, letters_come),
+    UNLIKE("root", "city d1", plain, root_says),
     UNLIKE("clone", "d1 s1", copied, clones),
     SCENE("branch", "city d1 d2", lost_branch, branch_comes),
     SCENE("questions", "city", plain, asked),
