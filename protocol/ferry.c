@@ -311,12 +311,12 @@ static void place_line(struct ferry_reader *r)
     r->st = r->lines_left > 0 ? AT_LINES : begins(r, "{\"end\":") ? AT_END : AT_BUNDLES;
 }
 
-/* {"q":"<json>","mac":…,"s":…} */
+/* {"q":"<json>","mac":…,"s":…}, or {"a":"<act>","co":[…]} */
 static bool is_request(struct span line)
 {
     struct span v;
     return line.n <= REQUEST_MAX && json_gate(line.p, line.n, JSON_PROTOCOL, NULL) == 0 &&
-           jcur_get(line, "q", &v);
+           (jcur_get(line, "q", &v) || jcur_get(line, "a", &v));
 }
 
 static int take_first(struct ferry_reader *r, enum ferry_kind *ret_kind, struct fault *f)

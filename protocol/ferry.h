@@ -62,7 +62,7 @@ typedef int ferry_read_fn(void *p, size_t n, size_t *ret_n, void *arg);
 enum ferry_kind {
     FERRY_MANIFEST,
     FERRY_RECEIPT,
-    FERRY_REQUEST, /* the whole file is this line, the body of an enrolment request */
+    FERRY_REQUEST, /* the whole file is this line, the body of a request (13, 13.1) */
     FERRY_HAVE,
     FERRY_BUNDLE,
     FERRY_DAMAGED,

@@ -34,14 +34,20 @@ int enrol_handle(struct sync *s, const struct sync_tick *t, struct span body, st
  * root's keys are needed, or given where they are not. */
 int enrol_approve(struct sync *s, const struct sync_tick *t, const char *node,
                   const struct sign_key *const *root, size_t n_root);
-/* A request carried by file (PROTOCOL.md 13.3): the same checks in the same order, and the act it
- * ends in is signed already. What a person is told of it; node is empty when that much was not
- * sure. Within a step or an import: time and random bytes are the engine's. */
+/* A request carried by file (PROTOCOL.md 13.3): the same checks in the same order as on a line.
+ * What a person is told of it; node is empty when that much was not sure. Within a step or an
+ * import: time and random bytes are the engine's. */
 struct enrol_told {
     struct node_id node;
+    bool key;            /* of a node that is enrolled: its new key */
     bool approved, done; /* done: the act is published */
-    char digits[7];
+    struct node_id asks; /* key: lost, and this child asks for a signature; else empty */
+    struct key_id kid;   /* with asks: the new one */
+    char digits[7];      /* enrolment */
 };
+int sync__request_by_file(struct sync *s, struct span body, struct enrol_told *ret,
+                          struct fault *f);
+/* Of a new node: the act it ends in is signed already. */
 int sync__enrol_by_file(struct sync *s, struct span body, struct enrol_told *ret, struct fault *f);
 int enrol_each(struct sync *s, int (*fn)(const struct enrol_row *r, void *arg), void *arg);
 

@@ -50,6 +50,12 @@ void sync_ferry_out_free(struct sync_ferry_out *o);
 int sync_ferry_receipt(struct sync *s, const struct sync_tick *t, const char *to,
                        sync_ferry_sink *sink, void *arg);
 
+/* Requests and answers to be carried to that node beside a file: a new key of this node, and where
+ * the key of a child is lost the question to the node above and its answer. name: of the file. */
+typedef int sync_ferry_request_fn(const char *name, struct span file, void *arg);
+int sync_ferry_requests(struct sync *s, const struct sync_tick *t, const char *to,
+                        sync_ferry_request_fn *fn, void *arg);
+
 /* ---- taking one part, a receipt, or a request ---- */
 struct sync_ferry_item { /* a bundle that was not stored, or bytes that are none */
     int64_t n;           /* place in the part, from 1 */
@@ -67,14 +73,21 @@ enum sync_ferry_roster {
     FERRY_ROSTER_NEWER
 };
 enum { FERRY_MISSING_SHOWN = 32 };
+enum sync_ferry_asks {
+    FERRY_ASKS_NOTHING,
+    FERRY_ASKS_JOIN,  /* `by` wants to be enrolled here */
+    FERRY_ASKS_KEY,   /* `by` has another key: this node is its parent */
+    FERRY_ASKS_AGREE, /* the key of `by` is lost: this node is above its parent */
+};
 struct sync_ferry_report {
     bool over; /* read to the end, or given up: takes no more */
     bool sealed, receipt;
-    bool request;   /* of a new node (PROTOCOL.md 13.3): `by` wants to be enrolled here */
-    bool known;     /* the first line was read: by, to, no, ts, part, parts */
-    bool vouched;   /* its signature is good */
-    bool enrolled;  /* request: its act is published; else a person compares the digits first */
-    char digits[7]; /* request */
+    enum sync_ferry_asks request; /* PROTOCOL.md 13.3 */
+    bool known;                   /* the first line was read: by, to, no, ts, part, parts */
+    bool vouched;                 /* its signature is good */
+    bool done;      /* request: the act is published, or agreed to; else a person has to approve */
+    char digits[7]; /* FERRY_ASKS_JOIN */
+    char asks[LIM_NODE_ID + 2], kid[LIM_KID + 2]; /* FERRY_ASKS_AGREE: for whom, the new key */
     char by[LIM_NODE_ID + 2], to[LIM_NODE_ID + 2];
     int64_t no, ts, part, parts;
     int err; /* the part as a whole; 0: complete and unchanged */

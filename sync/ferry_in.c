@@ -198,22 +198,27 @@ static int take_first(struct sync_ferry_in *in, struct span line, bool receipt)
     return 0;
 }
 
-/* ---- a request: a new node that has no line to this one ---- */
+/* ---- a request ---- */
 
 static int take_request(struct sync_ferry_in *in)
 {
     struct sync_ferry_report *rep = &in->rep;
     struct enrol_told told;
     struct fault f = {0};
-    int r = sync__enrol_by_file(in->s, span_of(in->have.data, in->have.len), &told, &f);
+    int r = sync__request_by_file(in->s, span_of(in->have.data, in->have.len), &told, &f);
     copy_id(rep->by, told.node.s);
+    copy_id(rep->asks, told.asks.s);
+    copy_id(rep->kid, told.kid.s);
+    rep->request = !told.key              ? FERRY_ASKS_JOIN
+                   : rep->asks[0] != '\0' ? FERRY_ASKS_AGREE
+                                          : FERRY_ASKS_KEY;
     rep->known = rep->by[0] != '\0';
     rep->over = true;
     if (r < 0) {
         return sync_is_store_failure(r) ? r : give_up(in, r, f.member, f.want);
     }
     rep->vouched = true;
-    rep->enrolled = told.done;
+    rep->done = told.done || (rep->asks[0] != '\0' && told.approved);
     memcpy(rep->digits, told.digits, sizeof(rep->digits));
     return 0;
 }
@@ -429,7 +434,7 @@ static int conclude(struct sync_ferry_in *in)
     struct sync *s = in->s;
     struct sync_ferry_report *rep = &in->rep;
     struct sync_ferry_note note;
-    if (rep->request) {
+    if (rep->request != FERRY_ASKS_NOTHING) {
         return take_request(in);
     }
     int r = vouch(in); /* its key may have come with it */
@@ -490,7 +495,7 @@ static int take_line(struct sync_ferry_in *in, enum ferry_kind kind, struct span
     case FERRY_RECEIPT:
         return take_first(in, line, kind == FERRY_RECEIPT);
     case FERRY_REQUEST:
-        in->rep.request = true; /* judged when nothing follows it */
+        in->rep.request = FERRY_ASKS_JOIN; /* or another, judged when nothing follows it */
         return buf_put(&in->have, line.p, line.n);
     case FERRY_HAVE:
         r = take_have(in, frame);

@@ -338,6 +338,8 @@ int sync__rekey_body(struct sync *s, struct buf *out);
 void sync__rekey_answer(struct sync *s, int err); /* 0: it has said so */
 bool sync__rekey_open(const struct sync *s);      /* this node writes with a key its roster lacks */
 void sync__rekey_request(struct sync *s, const struct sync_event *ev);
+/* A child's new key: 0 when this node has published it, now or before. */
+int sync__rekey_take(struct sync *s, const struct node_id *child, const struct act *a);
 const struct sign_key *sync__login_key(const struct sync *s, const struct key_id **ret_kid);
 
 /* recover.c: lost keys (PROTOCOL.md 13.2) */
@@ -364,6 +366,9 @@ void sync__cosign_answer(struct sync *s, int err, struct span body);
 /* A child asks for this node's signature on an act about one of its own children. */
 int sync__cosign_request(struct sync *s, const struct node_id *child, const struct act *a,
                          struct msg_key_reply *rep, struct act_co *co);
+/* By file: the signature of the node above on an act of this one, which is published with it. */
+int sync__cosign_take(struct sync *s, const struct act *a);
+bool sync__cosign_over(const struct sync *s, const struct act *a);
 int sync__cosign_approve(struct sync *s, const char *node);
 int sync__cosign_each(struct sync *s, int (*fn)(const struct enrol_row *r, void *arg), void *arg);
 

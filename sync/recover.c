@@ -368,6 +368,19 @@ int sync__cosign_body(struct sync *s, struct buf *out)
     return r < 0 ? r : s->st->kv_get(s->st->ctx, row_key(lost_prefix, s->cosign_node.s, key), out);
 }
 
+/* What the node above has signed completes the act. */
+static int take_agreed(struct sync *s, struct pending *p, const struct act_co *co, size_t n)
+{
+    struct act with = p->a;
+    int r = SANJI_E_SIGNATURE;
+    for (size_t i = 0; r == SANJI_E_SIGNATURE && i < n; i++) {
+        with.co[0] = co[i];
+        with.n_co = 1;
+        r = agreed(s, &with) ? pending_add(s, p, &co[i]) : SANJI_E_SIGNATURE;
+    }
+    return r < 0 ? r : publish(s, &p->a);
+}
+
 static int take_signature(struct sync *s, struct span body)
 {
     struct msg_key_reply rep;
@@ -386,16 +399,26 @@ static int take_signature(struct sync *s, struct span body)
     if (r == 0) {
         memcpy(co.kid.s, rep.kid, LIM_KID + 1);
         memcpy(co.s, rep.s, sizeof(co.s));
-        struct act with = p.a;
-        with.co[0] = co;
-        with.n_co = 1;
-        r = agreed(s, &with) ? pending_add(s, &p, &co) : SANJI_E_SIGNATURE;
-    }
-    if (r == 0) {
-        r = publish(s, &p.a);
+        r = take_agreed(s, &p, &co, 1);
     }
     pending_done(&p);
     return r;
+}
+
+int sync__cosign_take(struct sync *s, const struct act *a)
+{
+    struct pending p;
+    int r = pending_get(s, a->n.s, &p);
+    if (r == 0 && !span_eq(p.a.text, a->text)) {
+        r = SANJI_E_CONFLICT;
+    }
+    if (r == 0) {
+        r = take_agreed(s, &p, a->co, a->n_co);
+    }
+    pending_done(&p);
+    const struct roster_key *k = roster_current_key(s->roster, a->n.s);
+    bool said = k != NULL && memcmp(k->sig, a->sig, sizeof(a->sig)) == 0;
+    return said ? 0 : r; /* once more: it is published already */
 }
 
 void sync__cosign_answer(struct sync *s, int err, struct span body)
@@ -494,7 +517,7 @@ int sync__cosign_request(struct sync *s, const struct node_id *child, const stru
 }
 
 /* Said meanwhile, or overtaken by another act. */
-static bool cosign_over(const struct sync *s, const struct act *a)
+bool sync__cosign_over(const struct sync *s, const struct act *a)
 {
     const struct roster_node *n = roster_node(s->roster, a->n.s);
     return n == NULL || memcmp(a->after, n->last, HASH_LEN) != 0;
@@ -511,8 +534,8 @@ int sync__cosign_approve(struct sync *s, const char *node)
         r = act_parse(span_of(v.data + 1, v.len - 1), ar, &a, NULL);
     }
     if (r == 0) {
-        r = cosign_over(s, &a) ? SANJI_E_NOT_FOUND
-                               : cosign_put(s, node, 1, span_of(v.data + 1, v.len - 1));
+        r = sync__cosign_over(s, &a) ? SANJI_E_NOT_FOUND
+                                     : cosign_put(s, node, 1, span_of(v.data + 1, v.len - 1));
     }
     buf_done(&v);
     arena_free(ar);
@@ -535,7 +558,7 @@ static int each_cosign(const char *key, struct span value, void *arg)
     int r = ar == NULL ? SANJI_E_NOMEM : 0;
     if (r == 0 && value.n > 1 &&
         act_parse(span_of((const uint8_t *)value.p + 1, value.n - 1), ar, &a, NULL) == 0 &&
-        !cosign_over(e->s, &a)) {
+        !sync__cosign_over(e->s, &a)) {
         const struct roster_node *n = roster_node(e->s->roster, a.n.s);
         memset(&out, 0, sizeof(out));
         out.node = a.n;

@@ -396,6 +396,12 @@ static int publish(struct sync *s, const struct act *a)
     return sync__tx_end(s, r);
 }
 
+int sync__rekey_take(struct sync *s, const struct node_id *child, const struct act *a)
+{
+    int r = may_publish(s, child, a);
+    return r == 0 ? publish(s, a) : r == SANJI_E_OLD ? 0 : r;
+}
+
 void sync__rekey_request(struct sync *s, const struct sync_event *ev)
 {
     struct server_session *x = sync__session_find(s, ev->conn, ev->token);
@@ -418,8 +424,7 @@ void sync__rekey_request(struct sync *s, const struct sync_event *ev)
     if (r == 0 && a.type == ACT_KEY && a.lost) {
         r = sync__cosign_request(s, &child, &a, &rep, &co);
     } else if (r == 0) {
-        r = may_publish(s, &child, &a);
-        r = r == 0 ? publish(s, &a) : r == SANJI_E_OLD ? 0 : r;
+        r = sync__rekey_take(s, &child, &a);
     }
     arena_free(ar);
     if (r < 0) {

@@ -70,6 +70,7 @@ struct saving {
     struct buf names; /* names to give at the end, each with NUL */
     struct buf about;
     bool done;
+    bool asks; /* a request lies beside the parts */
     int err;
 };
 
@@ -113,13 +114,27 @@ static bool get_text(struct span o, const char *name, char *out, size_t size)
     return true;
 }
 
+/* sanji-WHAT.sjj beside the parts; where a name was asked for, NAME-WHAT.sjj. */
+static bool name_request(struct saving *s, const char *what)
+{
+    size_t n = strlen(s->name), e = strlen(s->suffix);
+    n = n > e && strcmp(s->name + n - e, s->suffix) == 0 ? n - e : n;
+    (void)snprintf(s->now, sizeof s->now, "%.*s-%s.sjj", n > 0 ? (int)n : 5,
+                   n > 0 ? s->name : "sanji", what);
+    return strspn(what, "abcdefghijklmnopqrstuvwxyz234567-") == strlen(what);
+}
+
 /* sanji-BY-TO-000007-001.sjf; a file asked for by name keeps it, with several parts NAME-001.sjf.
  */
 static bool name_part(struct saving *s, struct span about)
 {
-    char by[LIM_NODE_ID + 2], to[LIM_NODE_ID + 2];
+    char by[LIM_NODE_ID + 2], to[LIM_NODE_ID + 2], what[48];
     int64_t no = 0;
     struct span v;
+    if (get_text(about, "request", what, sizeof what)) {
+        s->asks = true;
+        return name_request(s, what);
+    }
     bool ok = get_text(about, "by", by, sizeof by) && get_text(about, "to", to, sizeof to);
     bool receipt = strcmp(s->suffix, ".sjr") == 0;
     s->part = s->parts = 1;
@@ -341,6 +356,9 @@ static void tell(struct saving *s)
                   : delta ? "ferry.made_delta"
                           : "ferry.made",
                   "bundles", bundles, "bytes", bytes);
+    }
+    if (s->asks) {
+        VERB_TELL(v, "ferry.made_request");
     }
 }
 

@@ -211,12 +211,15 @@ static struct span result_of(const struct paper *p)
     return span_of(p->result.data, p->result.len);
 }
 
-/* Everything once, then what waits, as long as something comes of it. */
+/* Everything once, then what waits, as long as something comes of it: bundles, or a request, which
+ * may bring the key that others wait for. */
 static int take_all(struct importing *x)
 {
-    int64_t stored = 1;
-    for (int pass = 0; pass < PASSES && stored > 0; pass++) {
+    int64_t stored = 0;
+    bool came = true;
+    for (int pass = 0; pass < PASSES && came; pass++) {
         stored = 0;
+        came = false;
         for (size_t i = 0; i < x->n; i++) {
             struct paper *p = &x->p[i];
             struct span r = result_of(p);
@@ -232,6 +235,7 @@ static int take_all(struct importing *x)
             p->stored += number(r, "stored");
             p->items += number(r, "items");
             stored += number(r, "stored");
+            came = came || stored > 0 || flag(r, "done");
         }
         x->stored += stored;
     }
@@ -335,10 +339,40 @@ static void say_item(struct verb *v, struct span e)
     buf_done(&where);
 }
 
+static void say_request(struct importing *x, const struct paper *p, struct span r)
+{
+    static const char *const words[][3] = {
+        /* clang-format off */
+        {"join", "ferry.asks", "ferry.enrolled"},
+        {"key", "ferry.asks", "ferry.rekeyed"},
+        {"agree", "ferry.agree", "ferry.agreed"},
+        /* clang-format on */
+    };
+    struct buf kind, node, digits, asks, kid;
+    struct buf *const all[] = {&kind, &node, &digits, &asks, &kid};
+    static const char *const name[] = {"request", "by", "digits", "asks", "kid"};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        buf_init(all[i], 64);
+        text_of(r, name[i], all[i]);
+    }
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        /* Its own, left on the stick, is nothing to tell of; a refusal says so itself. */
+        if (strcmp(buf_str(&kind), words[i][0]) == 0 && flag(r, "vouched") && !flag(r, "own")) {
+            VERB_TELL(x->v, words[i][flag(r, "done") ? 2 : 1], "file", p->path, "node",
+                      buf_str(&node), "digits", buf_str(&digits), "asks", buf_str(&asks), "kid",
+                      buf_str(&kid));
+        }
+    }
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        buf_done(all[i]);
+    }
+}
+
 static void say_counts(struct importing *x, const struct paper *p, struct span r)
 {
     char v[8][32];
     struct buf name;
+    struct span kind;
     const int64_t n[8] = {
         number(r, "part"), number(r, "parts"),   number(r, "no"),     p->stored, p->items,
         p->held,           number(r, "waiting"), number(r, "refused")};
@@ -350,18 +384,8 @@ static void say_counts(struct importing *x, const struct paper *p, struct span r
     if (name.len == 0) {
         text_of(r, "by", &name);
     }
-    if (flag(r, "request")) {
-        struct buf node, digits;
-        buf_init(&node, 64);
-        buf_init(&digits, 64);
-        text_of(r, "by", &node);
-        text_of(r, "digits", &digits);
-        if (digits.len > 0) { /* its own, left on the stick, is nothing to tell of */
-            VERB_TELL(x->v, flag(r, "enrolled") ? "ferry.enrolled" : "ferry.asks", "file", p->path,
-                      "node", buf_str(&node), "digits", buf_str(&digits));
-        }
-        buf_done(&node);
-        buf_done(&digits);
+    if (jcur_get(r, "request", &kind)) {
+        say_request(x, p, r);
     } else if (flag(r, "receipt")) {
         VERB_TELL(x->v, "ferry.receipt", "file", p->path, "no", v[2], "name", buf_str(&name));
     } else {

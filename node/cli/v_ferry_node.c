@@ -155,6 +155,21 @@ static int giving_new(struct verb *v, struct giving **ret)
     return r;
 }
 
+/* A file of its own beside the parts: what is asked of `to`, or answered. */
+static int give_request(const char *name, struct span file, void *arg)
+{
+    struct giving *g = arg;
+    struct buf t;
+    buf_init(&t, 1024);
+    int r = buf_printf(&t, "{\"by\":\"%s\",\"to\":\"%s\",\"request\":\"%s\"}", app_id(g->v->app),
+                       g->to, name);
+    r = r < 0 ? r : piece(g->v, GIVE_BEGIN, t.data, t.len);
+    r = r < 0 ? r : give_data(file.p, file.n, g->v);
+    r = r < 0 ? r : piece(g->v, GIVE_END, NULL, 0);
+    buf_done(&t);
+    return r;
+}
+
 /* One slice: > 0 more to do. */
 static int give_slice(struct giving *g)
 {
@@ -187,6 +202,9 @@ static int give_slice(struct giving *g)
     }
     if (r == 0) {
         r = sync_ferry_out_done(g->out, &t);
+    }
+    if (r == 0 && g->to[0] != '\0') {
+        r = sync_ferry_requests(g->v->app->sync, &t, g->to, give_request, g);
     }
     return r < 0 ? r : give_about(g, GIVE_DONE);
 }
@@ -318,7 +336,7 @@ static int take_slice(struct taking *x)
         r = sync_ferry_in_run(x->in, &t, TAKE_SLICE);
     }
     const struct sync_ferry_report *p = sync_ferry_in_report(x->in);
-    if (p->stored > before || p->enrolled) {
+    if (p->stored > before || p->done) {
         app_ferry_taken(x->v->app);
     }
     return r;
@@ -337,6 +355,7 @@ int v_ferry_take_input(struct verb *v, struct span chunk)
     return r < 0 ? verb_fail(v, r, NULL) : EXIT_OK;
 }
 
+static const char *const ask_words[] = {"", "join", "key", "agree"};
 static const char *const roster_words[] = {"unknown", "same", "older", "newer"};
 
 static int put_report(struct taking *x)
@@ -357,10 +376,13 @@ static int put_report(struct taking *x)
     jw_obj(&w, NULL);
     jw_bool(&w, "known", p->known);
     jw_bool(&w, "receipt", p->receipt);
-    if (p->request) {
-        jw_bool(&w, "request", true);
-        jw_bool(&w, "enrolled", p->enrolled);
+    if (p->request != FERRY_ASKS_NOTHING) {
+        jw_str(&w, "request", ask_words[p->request]);
+        jw_bool(&w, "done", p->done);
+        jw_bool(&w, "own", strcmp(p->by, app_id(x->v->app)) == 0);
         jw_str(&w, "digits", p->digits);
+        jw_str(&w, "asks", p->asks);
+        jw_str(&w, "kid", p->kid);
     }
     jw_bool(&w, "sealed", p->sealed);
     jw_bool(&w, "vouched", p->vouched);

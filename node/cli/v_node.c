@@ -368,6 +368,9 @@ int v_node_rotate(struct verb *v)
     if (app_rotation(v->app) == 0) {
         return rotated(v, 0);
     }
+    if (app_by_files(v->app)) {
+        VERB_SAY(v, EXIT_LATER, "rotate.by_files", "node", app_id(v->app));
+    }
     if (!v->in_daemon) {
         r = serve_sync_once(v->app, wait);
         (void)app_tick(v->app, app_mono_ms());

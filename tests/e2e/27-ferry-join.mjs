@@ -33,10 +33,10 @@ const bring = (from, to, args) => take(to, carry(from, to, args));
 const noise = (k) => Array.from({ length: 1600 }, (_, i) => String.fromCharCode(0x4e00 + ((i * 7919 + k * 104729 + i * i * (k + 3)) % 20000))).join('');
 const digits = (s) => /\b(\d{6})\b/.exec(s)[1];
 
-async function enrol(name, parent, tier, area) {
+async function enrol(name, parent, tier, area, args = []) {
   const line = invite(parent, name, tier, area);
   const dir = stick();
-  const asked = join(w.data(name), dir, line);
+  const asked = join(w.data(name), dir, line, args);
   assert.equal(asked.code, 75, asked.err);
   const id = P.readInvite(line).node;
   const page = take(parent, dir);
@@ -118,6 +118,103 @@ test('months on sticks: records both ways, a referral, the figures of the city',
   assert.deepEqual(figures('city', ['--recount']).recount.wrong, []);
   assert.equal(figures('d1').total.find((t) => t.ind === 'listing.live').v, 1 + months.length);
   for (const x of ['city', 'd1', 's1', 's2']) assert.equal(w.json(x, 'verify').wrong, 0, x);
+});
+
+const kid = (at, n) => w.json(at, 'node show', [ids[n]]).keys.findLast((k) => k.state === 'current')?.kid;
+const letters = (dir) => fs.readdirSync(dir).filter((f) => f.endsWith('.sjj'));
+
+test('a new key by stick: asked for beside the file, said by the parent, known to all', () => {
+  const old = kid('d1', 's2');
+  const r = w.tryVerb('s2', 'node rotate-key');
+  assert.equal(r.code, 75, r.err);
+  assert.match(r.err, /ferry export FOLDER --to parent/);
+  w.put('s2', 'listing', [{ kind: 'venue', title: '新密钥之后' }]);
+  const dir = carry('s2', 'd1');
+  assert.deepEqual(letters(dir), [`sanji-key-${ids.s2}.sjj`]);
+  const alone = stick();
+  const data = fs.readdirSync(dir).find((f) => f.endsWith('.sjf'));
+  fs.copyFileSync(path.join(dir, data), path.join(alone, data));
+  const waits = take('d1', alone, 1);
+  assert.ok(waits.files[0].last.waiting > 0, 'who signed it is not known here yet');
+  const named = stick();
+  w.verb('s2', 'ferry export', [path.join(named, 'month.sjf'), '--to', 'parent']);
+  assert.deepEqual(fs.readdirSync(named).sort(), [`month-key-${ids.s2}.sjj`, 'month.sjf']);
+  for (const other of ['city', 's1']) {
+    const page = take(other, path.join(dir, letters(dir)[0]), 1);
+    assert.equal(page.files[0].last.whole.err, 'wrong_audience', other);
+  }
+  const bytes = fs.readFileSync(path.join(dir, letters(dir)[0]));
+  const bad = Buffer.from(bytes);
+  bad[bytes.length - 40] ^= 1;
+  fs.writeFileSync(path.join(alone, 'x.sjj'), bad);
+  assert.equal(w.tryVerb('d1', 'ferry import', [path.join(alone, 'x.sjj')]).code, 1);
+  assert.equal(kid('d1', 's2'), old);
+  fs.renameSync(path.join(dir, letters(dir)[0]), path.join(dir, 'zzz.sjj')); // last by name: what waits for it is tried again
+  const page = take('d1', dir);
+  assert.ok(page.ok, JSON.stringify(page));
+  assert.notEqual(kid('d1', 's2'), old);
+  assert.ok(w.state('d1').includes('新密钥之后'));
+  assert.match(w.tryVerb('d1', 'ferry import', [dir]).out, /new key of .* is in force here/);
+  assert.match(w.tryVerb('s2', 'node rotate-key').err, /both files/, 'it has not heard of it yet');
+  bring('d1', 's2');
+  assert.equal(kid('s2', 's2'), kid('d1', 's2'));
+  assert.deepEqual(letters(carry('s2', 'd1')), []);
+  const back = stick();
+  fs.copyFileSync(path.join(dir, 'zzz.sjj'), path.join(back, 'own.sjj'));
+  assert.equal(w.tryVerb('s2', 'ferry import', [back]).code, 0, 'its own request, left on the stick');
+  w.put('s2', 'listing', [{ kind: 'venue', title: '再往后' }]);
+  bring('s2', 'd1');
+  assert.ok(w.state('d1').includes('再往后'));
+  bring('d1', 'city');
+  assert.ok(w.state('city').includes('再往后'));
+  for (const x of ['city', 'd1', 's2']) assert.equal(w.json(x, 'verify').wrong, 0, x);
+});
+
+test('a lost key below a district that has no line: the city agrees by stick', async () => {
+  const sync = await freePort();
+  await enrol('d2', 'city', 'district', '370103', ['--sync', `127.0.0.1:${sync}`, '--url', `https://127.0.0.1:${sync}`]);
+  await w.start('d2');
+  const line = w.verb('d2', 'invite', ['--name', 'x1', '--tier', 'street', '--area', '370103001', '--auto-approve']).trim();
+  w.ok(['join', '--data', w.data('x1'), line]);
+  ids.x1 = P.readInvite(line).node;
+  w.nodes.set('x1', { name: 'x1', dir: w.data('x1'), id: ids.x1 });
+  assert.equal(w.tryVerb('x1', 'sync').code, 0);
+  const sheet = path.join(w.dir, 'x1.code');
+  fs.writeFileSync(sheet, w.json('x1', 'recovery new').recovery + '\n', { mode: 0o600 });
+  w.put('x1', 'listing', [{ kind: 'venue', title: '丢失之前' }]);
+  assert.equal(w.tryVerb('x1', 'sync').code, 0);
+  bring('d2', 'city');
+  const old = kid('d2', 'x1');
+  fs.rmSync(w.data('x1'), { recursive: true });
+  const inv = w.verb('d2', 'invite', ['--recover', ids.x1]).trim();
+  const run = w.runAsync(['recover', '--data', w.data('x1'), '--code', sheet, '-'], { input: inv + '\n' });
+  const asked = await until('asked at the district', 20000, () => { const x = waiting('d2', ids.x1); return x?.requested && x; });
+  assert.deepEqual(letters(carry('d2', 'city')), [], 'nobody has agreed here yet');
+  w.verb('d2', 'approve', [ids.x1]);
+  const dir = await until('it has signed', 20000, () => { const d = carry('d2', 'city'); return letters(d).length === 1 && d; });
+  const page = take('city', dir);
+  const said = page.files.find((f) => f.file.endsWith('.sjj')).last;
+  assert.deepEqual([said.request, said.done, said.by, said.asks, said.kid], ['agree', false, ids.x1, ids.d2, asked.kid]);
+  assert.match(w.tryVerb('city', 'ferry import', [dir]).out, new RegExp(`${asked.kid}.*sanji approve ${ids.x1}`));
+  assert.deepEqual(letters(carry('city', 'd2')), [], 'nobody has agreed here yet');
+  assert.equal(waiting('city', ids.x1).asks, ids.d2);
+  w.verb('city', 'approve', [ids.x1]);
+  const answer = carry('city', 'd2');
+  assert.deepEqual(letters(answer), [`sanji-agreed-${ids.x1}.sjj`]);
+  assert.equal(kid('d2', 'x1'), old);
+  assert.equal(w.tryVerb('d1', 'ferry import', [path.join(answer, letters(answer)[0])]).code, 1, 'for another district');
+  take('d2', answer);
+  assert.equal(kid('d2', 'x1'), asked.kid);
+  take('d2', answer); // once more: no harm
+  const r = await run;
+  assert.equal(r.code, 0, r.err);
+  assert.ok(w.state('x1').includes('丢失之前'));
+  assert.deepEqual(letters(carry('d2', 'city')), []);
+  bring('d2', 'city');
+  assert.deepEqual(letters(carry('city', 'd2')), [], 'it has seen that it is done');
+  assert.equal(kid('city', 'x1'), asked.kid);
+  for (const x of ['city', 'd2', 'x1']) assert.equal(w.json(x, 'verify').wrong, 0, x);
+  await w.stop('d2');
 });
 
 test('a stolen key: a small file reaches every station before anything else does', () => {
@@ -266,7 +363,7 @@ test('auto-approved, sealed, in parts: one import and one export', () => {
   const usb = stick();
   assert.equal(join(w.data('s5'), usb, line).code, 75);
   const page = take('d1', usb);
-  assert.equal(page.files[0].last.enrolled, true);
+  assert.equal(page.files[0].last.done, true);
   w.verb('d1', 'ferry export', [usb, '--to', id, '--seal', '--part-size', '2MiB']);
   const parts = fs.readdirSync(usb).filter((x) => x.endsWith('.sjf')).sort();
   assert.ok(parts.length >= 2, parts.join());

@@ -61,7 +61,7 @@ void world__ask_by_file(struct world *w, int up, const struct msg_invite *in, st
     } while (r > 0);
     const struct sync_ferry_report *rep = sync_ferry_in_report(x);
     if (r == 0 && rep->over && rep->err == 0) {
-        (void)snprintf(ret_state, 16, "%s", rep->enrolled ? "done" : "pending");
+        (void)snprintf(ret_state, 16, "%s", rep->done ? "done" : "pending");
     }
     sync_ferry_in_free(x);
     buf_done(&file);

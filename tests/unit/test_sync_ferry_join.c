@@ -166,7 +166,7 @@ static void begun_on_a_line_and_ended_by_file(void **state)
         write_letter(w, &x);
         struct sync_ferry_report rep = give(w, "d1", &x);
         assert_int_equal(rep.err, 0);
-        assert_int_equal(rep.enrolled, approved);
+        assert_int_equal(rep.done, approved);
         if (!approved) {
             assert_int_equal(approve(w, "d1", x.in.node), 0);
         }
@@ -198,7 +198,7 @@ static void the_same_again_changes_nothing(void **state)
         write_letter(w, &x);
         struct sync_ferry_report rep = give(w, "d1", &x);
         assert_int_equal(rep.err, 0);
-        assert_true(rep.request && rep.known && rep.vouched && !rep.enrolled);
+        assert_true(rep.request && rep.known && rep.vouched && !rep.done);
         assert_string_equal(rep.by, x.in.node);
         assert_int_equal(strlen(rep.digits), 6);
         assert_true(i == 0 || strcmp(digits, rep.digits) == 0);
@@ -216,7 +216,7 @@ static void the_same_again_changes_nothing(void **state)
     assert_int_equal(approve(w, "d1", x.in.node), 0);
     struct sync_ferry_report rep = give(w, "d1", &x);
     assert_int_equal(rep.err, 0);
-    assert_true(rep.enrolled);
+    assert_true(rep.done);
     sync_roster_version(d1, after);
     assert_memory_equal(rv, after, sizeof(rv));
     assert_int_equal(roster_count(sync_roster(d1)), n);
@@ -254,7 +254,7 @@ static struct sync_ferry_report refused(struct world *w, const char *to, struct 
     if (rep.err != err) {
         fail_msg("%s, not %s (%s)", err_name(rep.err), err_name(err), rep.f.want);
     }
-    assert_false(rep.vouched || rep.enrolled);
+    assert_false(rep.vouched || rep.done);
     assert_string_equal(rep.digits, "");
     sync_roster_version(w->node[i].s, after);
     assert_memory_equal(rv, after, sizeof(rv));
