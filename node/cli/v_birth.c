@@ -133,7 +133,7 @@ static int tell_invite(struct verb *v, struct buf *line, const char *node)
 /* A child whose keys are gone: what it is stands in the roster. */
 static int invite_again(struct verb *v, int64_t ttl_ms)
 {
-    static const char *const none[] = {"name", "tier", "area", "auto-approve", "ferry"};
+    static const char *const none[] = {"name", "tier", "area", "auto-approve"};
     const char *node = verb_flag(v, "recover");
     struct sync_tick t;
     struct buf line;
@@ -216,6 +216,9 @@ int v_invite(struct verb *v)
     }
     if (!verb_has(v, "recover")) {
         return invite_new(v, ms);
+    }
+    if (verb_has(v, "ferry")) {
+        VERB_SAY(v, EXIT_USAGE, "invite.recover_ferry");
     }
     if (app_self_node(v->app) == NULL || v->app->cfg.url[0] == '\0') {
         VERB_SAY(v, EXIT_NO, app_self_node(v->app) == NULL ? "invite.no_roster" : "invite.no_url");

@@ -22,6 +22,7 @@ export const mutants = [
   m('skip-enrol-mac', 'sync/enrol.c', 'if (!enrol_mac_ok(q, row->secret, mac)) {', 'if (false) {', 'sync_wrong'),
   m('pop-by-file-unread', 'protocol/invite.c', 'r = r < 0 ? r : verify_raw(pub, pre.data, pre.len, e->pop);', '', 'sync_ferry_join'),
   m('asks-another-parent', 'sync/enrol.c', 'if (r == 0 && x.e.up != NULL && strcmp(x.e.up, s->self.id.s) != 0) {', 'if (false) {', 'sync_ferry_join'),
+  m('key-by-file-for-anybody', 'sync/ferry_request.c', "return own || asked ? 0 : fault_set(f, SANJI_E_AUDIENCE, \"by\", \"a file for this node\");", 'return own || asked || true ? 0 : fault_set(f, SANJI_E_AUDIENCE, "by", "");', 'sync_ferry_key'),
   m('approved-file-forgotten', 'sync/enrol.c', 'int r = is_whole(&e, row) ? take_whole(s, &e, row, &act) : row_write(s, node, row);', 'int r = row_write(s, node, row);', 'sync_ferry_join'),
   m('trust-and-the-rest', 'sync/ferry_out.c', 'if ((!o->trust || st->aud.type == AUD_TRUST) && upto[i] < st->row.seq &&', 'if (upto[i] < st->row.seq &&', 'sync_revoke'),
   m('other-federation', 'sync/accept.c', 'if (!roster_knows_g(s->roster, b->hdr.g)) {', 'if (false) {', 'sync_checks'),

@@ -188,85 +188,119 @@ static void forge(struct world *w, struct act *a, const uint8_t seeds[][SIGN_SEE
     buf_done(&body);
 }
 
+/* What s1 would have to sign for a new key. */
+static void good_act(struct world *w, struct act_head head[16], struct act *a)
+{
+    int s1 = world_find(w, "s1"), d1 = world_find(w, "d1");
+    const struct roster_node *n = roster_node(sync_roster(w->node[d1].s), w->node[s1].id.s);
+    struct sign_key *k = sign_key_new(new_sign);
+    *a = (struct act){.type = ACT_KEY, .has_g = true, .has_sig = true, .has_seal = true};
+    a->has_tls = true;
+    memcpy(a->g, w->g, HASH_LEN);
+    a->by = w->node[d1].id;
+    a->n = n->id;
+    memcpy(a->after, n->last, HASH_LEN);
+    memcpy(a->sig, sign_key_pub(k), SIGN_PUB_LEN);
+    assert_int_equal(seal_pub_of(new_seal, a->seal), 0);
+    memcpy(a->tls, w->node[s1].tls, HASH_LEN);
+    a->heads = head;
+    assert_int_equal(sync_heads_of(w->node[s1].s, n->id.s, false, head, 16, &a->n_heads), 0);
+    sign_key_free(k);
+}
+
+enum forgery {
+    OLD_KEY_ALONE, /* a thief of the old key without a new one, */
+    NEW_KEY_ALONE, /* and the other way round */
+    OTHER_FEDERATION,
+    OTHER_PARENT,
+    OTHER_CHILD,
+    HEADS_LEFT_OUT, /* what d1 holds of it would become void */
+    OTHER_ACT,
+    SAID_TO_BE_LOST, /* nobody here has approved that */
+};
+
+static void spoil(struct world *w, enum forgery what, struct act *a)
+{
+    struct act was = *a;
+    switch (what) {
+    case OLD_KEY_ALONE:
+    case NEW_KEY_ALONE:
+        break;
+    case OTHER_FEDERATION:
+        a->g[0] ^= 1;
+        break;
+    case OTHER_PARENT:
+        a->by = w->node[world_find(w, "d2")].id;
+        break;
+    case OTHER_CHILD:
+        a->n = w->node[world_find(w, "s3")].id;
+        break;
+    case HEADS_LEFT_OUT:
+        a->n_heads = 0;
+        break;
+    case OTHER_ACT:
+        *a = (struct act){.type = ACT_QUOTA, .has_g = true, .items = 1, .by = was.by, .n = was.n};
+        memcpy(a->g, was.g, HASH_LEN);
+        memcpy(a->after, was.after, HASH_LEN);
+        break;
+    case SAID_TO_BE_LOST:
+        a->lost = true;
+        break;
+    }
+}
+
 static void forgeries(void **state)
 {
     (void)state;
+    static const int want[] = {[OLD_KEY_ALONE] = SANJI_E_SIGNATURE,
+                               [NEW_KEY_ALONE] = SANJI_E_SIGNATURE,
+                               [OTHER_FEDERATION] = SANJI_E_FEDERATION,
+                               [OTHER_PARENT] = SANJI_E_AUDIENCE,
+                               [OTHER_CHILD] = SANJI_E_AUTHORITY,
+                               [HEADS_LEFT_OUT] = SANJI_E_CHAIN,
+                               [OTHER_ACT] = SANJI_E_SPEC,
+                               [SAID_TO_BE_LOST] = SANJI_E_NOT_FOUND};
     struct teller t;
     struct letters l = {0};
     struct act_head head[16];
+    struct act good;
     uint8_t seeds[2][SIGN_SEED_LEN];
     begin(&t, 73);
     struct world *w = &t.w;
-    int s1 = world_find(w, "s1"), d1 = world_find(w, "d1");
+    int s1 = world_find(w, "s1");
     assert_int_equal(world_put(w, s1, "fed", "v", 1, "held by d1", NULL), 0);
     (void)carry(w, "s1", "d1");
-    const struct roster_node *n = roster_node(sync_roster(w->node[d1].s), w->node[s1].id.s);
     buf_init(&l.file, 1 << 20);
     memcpy(seeds[0], w->node[s1].sign_seed, SIGN_SEED_LEN);
     memcpy(seeds[1], new_sign, SIGN_SEED_LEN);
-    struct sign_key *k = sign_key_new(new_sign);
-    struct act good = {.type = ACT_KEY, .has_g = true, .has_sig = true, .has_seal = true};
-    good.has_tls = true;
-    memcpy(good.g, w->g, HASH_LEN);
-    good.by = w->node[d1].id;
-    good.n = n->id;
-    memcpy(good.after, n->last, HASH_LEN);
-    memcpy(good.sig, sign_key_pub(k), SIGN_PUB_LEN);
-    assert_int_equal(seal_pub_of(new_seal, good.seal), 0);
-    memcpy(good.tls, w->node[s1].tls, HASH_LEN);
-    good.heads = head;
-    assert_int_equal(sync_heads_of(w->node[s1].s, n->id.s, false, head, 16, &good.n_heads), 0);
+    good_act(w, head, &good);
     struct key_id before = key_at(w, "d1", "s1")->kid;
-    const struct {
-        int what, err;
-    } v[] = {{0, SANJI_E_SIGNATURE}, {1, SANJI_E_SIGNATURE}, {2, SANJI_E_FEDERATION},
-             {3, SANJI_E_AUDIENCE},  {4, SANJI_E_AUTHORITY}, {5, SANJI_E_CHAIN},
-             {6, SANJI_E_SPEC},      {7, SANJI_E_NOT_FOUND}};
-    for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+    for (int i = OLD_KEY_ALONE; i <= SAID_TO_BE_LOST; i++) {
         struct act a = good;
-        size_t from = 0, n_co = 2;
-        struct act_head cut = head[0];
-        switch (v[i].what) {
-        case 0: /* a thief of the old key without a new one, and the other way round */
-            n_co = 1;
-            break;
-        case 1:
-            from = 1;
-            n_co = 1;
-            break;
-        case 2:
-            a.g[0] ^= 1;
-            break;
-        case 3:
-            a.by = w->node[world_find(w, "d2")].id;
-            break;
-        case 4: /* about a child of another */
-            a.n = w->node[world_find(w, "s3")].id;
-            break;
-        case 5: /* what d1 holds of it would become void */
-            a.heads = &cut;
-            a.n_heads = 0;
-            break;
-        case 6: /* another act */
-            a = (struct act){.type = ACT_QUOTA, .has_g = true, .items = 1};
-            memcpy(a.g, w->g, HASH_LEN);
-            a.by = good.by;
-            a.n = good.n;
-            memcpy(a.after, good.after, HASH_LEN);
-            break;
-        default: /* lost: nobody here has approved that */
-            a.lost = true;
-            break;
-        }
-        forge(w, &a, (const uint8_t(*)[SIGN_SEED_LEN])(seeds + from), n_co, &l.file);
+        spoil(w, (enum forgery)i, &a);
+        forge(w, &a, (const uint8_t(*)[SIGN_SEED_LEN])(seeds + (i == NEW_KEY_ALONE)),
+              i <= NEW_KEY_ALONE ? 1 : 2, &l.file);
         struct sync_ferry_report rep = give(w, "d1", &l);
-        if (rep.err != v[i].err) {
-            fail_msg("%d: %s, not %s", v[i].what, err_name(rep.err), err_name(v[i].err));
+        if (rep.err != want[i]) {
+            fail_msg("%d: %s, not %s", i, err_name(rep.err), err_name(want[i]));
         }
         assert_false(rep.done || rep.vouched);
         assert_string_equal(key_at(w, "d1", "s1")->kid.s, before.s);
     }
-    forge(w, &good, (const uint8_t(*)[SIGN_SEED_LEN])seeds, 2, &l.file);
+    buf_done(&l.file);
+    world_done(w);
+}
+
+static void every_bit_and_every_length(void **state)
+{
+    (void)state;
+    struct teller t;
+    struct letters l = {0};
+    begin(&t, 76);
+    struct world *w = &t.w;
+    buf_init(&l.file, 1 << 20);
+    rotate(w, "s1");
+    assert_int_equal(write_letters(w, "s1", "d1", &l), 1);
     struct buf whole = l.file;
     for (size_t i = 0; i < whole.len; i += 2) {
         buf_init(&l.file, 1 << 20);
@@ -282,7 +316,6 @@ static void forgeries(void **state)
     }
     l.file = whole;
     assert_int_equal(give(w, "d1", &l).err, 0);
-    sign_key_free(k);
     buf_done(&l.file);
     world_done(w);
 }
@@ -394,6 +427,7 @@ int main(void)
         cmocka_unit_test(one_stick_there_and_one_back),
         cmocka_unit_test(overtaken),
         cmocka_unit_test(forgeries),
+        cmocka_unit_test(every_bit_and_every_length),
         cmocka_unit_test(the_node_above_agrees_by_stick),
         cmocka_unit_test(every_failure_of_the_store),
     };

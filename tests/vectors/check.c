@@ -249,7 +249,7 @@ static int c_session(struct vcase *v, struct arena *a)
 {
     struct msg_session_open o;
     struct msg_session_challenge c;
-    struct msg_session_proof p;
+    struct msg_session_proof p = {0};
     uint8_t spki[HASH_LEN], h[HASH_LEN];
     struct buf pre;
     const char *open = arg(v, "open"), *chal = arg(v, "challenge");

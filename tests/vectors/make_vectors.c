@@ -566,31 +566,31 @@ static void file_case(const char *name, const char *body, const char *called, co
     emit(&v, name, body, strlen(body), want);
 }
 
-static void enrol_file(struct msg_enrol *e, const uint8_t secret[static 16])
+static void enrol_file(struct msg_enrol e, const uint8_t secret[static 16])
 {
     static const char called[] = "\xe8\xa1\x97\xe9\x81\x93";
     struct node_id d = tnode("d1");
     struct enrol_place p = {
-        .g = e->g, .up = &d, .name = called, .area = "370102001", .lv = 40, .ts = TS};
+        .g = e.g, .up = &d, .name = called, .area = "370102001", .lv = 40, .ts = TS};
     struct act_co co;
     struct buf act, b;
     buf_init(&act, LIM_ITEM_BYTES);
     buf_init(&b, LIM_ITEM_BYTES);
-    e->up = d.s;
-    e->ts = TS;
-    int err = enrol_act(e, &p, &act);
+    e.up = d.s;
+    e.ts = TS;
+    int err = enrol_act(&e, &p, &act);
     err = err < 0 ? err : act_sign(span_of(act.data, act.len), tkey("s1")->k, &co);
-    memcpy(e->pop, co.s, SIG_LEN);
-    e->has_pop = true;
-    err = err < 0 ? err : enrol_write(e, secret, tkey("s1")->k, &b);
+    memcpy(e.pop, co.s, SIG_LEN);
+    e.has_pop = true;
+    err = err < 0 ? err : enrol_write(&e, secret, tkey("s1")->k, &b);
     assert(err == 0);
     const char *body = arena_strdup(ar, buf_str(&b));
     file_case("a request by file", body, called, "40", NULL);
     file_case("invited under another name", body, "x", "40", "bad_signature");
     file_case("invited as a registrar", body, called, "30", "bad_signature");
-    e->ts = 0;
+    e.ts = 0;
     buf_reset(&b);
-    err = enrol_write(e, secret, tkey("s1")->k, &b);
+    err = enrol_write(&e, secret, tkey("s1")->k, &b);
     assert(err == 0);
     file_case("without the time of its act", buf_str(&b), called, "40", "bad_member");
     buf_done(&act);
@@ -618,7 +618,7 @@ static void enrol(void)
     enrol_case("a request", body, 5, NULL);
     enrol_case("another secret", body, 6, "bad_signature");
     enrol_case("changed key", replaced(body, "0.1.0", "0.1.1"), 5, "bad_signature");
-    enrol_file(&e, secret);
+    enrol_file(e, secret);
     topic_end();
 }
 
