@@ -31,7 +31,7 @@ static void keys_digest(const struct roster_node *n, uint8_t ret[static HASH_LEN
     for (size_t i = 0; i < n->n_keys; i++) {
         const struct roster_key *k = &n->keys[i];
         buf_put_lps(&b, k->kid.s);
-        buf_put_u32be(&b, k->ended);
+        buf_put_u32be(&b, k->cut ? 2 : k->ended); /* it may end a freeze, and change no head */
         for (size_t j = 0; k->ended && j < k->n_heads; j++) {
             const struct act_head *h = &k->heads[j];
             buf_put_lps(&b, h->aud == NULL ? "" : h->aud);

@@ -44,6 +44,9 @@ static int take_epoch(struct sync *s, struct peer *p, const char *by, const char
         have_digest_sub(p->their_sum, by, aud, &old);
     }
     have_digest_add(p->their_sum, by, aud, e);
+    if (e->seq < ps->their) {
+        ps->shown = -1; /* it went back: what it sent before it may lack by now */
+    }
     ps->their = (int32_t)e->seq;
     memcpy(ps->their_id8, e->id8, sizeof(ps->their_id8));
     ps->flags &= (uint8_t) ~(PF_DIVERGED | PF_STALLED | PF_PROOF);

@@ -144,10 +144,12 @@ static int look_before(const struct sync_bundle_row *row, void *arg)
 /* Is as much held of an earlier epoch as the neighbour on the way to the writer holds? */
 static bool is_level(const struct sync *s, const struct peer *there, int idx)
 {
-    const struct peer_stream *ps =
-        there == NULL || (size_t)idx >= there->n_ps ? NULL : &there->ps[idx];
-    int64_t has = ps == NULL ? -1 : ps->their > ps->shown ? ps->their : ps->shown;
-    return has < 0 || has == s->streams[idx].row.seq;
+    if (there == NULL) {
+        return true;
+    }
+    const struct peer_stream *ps = (size_t)idx < there->n_ps ? &there->ps[idx] : NULL;
+    int64_t has = ps == NULL ? 0 : ps->their > ps->shown ? ps->their : ps->shown;
+    return there->their_known && has == s->streams[idx].row.seq;
 }
 
 /* What this version cannot read, or may not apply, is in the writer's digest and not in ours, nor

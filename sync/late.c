@@ -50,7 +50,7 @@ static int keyed(struct sync *s, const struct stream *st, const struct bundle *b
         if (o->row.no != 0 && o != st) {
             (void)snprintf(name, sizeof(name), "keyed/%lld/%lld", (long long)st->row.no,
                            (long long)o->row.no);
-            r = put(s, name, o->kept);
+            r = put(s, name, o->row.seq); /* not what lies beyond the end of a key */
         }
     }
     return r;

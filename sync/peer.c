@@ -287,6 +287,9 @@ void sync__stream_retreated(struct sync *s, size_t idx)
         if (sync__peer_grow(s, p) == 0) {
             p->ps[idx].sent = p->ps[idx].shown = -1;
             p->ps[idx].flags &= (uint8_t) ~(PF_DIVERGED | PF_STALLED | PF_PROOF);
+            if (s->streams[idx].row.seq == 0 && p->ps[idx].stated > 0) {
+                sync__peer_reset_stated(s, p); /* what is not held is left out of a whole list */
+            }
         }
     }
     sync__stream_advanced(s, idx);

@@ -271,6 +271,8 @@ static void report(const struct total *t)
                                                "frozen",
                                                "proofs",
                                                "forms erased",
+                                               "keys stolen",
+                                               "ways back",
                                                "events"};
     printf("sim: %lld seeds, %lld failed;", (long long)t->seeds, (long long)t->failed);
     for (int i = 0; i < SC_COUNT; i++) {
@@ -288,7 +290,7 @@ static bool met_all(const struct total *t)
     static const char *const stage[WS_COUNT] = {"login", "up", "held", "quiet"};
     static const enum sim_count once[] = {SC_JOINS,   SC_JOIN_FAILED, SC_REFERRALS, SC_WINTERS,
                                           SC_HOSTILE, SC_REVOKED,     SC_REFUSED,   SC_KEPT_BACK,
-                                          SC_FROZEN,  SC_PROOFS};
+                                          SC_FROZEN,  SC_PROOFS,      SC_STOLEN,    SC_BACK};
     bool all = true;
     for (int f = 0; f < WF_COUNT; f++) {
         printf("  %-20s", fault[f]);

@@ -14,6 +14,9 @@ export const mutants = [
   m('begin-anywhere', 'sync/accept.c', 'if (!sync__key_starts(st, b)) {\n            return SANJI_E_GAP;', 'if (!sync__key_starts(st, b) && have.seq > 0) {\n            return SANJI_E_GAP;', 'sync_wrong', 'sim'),
   m('epoch-jump', 'sync/accept.c', 'if (b->hdr.ep > known + 1 && !is_free) {', 'if (b->hdr.ep > known + 1000000 && !is_free) {', 'sync_wrong', 'sim'),
   m('epoch-without-mark', 'sync/accept.c', 'if (b->hdr.seq == 1 && b->hdr.ep > 1 && b->hdr.t != BUNDLE_EPOCH) {', 'if (b->hdr.seq == 1 && b->hdr.ep > 2 && b->hdr.t != BUNDLE_EPOCH) {', 'sync_wrong', 'sim'),
+  // several pasts
+  m('passed-over-is-gone', 'sync/keyframe_take.c', 'int r = ret->due ? sync__custody_passed(s, idx, b) : 0;', 'int r = 0;', 'sync_branches'),
+  m('writer-says-all-again', 'sync/custody.c', 'if (r == 0 && !known) {', 'if (r == 0) {', 'sync_branches'),
   // signatures and hashes
   m('skip-signature', 'protocol/bundle.c', 'return verify_raw(key, s.p, s.n, b->sig);', 'return key != NULL && s.n > 0 ? 0 : SANJI_E_SIGNATURE;', 'bundle'),
   m('skip-item-root', 'protocol/bundle.c', 'if (memcmp(root, b->hdr.root, HASH_LEN) != 0) {', 'if (false) {', 'bundle'),

@@ -66,6 +66,7 @@ static void draw_keyframes(struct sim *m, uint64_t seed)
     /* Where a key is cut, or a store put back without its list, the act may be void or gone while
      * others hold what it named: what must hold then is told by test_sync_erase. */
     m->erases = (h >> 60 & 1) != 0 && !m->restores && !m->revokes;
+    m->steals = (h >> 62 & 3) == 0 && !m->restores && !m->erases;
     if (m->restores && (h >> 44 & 1) != 0) { /* late tails of old epochs, without keyframes */
         m->w.tune.key_items = 0;
     }
@@ -95,7 +96,7 @@ void sim_draw(struct sim *m, uint64_t seed)
     draw_faults(m);
     draw_keyframes(m, seed);
     w->inspect = true;
-    m->bad = -1;
+    m->bad = m->robbed = -1;
     (void)world_genesis(w, "city", 20);
     for (int64_t d = world_range(w, 1, 3); d > 0; d--) {
         int district = join(m, 0);
@@ -159,6 +160,11 @@ static void put(struct sim *m, int i, const char *id, const char *aud, int64_t r
     (void)snprintf(x->aud, sizeof(x->aud), "%s", aud);
     memcpy(x->bundle, bundle, HASH_LEN);
     m->count[SC_WRITES]++;
+}
+
+void sim_put(struct sim *m, int i, const char *id, const char *aud, int64_t r)
+{
+    put(m, i, id, aud, r, false);
 }
 
 /* The newest form of a record this node wrote before, as the model knows it; NULL: none. */
@@ -364,6 +370,10 @@ static void breakage(struct sim *m)
         misbehave(m, i);
         return;
     }
+    if (m->steals && world_chance(w, 200)) {
+        sim_steal(m, i);
+        return;
+    }
     if (m->revokes && world_chance(w, 100)) {
         revoke(m, i);
         return;
@@ -483,6 +493,7 @@ void sim_heal(struct sim *m)
     for (int i = 0; i < w->n; i++) { /* people notice that the cables are back */
         world_event(w, i, SEV_NOW);
     }
+    sim_way_back(m);
     /* A stream that a neighbour could not take is offered again in its next session: 15 minutes. */
     for (int k = 0; k < 20 && (k < 2 || !world_converged(w, NULL)); k++) {
         world_run(w, 60000);

@@ -90,25 +90,52 @@ static int look_again(const char *name, struct span value, void *arg)
     return 0;
 }
 
+static void look_at(struct seen *x, int i, const char *const *names)
+{
+    struct mem_store *copy = mem_store_snapshot(x->m->w.node[i].mem); /* no fault is due there */
+    x->st = mem_store_port(copy);
+    int r = x->st->streams(x->st->ctx, look_stream, x);
+    for (; r == 0 && *names != NULL; names++) {
+        r = x->st->kv_each(x->st->ctx, *names, look_again, x);
+    }
+    assert(r == 0);
+    mem_store_free(copy);
+}
+
+void sim_keep_held(struct sim *m, int i, int at)
+{
+    static const char *const none[] = {NULL};
+    struct seen x = {.m = m, .fc = frame_ctx_new(), .a = arena_new(16 << 20)};
+    size_t kept = 0;
+    buf_init(&x.line, LIM_BUNDLE_BYTES + 64);
+    x.there = calloc(SIM_WRITES, sizeof(*x.there));
+    assert(x.there != NULL);
+    look_at(&x, at, none);
+    for (size_t k = 0; k < m->n_writes; k++) {
+        if (m->write[k].owner != i || x.there[k]) {
+            m->write[kept++] = m->write[k];
+        }
+    }
+    m->n_writes = kept;
+    free(x.there);
+    buf_done(&x.line);
+    arena_free(x.a);
+    frame_ctx_free(x.fc);
+}
+
 /* Which writes are in any store that can still be reached; what was compacted away is not, and is
  * not lost. */
 static bool *somewhere(struct sim *m)
 {
+    static const char *const names[] = {"again/", "custody/", NULL};
     struct seen x = {.m = m, .fc = frame_ctx_new(), .a = arena_new(16 << 20)};
     buf_init(&x.line, LIM_BUNDLE_BYTES + 64);
     x.there = calloc(SIM_WRITES, sizeof(*x.there));
     assert(x.there != NULL);
     for (int i = 0; i < m->w.n; i++) {
-        struct mem_store *copy = mem_store_snapshot(m->w.node[i].mem); /* no fault is due there */
-        x.st = mem_store_port(copy);
-        bool in_reach = m->w.node[i].joined && !m->w.node[i].revoked;
-        int r = in_reach ? x.st->streams(x.st->ctx, look_stream, &x) : 0;
-        assert(r == 0);
-        r = in_reach ? x.st->kv_each(x.st->ctx, "again/", look_again, &x) : 0;
-        assert(r == 0);
-        r = in_reach ? x.st->kv_each(x.st->ctx, "custody/", look_again, &x) : 0;
-        assert(r == 0);
-        mem_store_free(copy);
+        if (m->w.node[i].joined && !m->w.node[i].revoked) {
+            look_at(&x, i, names);
+        }
     }
     buf_done(&x.line);
     arena_free(x.a);

@@ -35,6 +35,8 @@ enum sim_count {
     SC_FROZEN,    /* streams that stay frozen at a node: their writer signed two things */
     SC_PROOFS,    /* proofs of that published */
     SC_ERASED,    /* forms of records */
+    SC_STOLEN,    /* streams frozen over what somebody else signed with their writer's key */
+    SC_BACK,      /* of them brought back: a new key, the old one ended, a new epoch */
     SC_EVENTS,
     SC_COUNT
 };
@@ -54,11 +56,12 @@ struct sim {
     struct world_faults faults; /* as drawn; off while healing */
     int actions;
     bool crashes, store_errors, cuts, stops, joins, clocks, winter, hostile, referrals, bursts,
-        revokes, restores, withholds, erases,
+        revokes, restores, withholds, erases, steals,
         churn; /* churn: the same few records are written again and again */
     struct mem_store *backup[WORLD_MAX]; /* NULL: none */
     int was_back[WORLD_MAX];             /* how often */
     int bad;                             /* index of the hostile node, -1 */
+    int robbed;                          /* whose key somebody else has, -1 */
     struct sim_write write[SIM_WRITES];
     size_t n_writes;
     int64_t count[SC_COUNT];
@@ -70,6 +73,7 @@ struct sim {
 void sim_draw(struct sim *m, uint64_t seed); /* draws the plan and builds the first nodes */
 void sim_faults(struct sim *m);              /* first phase */
 void sim_heal(struct sim *m);                /* second phase: until all agree, or too long */
+void sim_put(struct sim *m, int i, const char *id, const char *aud, int64_t r);
 
 extern bool sim_restores; /* data folders are put back in some of the runs */
 
@@ -81,6 +85,13 @@ void sim_forget_backups(struct sim *m);
 void sim_forget_record(struct sim *m, int owner, const char *id);
 /* Its key was cut: what only it held, after others were put back, is out of reach for good. */
 void sim_shut_out(struct sim *m, int i);
+
+/* Of what node i wrote only what node `at` holds is left. */
+void sim_keep_held(struct sim *m, int i, int at);
+
+/* thief.c */
+void sim_steal(struct sim *m, int i);
+void sim_way_back(struct sim *m);
 
 /* erase.c */
 void sim_erase(struct sim *m, int i);

@@ -70,6 +70,8 @@ struct wnode {
     bool cut;          /* the cable to the parent is out */
     int64_t clock_off; /* wall clock error */
     int64_t mono_off;  /* monotonic clocks begin anywhere at each start */
+    uint8_t old_seed[SIGN_SEED_LEN]; /* has_old: it signed with this one before */
+    bool has_old;
     uint8_t sign_seed[SIGN_SEED_LEN], seal_seed[1][SEAL_SEED_LEN], tls[HASH_LEN], inst[16];
     uint8_t g[HASH_LEN];
     struct mem_store *mem;
@@ -104,6 +106,7 @@ struct world {
     struct wnode node[WORLD_MAX];
     int n;
     struct world_faults faults;
+    bool garbled; /* bits of some message were turned */
     struct sync_tuning tune;
     bool has_tune;
     uint8_t g[HASH_LEN], root_seed[SIGN_SEED_LEN];

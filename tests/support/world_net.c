@@ -140,6 +140,7 @@ static void damage(struct world *w, int child, struct buf *b, bool exchange)
         b->len = (size_t)world_range(w, 0, (int64_t)b->len - 1);
     }
     if (exchange && b->len > 0 && world_chance(w, w->faults.corrupt)) {
+        w->garbled = true;
         world_met(w, WF_CORRUPT, child);
         for (int64_t k = world_range(w, 1, 8); k > 0; k--) {
             b->data[world_range(w, 0, (int64_t)b->len - 1)] ^= (uint8_t)world_range(w, 1, 255);
