@@ -134,7 +134,7 @@ static int look_before(const struct sync_bundle_row *row, void *arg)
     if (r == 0 && b.hdr.pe.seq > 0) {
         r = sync__key_of(&k, b.hdr.by.s, b.hdr.aud, b.hdr.pe.ep, b.hdr.pe.en);
         int i = r < 0 ? -1 : sync__stream_find(x->s, &k);
-        x->is_here = i >= 0 && x->s->streams[i].row.seq >= b.hdr.pe.seq;
+        x->is_here = i >= 0 && x->s->streams[i].row.seq == b.hdr.pe.seq;
     }
     buf_done(&line);
     arena_free(a);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim [--trace] [--restores] [--met] [--twice N] [--file LIST] [--seeds FROM COUNT] [SEED...]:
- * whole federations in one process. Each seed is one run in two phases, faults and healing, and
- * then every promise is checked. A failing seed is printed with the first promise broken; the same
- * seed repeats it exactly. With --met the whole run fails when a fault never struck a node in one
- * of the states it can be in: then the seeds prove less than they seem to. */
+/* sim [--trace] [--restores] [--erases] [--met] [--twice N] [--file LIST] [--seeds FROM COUNT]
+ * [SEED...]: whole federations in one process. Each seed is one run in two phases, faults and
+ * healing, and then every promise is checked. A failing seed is printed with the first promise
+ * broken; the same seed repeats it exactly. With --met the whole run fails when a fault never
+ * struck a node in one of the states it can be in: then the seeds prove less than they seem to. */
 #include "protocol/base/text.h"
 #include "tests/sim/sim.h"
 
@@ -168,7 +168,8 @@ static int check(struct sim *m, struct world_verdict *v)
         }
     }
     if (world_check_converged(w, v) < 0 || world_check_truth(w, v) < 0 || check_views(m, v) < 0 ||
-        check_barriers(m, v) < 0 || check_proofs(m, v) < 0 || sim_check_erased(m, v) < 0) {
+        check_barriers(m, v) < 0 || check_proofs(m, v) < 0 || sim_check_erased(m, v) < 0 ||
+        sim_check_gone(m, v) < 0) {
         return -1;
     }
     for (int i = 0; i < w->n; i++) {
@@ -271,6 +272,8 @@ static void report(const struct total *t)
                                                "frozen",
                                                "proofs",
                                                "forms erased",
+                                               "erased before a store went back",
+                                               "erased before a cut",
                                                "keys stolen",
                                                "ways back",
                                                "events"};
@@ -343,6 +346,8 @@ int main(int argc, char **argv)
         int r = 0;
         if (strcmp(argv[i], "--restores") == 0) {
             sim_restores = true;
+        } else if (strcmp(argv[i], "--erases") == 0) {
+            sim_erases = true;
         } else if (strcmp(argv[i], "--trace") == 0) {
             print = true;
         } else if (strcmp(argv[i], "--met") == 0) {
@@ -358,8 +363,9 @@ int main(int argc, char **argv)
             seed_run((uint64_t)seed, print, false, &tot);
         }
         if (r < 0) {
-            (void)fprintf(stderr, "sim [--trace] [--restores] [--met] [--twice N] [--file LIST] "
-                                  "[--seeds FROM COUNT] [SEED...]\n");
+            (void)fprintf(stderr,
+                          "sim [--trace] [--restores] [--erases] [--met] [--twice N] [--file LIST] "
+                          "[--seeds FROM COUNT] [SEED...]\n");
             return 2;
         }
     }
@@ -367,5 +373,10 @@ int main(int argc, char **argv)
         seed_run((uint64_t)(from + k), print, k < twice, &tot);
     }
     report(&tot);
+    if (sim_erases && count >= 50 &&
+        (tot.count[SC_ERASED_BACK] == 0 || tot.count[SC_ERASED_CUT] == 0)) {
+        printf("sim: nothing was erased before a store went back, or before a cut\n");
+        return 1;
+    }
     return tot.failed > 0 || (must_meet && !met_all(&tot)) ? 1 : 0;
 }

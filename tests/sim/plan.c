@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-bool sim_restores;
+bool sim_restores, sim_erases;
 
 static bool coin(struct sim *m)
 {
@@ -63,9 +63,9 @@ static void draw_keyframes(struct sim *m, uint64_t seed)
     m->w.by_file = (h >> 61 & 3) == 0; /* new nodes ask without a line */
     m->withholds = (h >> 58 & 3) == 0; /* a district that keeps back, or changes the order */
     m->restores = sim_restores;
-    /* Where a key is cut, or a store put back without its list, the act may be void or gone while
-     * others hold what it named: what must hold then is told by test_sync_erase. */
-    m->erases = (h >> 60 & 1) != 0 && !m->restores && !m->revokes;
+    /* Where a key is cut, or a store put back without its list, the act may be void or gone: that
+     * is looked at in runs of their own, so that the other ones stay what they are. */
+    m->erases = (h >> 60 & 1) != 0 && (sim_erases || (!m->restores && !m->revokes));
     m->steals = (h >> 62 & 3) == 0 && !m->restores && !m->erases;
     if (m->restores && (h >> 44 & 1) != 0) { /* late tails of old epochs, without keyframes */
         m->w.tune.key_items = 0;

@@ -102,25 +102,46 @@ static void look_at(struct seen *x, int i, const char *const *names)
     mem_store_free(copy);
 }
 
-void sim_keep_held(struct sim *m, int i, int at)
+bool *sim_held(struct sim *m, int at)
 {
     static const char *const none[] = {NULL};
     struct seen x = {.m = m, .fc = frame_ctx_new(), .a = arena_new(16 << 20)};
-    size_t kept = 0;
     buf_init(&x.line, LIM_BUNDLE_BYTES + 64);
     x.there = calloc(SIM_WRITES, sizeof(*x.there));
     assert(x.there != NULL);
     look_at(&x, at, none);
-    for (size_t k = 0; k < m->n_writes; k++) {
-        if (m->write[k].owner != i || x.there[k]) {
-            m->write[kept++] = m->write[k];
-        }
-    }
-    m->n_writes = kept;
-    free(x.there);
     buf_done(&x.line);
     arena_free(x.a);
     frame_ctx_free(x.fc);
+    return x.there;
+}
+
+/* Is there a later form of the same record? */
+static bool is_later_held(const struct sim *m, const bool *there, size_t k)
+{
+    for (size_t j = 0; j < m->n_writes; j++) {
+        if (there[j] && m->write[j].owner == m->write[k].owner && m->write[j].r >= m->write[k].r &&
+            strcmp(m->write[j].id, m->write[k].id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void sim_keep_held(struct sim *m, int i, int at)
+{
+    bool *there = sim_held(m, at);
+    static char lost[SIM_WRITES][20];
+    size_t n = 0;
+    for (size_t k = 0; k < m->n_writes; k++) {
+        if (m->write[k].owner == i && !there[k] && !is_later_held(m, there, k)) {
+            memcpy(lost[n++], m->write[k].id, sizeof(lost[0]));
+        }
+    }
+    while (n > 0) {
+        sim_forget_record(m, i, lost[--n]);
+    }
+    free(there);
 }
 
 /* Which writes are in any store that can still be reached; what was compacted away is not, and is
@@ -244,6 +265,11 @@ void sim_shut_out(struct sim *m, int i)
     if (before != NULL) {
         forget_lost(m, i, before);
     }
+    for (size_t k = 0; k < m->n_gone; k++) {
+        m->count[SC_ERASED_CUT] += m->gone[k].owner == i;
+        m->w.node[i].torn = m->w.node[i].torn || m->gone[k].owner == i;
+    }
+    sim_forget_gone(m);
 }
 
 static void take_head(const struct sync_stream_row *r, void *arg)
@@ -270,6 +296,7 @@ void sim_restore(struct sim *m, int i)
     if (with_guard) {
         sync_each_stream(n->s, take_head, n);
     }
+    sim_list_keep(m, i);
     world_crash(w, i);
     world_run(w, 2 * w->faults.lat_max); /* what it had said by then arrives, or never will */
     world_note(w, with_guard ? "put back" : "all back", i, NULL, 0);
@@ -280,8 +307,15 @@ void sim_restore(struct sim *m, int i)
     m->was_back[i]++;
     m->count[with_guard ? SC_RESTORED_DB : SC_RESTORED_ALL]++;
     m->count[SC_RESTORED_PARENT] += i == 0 || w->node[i].lv == 30;
+    sim_gone_back(m, i);
+    if (!with_guard) {
+        sim_forget_gone(m);
+    }
     if (world_chance(w, 600)) { /* and somebody works with it before a neighbour is in reach */
         n->cut = true;
     }
     world_start(w, i);
+    if (with_guard && m->erases) {
+        sim_list_load(m, i);
+    }
 }

@@ -6,7 +6,7 @@
 
 /* One run of a federation drawn from a seed: which faults, how many nodes, what people do. */
 
-enum { SIM_WRITES = 2048 };
+enum { SIM_WRITES = 2048, SIM_GONE = 1024 };
 
 enum sim_count {
     SC_WRITES,
@@ -27,16 +27,18 @@ enum sim_count {
     SC_RESTORED_DB,  /* put back, what is remembered beside it is not */
     SC_RESTORED_ALL, /* put back as a whole */
     SC_RESTORED_PARENT,
-    SC_LOST,      /* writes that died with the disk before anybody else held them */
-    SC_EPOCHS,    /* streams of a second or later epoch */
-    SC_HEALED,    /* streams of which one branch was given up */
-    SC_TWICE,     /* records changed in two histories */
-    SC_KEPT_BACK, /* bundles that a district did not pass on, or in another order */
-    SC_FROZEN,    /* streams that stay frozen at a node: their writer signed two things */
-    SC_PROOFS,    /* proofs of that published */
-    SC_ERASED,    /* forms of records */
-    SC_STOLEN,    /* streams frozen over what somebody else signed with their writer's key */
-    SC_BACK,      /* of them brought back: a new key, the old one ended, a new epoch */
+    SC_LOST,        /* writes that died with the disk before anybody else held them */
+    SC_EPOCHS,      /* streams of a second or later epoch */
+    SC_HEALED,      /* streams of which one branch was given up */
+    SC_TWICE,       /* records changed in two histories */
+    SC_KEPT_BACK,   /* bundles that a district did not pass on, or in another order */
+    SC_FROZEN,      /* streams that stay frozen at a node: their writer signed two things */
+    SC_PROOFS,      /* proofs of that published */
+    SC_ERASED,      /* forms of records */
+    SC_ERASED_BACK, /* of them unknown to a store that was put back, and known elsewhere */
+    SC_ERASED_CUT,  /* of them by a writer whose key was cut since */
+    SC_STOLEN,      /* streams frozen over what somebody else signed with their writer's key */
+    SC_BACK,        /* of them brought back: a new key, the old one ended, a new epoch */
     SC_EVENTS,
     SC_COUNT
 };
@@ -49,6 +51,12 @@ struct sim_write { /* acknowledged to the user */
     bool withdrawn, erased;
     int back; /* how often its owner had been put back */
     uint8_t bundle[HASH_LEN];
+};
+
+struct sim_gone { /* erased, as the writer's list says */
+    int owner;
+    char id[20];
+    uint8_t leaf[HASH_LEN];
 };
 
 struct sim {
@@ -64,6 +72,8 @@ struct sim {
     int robbed;                          /* whose key somebody else has, -1 */
     struct sim_write write[SIM_WRITES];
     size_t n_writes;
+    struct sim_gone gone[SIM_GONE];
+    size_t n_gone;
     int64_t count[SC_COUNT];
     struct buf evil; /* frames for the hostile node's next message */
     int next_id;
@@ -76,6 +86,7 @@ void sim_heal(struct sim *m);                /* second phase: until all agree, o
 void sim_put(struct sim *m, int i, const char *id, const char *aud, int64_t r);
 
 extern bool sim_restores; /* data folders are put back in some of the runs */
+extern bool sim_erases;   /* and records erased in those, and where keys are cut */
 
 /* restore.c */
 void sim_backup(struct sim *m, int i);
@@ -86,7 +97,10 @@ void sim_forget_record(struct sim *m, int owner, const char *id);
 /* Its key was cut: what only it held, after others were put back, is out of reach for good. */
 void sim_shut_out(struct sim *m, int i);
 
-/* Of what node i wrote only what node `at` holds is left. */
+/* Which writes node `at` holds; to be freed. */
+bool *sim_held(struct sim *m, int at);
+/* Records of node i whose newest form node `at` does not hold: nobody can tell what becomes of
+ * them, when the key that signed it ends at what that node holds. */
 void sim_keep_held(struct sim *m, int i, int at);
 
 /* thief.c */
@@ -95,6 +109,15 @@ void sim_way_back(struct sim *m);
 
 /* erase.c */
 void sim_erase(struct sim *m, int i);
+/* gone.c */
+void sim_gone_note(struct sim *m, int i, const char *id); /* node i has erased it */
+void sim_gone_back(struct sim *m, int i);                 /* its store was put back */
+int sim_check_gone(struct sim *m, struct world_verdict *v);
+/* The list of what is erased lies beside the store: n is put back with it. */
+void sim_list_keep(struct sim *m, int i);
+void sim_list_load(struct sim *m, int i);
+/* What no act says that is held anywhere, nor its writer knows: that is lost, and may be seen. */
+void sim_forget_gone(struct sim *m);
 int sim_check_erased(const struct sim *m, struct world_verdict *v);
 
 /* hostile.c: a child with a valid key and bad intentions */

@@ -66,6 +66,7 @@ struct wnode {
     int up; /* index of the parent, -1: the top */
     int64_t lv;
     bool exists, running, joined, hostile;
+    bool torn;         /* an act of erasure is void or lost: some hold stubs, some the items */
     bool revoked;      /* its key was cut: it cannot log in any more and knows nothing of it */
     bool cut;          /* the cable to the parent is out */
     int64_t clock_off; /* wall clock error */

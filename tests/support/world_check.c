@@ -216,7 +216,7 @@ static int check_copies(struct world *w, struct copies *c, struct checker *ck,
         if ((is_first || !same_bytes || begins) && check_bundle(w, ck, x, before[x->node], v) < 0) {
             return -1;
         }
-        if (!is_first && !same_bytes && !w->node[by].hostile &&
+        if (!is_first && !same_bytes && !w->node[by].hostile && !w->node[by].torn &&
             (!w->garbled || !same_line(ck, first, x))) {
             return wrong(v, "other bytes than elsewhere (I4)", w, x->node, &x->key, x->seq);
         }
@@ -328,7 +328,8 @@ static int converged(struct world *w, bool deep, struct world_verdict *v)
                     r = wrong(v, "not all of it (I9)", w, p, &own->key, x == NULL ? 0 : x->seq);
                 } else if (x->frozen) {
                     r = wrong(v, "an honest stream is frozen (I14)", w, p, &own->key, x->seq);
-                } else if (deep && !w->node[i].hostile && !same_live(w, i, p, &own->key)) {
+                } else if (deep && !w->node[i].hostile && !w->node[by].torn &&
+                           !same_live(w, i, p, &own->key)) {
                     r = wrong(v, "views differ (I9)", w, p, &own->key, x->seq);
                 }
             }
