@@ -132,12 +132,18 @@ void sim_keep_held(struct sim *m, int i, int at)
 {
     bool *there = sim_held(m, at);
     static char lost[SIM_WRITES][20];
-    size_t n = 0;
+    size_t n = 0, kept = 0;
     for (size_t k = 0; k < m->n_writes; k++) {
         if (m->write[k].owner == i && !there[k] && !is_later_held(m, there, k)) {
             memcpy(lost[n++], m->write[k].id, sizeof(lost[0]));
         }
     }
+    for (size_t k = 0; k < m->n_writes; k++) {
+        if (m->write[k].owner != i || there[k]) {
+            m->write[kept++] = m->write[k];
+        }
+    }
+    m->n_writes = kept;
     while (n > 0) {
         sim_forget_record(m, i, lost[--n]);
     }

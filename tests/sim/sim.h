@@ -99,8 +99,8 @@ void sim_shut_out(struct sim *m, int i);
 
 /* Which writes node `at` holds; to be freed. */
 bool *sim_held(struct sim *m, int at);
-/* Records of node i whose newest form node `at` does not hold: nobody can tell what becomes of
- * them, when the key that signed it ends at what that node holds. */
+/* Of what node i wrote only what node `at` holds is left, and of records whose newest form that
+ * does not hold nobody can tell what becomes: the key that signed it ends there. */
 void sim_keep_held(struct sim *m, int i, int at);
 
 /* thief.c */
