@@ -11,9 +11,11 @@ let seen = {}; // by form: the node's time of what this device knows
 let timers = {};
 let waiting = {}; // by form: what is to be sent
 let lines = {}; // by form: one request after the other
+let era = 0; // grows with every change of person: an answer to the one before is nobody's
 
 export function draftsOf(me) {
   useDraftsOf(me);
+  era++;
   Object.keys(timers).forEach((n) => clearTimeout(timers[n]));
   seen = {};
   timers = {};
@@ -29,14 +31,17 @@ function send(name) {
   const w = waiting[name];
   if (!w) return;
   delete waiting[name];
+  const mine = era;
   queue(name, () =>
     post(address(name), { seen: seen[name] || 0, draft: w.body }).then(
       (r) => {
+        if (mine !== era) return;
         seen[name] = r.at;
         if (!waiting[name]) saveLocal(name, { ...w.body, node: r.at });
         w.told({ at: r.at });
       },
       (e) => {
+        if (mine !== era) return;
         if (e.err === "conflict" && e.body && e.body.draft) {
           w.told({ other: e.body.draft, at: e.body.at });
         } else if (!waiting[name]) {
@@ -69,9 +74,11 @@ export function dropDraft(name) {
   clearTimeout(timers[name]);
   delete waiting[name];
   dropLocal(name, seen[name] || 0);
+  const mine = era;
   queue(name, () =>
     post(`${address(name)}/drop`).then(
       () => {
+        if (mine !== era) return;
         seen[name] = 0;
         const here = loadLocal(name);
         if (here && here.dropped) dropLocal(name, 0); // nobody has begun anew meanwhile

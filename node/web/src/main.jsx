@@ -94,7 +94,7 @@ function App() {
   const Page = pages[route.path[0] || ""] || Nowhere;
   return (
     <Frame me={me} route={route} lang={lang} speak={speak} leave={leave}>
-      <Page key={`${lang} ${route.path[0]} ${route.path[0] === "r" ? route.path[1] : ""}`} me={me} route={route} leave={leave} lang={lang} speak={speak} again={ask} />
+      <Page key={`${me.login} ${lang} ${route.path[0]} ${route.path[0] === "r" ? route.path[1] : ""}`} me={me} route={route} leave={leave} lang={lang} speak={speak} again={ask} />
     </Frame>
   );
 }
