@@ -386,18 +386,12 @@ static int recount_facts(struct report *x, const struct cell_row *c, struct fact
 {
     struct facts other = {0};
     int r = 0;
-    switch (stat_indicators[c->ind].source) {
-    case STAT_SRC_LISTING:
-        return facts_of_records(x->a, c->node, "listing", f);
-    case STAT_SRC_NEED:
-        return facts_of_records(x->a, c->node, "need", f);
-    case STAT_SRC_REF_I:
-        r = facts_of_threads(x->a, f, &other);
-        break;
-    case STAT_SRC_REF_R:
-        r = facts_of_threads(x->a, &other, f);
-        break;
+    enum stat_source src = stat_indicators[c->ind].source;
+    if (stat_source_kind(src) != NULL) {
+        return facts_of_records(x->a, c->node, stat_source_kind(src), f);
     }
+    bool sends = src == STAT_SRC_REF_I;
+    r = facts_of_threads(x->a, sends ? f : &other, sends ? &other : f);
     facts_done(&other);
     return r;
 }

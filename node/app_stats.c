@@ -97,10 +97,10 @@ struct publish {
     struct app *a;
     struct store_stat_count *count; /* by indicator's code, month, counterpart */
     size_t n_count, cap_count;
-    struct stat_head cov[4][STAT_COV_MAX]; /* by enum stat_source */
-    int64_t cov_no[4][STAT_COV_MAX];
-    size_t n_cov[4];
-    char aud[4][STAT_COV_MAX][LIM_AUD_BYTES + 1];
+    struct stat_head cov[STAT_SRC_COUNT][STAT_COV_MAX]; /* by enum stat_source */
+    int64_t cov_no[STAT_SRC_COUNT][STAT_COV_MAX];
+    size_t n_cov[STAT_SRC_COUNT];
+    char aud[STAT_SRC_COUNT][STAT_COV_MAX][LIM_AUD_BYTES + 1];
     struct stat_cell cell, old;
     struct buf d;
     struct cells { /* to be written to one audience */

@@ -90,17 +90,71 @@ static size_t need_facts(struct span d, int since, const uint8_t *leaf, struct s
     return n;
 }
 
+static bool day_of(struct span d, const char *name, int *ret)
+{
+    struct span s = plain(d, name);
+    return s.n > 0 && date_parse((const char *)s.p, s.n, ret) == 0;
+}
+
+/* An organisation that has left stays on file no more; who is served without being housed does. */
+static size_t org_facts(struct span d, int since, const uint8_t *leaf, struct stat_fact *out)
+{
+    static const char *const gone[] = {"left", "removed"};
+    struct span state = plain(d, "state");
+    int entered = since;
+    size_t n = 0;
+    if (day_of(d, "entered", &entered)) {
+        n = add_fact(out, n, STAT_ORG_ENTERED, entered, NULL, leaf);
+    }
+    if (!one_of(state, gone, 2)) {
+        n = add_fact(out, n, STAT_ORG_FILED, since, NULL, leaf);
+    }
+    if (span_eqs(state, "incubating")) {
+        n = add_fact(out, n, STAT_ORG_INCUBATING, entered, NULL, leaf);
+    }
+    return n;
+}
+
+static size_t event_facts(struct span d, int day, const uint8_t *leaf, struct stat_fact *out)
+{
+    struct span kind = plain(d, "kind");
+    return span_eqs(kind, "honour")     ? add_fact(out, 0, STAT_ORG_HONOUR, day, NULL, leaf)
+           : span_eqs(kind, "donation") ? add_fact(out, 0, STAT_ORG_DONATION, day, NULL, leaf)
+                                        : 0;
+}
+
+static size_t service_facts(struct span d, int day, const uint8_t *leaf, struct stat_fact *out)
+{
+    (void)d;
+    return add_fact(out, 0, STAT_SERVICE_DONE, day, NULL, leaf);
+}
+
+static const struct source { /* what is counted, and by which date */
+    const char *kind, *date;
+    size_t (*facts)(struct span d, int day, const uint8_t *leaf, struct stat_fact *out);
+} sources[STAT_SRC_COUNT] = {
+    [STAT_SRC_LISTING] = {"listing", "since", listing_facts},
+    [STAT_SRC_NEED] = {"need", "since", need_facts},
+    [STAT_SRC_ORG] = {"org", "since", org_facts},
+    [STAT_SRC_EVENT] = {"org_event", "date", event_facts},
+    [STAT_SRC_SERVICE] = {"service", "date", service_facts},
+};
+
+const char *stat_source_kind(enum stat_source src)
+{
+    return sources[src].kind;
+}
+
 size_t stat_facts_record(const char *kind, struct span d, const uint8_t leaf[static HASH_LEN],
                          struct stat_fact out[static STAT_FACTS_MAX])
 {
-    bool listing = strcmp(kind, "listing") == 0;
-    bool need = strcmp(kind, "need") == 0;
-    struct span s = plain(d, "since");
-    int since = 0;
-    if ((!listing && !need) || s.n == 0 || date_parse((const char *)s.p, s.n, &since) < 0) {
-        return 0;
+    for (size_t i = 0; i < STAT_SRC_COUNT; i++) {
+        int day = 0;
+        if (sources[i].kind != NULL && strcmp(sources[i].kind, kind) == 0) {
+            return day_of(d, sources[i].date, &day) ? sources[i].facts(d, day, leaf, out) : 0;
+        }
     }
-    return listing ? listing_facts(d, since, leaf, out) : need_facts(d, since, leaf, out);
+    return 0;
 }
 
 size_t stat_facts_event(enum ref_party me, const struct ref_ev *ev, int on,

@@ -25,6 +25,12 @@
     X(NEED_OPEN,       "need.open",       "need",     NEED,     STOCK, NEED_OPEN)                  \
     X(NEED_MET,        "need.met",        "need",     NEED,     FLOW,  NEED_MET)                   \
     X(NEED_UNMET,      "need.unmet",      "need",     NEED,     FLOW,  NEED_UNMET)                 \
+    X(ORG_FILED,       "org.filed",       "org",      ORG,      STOCK, ORG_FILED)                  \
+    X(ORG_INCUBATING,  "org.incubating",  "org",      ORG,      STOCK, ORG_INCUBATING)             \
+    X(ORG_ENTERED,     "org.entered",     "org",      ORG,      FLOW,  ORG_ENTERED)                \
+    X(ORG_HONOUR,      "org.honour",      "event",    EVENT,    FLOW,  ORG_HONOUR)                 \
+    X(ORG_DONATION,    "org.donation",    "event",    EVENT,    FLOW,  ORG_DONATION)               \
+    X(SERVICE_DONE,    "service.done",    "service",  SERVICE,  FLOW,  SERVICE_DONE)               \
     X(REF_SENT,        "ref.sent",        "referral", REF_I,    FLOW,  REF_IN_SENT)                \
     X(REF_DELIVERED,   "ref.delivered",   "referral", REF_I,    FLOW,  REF_IN_DELIVERED)           \
     X(REF_ACCEPTED,    "ref.accepted",    "referral", REF_I,    FLOW,  REF_IN_ACCEPTED)            \
@@ -47,7 +53,18 @@ enum stat_ind {
 #undef X
         STAT_COUNT
 };
-enum stat_source { STAT_SRC_LISTING, STAT_SRC_NEED, STAT_SRC_REF_I, STAT_SRC_REF_R };
+enum stat_source {
+    STAT_SRC_LISTING,
+    STAT_SRC_NEED,
+    STAT_SRC_ORG,
+    STAT_SRC_EVENT,
+    STAT_SRC_SERVICE,
+    STAT_SRC_REF_I,
+    STAT_SRC_REF_R,
+    STAT_SRC_COUNT
+};
+/* The kind of record a source counts; NULL: referral threads. */
+const char *stat_source_kind(enum stat_source src);
 /* FLOW counts what happened in the period and adds up over months; STOCK is how it stands at the
  * end of the period: over months the last one counts, never the sum. Both add up over nodes. */
 enum stat_rule { STAT_RULE_FLOW, STAT_RULE_STOCK };
@@ -69,8 +86,8 @@ struct stat_fact {
     uint8_t leaf[HASH_LEN];
 };
 enum { STAT_FACTS_MAX = 4 }; /* of one item */
-/* Facts of a live put of kind `kind` ("listing", "need"; any other yields none). A record without
- * `since` yields none either: it has no place in time. */
+/* Facts of a live put of kind `kind` (those of stat_source_kind(); any other yields none). A record
+ * without the date it is counted by yields none either: it has no place in time. */
 size_t stat_facts_record(const char *kind, struct span d, const uint8_t leaf[static HASH_LEN],
                          struct stat_fact out[static STAT_FACTS_MAX]);
 /* Facts of one event of a referral that took effect (ref_fold_applied), as party `me` counts it.

@@ -39,6 +39,20 @@ test('archive, honours and visits stay at home; the card travels', async () => {
   whole('city', 'd1', 's1');
 });
 
+test('the numbers go up, the records do not: the city counts what it cannot read', async () => {
+  const total = (n, ind) => JSON.parse(w.verb(n, 'stats', ['--period', '2026-11', '--json'])).total.find((t) => t.ind === ind)?.v ?? 0;
+  await until('counted at the city', 20000, () => total('city', 'service.done') === 1 && total('city', 'org.honour') === 1);
+  const now = new Date(Date.now() + 8 * 3600e3).toISOString().slice(0, 7);
+  const live = () => JSON.parse(w.verb('city', 'stats', ['--period', now, '--json'])).total.find((t) => t.ind === 'org.incubating')?.v ?? 0;
+  await until('both organisations', 20000, () => live() === 2);
+  w.put('s1', 'service', [{ title: '小组活动', date: '2026-11-20', method: 'group' }]);
+  await until('one more', 20000, () => total('city', 'service.done') === 2);
+  const own = JSON.parse(w.verb('s1', 'stats', ['--period', '2026-11', '--recount', '--json'])).recount;
+  assert.deepEqual(own.wrong, [], 'its own node counts it again');
+  assert.ok(own.checked > 0);
+  assert.deepEqual(JSON.parse(w.verb('city', 'stats', ['--period', '2026-11', '--recount', '--json'])).recount.wrong, []);
+});
+
 test('new keys: what was filed under the old one is still there', async () => {
   w.verb('s1', 'node rotate-key');
   await until('the city knows the new key', 20000, () => w.json('city', 'node show', [w.id('s1')]).keys.length === 2);

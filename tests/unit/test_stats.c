@@ -107,6 +107,34 @@ static void test_record_facts(void **st)
     assert_int_equal(f[1].day, day("2026-11-03"));
 }
 
+static void test_own_facts(void **st)
+{
+    (void)st;
+    struct stat_fact f[STAT_FACTS_MAX];
+    assert_int_equal(facts("org", "{\"name\":\"x\"}", f), 0);
+    assert_int_equal(facts("org", "{\"name\":\"x\",\"since\":\"2026-11-03\"}", f), 1);
+    assert_int_equal(f[0].ind, STAT_ORG_FILED);
+    assert_int_equal(facts("org",
+                           "{\"state\":\"incubating\",\"entered\":\"2026-10-01\",\"since\":"
+                           "\"2026-11-03\"}",
+                           f),
+                     3);
+    assert_int_equal(f[0].ind, STAT_ORG_ENTERED);
+    assert_int_equal(f[1].day, day("2026-11-03"));
+    assert_int_equal(f[2].ind, STAT_ORG_INCUBATING);
+    assert_int_equal(f[2].day, day("2026-10-01"));
+    assert_int_equal(facts("org", "{\"state\":\"left\",\"since\":\"2026-11-03\"}", f), 0);
+    assert_int_equal(facts("org_event", "{\"kind\":\"honour\",\"date\":\"2026-11-03\"}", f), 1);
+    assert_int_equal(f[0].ind, STAT_ORG_HONOUR);
+    assert_int_equal(facts("org_event", "{\"kind\":\"donation\",\"date\":\"2026-11-03\"}", f), 1);
+    assert_int_equal(f[0].ind, STAT_ORG_DONATION);
+    assert_int_equal(facts("org_event", "{\"kind\":\"media\",\"date\":\"2026-11-03\"}", f), 0);
+    assert_int_equal(facts("service", "{\"date\":\"2026-11-03\",\"since\":\"2026-12-01\"}", f), 1);
+    assert_int_equal(f[0].ind, STAT_SERVICE_DONE);
+    assert_int_equal(f[0].day, day("2026-11-03"));
+    assert_int_equal(facts("activity", "{\"since\":\"2026-11-03\"}", f), 0);
+}
+
 static void test_event_facts(void **st)
 {
     (void)st;
@@ -310,10 +338,11 @@ static void test_reconcile(void **st)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),       cmocka_unit_test(test_record_facts),
-        cmocka_unit_test(test_event_facts), cmocka_unit_test(test_cells),
-        cmocka_unit_test(test_content),     cmocka_unit_test(test_largest),
-        cmocka_unit_test(test_periods),     cmocka_unit_test(test_reconcile),
+        cmocka_unit_test(test_table),     cmocka_unit_test(test_record_facts),
+        cmocka_unit_test(test_own_facts), cmocka_unit_test(test_event_facts),
+        cmocka_unit_test(test_cells),     cmocka_unit_test(test_content),
+        cmocka_unit_test(test_largest),   cmocka_unit_test(test_periods),
+        cmocka_unit_test(test_reconcile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
