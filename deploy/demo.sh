@@ -158,10 +158,11 @@ add z02 "杆石桥街道社工站" street 370103003 shizhong
 printf '. %s\n' "${#order[@]}"
 
 # ---- the day's work ----
+today=$(date -u -d '+8 hours' +%Y-%m-%d)
 load() { # load KIND FILE
     local n
     for n in "${order[@]}"; do
-        grep "\"node\":\"$n\"" "$2" | sed 's/"node":"[^"]*",//' >"$work/in.ndjson"
+        grep "\"node\":\"$n\"" "$2" | sed "s/\"node\":\"[^\"]*\",//; s/TODAY/$today/" >"$work/in.ndjson"
         [ -s "$work/in.ndjson" ] || continue
         s "$n" put "$1" "$work/in.ndjson" >"$work/$n.$1.ids" || fail "$n 未能保存 $1" "$n could not store $1"
     done
@@ -188,6 +189,18 @@ done
 say "    ${#order[@]} 个节点，$listings 条资源，$needs 条需求，用时 $((($(date +%s%N) - t0) / 1000000)) 毫秒" \
     "    ${#order[@]} nodes, $listings listings, $needs needs, $((($(date +%s%N) - t0) / 1000000)) ms"
 
+step "各平台为所服务的组织建档、记服务（只留在本节点；公开的名片到达全市）" "every platform files its organisations and services (they stay at home; public cards travel)"
+load org "$root/deploy/demo/orgs.ndjson"
+load org_event "$root/deploy/demo/org_events.ndjson"
+load service "$root/deploy/demo/services.ndjson"
+cards=$(grep -c '"public":true' "$root/deploy/demo/orgs.ndjson")
+services=$(grep -c . "$root/deploy/demo/services.ndjson")
+has_cards() { [ "$(count "$1" card)" -eq "$cards" ]; }
+for n in city s13 z02; do
+    wait_for 60 has_cards "$n" || fail "$n 没有全部 $cards 张名片" "$n does not hold all $cards cards"
+    [ "$(count "$n" org)" -eq 1 ] || fail "$n 读到了别处的档案" "$n reads archives of others"
+done
+
 step "解放路街道向大观园街道转介（内容加密，仅双方可读）" "one street refers to a street of the other district (sealed for the two)"
 cat >"$work/ref.json" <<'J'
 {"subject_kind":"org","reason":"venue","title":"社区合唱团需要排练场地","detail":"每周两次，约二十五人，希望周末下午。"}
@@ -211,6 +224,7 @@ period=$(date -u -d '+8 hours' +%Y-%m)
 stat_is() { s "$1" stats --period "$period" --json 2>/dev/null | grep -c "{\"ind\":\"$2\",\"unit\":\"[a-z]*\",\"v\":$3}" >/dev/null; }
 step "统计逐级汇总（$period）" "statistics add up tier by tier ($period)"
 wait_for 60 stat_is city listing.live "$listings" || fail "全市资源数不是 $listings" "the city's listings are not $listings"
+wait_for 60 stat_is city service.done "$services" || fail "全市服务次数不是 $services" "the city's services are not $services"
 wait_for 60 stat_is city ref.completed 1 || fail "全市完成转介数不是 1" "the city's completed referrals are not 1"
 wait_for 60 stat_is city ref.declined 1 || fail "全市退回转介数不是 1" "the city's declined referrals are not 1"
 
