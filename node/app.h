@@ -157,6 +157,8 @@ int app_join_settle(struct app *a);
 /* A person agrees to a request: an invite's, or that of a child about its own child. root: text of
  * the root key file, for a lost key at the top. As enrol_approve(). */
 int app_approve(struct app *a, const char *node, struct span root, struct fault *f);
+/* The same for the key of a child's child: the one that was compared. As enrol_agree(). */
+int app_agree(struct app *a, const char *node, const char *kid);
 
 /* ---- own records ---- */
 struct app_put;

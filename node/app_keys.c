@@ -295,6 +295,15 @@ int app_approve(struct app *a, const char *node, struct span root, struct fault 
     return r;
 }
 
+int app_agree(struct app *a, const char *node, const char *kid)
+{
+    struct sync_tick t;
+    int r = app_tick_make(&t);
+    r = r < 0 ? r : enrol_agree(a->sync, &t, node, kid);
+    a->wrote = a->wrote || r == 0;
+    return r;
+}
+
 int app_rotate(struct app *a, struct span root, struct fault *f)
 {
     struct sign_key *keys[LIM_ROOT_KEYS];

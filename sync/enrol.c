@@ -450,8 +450,8 @@ int enrol_approve(struct sync *s, const struct sync_tick *t, const char *node,
     int r = a == NULL ? SANJI_E_NOMEM : sync__fresh(s);
     r = r < 0 ? r : row_read(s, node, a, &row);
     if (r == SANJI_E_NOT_FOUND || (r == 0 && row.done)) { /* of a child's child, perhaps */
-        int c = sync__cosign_approve(s, node);
-        r = r == 0 && c == SANJI_E_NOT_FOUND ? 0 : c;
+        int c = sync__cosign_waits(s, node);
+        r = c == 0 ? SANJI_E_PENDING : r == 0 && c == SANJI_E_NOT_FOUND ? 0 : c;
     } else if (r == 0 && row.q == NULL) {
         r = SANJI_E_STATE;
     } else if (r == 0 && row.lost) {
@@ -463,6 +463,14 @@ int enrol_approve(struct sync *s, const struct sync_tick *t, const char *node,
     }
     arena_free(a);
     return r;
+}
+
+int enrol_agree(struct sync *s, const struct sync_tick *t, const char *node, const char *kid)
+{
+    s->tick = *t;
+    s->rnd_n = 0;
+    int r = sync__fresh(s);
+    return r < 0 ? r : sync__cosign_approve(s, node, kid);
 }
 
 struct each {

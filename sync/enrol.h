@@ -31,9 +31,13 @@ int enrol_handle(struct sync *s, const struct sync_tick *t, struct span body, st
                  int *ret_status);
 /* A person compared the digits, or agrees to what a child asks. root: the quorum's keys, needed for
  * a lost key at the top alone. SANJI_E_NOT_FOUND; _STATE: nothing requested yet; _SIGNATURE: the
- * root's keys are needed, or given where they are not. */
+ * root's keys are needed, or given where they are not; _PENDING: this node is to agree to a key
+ * (enrol_agree). */
 int enrol_approve(struct sync *s, const struct sync_tick *t, const char *node,
                   const struct sign_key *const *root, size_t n_root);
+/* A person agrees to the new key of a child's child whose keys are lost. kid: the one compared, for
+ * the child may put another in its place meanwhile. SANJI_E_NOT_FOUND; _CONFLICT: another waits. */
+int enrol_agree(struct sync *s, const struct sync_tick *t, const char *node, const char *kid);
 /* A request carried by file (PROTOCOL.md 13.3): the same checks in the same order as on a line.
  * What a person is told of it; node is empty when that much was not sure. Within a step or an
  * import: time and random bytes are the engine's. */

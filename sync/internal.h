@@ -369,7 +369,9 @@ int sync__cosign_request(struct sync *s, const struct node_id *child, const stru
 /* By file: the signature of the node above on an act of this one, which is published with it. */
 int sync__cosign_take(struct sync *s, const struct act *a);
 bool sync__cosign_over(const struct sync *s, const struct act *a);
-int sync__cosign_approve(struct sync *s, const char *node);
+int sync__cosign_approve(struct sync *s, const char *node, const char *kid);
+/* 0: a person is to agree to a key for it; SANJI_E_NOT_FOUND. */
+int sync__cosign_waits(struct sync *s, const char *node);
 int sync__cosign_each(struct sync *s, int (*fn)(const struct enrol_row *r, void *arg), void *arg);
 
 /* derive.c */

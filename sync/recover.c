@@ -523,23 +523,42 @@ bool sync__cosign_over(const struct sync *s, const struct act *a)
     return n == NULL || memcmp(a->after, n->last, HASH_LEN) != 0;
 }
 
-int sync__cosign_approve(struct sync *s, const char *node)
+/* kid NULL: only whether one waits. Else agreed to is what was compared, and nothing that the child
+ * has put in its place since. */
+static int cosign_agree(struct sync *s, const char *node, const char *kid)
 {
     struct arena *ar = arena_new(4 << 20);
     struct act a;
+    struct key_id now;
     struct buf v;
     buf_init(&v, BODY_BYTES);
     int r = ar == NULL ? SANJI_E_NOMEM : cosign_get(s, node, &v);
     if (r == 0) {
         r = act_parse(span_of(v.data + 1, v.len - 1), ar, &a, NULL);
     }
-    if (r == 0) {
-        r = sync__cosign_over(s, &a) ? SANJI_E_NOT_FOUND
-                                     : cosign_put(s, node, 1, span_of(v.data + 1, v.len - 1));
+    if (r == 0 && sync__cosign_over(s, &a)) {
+        r = SANJI_E_NOT_FOUND;
+    }
+    if (r == 0 && kid == NULL) {
+        r = v.data[0] == 1 ? SANJI_E_NOT_FOUND : 0; /* agreed already */
+    } else if (r == 0) {
+        key_id_of(a.sig, &now);
+        r = strcmp(now.s, kid) != 0 ? SANJI_E_CONFLICT
+                                    : cosign_put(s, node, 1, span_of(v.data + 1, v.len - 1));
     }
     buf_done(&v);
     arena_free(ar);
     return r;
+}
+
+int sync__cosign_approve(struct sync *s, const char *node, const char *kid)
+{
+    return cosign_agree(s, node, kid);
+}
+
+int sync__cosign_waits(struct sync *s, const char *node)
+{
+    return cosign_agree(s, node, NULL);
 }
 
 struct each {

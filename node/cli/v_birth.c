@@ -231,7 +231,12 @@ int v_approve(struct verb *v)
     struct fault f = {0};
     struct span root = put_input_text(v);
     bool before = roster_node(app_roster(v->app), v->arg[0]) != NULL;
-    int r = app_approve(v->app, v->arg[0], root, &f);
+    const char *key = verb_flag(v, "key");
+    int r =
+        key != NULL ? app_agree(v->app, v->arg[0], key) : app_approve(v->app, v->arg[0], root, &f);
+    if (r == SANJI_E_PENDING || (r == SANJI_E_CONFLICT && key != NULL)) {
+        VERB_SAY(v, EXIT_NO, key == NULL ? "approve.key" : "approve.other_key", "node", v->arg[0]);
+    }
     if (r == SANJI_E_STATE) {
         VERB_SAY(v, EXIT_NO, "approve.nobody", "node", v->arg[0]);
     }

@@ -26,7 +26,7 @@ const struct verb_def verb_defs[] = {
     {"recover", "INVITE|-", 1, VERB_ARGS - 1, VERB_LOCAL, 0, v_recover, NULL,
      {DATA, M("code", "FILE|-"), V("staff", "ADDR:PORT"), V("sync", "ADDR:PORT"), V("url", "URL"), B("no-wait"),
       V("wait", "10m"), JSON}},
-    {"approve", "NODE", 1, 1, VERB_NODE, VERB_INPUT, v_approve, v_put_input, {DATA, V("root-key", "FILE"), JSON}},
+    {"approve", "NODE", 1, 1, VERB_NODE, VERB_INPUT, v_approve, v_put_input, {DATA, V("root-key", "FILE"), V("key", "KEY"), JSON}},
     {"node list", "", 0, 0, VERB_NODE, VERB_READS, v_node_list, NULL, {DATA, JSON}},
     {"node show", "NODE", 1, 1, VERB_NODE, VERB_READS, v_node_show, NULL, {DATA, JSON}},
     {"node move", "NODE", 1, 1, VERB_NODE, 0, v_node_move, NULL, {DATA, M("to", "NODE"), V("history", "all|now")}},

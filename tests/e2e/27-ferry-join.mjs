@@ -195,10 +195,10 @@ test('a lost key below a district that has no line: the city agrees by stick', a
   const page = take('city', dir);
   const said = page.files.find((f) => f.file.endsWith('.sjj')).last;
   assert.deepEqual([said.request, said.done, said.by, said.asks, said.kid], ['agree', false, ids.x1, ids.d2, asked.kid]);
-  assert.match(w.tryVerb('city', 'ferry import', [dir]).out, new RegExp(`${asked.kid}.*sanji approve ${ids.x1}`));
+  assert.match(w.tryVerb('city', 'ferry import', [dir]).out, new RegExp(`${asked.kid}.*sanji approve ${ids.x1} --key ${asked.kid}`));
   assert.deepEqual(letters(carry('city', 'd2')), [], 'nobody has agreed here yet');
   assert.equal(waiting('city', ids.x1).asks, ids.d2);
-  w.verb('city', 'approve', [ids.x1]);
+  w.verb('city', 'approve', [ids.x1, '--key', asked.kid]);
   const answer = carry('city', 'd2');
   assert.deepEqual(letters(answer), [`sanji-agreed-${ids.x1}.sjj`]);
   assert.equal(kid('d2', 'x1'), old);

@@ -85,7 +85,10 @@ test('recovered: two approvals, then the same node with its records, staff and s
   assert.equal(above.asks, w.id('d1'));
   assert.equal(above.kid, asked.kid);
   assert.equal(kid('s1', 'd1'), old.kid, 'one registrar alone does not do');
-  w.verb('city', 'approve', [n.id]);
+  assert.match(w.tryVerb('city', 'approve', [n.id]).err, /compare.*--key KEY/s);
+  assert.match(w.tryVerb('city', 'approve', [n.id, '--key', old.kid]).err, /another key waits/);
+  assert.equal(waiting('city', 's1').kid, asked.kid, 'nothing was changed');
+  w.verb('city', 'approve', [n.id, '--key', asked.kid]);
   const r = await run;
   assert.equal(r.code, 0, r.err);
   assert.match(r.err, new RegExp(`${w.id('city')}.*${asked.kid}`));

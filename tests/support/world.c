@@ -543,6 +543,20 @@ static void recover_approve(struct world *w, int at, const char *node, bool root
     sign_key_free(k);
 }
 
+/* The node above agrees to the key that the node itself shows. */
+static void recover_agree(struct world *w, int at, const char *node, const uint8_t *sig)
+{
+    static const struct sync_out none;
+    struct sync_tick t;
+    struct key_id kid;
+    key_id_of(sig, &kid);
+    world_tick(w, at, &t);
+    int r = world_out(w, at, (world_in(w, at), enrol_agree(w->node[at].s, &t, node, kid.s)));
+    if (w->after != NULL) {
+        w->after(w, at, NULL, r, &none, w->after_arg);
+    }
+}
+
 int world_recover(struct world *w, int i, bool above, struct msg_invite *ret, struct arena *a)
 {
     struct wnode *n = &w->node[i], *p = &w->node[n->up];
@@ -572,7 +586,7 @@ int world_recover(struct world *w, int i, bool above, struct msg_invite *ret, st
         } else if (strcmp(state, "pending") == 0) {
             world_run(w, 10000); /* the parent asks the one above */
             if (above && p->up >= 0) {
-                recover_approve(w, p->up, n->id.s, false);
+                recover_agree(w, p->up, n->id.s, e.sig);
             }
             world_run(w, 10000);
         }

@@ -322,12 +322,21 @@ static void every_bit_and_every_length(void **state)
 
 /* ---- a lost key ---- */
 
-static int approve(struct world *w, const char *at, const char *of)
+static int kid_of(const struct enrol_row *r, void *arg)
+{
+    *(struct key_id *)arg = r->kid;
+    return 0;
+}
+
+/* Somebody has compared the key that waits there. */
+static int agree(struct world *w, const char *at, const char *of)
 {
     struct sync_tick t;
+    struct key_id kid = {0};
     int i = world_find(w, at);
     world_tick(w, i, &t);
-    return enrol_approve(w->node[i].s, &t, w->node[world_find(w, of)].id.s, NULL, 0);
+    assert_int_equal(enrol_each(w->node[i].s, kid_of, &kid), 0);
+    return enrol_agree(w->node[i].s, &t, w->node[world_find(w, of)].id.s, kid.s);
 }
 
 static void the_node_above_agrees_by_stick(void **state)
@@ -347,7 +356,7 @@ static void the_node_above_agrees_by_stick(void **state)
     assert_int_equal(world_recover(w, s1, false, &in, ar), SANJI_E_PENDING);
     assert_int_equal(write_letters(w, "d1", "city", &ask), 1);
     assert_int_equal(give(w, "d2", &ask).err, SANJI_E_AUDIENCE);
-    assert_int_equal(approve(w, "city", "s1"), SANJI_E_NOT_FOUND);
+    assert_int_equal(agree(w, "city", "s1"), SANJI_E_NOT_FOUND);
     struct sync_ferry_report rep = give(w, "city", &ask);
     assert_int_equal(rep.err, 0);
     assert_int_equal(rep.request, FERRY_ASKS_AGREE);
@@ -355,7 +364,7 @@ static void the_node_above_agrees_by_stick(void **state)
     assert_string_equal(rep.by, w->node[s1].id.s);
     assert_string_equal(rep.asks, w->node[world_find(w, "d1")].id.s);
     assert_int_equal(write_letters(w, "city", "d1", &answer), 0);
-    assert_int_equal(approve(w, "city", "s1"), 0);
+    assert_int_equal(agree(w, "city", "s1"), 0);
     rep = give(w, "city", &ask);
     assert_true(rep.err == 0 && rep.done);
     assert_int_equal(write_letters(w, "city", "d2", &answer), 0);

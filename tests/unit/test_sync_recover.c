@@ -141,6 +141,39 @@ static void test_district(void **state)
     end(t);
 }
 
+static int kid_of(const struct enrol_row *r, void *arg)
+{
+    *(struct key_id *)arg = r->kid;
+    return 0;
+}
+
+/* A district that puts another key in the place of the one compared gets no signature for it. */
+static void test_swapped(void **state)
+{
+    (void)state;
+    struct town *t = begin();
+    struct world *w = &t->w;
+    struct sync_tick tick;
+    struct key_id first = {0}, second = {0};
+    write_some(w, STREET, 0, 5);
+    world_run(w, 60000);
+    t->old = newest(w, CITY, STREET)->kid;
+    struct sync *city = w->node[CITY].s;
+    assert_int_equal(world_recover(w, STREET, false, &t->inv, t->a), SANJI_E_PENDING);
+    assert_int_equal(enrol_each(city, kid_of, &first), 0);
+    assert_int_equal(world_recover(w, STREET, false, &t->inv, t->a), SANJI_E_PENDING);
+    assert_int_equal(enrol_each(city, kid_of, &second), 0);
+    assert_string_not_equal(first.s, second.s);
+    world_tick(w, CITY, &tick);
+    assert_int_equal(enrol_agree(city, &tick, w->node[STREET].id.s, first.s), SANJI_E_CONFLICT);
+    assert_int_equal(enrol_approve(city, &tick, w->node[STREET].id.s, NULL, 0), SANJI_E_PENDING);
+    world_run(w, 60000);
+    assert_string_equal(newest(w, CITY, STREET)->kid.s, t->old.s);
+    assert_int_equal(enrol_agree(city, &tick, w->node[STREET].id.s, second.s), 0);
+    assert_int_equal(enrol_agree(city, &tick, "nabcdefghijklm", second.s), SANJI_E_NOT_FOUND);
+    end(t);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -174,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_street),
         cmocka_unit_test(test_district),
+        cmocka_unit_test(test_swapped),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
