@@ -23,6 +23,7 @@
  *   DIR/birth         no node yet: being made, or an attempt that was cut short, see app_birth.c
  *
  * kv names kept here: self/g self/id self/inst (raw, text, raw), parent/id parent/tls parent/url
+ * parent/head (text, see enrol_pin)
  * parent/url_override (see sync.h). */
 enum { APP_DIR_BYTES = 3072, APP_PATH_BYTES = 4096, APP_JSON_BYTES = 1 << 20, APP_SEAL_SEEDS = 64 };
 

@@ -10,6 +10,7 @@
 #include "node/http/tls.h"
 #include "node/root_key.h"
 #include "protocol/base/text.h"
+#include "sync/enrol.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -586,6 +587,9 @@ int app__join_make(const char *dir, const struct app_join *j, const uint8_t code
     if (r == 0) { /* empty: it has none */
         bool none = strcmp(j->inv->url, INVITE_NO_URL) == 0;
         r = st->kv_put(st->ctx, "parent/url", span_of(j->inv->url, none ? 0 : strlen(j->inv->url)));
+    }
+    if (r == 0) {
+        r = enrol_pin(st, j->inv);
     }
     if (r == 0) {
         r = kv_self(s, &self);

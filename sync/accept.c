@@ -522,6 +522,9 @@ static int accept_one(struct sync *s, const struct bundle *b, struct span frame,
         return sync__proof_wait(s, b, frame, starts ? b->hdr.seq - 1 : head,
                                 starts ? b->hdr.prev : st->row.id, ret);
     }
+    if (r == 0 && st->aud.type == AUD_TRUST && sync__pin_wrong(s, b)) {
+        r = SANJI_E_CHAIN;
+    }
     if (r == 0) {
         r = audience_check(s, st, b);
     }

@@ -29,6 +29,9 @@ int enrol_recover(struct sync *s, const struct sync_tick *t, const char *node, c
 /* Handles a request body; writes the reply body and HTTP status. */
 int enrol_handle(struct sync *s, const struct sync_tick *t, struct span body, struct buf *ret_reply,
                  int *ret_status);
+/* A node that joins remembers the trust head its invite names: another bundle in that place is
+ * refused from whoever brings it. Within the caller's transaction. */
+int enrol_pin(const struct sync_store *st, const struct msg_invite *in);
 /* A person compared the digits, or agrees to what a child asks. root: the quorum's keys, needed for
  * a lost key at the top alone. SANJI_E_NOT_FOUND; _STATE: nothing requested yet; _SIGNATURE: the
  * root's keys are needed, or given where they are not; _PENDING: this node is to agree to a key

@@ -206,6 +206,11 @@ struct sync {
     struct want_mark *wants; /* stored bundles that are damaged or gone, sorted */
     size_t n_wants, cap_wants;
     bool want_said; /* neighbours were told, or will be without it */
+    struct {
+        struct node_id by;
+        int64_t ep, seq; /* seq 0: none */
+        uint8_t id[HASH_LEN];
+    } pin; /* the trust head that this node's invite names */
     struct custody *custody;
     size_t n_custody, cap_custody;
     int64_t custody_bytes;
@@ -550,6 +555,11 @@ int sync__late_let_go(struct sync *s, size_t idx, int64_t from);
  * True as well when nobody can tell. */
 int sync__late_said(struct sync *s, const struct stream *st, int64_t seq,
                     const uint8_t id[static HASH_LEN], bool *ret);
+
+/* pin.c: the trust head an invite names */
+int sync__pin_load(struct sync *s);
+/* Is this trust bundle another one than the invite says stands there? */
+bool sync__pin_wrong(const struct sync *s, const struct bundle *b);
 
 /* custody.c: what is let go of is handed on towards its writer (PROTOCOL.md 15.1) */
 int sync__custody_load(struct sync *s);

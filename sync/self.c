@@ -134,6 +134,9 @@ int sync__self_load(struct sync *s)
     if (r == 0) {
         r = sync__custody_load(s);
     }
+    if (r == 0) {
+        r = sync__pin_load(s);
+    }
     return r < 0 ? r : sync__branch_load(s);
 }
 

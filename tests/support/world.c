@@ -440,6 +440,7 @@ static void remember_parent(struct wnode *n, const struct wnode *up, const struc
     r = r < 0 ? r : st->kv_put(st->ctx, "parent/id", span_of(in->up, strlen(in->up)));
     r = r < 0 ? r : st->kv_put(st->ctx, "parent/tls", span_of(in->tls, HASH_LEN));
     r = r < 0 ? r : st->kv_put(st->ctx, "parent/url", span_of(in->url, strlen(in->url)));
+    r = r < 0 ? r : enrol_pin(st, in);
     r = r < 0 ? r : st->commit(st->ctx);
     assert(r == 0);
     (void)up;

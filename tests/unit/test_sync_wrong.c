@@ -528,6 +528,55 @@ static void an_unknown_key_waits(void **state)
     world_done(w);
 }
 
+/* Whoever gave the invite vouches for one history of the top's acts; a line that brings another one
+ * is not followed, whatever its signatures are worth. */
+static void a_false_history_is_not_followed(void **state)
+{
+    (void)state;
+    struct teller t;
+    struct sync_tick tick = {.now_ms = 1, .mono_ms = 1};
+    struct buf line, frame;
+    struct bundle b;
+    world_init(&t.w, 21);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    int city = world_find(w, "city");
+    struct arena *a = arena_new(1 << 20);
+    buf_init(&line, LIM_BUNDLE_BYTES + 64);
+    buf_init(&frame, LIM_BUNDLE_BYTES + 64);
+    assert_true(world_line(w, city, w->node[city].id.s, "trust", 1, &line));
+    struct frame_ctx *fc = frame_ctx_new();
+    assert_int_equal(frame_pack(fc, span_of(line.data, line.len), &frame), 0);
+    assert_int_equal(bundle_parse(span_of(line.data, line.len), a, &b, NULL), 0);
+    for (int wrong = 0; wrong < 2; wrong++) {
+        struct mem_store *m = mem_store_new();
+        const struct sync_store *st = mem_store_port(m);
+        struct sync_self self = {.id = w->node[world_find(w, "d2")].id,
+                                 .sign_seed = w->node[0].sign_seed};
+        struct msg_invite in = {.head_by = w->node[city].id.s, .head_ep = b.hdr.ep, .head_seq = 1};
+        struct sync_accept acc;
+        struct sync *s = NULL;
+        memcpy(self.g, w->g, HASH_LEN);
+        memcpy(in.head_id, b.id, HASH_LEN);
+        in.head_id[HASH_LEN - 1] ^= (uint8_t)wrong;
+        assert_int_equal(st->begin(st->ctx), 0);
+        assert_int_equal(enrol_pin(st, &in), 0);
+        assert_int_equal(st->commit(st->ctx), 0);
+        assert_int_equal(sync_new(&self, st, &s), 0);
+        assert_int_equal(st->begin(st->ctx), 0);
+        sync_accept_frame(s, &tick, span_of(frame.data, frame.len), &acc);
+        assert_int_equal(acc.err, wrong ? SANJI_E_CHAIN : 0);
+        st->rollback(st->ctx);
+        sync_free(s);
+        mem_store_free(m);
+    }
+    frame_ctx_free(fc);
+    arena_free(a);
+    buf_done(&line);
+    buf_done(&frame);
+    world_done(w);
+}
+
 /* ---- a store that cannot be read ---- */
 
 static bool blind;
@@ -642,6 +691,7 @@ int main(void)
         cmocka_unit_test(too_many_streams),
         cmocka_unit_test(an_invite_is_for_one),
         cmocka_unit_test(an_unknown_key_waits),
+        cmocka_unit_test(a_false_history_is_not_followed),
         cmocka_unit_test(a_blind_node_writes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
