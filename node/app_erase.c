@@ -4,7 +4,7 @@
  * was about. */
 #include "node/app_erase.h"
 
-#include "node/app_internal.h"
+#include "node/app_put.h"
 #include "node/password.h"
 #include "node/store/staff.h"
 #include "protocol/base/text.h"
@@ -283,6 +283,22 @@ static int end(struct app *a, struct app_erase *e, const char *login, const char
     return row_save(a, e);
 }
 
+/* What others were shown of the record goes with it. */
+static int erase_card(struct app *a, const struct sync_tick *t, struct app_erase *e)
+{
+    char card[sizeof e->id + sizeof CARD_TAIL];
+    struct sync_erase what = {.id = card, .why = e->why};
+    struct target x = {0};
+    int64_t n = 0;
+    snprintf(card, sizeof card, "%s" CARD_TAIL, e->id);
+    int r = store_record_get(a->store, app_id(a), "card", card, on_record, &x);
+    if (r == 0 && x.record) {
+        r = sync_erase(a->sync, t, &what, &n);
+        e->items += n;
+    }
+    return r == SANJI_E_NOT_FOUND ? 0 : r;
+}
+
 /* The act and the end of the request are one effect. */
 static int erase_record(struct app *a, struct app_erase *e, const char *login)
 {
@@ -295,6 +311,8 @@ static int erase_record(struct app *a, struct app_erase *e, const char *login)
     }
     r = sync_erase(a->sync, &t, &what, &e->items);
     r = r == 0 && e->items == 0 ? SANJI_E_NOT_FOUND : r;
+    r = r < 0 ? r : erase_card(a, &t, e);
+    r = r < 0 ? r : staff_draft_about(a->store, e->id);
     r = r < 0 ? r : end(a, e, login, "done");
     if (r == 0) {
         r = store_commit(a->store);
@@ -312,6 +330,7 @@ static int erase_record(struct app *a, struct app_erase *e, const char *login)
 static int erase_referral(struct app *a, struct app_erase *e, const char *login, struct fault *f)
 {
     int r = app__referral_erase(a, e->id, e->why, f);
+    r = r < 0 ? r : staff_draft_about(a->store, e->id);
     r = r < 0 ? r : end(a, e, login, "done");
     return r < 0 ? r : app__referral_erase_rest(a, &e->items);
 }

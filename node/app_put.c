@@ -55,10 +55,10 @@ int app__may_write(const struct app *a)
     return k->cut || me->state == NODE_CUT ? SANJI_E_REVOKED : 0;
 }
 
-int app_put_begin(struct app *a, const struct kind *k, const char *aud, bool dry,
-                  struct app_put **ret)
+static int put_new(struct app *a, const struct kind *k, const char *aud, bool dry, bool machine,
+                   struct app_put **ret)
 {
-    if (k->owner == KO_MACHINE || (k->shape != KS_STATE && k->shape != KS_BOTH)) {
+    if ((k->owner == KO_MACHINE && !machine) || (k->shape != KS_STATE && k->shape != KS_BOTH)) {
         return SANJI_E_FORBIDDEN;
     }
     if (k->owner == KO_TOP && !app_is_top(a)) {
@@ -90,6 +90,12 @@ int app_put_begin(struct app *a, const struct kind *k, const char *aud, bool dry
     }
     *ret = p;
     return 0;
+}
+
+int app_put_begin(struct app *a, const struct kind *k, const char *aud, bool dry,
+                  struct app_put **ret)
+{
+    return put_new(a, k, aud, dry, false, ret);
 }
 
 /* A steward speaks for a node that cannot speak for itself any more, and only so long. */
@@ -326,18 +332,26 @@ static int add_mine(struct app_put *p, const char *id, const char *aud, const st
     struct span d = span_of(p->d.data, p->d.len);
     bool moved = o->found && strcmp(o->aud, aud) != 0;
     bool same = o->found && !o->withdrawn && !moved && span_eq(span_of(o->d.data, o->d.len), d);
-    if (same || p->dry) {
-        return 0;
-    }
-    if (p->k->card != NULL && strlen(id) + sizeof CARD_TAIL > LIM_ID_BYTES + 1) {
+    size_t n = strlen(id), tail = sizeof CARD_TAIL - 1;
+    if (p->k->card != NULL && n + tail > LIM_ID_BYTES) {
         return fault_set(f, SANJI_E_SPEC, "id", "at most 59 characters");
     }
-    int r = app__put_effect(p, o);
+    if (n > tail && strcmp(id + n - tail, CARD_TAIL) == 0) {
+        return fault_set(f, SANJI_E_SPEC, "id", "not ending in " CARD_TAIL);
+    }
+    if (p->dry) {
+        return 0;
+    }
+    if (same) { /* a card that a restored database has forgotten follows all the same */
+        return app__put_card(p, p->k, id, d);
+    }
+    int r = app__put_effect(p, id, o);
     r = r < 0 ? r : app__put_lane(p, p->k, aud, id, OP_PUT, o->r + 1, d);
     if (r == 0 && moved && !o->withdrawn) { /* P5: put in the new stream, wd in the old one */
         r = app__put_lane(p, p->k, o->aud, id, OP_WITHDRAW, o->r + 1, d);
     }
-    return r < 0 ? r : app__put_card(p, p->k, id, d);
+    r = r < 0 ? r : app__put_card(p, p->k, id, d);
+    return r == SANJI_E_EXISTS ? fault_set(f, r, "id", "ID" CARD_TAIL " is another record") : r;
 }
 
 static int add_checked(struct app_put *p, const char *id, bool given, const char *word,
@@ -484,6 +498,26 @@ int app_put_one(struct app *a, const struct kind *k, const char *aud, const char
     return r;
 }
 
+/* A card whose record is not there, since an older database was put back or the record was erased.
+ */
+static int is_orphan(struct app *a, const char *id, bool *ret)
+{
+    char base[LIM_ID_BYTES + 1];
+    struct old_rec o = {0};
+    size_t n = strlen(id), tail = sizeof CARD_TAIL - 1;
+    *ret = false;
+    if (n <= tail || n - tail > LIM_ID_BYTES || strcmp(id + n - tail, CARD_TAIL) != 0) {
+        return 0;
+    }
+    memcpy(base, id, n - tail);
+    base[n - tail] = '\0';
+    int r = app__put_old(a, app_id(a), base, &o);
+    const struct kind *k = r == 0 && o.found && !o.withdrawn ? kind_find(o.kind) : NULL;
+    *ret = r == 0 && (k == NULL || k->card == NULL);
+    buf_done(&o.d);
+    return r;
+}
+
 int app_withdraw(struct app *a, const char *owner, const char *id)
 {
     struct old_rec o = {0};
@@ -502,7 +536,9 @@ int app_withdraw(struct app *a, const char *owner, const char *id)
     } else if (k == NULL) {
         r = SANJI_E_FORBIDDEN;
     } else {
-        r = app_put_begin(a, k, NULL, false, &p);
+        bool orphan = false;
+        r = owner == NULL && k->owner == KO_MACHINE ? is_orphan(a, id, &orphan) : 0;
+        r = r < 0 ? r : put_new(a, k, NULL, false, orphan, &p);
     }
     if (r == 0 && p != NULL) {
         snprintf(p->owner, sizeof p->owner, "%s", owner == NULL ? "" : owner);

@@ -57,7 +57,7 @@ bool app__put_pending(struct app_put *p, const char *id);
 int app__put_may(struct app_put *p, const struct old_rec *o, struct fault *f);
 /* The card says what the record says, or is gone. d: the record's content; empty: withdrawn. */
 int app__put_card(struct app_put *p, const struct kind *k, const char *id, struct span d);
-/* What p->d does to another record when it comes into its state. */
-int app__put_effect(struct app_put *p, const struct old_rec *was);
+/* What p->d, the record `by`, does to another one when it comes into its state. */
+int app__put_effect(struct app_put *p, const char *by, const struct old_rec *was);
 
 #endif

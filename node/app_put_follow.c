@@ -62,8 +62,10 @@ int app__put_card(struct app_put *p, const struct kind *k, const char *id, struc
     snprintf(card, sizeof card, "%s" CARD_TAIL, id);
     bool wants = d.n > 0 && kind_wants_card(k, d);
     int r = app__put_old(p->a, app_id(p->a), card, &o);
+    bool stands = o.found && !o.withdrawn, other = stands && strcmp(o.kind, k->card->name) != 0;
+    r = r == 0 && other && wants ? SANJI_E_EXISTS : r; /* made before cards took this name */
     r = r == 0 && wants ? kind_card_write(k, d, &c) : r;
-    bool stands = o.found && !o.withdrawn;
+    stands = stands && !other;
     struct span now = span_of(c.data, c.len);
     if (r == 0 && wants && !(stands && span_eq(now, span_of(o.d.data, o.d.len)))) {
         r = app__put_lane(p, k->card, k->card->audience, card, OP_PUT, o.r + 1, now);
@@ -77,7 +79,7 @@ int app__put_card(struct app_put *p, const struct kind *k, const char *id, struc
     return r;
 }
 
-int app__put_effect(struct app_put *p, const struct old_rec *was)
+int app__put_effect(struct app_put *p, const char *by, const struct old_rec *was)
 {
     struct span ref, value, d = span_of(p->d.data, p->d.len);
     struct old_rec o = {0};
@@ -92,7 +94,12 @@ int app__put_effect(struct app_put *p, const struct old_rec *was)
     memcpy(id, ref.p, ref.n);
     id[ref.n] = '\0';
     buf_init(&c, LIM_ITEM_BYTES);
-    int r = app__put_pending(p, id) ? app_put_flush(p) : 0; /* two effects on one record */
+    int r = 0;
+    if (app__put_pending(p, id)) { /* two effects on one record: the second sees the first */
+        r = app_put_flush(p);
+        (void)app__put_pending(p, id);
+        (void)app__put_pending(p, by);
+    }
     r = r < 0 ? r : app__put_old(p->a, app_id(p->a), id, &o);
     const struct kind *k = r == 0 && o.found && !o.withdrawn ? kind_find(o.kind) : NULL;
     if (k != NULL) {

@@ -251,9 +251,6 @@ static int audience_check(const struct sync *s, const struct stream *st, const s
     if (st->aud.type == AUD_TRUST) {
         return 0; /* everybody may, and who the writer is its key has shown */
     }
-    if (st->aud.type == AUD_OWN && !s->writing && !s->witness) {
-        return SANJI_E_AUDIENCE; /* it never travels, so whoever brings one did not get it here */
-    }
     int r = roster_may_write(s->roster, b->hdr.by.s, &st->aud);
     if (r < 0 || st->row.no != 0 || s->witness ||
         roster_entitled(s->roster, b->hdr.by.s, &st->aud, s->self.id.s) || was_entitled(s, st, b)) {
@@ -495,6 +492,9 @@ static int accept_one(struct sync *s, const struct bundle *b, struct span frame,
     int idx = sync__stream_find(s, &ret->stream);
     struct stream *st = idx < 0 ? &fresh : &s->streams[idx];
     int r = audience_parse(ret->stream.aud, strlen(ret->stream.aud), &fresh.aud);
+    if (r == 0 && fresh.aud.type == AUD_OWN && !s->writing && !s->witness) {
+        return SANJI_E_AUDIENCE; /* it never travels: nobody can have got it honestly */
+    }
     if (r == 0 && idx >= 0 && b->hdr.seq <= st->row.seq &&
         sync__wanted(s, st->row.no, b->hdr.seq)) {
         return wanted(s, (size_t)idx, b, frame);

@@ -14,6 +14,8 @@
 #include <string.h>
 
 enum { ARENA_BYTES = 4 << 20, SWEEP_MS = 600000, CSP_N = 9 };
+/* What nobody has gone on with for so long holds people's data for nothing. */
+#define DRAFT_MS (INT64_C(90) * 86400000)
 
 /* ---- roles ---- */
 
@@ -362,6 +364,7 @@ static void sweep(struct api *a, int64_t now, int64_t mono)
     if (mono - a->sweep_mono >= SWEEP_MS) {
         a->sweep_mono = mono;
         (void)staff_session_expire(a->app->store, now);
+        (void)staff_draft_expire(a->app->store, now - DRAFT_MS);
     }
 }
 

@@ -310,6 +310,7 @@ struct one {
     bool withdrawn;
     char aud[8], kind[40];
     bool write, doubted;
+    bool free; /* its kind has no steps, or it is at the first of them */
     struct fault doubt;
 };
 
@@ -322,6 +323,7 @@ static int on_one(const struct store_rec *rec, void *arg)
     snprintf(o->aud, sizeof o->aud, "%.*s", (int)(n < 7 ? n : 7), rec->aud);
     snprintf(o->kind, sizeof o->kind, "%s", rec->kind);
     const struct kind *k = kind_find(rec->kind);
+    o->free = k == NULL || k->n_steps == 0 || kind_is_fresh(k, rec->d);
     o->doubted = k != NULL && k->doubt != NULL && k->doubt(rec->d, &o->doubt);
     if (o->write) {
         if (o->member != NULL) {
@@ -545,6 +547,9 @@ int h_record_withdraw(struct api_call *c)
     }
     if (o.withdrawn) {
         return SANJI_E_STATE;
+    }
+    if (!o.free && strcmp(c->me.role, "admin") != 0 && strcmp(c->me.role, "manager") != 0) {
+        return SANJI_E_FORBIDDEN; /* it would be a way round the steps */
     }
     r = app_withdraw(c->app, NULL, c->param[1]);
     if (r < 0) {

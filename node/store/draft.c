@@ -58,3 +58,19 @@ int staff_draft_del(struct store *s, const char *login, const char *name)
     q_text(&q, name);
     return q_run(&q);
 }
+
+int staff_draft_about(struct store *s, const char *id)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_DRAFT_ABOUT);
+    q_text(&q, id);
+    return q_run(&q);
+}
+
+int staff_draft_expire(struct store *s, int64_t before)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_DRAFT_OLD);
+    q_int(&q, before);
+    return q_run(&q);
+}

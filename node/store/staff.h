@@ -62,6 +62,9 @@ int staff_draft_put(struct store *s, const char *login, const struct staff_draft
 int staff_draft_get(struct store *s, const char *login, const char *name, staff_draft_fn fn,
                     void *arg); /* SANJI_E_NOT_FOUND */
 int staff_draft_list(struct store *s, const char *login, staff_draft_fn fn, void *arg);
+/* Everybody's forms about this record: it is erased. */
+int staff_draft_about(struct store *s, const char *id);
+int staff_draft_expire(struct store *s, int64_t before);
 int staff_draft_del(struct store *s, const char *login, const char *name);
 
 struct staff_audit {

@@ -57,4 +57,5 @@ const struct kind kind_activity = {
     .in_export = true,
     .steps = steps,
     .n_steps = F_COUNT(steps),
+    .closed = "submitted accepted",
 };

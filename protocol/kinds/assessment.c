@@ -28,7 +28,7 @@ static const struct kind_step steps[] = {
     {"draft",     "submitted",                NULL},
     {"submitted", "returned agreed",          "admin manager reviewer"},
     {"returned",  "submitted",                NULL},
-    {"agreed",    "told",                     NULL},
+    {"agreed",    "told",                     "admin manager reviewer"},
 };
 /* clang-format on */
 
@@ -65,5 +65,6 @@ const struct kind kind_assessment = {
     .in_export = true,
     .steps = steps,
     .n_steps = F_COUNT(steps),
+    .closed = "submitted agreed told",
     .effect = &effect,
 };

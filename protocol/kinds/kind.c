@@ -234,8 +234,8 @@ int kind_step_check(const struct kind *k, struct span was, struct span d, const 
     }
     struct span from = was.n == 0 ? span_of("", 0) : state_of(fld, was), to = state_of(fld, d);
     const char *want = NULL;
-    bool known = false;
-    if (span_eq(from, to)) {
+    bool known = false, stays = span_eq(from, to);
+    if (stays && (k->closed == NULL || !word_in(k->closed, from) || span_eq(was, d))) {
         return 0;
     }
     for (size_t i = 0; i < k->n_steps; i++) {
@@ -244,7 +244,7 @@ int kind_step_check(const struct kind *k, struct span was, struct span d, const 
             continue;
         }
         want = want == NULL ? e->to : want;
-        if (!word_in(e->to, to)) {
+        if (!stays && !word_in(e->to, to)) {
             continue;
         }
         known = true;
@@ -254,6 +254,13 @@ int kind_step_check(const struct kind *k, struct span was, struct span d, const 
     }
     return known ? fault_set(f, SANJI_E_FORBIDDEN, fld->name, NULL)
                  : fault_set(f, SANJI_E_STATE, fld->name, want == NULL ? "no other state" : want);
+}
+
+bool kind_is_fresh(const struct kind *k, struct span d)
+{
+    const struct kind_field *fld = flagged(k, KFF_STATE);
+    return fld == NULL ||
+           span_eq(state_of(fld, d), span_of(fld->choices, strcspn(fld->choices, " ")));
 }
 
 bool kind_effect_due(const struct kind *k, struct span was, struct span d, struct span *ret_ref,

@@ -89,6 +89,7 @@ struct kind {
     bool in_export; /* appears in export-state */
     const struct kind_step *steps;
     size_t n_steps;
+    const char *closed; /* states in which only who may take a step from them changes anything */
     const struct kind_effect *effect; /* NULL: none */
     /* What looks wrong and may be right (an early credit code): said, never refused. Fills f and
      * returns true. */
@@ -115,6 +116,8 @@ int kind_check_content(const struct kind *k, struct span d, struct fault *f);
  * SANJI_E_FORBIDDEN when others than this one take the step. */
 int kind_step_check(const struct kind *k, struct span was, struct span d, const char *role,
                     struct fault *f);
+/* Is it in the first state of its kind, where nobody has decided anything? */
+bool kind_is_fresh(const struct kind *k, struct span d);
 /* Does the record come into the state of the kind's effect? `was` as above. Then *ret_ref is the
  * record it touches and *ret_value the JSON value. */
 bool kind_effect_due(const struct kind *k, struct span was, struct span d, struct span *ret_ref,

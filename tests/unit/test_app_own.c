@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "node/app_erase.h"
 #include "protocol/jcur.h"
 #include "tests/support/nodes.h"
 
@@ -159,6 +160,55 @@ static void test_steps_names_and_effects(void **state)
     app_close(a);
 }
 
+/* Names that meet, orders that are full, and what a restored database has forgotten. */
+static void test_corners(void **state)
+{
+    (void)state;
+    struct fault f;
+    struct app *a = node_born(3, "own-corners");
+    char d[400];
+    assert_int_equal(put(a, "org", "{\"id\":\"o1\",\"name\":\"甲\",\"state\":\"incubating\"}", &f),
+                     0);
+    /* Nobody's own name ends like a card's. */
+    assert_int_equal(
+        put(a, "listing", "{\"id\":\"o1.card\",\"kind\":\"venue\",\"title\":\"x\"}", &f),
+        SANJI_E_SPEC);
+    assert_string_equal(f.member, "id");
+    assert_int_equal(put(a, "card", "{\"id\":\"o9.card\",\"name\":\"x\"}", &f), SANJI_E_FORBIDDEN);
+    /* One import, three assessments: the last one's stage stands. */
+    struct app_put *p = NULL;
+    char id[LIM_ID_BYTES + 1];
+    static const char *const stage[] = {"activity", "project", "activity"};
+    assert_int_equal(app_put_begin(a, kind_find("assessment"), NULL, false, &p), 0);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 3; i++) {
+            snprintf(
+                d, sizeof d,
+                "{\"id\":\"a%d\",\"org\":\"o1\",\"title\":\"评估\",\"year\":2026,\"state\":\"%s\","
+                "\"to_stage\":\"%s\",\"effective\":\"2026-12-01\"}",
+                i, round == 0 ? "submitted" : "agreed", stage[i]);
+            assert_int_equal(app_put_line(p, lit(d), id, &f), 0);
+        }
+        assert_int_equal(app_put_flush(p), 0);
+    }
+    app_put_free(p);
+    assert_non_null(strstr(look(a, a, "o1").d, "\"stage\":\"activity\""));
+    assert_int_equal(look(a, a, "o1").r, 4);
+    /* A card whose record is gone may be taken back, and only then. */
+    assert_int_equal(put(a, "org",
+                         "{\"id\":\"o1\",\"name\":\"甲\",\"state\":\"incubating\",\"public\":true}",
+                         &f),
+                     0);
+    assert_int_equal(app_withdraw(a, NULL, "o1.card"), SANJI_E_FORBIDDEN);
+    int64_t n = 0;
+    struct app_erase e;
+    assert_int_equal(app_erase_request(a, "wang", "o1", "person", &n, &f), 0);
+    assert_int_equal(app_erase_confirm(a, "chen", n, &e, &f), 0);
+    assert_false(shows(a, a, "o1") || shows(a, a, "o1.card")); /* and the card with it */
+    node_sound(a);
+    app_close(a);
+}
+
 static int given;
 
 static int give(const struct sync_stream_row *st, const struct sync_bundle_row *row, void *arg)
@@ -186,10 +236,13 @@ static void test_taken_from_nobody(void **state)
     nodes_settle(city, d1);
     assert_int_equal(put(d1, "org", "{\"id\":\"o1\",\"name\":\"甲\"}", &f), 0);
     assert_int_equal(app_outbox_flush(d1), 0);
-    assert_int_equal(store_begin(city->store), 0);
-    assert_int_equal(store_bundle_walk(d1->store, 0, give, city), 0);
-    assert_int_equal(given, 1);
-    store_rollback(city->store);
+    for (int i = 0; i < 2; i++) { /* not even its writer */
+        struct app *to = i == 0 ? city : d1;
+        assert_int_equal(store_begin(to->store), 0);
+        assert_int_equal(store_bundle_walk(d1->store, 0, give, to), 0);
+        assert_int_equal(given, i + 1);
+        store_rollback(to->store);
+    }
     assert_false(look(city, d1, "o1").found);
     app_close(d1);
     app_close(city);
@@ -200,6 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stays_at_home),
         cmocka_unit_test(test_steps_names_and_effects),
+        cmocka_unit_test(test_corners),
         cmocka_unit_test(test_taken_from_nobody),
     };
     return cmocka_run_group_tests(tests, home_make, home_drop);

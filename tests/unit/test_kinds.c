@@ -579,7 +579,16 @@ static void test_steps(void **st)
     assert_int_equal(step("activity", sent, ok, "reviewer", &f), 0);
     assert_int_equal(step("activity", sent, ok, NULL, &f), 0);
     assert_int_equal(step("activity", sent, draft, NULL, &f), SANJI_E_STATE);
-    assert_int_equal(step("activity", ok, ok, "clerk", &f), 0); /* not a step */
+    assert_int_equal(step("activity", ok, ok, "clerk", &f), 0); /* not a step, and no change */
+    /* What was sent or accepted is changed by those who may take it from there. */
+    const char *more = "{\"state\":\"accepted\",\"persons\":5000}";
+    assert_int_equal(step("activity", ok, more, "clerk", &f), SANJI_E_FORBIDDEN);
+    assert_int_equal(step("activity", ok, more, "manager", &f), 0);
+    assert_int_equal(step("activity", draft, "{\"state\":\"draft\",\"persons\":1}", "clerk", &f),
+                     0);
+    assert_int_equal(step("assessment", "{\"state\":\"told\"}",
+                          "{\"state\":\"told\",\"year\":2026}", "admin", &f),
+                     SANJI_E_STATE);
     assert_int_equal(step("listing", "", "{\"state\":\"paused\"}", "clerk", &f), 0);
 }
 

@@ -11,6 +11,7 @@ let seen = {}; // by form: the node's time of what this device knows
 let timers = {};
 let waiting = {}; // by form: what is to be sent
 let lines = {}; // by form: one request after the other
+let gone = {}; // by form: how often it was sent or thrown away; an answer from before is late
 let era = 0; // grows with every change of person: an answer to the one before is nobody's
 
 export function draftsOf(me) {
@@ -21,6 +22,7 @@ export function draftsOf(me) {
   timers = {};
   waiting = {};
   lines = {};
+  gone = {};
 }
 
 const address = (name) => `/api/drafts/${enc(name)}`;
@@ -32,16 +34,20 @@ function send(name) {
   if (!w) return;
   delete waiting[name];
   const mine = era;
-  queue(name, () =>
-    post(address(name), { seen: seen[name] || 0, draft: w.body }).then(
+  const life = gone[name] || 0;
+  const late = () => mine !== era || life !== (gone[name] || 0);
+  queue(name, () => {
+    if (late()) return undefined; // another person's line, or sent meanwhile
+    return post(address(name), { seen: seen[name] || 0, draft: w.body }).then(
       (r) => {
         if (mine !== era) return;
         seen[name] = r.at;
+        if (late()) return;
         if (!waiting[name]) saveLocal(name, { ...w.body, node: r.at });
         w.told({ at: r.at });
       },
       (e) => {
-        if (mine !== era) return;
+        if (late()) return;
         if (e.err === "conflict" && e.body && e.body.draft) {
           w.told({ other: e.body.draft, at: e.body.at });
         } else if (!waiting[name]) {
@@ -50,8 +56,8 @@ function send(name) {
           timers[name] = setTimeout(() => send(name), againMs);
         }
       },
-    ),
-  );
+    );
+  });
 }
 
 /* told({at}) when the node has it, told({other, at}) when another device wrote since. Returns whether
@@ -74,9 +80,11 @@ export function dropDraft(name) {
   clearTimeout(timers[name]);
   delete waiting[name];
   dropLocal(name, seen[name] || 0);
+  gone[name] = (gone[name] || 0) + 1;
   const mine = era;
-  queue(name, () =>
-    post(`${address(name)}/drop`).then(
+  queue(name, () => {
+    if (mine !== era) return undefined;
+    return post(`${address(name)}/drop`).then(
       () => {
         if (mine !== era) return;
         seen[name] = 0;
@@ -84,8 +92,8 @@ export function dropDraft(name) {
         if (here && here.dropped) dropLocal(name, 0); // nobody has begun anew meanwhile
       },
       () => {}, // remembered here as dropped, see fetchDraft
-    ),
-  );
+    );
+  });
 }
 
 // What the node keeps: {at, draft}, null when there is nothing, or nothing newer than what was dropped.

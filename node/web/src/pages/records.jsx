@@ -3,8 +3,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { enc, get, post, query } from "../api.js";
 import { has, t, tt } from "../i18n.js";
-import { dropDraft } from "../drafts.js";
-import { choiceLabel, fieldLabel, fieldWith, fieldsFor, recordScope, relatedTo, show, stateOf, stepsFrom, typed } from "../kinds.js";
+import { dropDraft, loadDraft } from "../drafts.js";
+import { choiceLabel, fieldLabel, fieldWith, fieldsFor, recordScope, relatedTo, show, stateOf, stepsFrom, toContent, typed } from "../kinds.js";
 import { useLoad, useOnce } from "../load.js";
 import { Badge, Facts, Icon, Note, Problem, Rows, Stamp, Title, Waiting, areaText } from "../parts/bits.jsx";
 import { Content, Explain, useNames } from "../parts/detail.jsx";
@@ -294,7 +294,10 @@ function Edit({ k, record, me, preset }) {
   const keep = () => {
     setBusy(true);
     setKeepError(null);
-    write({ id: conflict.theirs.id, seen_r: conflict.theirs.r, d: conflict.mine }).then(
+    // The form stays open beside both versions: what was typed into it since counts.
+    const typedNow = loadDraft(draft);
+    const mine = typedNow ? toContent(fields, typedNow.values, base && base.d) : conflict.mine;
+    write({ id: conflict.theirs.id, seen_r: conflict.theirs.r, d: mine }).then(
       (reply) => {
         dropDraft(draft);
         done(reply);
