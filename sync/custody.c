@@ -292,8 +292,10 @@ int sync__custody_send(struct sync *s, struct peer *p, bool trust, int64_t *io_l
         }
         size_t used;
         buf_reset(&s->line);
-        if (r == 0 && !held) {
-            r = frame_unpack(s->fc, span_of(frame.data, frame.len), &s->line, &used);
+        if (r == 0 && !held &&
+            frame_unpack(s->fc, span_of(frame.data, frame.len), &s->line, &used) < 0) {
+            c->with = p; /* damaged: nobody can use it, and what comes after it has to go */
+            continue;
         }
         if (r == 0 && (int64_t)s->line.len > *io_left) {
             break;

@@ -329,15 +329,24 @@ int sync__recover_drop(struct sync *s, const char *node)
 
 /* ---- asking the registrar above ---- */
 
+struct open_acts { /* one after the other: an act nobody agrees to holds up no other */
+    struct node_id after, first, next;
+};
+
 static int find_open(const char *key, struct span value, void *arg)
 {
-    struct node_id *ret = arg;
+    struct open_acts *o = arg;
+    struct node_id is;
     const char *node = key + sizeof(lost_prefix) - 1;
     struct arena *ar = arena_new(4 << 20);
     struct act a;
     int r = ar == NULL ? SANJI_E_NOMEM : 0;
     if (r == 0 && act_body_parse(value, ar, &a, NULL) == 0 && act_signed_by(&a, a.sig)) {
-        r = node_id_parse(node, strlen(node), ret) == 0;
+        if (node_id_parse(node, strlen(node), &is) == 0) {
+            bool later = node_id_cmp(&is, &o->after) > 0;
+            o->first = node_id_none(&o->first) ? is : o->first;
+            o->next = later && node_id_none(&o->next) ? is : o->next;
+        }
     }
     arena_free(ar);
     return r;
@@ -345,9 +354,9 @@ static int find_open(const char *key, struct span value, void *arg)
 
 int sync__cosign_load(struct sync *s)
 {
-    struct node_id any = {0};
+    struct open_acts any = {0};
     int r = s->st->kv_each(s->st->ctx, lost_prefix, find_open, &any);
-    s->cosign_wanted = !node_id_none(&any) && !is_top(s);
+    s->cosign_wanted = !node_id_none(&any.first) && !is_top(s);
     return r < 0 ? r : 0;
 }
 
@@ -359,8 +368,9 @@ bool sync__cosign_due(const struct sync *s)
 int sync__cosign_body(struct sync *s, struct buf *out)
 {
     char key[KEY_BYTES];
-    memset(&s->cosign_node, 0, sizeof(s->cosign_node));
-    int r = s->st->kv_each(s->st->ctx, lost_prefix, find_open, &s->cosign_node);
+    struct open_acts o = {.after = s->cosign_node};
+    int r = s->st->kv_each(s->st->ctx, lost_prefix, find_open, &o);
+    s->cosign_node = node_id_none(&o.next) ? o.first : o.next;
     if (r >= 0 && node_id_none(&s->cosign_node)) {
         s->cosign_wanted = false;
         return SANJI_E_NOT_FOUND;

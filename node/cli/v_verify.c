@@ -9,10 +9,23 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void number(int64_t n, char out[static 32])
 {
     snprintf(out, 32, "%lld", (long long)n);
+}
+
+/* A folder that does not open is looked at by every command, and not every one has the option. */
+static bool in_json(const struct verb *v)
+{
+    const struct verb_flag *f = v->def->flags;
+    for (size_t i = 0; i < sizeof v->def->flags / sizeof *f && f[i].name != NULL; i++) {
+        if (strcmp(f[i].name, "json") == 0) {
+            return verb_has(v, "json");
+        }
+    }
+    return false;
 }
 
 static void on_wrong(const char *what, const char *where, int err, const char *member, void *arg)
@@ -21,7 +34,7 @@ static void on_wrong(const char *what, const char *where, int err, const char *m
     struct buf b;
     struct jw w;
     buf_init(&b, 8192);
-    if (verb_has(v, "json")) {
+    if (in_json(v)) {
         jw_init(&w, &b);
         jw_obj(&w, NULL);
         jw_str(&w, "what", what);
@@ -52,7 +65,7 @@ static int verdict(struct verb *v, app_wrong_fn *fn, struct app_verdict *d)
     number(d->bundles, n);
     number(d->items, items);
     number(d->wrong, bad);
-    if (verb_has(v, "json")) {
+    if (in_json(v)) {
         (void)verb_out(v, "{\"bundles\":%s,\"items\":%s,\"wrong\":%s}\n", n, items, bad);
         return d->wrong == 0 ? EXIT_OK : EXIT_NO;
     }
@@ -108,7 +121,7 @@ static int repair(struct verb *v)
     number(h.rows, rows);
     number(h.asked, asked);
     number(h.bundles, bundles);
-    if (verb_has(v, "json")) {
+    if (in_json(v)) {
         (void)verb_out(v, "{\"rows\":%s,\"asked\":%s,\"bundles\":%s}\n", rows, asked, bundles);
     } else {
         VERB_TELL(v, "verify.healed", "rows", rows, "asked", asked, "n", bundles);

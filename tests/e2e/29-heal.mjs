@@ -128,3 +128,12 @@ test('damaged pages are named with a remedy, whatever they hold', async () => {
   fs.writeFileSync(f, sound);
   assert.equal(wrong('d1'), 0);
 });
+
+test('a folder shut by a damaged trust bundle: every command says what is damaged and what to do', () => {
+  turn('d1', w.id('d1'), 'trust', 1);
+  for (const [verb, input] of [['serve'], ['status'], ['put listing', '{"kind":"venue","title":"y"}\n'], ['sync'], ['export-state'], ['rebuild'], ['verify']]) {
+    const r = w.tryVerb('d1', verb, [], { input });
+    assert.equal(r.code, 1, `${verb}: ${r.code} ${r.err}`);
+    assert.match(r.err, /trust\/1\/1.*verify/s, verb);
+  }
+});
