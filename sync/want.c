@@ -162,8 +162,8 @@ int sync__want_add(struct sync *s, size_t idx, int64_t seq)
 {
     char name[48];
     struct stream *st = &s->streams[idx];
-    if (sync__wanted(s, st->row.no, seq) || st->aud.type == AUD_OWN) {
-        return 0; /* nobody else holds what stays at home: a want would never end */
+    if (sync__wanted(s, st->row.no, seq)) {
+        return 0;
     }
     int r = s->st->kv_put(s->st->ctx, name_of(st->row.no, seq, name), span_of("1", 1));
     if (r == 0) {
