@@ -174,6 +174,26 @@ static void test_swapped(void **state)
     end(t);
 }
 
+/* Two of one district are lost, and nobody agrees to the first: the second comes back all the same,
+ * whichever of the two ids is the smaller. */
+static void test_two_lost(void **state)
+{
+    (void)state;
+    for (int first = 0; first < 2; first++) {
+        struct town *t = begin();
+        struct world *w = &t->w;
+        int two = world_enrol(w, DISTRICT, "second", 40, true);
+        world_run(w, 60000);
+        int silent = first == 0 ? STREET : two, back = first == 0 ? two : STREET;
+        t->old = newest(w, CITY, back)->kid;
+        assert_int_equal(world_recover(w, silent, false, &t->inv, t->a), SANJI_E_PENDING);
+        assert_int_equal(world_recover(w, back, true, &t->inv, t->a), 0);
+        world_run(w, 120000);
+        assert_string_not_equal(newest(w, CITY, back)->kid.s, t->old.s);
+        end(t);
+    }
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -205,9 +225,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_street),
-        cmocka_unit_test(test_district),
-        cmocka_unit_test(test_swapped),
+        cmocka_unit_test(test_street),  cmocka_unit_test(test_district),
+        cmocka_unit_test(test_swapped), cmocka_unit_test(test_two_lost),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
