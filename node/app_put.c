@@ -167,21 +167,12 @@ int app__put_old(struct app *a, const char *owner, const char *id, struct old_re
     return r == SANJI_E_NOT_FOUND ? 0 : r;
 }
 
-static const struct kind_field *flagged(const struct kind *k, unsigned flag)
-{
-    for (size_t i = 0; i < k->n_fields; i++) {
-        if ((k->fields[i].flags & flag) != 0) {
-            return &k->fields[i];
-        }
-    }
-    return NULL;
-}
-
 /* Fills SINCE (kept from the old form, else today) and AREA (the node's own) where absent. */
 static int fill(struct app_put *p, const struct old_rec *o, int64_t now_ms)
 {
     struct span d = span_of(p->d.data, p->d.len), v, keep;
-    const struct kind_field *since = flagged(p->k, KFF_SINCE), *area = flagged(p->k, KFF_AREA);
+    const struct kind_field *since = kind_field_with(p->k, KFF_SINCE),
+                            *area = kind_field_with(p->k, KFF_AREA);
     const struct roster_node *me =
         p->owner[0] != '\0' ? roster_node(app_roster(p->a), p->owner) : app_self_node(p->a);
     bool need_since = since != NULL && !jcur_get(d, since->name, &v);

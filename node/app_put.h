@@ -38,10 +38,9 @@ struct app_put {
 };
 
 struct old_rec {
-    bool found, withdrawn, other_kind;
+    bool found, withdrawn;
     int64_t r;
     char aud[LIM_AUD_BYTES + 1];
-    const struct kind *k;
     struct buf d;
     char kind[40];
 };

@@ -384,7 +384,6 @@ int sync__redo_add(struct sync *s, const struct node_id *id);
 /* Takes note of what the roster says about each writer; with `redo` remembers whom it says
  * something else about. */
 int sync__authority(struct sync *s, bool redo);
-int sync__redo_add(struct sync *s, const struct node_id *id);
 /* Derives their part of the views again. */
 int sync__redo(struct sync *s);
 /* True when an act about this writer is in force that this version does not understand. */

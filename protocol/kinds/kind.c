@@ -205,7 +205,7 @@ int kind_search_text(const struct kind *k, struct span d, struct buf *out)
 
 /* ---- workflow and card ---- */
 
-static const struct kind_field *flagged(const struct kind *k, unsigned flag)
+const struct kind_field *kind_field_with(const struct kind *k, unsigned flag)
 {
     for (size_t i = 0; i < k->n_fields; i++) {
         if ((k->fields[i].flags & flag) != 0) {
@@ -228,7 +228,7 @@ static struct span state_of(const struct kind_field *fld, struct span d)
 int kind_step_check(const struct kind *k, struct span was, struct span d, const char *role,
                     struct fault *f)
 {
-    const struct kind_field *fld = k->n_steps == 0 ? NULL : flagged(k, KFF_STATE);
+    const struct kind_field *fld = k->n_steps == 0 ? NULL : kind_field_with(k, KFF_STATE);
     if (fld == NULL) {
         return 0;
     }
@@ -258,7 +258,7 @@ int kind_step_check(const struct kind *k, struct span was, struct span d, const 
 
 bool kind_is_fresh(const struct kind *k, struct span d)
 {
-    const struct kind_field *fld = flagged(k, KFF_STATE);
+    const struct kind_field *fld = kind_field_with(k, KFF_STATE);
     return fld == NULL ||
            span_eq(state_of(fld, d), span_of(fld->choices, strcspn(fld->choices, " ")));
 }
@@ -266,7 +266,7 @@ bool kind_is_fresh(const struct kind *k, struct span d)
 bool kind_effect_due(const struct kind *k, struct span was, struct span d, struct span *ret_ref,
                      struct span *ret_value)
 {
-    const struct kind_field *fld = k->effect == NULL ? NULL : flagged(k, KFF_STATE);
+    const struct kind_field *fld = k->effect == NULL ? NULL : kind_field_with(k, KFF_STATE);
     struct span ref;
     if (fld == NULL || !span_eqs(state_of(fld, d), k->effect->state) ||
         (was.n > 0 && span_eqs(state_of(fld, was), k->effect->state))) {

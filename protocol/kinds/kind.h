@@ -134,6 +134,8 @@ int kind_title(const struct kind *k, struct span d, struct buf *out);
 int kind_search_text(const struct kind *k, struct span d, struct buf *out);
 /* Value of the STATE / SINCE / AREA field, or of any field, as plain text; empty when absent. */
 int kind_field_text(const struct kind *k, struct span d, unsigned flag, struct buf *out);
+/* The first field with this flag; NULL: none. */
+const struct kind_field *kind_field_with(const struct kind *k, unsigned flag);
 /* One field by name; NULL: none. */
 const struct kind_field *kind_field_find(const struct kind *k, const char *name);
 /* Its index, n_fields when there is none. Members mostly come in the order of the table: the search
