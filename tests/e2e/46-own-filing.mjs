@@ -79,6 +79,11 @@ test('a backup of before is restored: what it held is there, and filing goes on'
   await w.start('s1');
   await until('well again', 90000, () => w.json('s1', 'status').self === 'ok');
   assert.deepEqual(list('s1', 'org').map((o) => o.id).sort(), ['o1', 'o2', 'o3'], 'a backup is as old as it is');
+  // The card came back from the city, its archive did not: a card without one may be taken back, others may not.
+  await until('the card is back', 30000, () => w.state('s1').includes('备份之后公开'));
+  assert.notEqual(w.tryVerb('s1', 'withdraw', ['o1.card']).code, 0, 'o1 is there');
+  w.verb('s1', 'withdraw', ['o5.card']);
+  await until('gone at the city', 30000, () => !w.state('city').includes('备份之后公开'));
   w.put('s1', 'org', [org('o6', '恢复之后', { public: true })]);
   await until('it goes on', 30000, () => w.state('city').includes('恢复之后'));
   assert.ok(list('s1', 'org').some((o) => o.id === 'o6'));
