@@ -279,6 +279,15 @@ static int want_other(struct sync *s, size_t idx, const struct bundle *b)
     return r < 0 ? r : SANJI_E_GAP; /* offered again, from where the branches part */
 }
 
+/* What it says of its own head is of a branch that comes by custody, or has come: nothing of it is
+ * to be waited for. */
+static void astray(struct sync *s, size_t idx, bool handed_on)
+{
+    if (s->from != NULL && !handed_on && idx < s->from->n_ps) {
+        s->from->ps[idx].flags |= PF_ASTRAY;
+    }
+}
+
 int sync__branch_own(struct sync *s, size_t idx, const struct bundle *b)
 {
     int64_t no = s->streams[idx].row.no;
@@ -287,14 +296,17 @@ int sync__branch_own(struct sync *s, size_t idx, const struct bundle *b)
     }
     bool given_up, healed = false, handed_on = false;
     int r = sync__branch_given_up(s, no, b->id, &given_up);
-    if (r < 0 || given_up) {
-        return r < 0 ? r : SANJI_E_OLD;
+    if (r == 0) {
+        r = sync__branch_healed(s, no, &healed);
     }
-    r = sync__branch_healed(s, no, &healed);
     if (r == 0 && s->from != NULL) {
         r = sync__diverge_agrees(s, s->from, idx, &handed_on);
     }
-    return r < 0 ? r : healed || handed_on ? SANJI_E_GAP : want_other(s, idx, b);
+    if (r < 0 || (!given_up && !healed && !handed_on)) {
+        return r < 0 ? r : want_other(s, idx, b);
+    }
+    astray(s, idx, handed_on);
+    return given_up ? SANJI_E_OLD : SANJI_E_GAP;
 }
 
 /* From the side away from its writer comes a branch that the writer may have lost: it has to pass
@@ -322,6 +334,24 @@ int sync__branch_relay(struct sync *s, size_t idx, const struct bundle *b)
     return r;
 }
 
+/* It holds a part of the same history, or none: there is no other to wait for. */
+static int no_other(struct sync *s, const struct peer *p, size_t idx)
+{
+    if (s->streams[idx].doubt == 0 || node_id_cmp(&s->streams[idx].doubt_from, &p->id) != 0) {
+        return 0;
+    }
+    bool own_tx = !s->in_tx;
+    int r = own_tx ? sync__tx_begin(s) : 0;
+    if (r == 0) {
+        r = end(s, idx);
+        r = own_tx ? sync__tx_end(s, r) : r;
+    }
+    if (r == 0) {
+        sync__stream_retreated(s, idx);
+    }
+    return r;
+}
+
 int sync__branch_heard(struct sync *s, const struct peer *p, size_t idx, const struct have_epoch *e,
                        bool differs)
 {
@@ -337,17 +367,19 @@ int sync__branch_heard(struct sync *s, const struct peer *p, size_t idx, const s
                    ? sync__branch_begin(s, idx, at, &p->id)
                    : 0;
     }
-    if (st->doubt == 0 || node_id_cmp(&st->doubt_from, &p->id) != 0) {
-        return 0;
-    }
-    bool own_tx = !s->in_tx; /* it holds a part of the same history: there is no other */
-    r = own_tx ? sync__tx_begin(s) : 0;
-    if (r == 0) {
-        r = end(s, idx);
-        r = own_tx ? sync__tx_end(s, r) : r;
-    }
-    if (r == 0) {
-        sync__stream_retreated(s, idx);
+    return no_other(s, p, idx);
+}
+
+/* A neighbour that has none of it to show gives its own up, or has lost it since: nobody waits for
+ * what waits for him. */
+int sync__branch_listed(struct sync *s, const struct peer *p)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < s->n_streams; i++) {
+        if (s->streams[i].doubt != 0 && is_own(s, &s->streams[i]) &&
+            (i >= p->n_ps || p->ps[i].their < 1)) {
+            r = no_other(s, p, i);
+        }
     }
     return r;
 }

@@ -295,7 +295,8 @@ int sync__epoch_seen(struct sync *s, const struct bundle *b)
         return 0;
     }
     int idx = sync__stream_find(s, &k);
-    if (idx < 0 || s->streams[idx].row.no == 0 || s->streams[idx].row.seq == 0) {
+    if (idx < 0 || s->streams[idx].row.no == 0 ||
+        (s->streams[idx].row.seq == 0 && s->streams[idx].doubt == 0)) {
         return 0;
     }
     struct stream *st = &s->streams[idx];
@@ -303,18 +304,23 @@ int sync__epoch_seen(struct sync *s, const struct bundle *b)
     int r = on_branch(s, st, b, &right);
     /* Frozen with less of it than that: what comes next tells whether it is the same branch. */
     right = right || (st->row.frozen && b->hdr.pe.seq > st->kept && b->hdr.n_merges == 0);
-    if (r == 0 && (right ? st->row.frozen : b->hdr.n_merges > 0)) {
+    bool unsure = st->row.frozen || st->doubt != 0;
+    if (r == 0 && (right ? unsure : b->hdr.n_merges > 0)) {
         r = sync__branch_decided(s, st->row.no, b, &decided);
     }
-    if (r < 0 || (right ? !st->row.frozen : b->hdr.n_merges == 0 || decided)) {
+    if (r < 0 || (right ? !unsure : b->hdr.n_merges == 0 || decided)) {
         return r;
     }
     r = s->st->thaw(s->st->ctx, st->row.no);
     st->row.frozen = false;
+    if (r == 0 && !decided) { /* whoever was to show the other branch waits for this one now */
+        r = sync__branch_drop(s, (size_t)idx);
+    }
     if (r == 0 && !decided) {
         r = sync__branch_heal_note(s, st->row.no, b);
     }
     if (r < 0 || right) {
+        sync__stream_retreated(s, (size_t)idx);
         return r;
     }
     const struct peer *p = sync__peer_towards(s, &k.by);

@@ -61,6 +61,7 @@ enum {
     PF_STALLED = 8,
     PF_PROOF = 16,  /* of two histories, writer and neighbour: one bundle of ours is due to it */
     PF_PROVED = 32, /* was sent in this session */
+    PF_ASTRAY = 64, /* own stream: it has shown a branch in this session that does not stand */
 };
 
 /* What is known about a neighbour, by index of the stream table. -1: not stated. */
@@ -522,6 +523,8 @@ int sync__branch_relay(struct sync *s, size_t idx, const struct bundle *b);
 /* A neighbour's word that it holds another bundle of an own stream at e->seq, or the same. */
 int sync__branch_heard(struct sync *s, const struct peer *p, size_t idx, const struct have_epoch *e,
                        bool differs);
+/* Its whole list is known. */
+int sync__branch_listed(struct sync *s, const struct peer *p);
 int sync__branch_healed(const struct sync *s, int64_t no, bool *ret);
 /* This epoch bundle says which branch stands. */
 int sync__branch_heal_note(struct sync *s, int64_t no, const struct bundle *b);

@@ -61,6 +61,10 @@ int sync__hello_read(struct sync *s, struct peer *p, struct span body, struct ms
     if (ret->full) {
         p->their_known = true;
         sync__told_all(s, p);
+        r = sync__branch_listed(s, p);
+        if (r < 0) {
+            return r;
+        }
     }
     if (ret->has_hd) {
         p->need_full = p->their_known && memcmp(ret->hd, p->their_sum, HASH_LEN) != 0;

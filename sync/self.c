@@ -148,12 +148,15 @@ static bool reached(const struct sync *s, const struct stream_key *k, int64_t se
     return i >= 0 && s->streams[i].row.no != 0 && s->streams[i].kept >= seq;
 }
 
-/* What the neighbour named is here, or was and is being published again. */
+/* What the neighbour named is here, or was and is being published again; or it is of a branch that
+ * does not stand, and comes by custody. */
 static int is_here(const struct sync *s, const struct own_mark *m, bool *ret)
 {
     int i = sync__stream_find(s, &m->key);
+    const struct peer *p = sync__peer_find(s, m->peer.s);
     bool held = i >= 0 && s->streams[i].row.no != 0;
-    *ret = held && s->streams[i].kept >= m->seq;
+    bool astray = held && p != NULL && (size_t)i < p->n_ps && (p->ps[i].flags & PF_ASTRAY) != 0;
+    *ret = held && (s->streams[i].kept >= m->seq || astray);
     return held && !*ret ? sync__branch_given_up(s, s->streams[i].row.no, m->id8, ret) : 0;
 }
 

@@ -126,6 +126,53 @@ static void the_parent_holds_what_was_given_up(void **state)
     world_done(w);
 }
 
+static void put_back(struct world *w, int i, struct mem_store *snap)
+{
+    world_crash(w, i);
+    mem_store_restore(w->node[i].mem, snap);
+    world_start(w, i);
+}
+
+/* A district put back twice: its parent holds the first past, which is the longest, a child the
+ * second. It takes the second over from the child; what the parent names then is of the first, and
+ * comes only when the parent hears that it is given up. */
+static void the_parent_holds_a_third_branch(void **state)
+{
+    (void)state;
+    struct teller t;
+    world_init(&t.w, 73);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    int d1 = world_find(w, "d1");
+    say(w, d1, "v", 1);
+    story_agree(&t, 60000);
+    struct mem_store *snap = mem_store_snapshot(w->node[d1].mem);
+    cut(w, "s1", true);
+    cut(w, "s2", true);
+    say(w, d1, "a", 4);
+    world_run(w, 60000);
+    cut(w, "d1", true);
+    put_back(w, d1, snap);
+    say(w, d1, "b", 1);
+    cut(w, "s1", false);
+    world_run(w, 1200000);
+    cut(w, "s1", true);
+    put_back(w, d1, snap);
+    say(w, d1, "c", 1);
+    cut(w, "s1", false);
+    world_run(w, 1200000);
+    assert_true(w->node[d1].alarms[-SANJI_E_FORK] > 0);
+    cut(w, "d1", false);
+    cut(w, "s2", false);
+    story_agree(&t, 3600000);
+    assert_int_equal(sync_self_state(w->node[d1].s), SYNC_SELF_OK);
+    all_have(w, d1, "a", 4);
+    all_have(w, d1, "b", 1);
+    all_have(w, d1, "c", 1);
+    mem_store_free(snap);
+    world_done(w);
+}
+
 /* Two histories that say nothing: the top confirmed its new epoch towards one child, was put back,
  * and did the same towards the other. Nobody writes anything afterwards. */
 static void two_confirmations_of_one_epoch(void **state)
@@ -485,6 +532,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_frozen_neighbour_brings_the_lost_branch),
         cmocka_unit_test(the_parent_holds_what_was_given_up),
+        cmocka_unit_test(the_parent_holds_a_third_branch),
         cmocka_unit_test(two_confirmations_of_one_epoch),
         cmocka_unit_test(the_second_history_is_forgotten),
         cmocka_unit_test(a_latecomer_with_the_branch_given_up),
