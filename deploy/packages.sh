@@ -2,7 +2,7 @@
 # Sourced by demo.sh and tests/run.sh: installs Debian packages that are missing. Bare means bare: no
 # sudo, no locale and no network are assumed when everything is already here.
 
-PKG_BUILD="cmake ninja-build pkg-config gcc libc6-dev libcurl4-openssl-dev libsqlite3-dev libcjson-dev libssl-dev libevent-dev libzstd-dev zlib1g-dev libqrencode-dev"
+PKG_BUILD="cmake ninja-build pkg-config gcc libc6-dev libcurl4-openssl-dev libsqlite3-dev libcjson-dev libssl-dev libevent-dev libzstd-dev zlib1g-dev libqrencode-dev libxlsxwriter-dev"
 PKG_WEB="nodejs npm"
 PKG_TEST="clang clang-format clang-tidy libclang-rt-14-dev libcmocka-dev openssl sqlite3 valgrind procps"
 PKG_BROWSER="chromium fonts-wqy-microhei"

@@ -6,6 +6,7 @@
 
 #include "node/tidy.h"
 #include "protocol/jcur.h"
+#include "protocol/json_gate.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -13,11 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const unsigned char sanji_text_zh[], sanji_text_en[];
+extern const unsigned char sanji_text_zh[], sanji_text_en[], sanji_web_zh[], sanji_web_en[];
 size_t sanji_text_zh_size(void);
 size_t sanji_text_en_size(void);
+size_t sanji_web_zh_size(void);
+size_t sanji_web_en_size(void);
 
-enum { TEXT_KEYS_MAX = 2048, TEXT_FILE_MAX = 1 << 20 };
+enum { TEXT_KEYS_MAX = 4000, TEXT_FILE_MAX = 1 << 20 };
 
 struct sentence {
     const char *key, *s;
@@ -25,7 +28,7 @@ struct sentence {
 static struct catalogue {
     struct sentence *v; /* sorted by key */
     size_t n;
-} catalogues[TEXT_LANGS];
+} catalogues[TEXT_LANGS], labels[TEXT_LANGS];
 
 static int by_key(const void *a, const void *b)
 {
@@ -41,7 +44,8 @@ static void catalogue_read(struct catalogue *c, const unsigned char *p, size_t n
     struct fault f = {0};
     buf_init(&json, TEXT_FILE_MAX);
     buf_init(&pool, TEXT_FILE_MAX);
-    int r = tidy_json(span_of(p, n), &json, &f);
+    struct json_limits lim = {.depth = 2, .tokens = 2 * TEXT_KEYS_MAX, .members = TEXT_KEYS_MAX};
+    int r = tidy_json_with(span_of(p, n), &lim, &json, &f);
     c->v = calloc(TEXT_KEYS_MAX, sizeof *c->v);
     if (c->v == NULL || buf_reserve(&pool, n + 16) < 0) {
         abort(); /* no memory for our own sentences: nothing can be said */
@@ -107,11 +111,25 @@ const char *text_lang_name(enum text_lang l)
     return l == TEXT_ZH ? "zh-CN" : "en";
 }
 
-static const struct sentence *find(enum text_lang l, const char *key)
+static const struct sentence *find_in(const struct catalogue *c, const char *key)
 {
-    const struct catalogue *c = catalogue(l);
     struct sentence k = {key, NULL};
     return bsearch(&k, c->v, c->n, sizeof *c->v, by_key);
+}
+
+static const struct sentence *find(enum text_lang l, const char *key)
+{
+    return find_in(catalogue(l), key);
+}
+
+const char *text_label(enum text_lang l, const char *key)
+{
+    if (labels[TEXT_EN].v == NULL) {
+        catalogue_read(&labels[TEXT_EN], sanji_web_en, sanji_web_en_size());
+        catalogue_read(&labels[TEXT_ZH], sanji_web_zh, sanji_web_zh_size());
+    }
+    const struct sentence *s = find_in(&labels[l == TEXT_ZH ? TEXT_ZH : TEXT_EN], key);
+    return s != NULL ? s->s : NULL;
 }
 
 bool text_has(enum text_lang l, const char *key)

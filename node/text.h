@@ -21,6 +21,9 @@ const char *text_lang_name(enum text_lang l); /* "en", "zh-CN" */
 /* The sentence, static storage; the key itself when there is none (a test forbids that). */
 const char *text_get(enum text_lang l, const char *key);
 bool text_has(enum text_lang l, const char *key);
+/* Names of kinds, fields and choices ("kind.org.name") and the words of tables ("word.yes"), which
+ * the pages' files hold: tables with a heading need them here too. NULL when there is none. */
+const char *text_label(enum text_lang l, const char *key);
 /* Appends the sentence with {name} replaced. Pairs of const char * (name, value), then NULL. */
 void text_put(struct buf *out, enum text_lang l, const char *key, ...) __attribute__((sentinel));
 /* Sentence of a negative SANJI_E_*: what it means and what to do. */

@@ -208,7 +208,12 @@ static int take_token(struct tidying *t, const char **ret_want)
 
 int tidy_json(struct span in, struct buf *out, struct fault *f)
 {
-    int r = json_gate(in.p, in.n, JSON_GENERIC, f);
+    return tidy_json_with(in, &json_limits_generic, out, f);
+}
+
+int tidy_json_with(struct span in, const struct json_limits *lim, struct buf *out, struct fault *f)
+{
+    int r = json_gate_with(in.p, in.n, JSON_GENERIC, lim, f);
     if (r < 0) {
         return r;
     }

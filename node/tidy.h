@@ -10,6 +10,9 @@
  * null have no place in a signed record and are refused, with the top-level member concerned in f.
  * Names are not judged here. 0, SANJI_E_SYNTAX, _ENCODING, _SPEC, _SIZE. Appends to out. */
 int tidy_json(struct span in, struct buf *out, struct fault *f);
+/* The same with other limits: for the files of sentences, which are ours. */
+struct json_limits;
+int tidy_json_with(struct span in, const struct json_limits *lim, struct buf *out, struct fault *f);
 /* String literal at p (after the gate, quotes included) decoded into out. */
 int tidy_string(struct span literal, struct buf *out);
 

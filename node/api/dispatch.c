@@ -259,7 +259,7 @@ static int check_body(struct api_call *c)
     return r;
 }
 
-static int audit(struct api_call *c, const char *result)
+int api_audit(struct api_call *c, const char *result)
 {
     char what[64];
     snprintf(what, sizeof what, "%s %.50s", c->route->method, c->route->path);
@@ -304,7 +304,7 @@ static int run(struct api_call *c)
         r = jw_done(&c->w);
     }
     if (tx && r == 0 && !quiet) {
-        r = audit(c, "ok");
+        r = api_audit(c, "ok");
     }
     if (tx && r == 0) {
         return store_commit(s);
@@ -314,7 +314,7 @@ static int run(struct api_call *c)
     }
     assert(!store_in_tx(s));
     if (is_write(c->route) && !quiet && r != SANJI_E_RATE && !store_is_broken(s)) {
-        int e = audit(c, result_of(c, r));
+        int e = api_audit(c, result_of(c, r));
         if (e < 0) { /* what was written stays written: say so, and loudly here */
             log_event(LOG_ERR, "api.audit", "err=%s", err_name(e));
         }
@@ -342,7 +342,7 @@ static int serve(struct api_call *c)
     }
     int r = check_caller(c);
     if (r == SANJI_E_FORBIDDEN && is_write(c->route)) {
-        (void)audit(c, result_of(c, r));
+        (void)api_audit(c, result_of(c, r));
     }
     if (r == 0) {
         r = check_origin(c);

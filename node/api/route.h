@@ -188,7 +188,10 @@ void api_login_result(struct api *a, const char *peer, const char *login, int64_
 
 /* Begins an error object in the reply; the caller adds members and closes it. */
 void api_error_begin(struct api_call *c, int err);
-/* records.c: member "explain" */
+/* dispatch.c: who did what; in a transaction of its own unless one is open */
+int api_audit(struct api_call *c, const char *result);
+/* records.c: the members of one record; member "explain" */
+void api_put_record(struct api_call *c, const struct store_rec *rec);
 int api_put_explain(struct api_call *c, const char *owner, const char *id);
 
 /* referrals.c */
@@ -209,7 +212,7 @@ const char *api_node_name(const struct api_call *c, const char *id);
 /* area and area_name */
 void api_put_area(struct api_call *c, const char *area);
 
-api_handler h_me, h_login, h_logout, h_password, h_status, h_kinds, h_records, h_record,
+api_handler h_me, h_login, h_logout, h_password, h_status, h_kinds, h_records, h_export, h_record,
     h_record_put, h_record_withdraw, h_referrals, h_referral, h_referral_send, h_referral_event,
     h_drafts, h_draft, h_draft_put, h_draft_drop, h_nodes, h_stats, h_stats_cell, h_areas, h_sync,
     h_health, h_metrics;

@@ -64,6 +64,7 @@ const struct api_route api_routes[] = {
     {"GET",  "/api/status",                  WHO_READ,   TX_NONE,  NO_BODY, false, h_status},
     {"GET",  "/api/kinds",                   WHO_READ,   TX_NONE,  NO_BODY, false, h_kinds},
     {"GET",  "/api/records",                 WHO_READ,   TX_NONE,  NO_BODY, false, h_records},
+    {"GET",  "/api/records/export",          WHO_READ,   TX_NONE,  NO_BODY, false, h_export},
     {"GET",  "/api/records/:/:/:",           WHO_READ,   TX_NONE,  NO_BODY, false, h_record},
     {"POST", "/api/records/:",               WHO_WRITE,  TX_APP,   BODY(BODY_RECORD, record), false, h_record_put},
     {"POST", "/api/records/:/:/withdraw",    WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, seen), false, h_record_withdraw},

@@ -79,16 +79,16 @@ int v_get(struct verb *v)
     return r < 0 ? verb_fail(v, r, v->arg[0]) : EXIT_OK;
 }
 
-int v_list(struct verb *v)
+/* Kind (the first argument), owner, area, state and words of a list; borrowed from the verb. */
+int verb_list_filter(struct verb *v, struct store_filter *f)
 {
-    int64_t limit = 50;
-    const char *n = verb_flag(v, "limit");
-    if (n != NULL && text_i64(n, strlen(n), 1, 1000000, &limit) < 0) {
-        return verb_bad_value(v, "limit");
-    }
-    const char *owner = verb_flag(v, "owner");
-    if (owner != NULL && roster_node(app_roster(v->app), owner) == NULL) {
-        VERB_SAY(v, EXIT_NO, "list.owner", "node", owner);
+    f->owner = verb_flag(v, "owner");
+    f->area = verb_flag(v, "area");
+    f->state = verb_flag(v, "state");
+    f->text = verb_flag(v, "search");
+    f->now_ms = app_now_ms();
+    if (f->owner != NULL && roster_node(app_roster(v->app), f->owner) == NULL) {
+        VERB_SAY(v, EXIT_NO, "list.owner", "node", f->owner);
     }
     const struct kind *k = kind_find(v->arg[0]);
     if (k == NULL) {
@@ -104,16 +104,25 @@ int v_list(struct verb *v)
         buf_done(&list);
         VERB_SAY(v, EXIT_NO, "list.kind", "kind", v->arg[0], "kinds", known);
     }
+    f->kind = k->name;
+    return EXIT_OK;
+}
+
+int v_list(struct verb *v)
+{
+    int64_t limit = 50;
+    const char *n = verb_flag(v, "limit");
+    if (n != NULL && text_i64(n, strlen(n), 1, 1000000, &limit) < 0) {
+        return verb_bad_value(v, "limit");
+    }
+    struct store_filter f = {.limit = limit};
+    int code = verb_list_filter(v, &f);
+    if (code != EXIT_OK) {
+        return code;
+    }
     static const struct column cols[] = {
         {"col.id", 42}, {"col.day", 10}, {"col.platform", 24}, {"col.state", 8}, {"col.title", 0}};
     struct table t = {.v = v, .cols = cols, .n = sizeof cols / sizeof cols[0]};
-    struct store_filter f = {.kind = k->name,
-                             .owner = owner,
-                             .area = verb_flag(v, "area"),
-                             .state = verb_flag(v, "state"),
-                             .text = verb_flag(v, "search"),
-                             .limit = limit,
-                             .now_ms = app_now_ms()};
     int r = store_record_list(v->app->store, &f, on_listed, &t);
     if (r < 0) {
         return verb_fail(v, r, v->arg[0]);

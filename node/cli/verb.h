@@ -169,6 +169,9 @@ int v_put_input(struct verb *v, struct span chunk);
 struct span put_input_text(struct verb *v); /* referral send: what input() gathered */
 int v_get(struct verb *v);
 int v_list(struct verb *v);
+int verb_list_filter(struct verb *v, struct store_filter *f);
+int v_table_out(struct verb *v);
+int v_table_give(struct verb *v);
 int v_withdraw(struct verb *v);
 int v_ref_event(struct verb *v); /* send open accept ...: the event is the verb's second word */
 int v_ref_list(struct verb *v);

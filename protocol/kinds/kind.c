@@ -182,6 +182,11 @@ int kind_title(const struct kind *k, struct span d, struct buf *out)
     return kind_field_text(k, d, KFF_TITLE, out);
 }
 
+int kind_field_digits(const struct kind_field *fld)
+{
+    return (fld->flags & KFF_CENTI) != 0 ? 2 : (fld->flags & KFF_E7) != 0 ? 7 : 0;
+}
+
 /* One walk over the content, in its order: the index is filled for every record there is. */
 int kind_search_text(const struct kind *k, struct span d, struct buf *out)
 {
@@ -366,6 +371,9 @@ static void describe_field(struct jw *w, const struct kind_field *fld)
         if ((fld->flags & flag_name[i].flag) != 0) {
             jw_bool(w, flag_name[i].name, true);
         }
+    }
+    if (kind_field_digits(fld) > 0) {
+        jw_int(w, "digits", kind_field_digits(fld));
     }
     if (fld->choices != NULL) {
         describe_words(w, fld->type == KF_REF ? "refers" : "choices", fld->choices);

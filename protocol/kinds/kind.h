@@ -32,16 +32,18 @@ enum kf_type {
 };
 
 enum {
-    KFF_REQ = 1,     /* required */
-    KFF_TITLE = 2,   /* the line shown in lists; at most one per kind */
-    KFF_SEARCH = 4,  /* goes into the search text */
-    KFF_LIST = 8,    /* a list column */
-    KFF_FILTER = 16, /* offered as list filter; stored in record_key */
-    KFF_STATE = 32,  /* the record's state, an ENUM; at most one */
-    KFF_SINCE = 64,  /* a DATE put fills with today when absent, and keeps on update */
-    KFF_AREA = 128,  /* the record's area; put fills it with the node's own when absent */
-    KFF_P1 = 256,    /* personal: only in sealed content or in `own` */
-    KFF_CARD = 512,  /* goes into the record's public card */
+    KFF_REQ = 1,      /* required */
+    KFF_TITLE = 2,    /* the line shown in lists; at most one per kind */
+    KFF_SEARCH = 4,   /* goes into the search text */
+    KFF_LIST = 8,     /* a list column */
+    KFF_FILTER = 16,  /* offered as list filter; stored in record_key */
+    KFF_STATE = 32,   /* the record's state, an ENUM; at most one */
+    KFF_SINCE = 64,   /* a DATE put fills with today when absent, and keeps on update */
+    KFF_AREA = 128,   /* the record's area; put fills it with the node's own when absent */
+    KFF_P1 = 256,     /* personal: only in sealed content or in `own` */
+    KFF_CARD = 512,   /* goes into the record's public card */
+    KFF_CENTI = 1024, /* an INT in hundredths (money, areas): people read and type the whole unit */
+    KFF_E7 = 2048,    /* the same with seven decimals: degrees */
 };
 
 struct kind_field {
@@ -138,6 +140,8 @@ int kind_field_text(const struct kind *k, struct span d, unsigned flag, struct b
 const struct kind_field *kind_field_with(const struct kind *k, unsigned flag);
 /* One field by name; NULL: none. */
 const struct kind_field *kind_field_find(const struct kind *k, const char *name);
+/* Decimals of an INT as people read it: 0, 2 or 7. */
+int kind_field_digits(const struct kind_field *fld);
 /* Its index, n_fields when there is none. Members mostly come in the order of the table: the search
  * begins at FROM (at most n_fields), where the last one ended. */
 size_t kind_field_index(const struct kind *k, struct span name, size_t from);

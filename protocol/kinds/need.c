@@ -19,7 +19,7 @@ static const struct kind_field fields[] = {
     F_ENUM("for_whom", "org residents department", KFF_LIST | KFF_FILTER),
     F_INT("amount", 0, 1000000, KFF_LIST),
     F_TEXT("unit", 0, 20, 0),
-    F_INT("budget", 0, 100000000000, 0),
+    F_INT("budget", 0, 100000000000, KFF_CENTI),
     F_DATE("by", KFF_LIST),
     F_TEXTS("tags", 0, 20, KFF_SEARCH),
     F_TEXT("desk", 0, 80, 0),

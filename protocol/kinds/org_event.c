@@ -10,7 +10,7 @@ static const struct kind_field fields[] = {
     F_TEXT("title", 1, 120, KFF_REQ | KFF_TITLE | KFF_SEARCH | KFF_LIST),
     F_DATE("date", KFF_REQ | KFF_LIST),
     F_ENUM("level", "state province city district street other", KFF_FILTER),
-    F_INT("money", 0, 100000000000000, KFF_LIST),
+    F_INT("money", 0, 100000000000000, KFF_LIST | KFF_CENTI),
     F_TEXT("by", 0, 120, KFF_SEARCH),
     F_LONG("detail", 0, 4000, KFF_SEARCH),
     F_DATE("since", KFF_SINCE),

@@ -23,7 +23,7 @@ static const struct kind_field fields[] = {
     F_INT("minutes", 0, 100000000, 0),
     F_INT("volunteers", 0, 1000000, 0),
     F_INT("volunteer_minutes", 0, 100000000, 0),
-    F_INT("materials", 0, 100000000000, 0),
+    F_INT("materials", 0, 100000000000, KFF_CENTI),
     F_LONG("detail", 0, 4000, KFF_SEARCH),
     F_INT("score", 0, 100, 0),
     F_DATE("since", KFF_SINCE),

@@ -12,7 +12,7 @@ before(() => w.tree(['city', 'd1', 's1']));
 after(() => w.close());
 
 const verbs = ['init', 'invite', 'join', 'approve', 'node list', 'node show', 'node move', 'node rotate-key', 'node revoke', 'serve', 'status', 'doctor', 'sync', 'put', 'get', 'list',
-  'withdraw', 'referral send', 'referral open', 'referral accept', 'referral decline', 'referral outcome', 'referral cancel', 'referral close', 'export-state', 'bundles', 'rebuild', 'verify',
+  'withdraw', 'referral send', 'referral open', 'referral accept', 'referral decline', 'referral outcome', 'referral cancel', 'referral close', 'export', 'export-state', 'bundles', 'rebuild', 'verify',
   'parked list', 'parked retry', 'parked discard', 'explain', 'stats', 'user add', 'user reset', 'user list', 'set-parent-url'];
 const raw = (args, env = {}) => {
   const r = spawnSync(SANJI, args, { encoding: 'utf8', env: { PATH: process.env.PATH, ...env } });

@@ -780,6 +780,26 @@ static void print_table(const char *name, const struct kind *k)
     }
 }
 
+/* What is counted in a small unit says so in its table: pages, exports and imports show yuan. */
+static void test_small_units(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"price",    "budget",    "money",   "income",
+                                        "spending", "materials", "size_dm2"};
+    for (size_t i = 0; i < kinds_n; i++) {
+        for (size_t j = 0; j < kinds[i]->n_fields; j++) {
+            const struct kind_field *f = &kinds[i]->fields[j];
+            bool small = strcmp(f->name, "lat") == 0 || strcmp(f->name, "lng") == 0;
+            for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
+                small = small || strcmp(f->name, names[k]) == 0;
+            }
+            if (f->type == KF_INT && small != (kind_field_digits(f) > 0)) {
+                fail_msg("%s.%s: KFF_CENTI or KFF_E7", kinds[i]->name, f->name);
+            }
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "--tables") == 0) {
@@ -800,6 +820,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_doubts),
         cmocka_unit_test(test_card),
+        cmocka_unit_test(test_small_units),
         cmocka_unit_test(test_effect),
         cmocka_unit_test(test_consent),
         cmocka_unit_test(test_sealed),

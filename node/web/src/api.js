@@ -95,6 +95,33 @@ async function exchange(method, path, body, signal) {
   return json;
 }
 
+// A file for the person: what came under the name the node gives it, saved as the browser saves files.
+export async function download(path) {
+  let res;
+  try {
+    res = await fetch(path, { headers: { "Accept-Language": language() }, credentials: "same-origin", cache: "no-store", redirect: "error" });
+  } catch (e) {
+    throw fail(0, { err: "unreachable" });
+  }
+  const said = /filename="([\w.-]+)"/.exec(res.headers.get("Content-Disposition") || "");
+  if (!res.ok || !said) {
+    const body = await res.json().catch(() => ({ err: "not_our_node" }));
+    if (res.status === 401) onSignedOut();
+    throw fail(res.status, body);
+  }
+  save(await res.blob(), said[1]);
+}
+
+export function save(blob, name) {
+  const a = document.createElement("a");
+  a.href = URL.createObjectURL(blob);
+  a.download = name;
+  document.body.appendChild(a);
+  a.click();
+  document.body.removeChild(a);
+  setTimeout(() => URL.revokeObjectURL(a.href), 60000);
+}
+
 export const get = (path, signal) => call("GET", path, undefined, signal);
 export async function post(path, body) {
   const write = () => call("POST", path, body === undefined ? {} : body);

@@ -22,8 +22,7 @@ export const fieldHelp = (scope, f) => {
 };
 
 // Some integers on the wire count a small unit. People read and type the large one.
-const digits = { price: 2, budget: 2, money: 2, income: 2, spending: 2, materials: 2, size_dm2: 2, lat: 7, lng: 7 };
-const digitsOf = (f) => (f.type === "int" && digits[f.name]) || 0;
+const digitsOf = (f) => f.digits || 0;
 
 function unscale(n, k) {
   if (!k) return String(n);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // List, detail and form of any record kind; the kind's table says what they look like.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { enc, get, post, query } from "../api.js";
+import { download, enc, get, post, query } from "../api.js";
 import { has, t, tt } from "../i18n.js";
 import { dropDraft, loadDraft } from "../drafts.js";
 import { choiceLabel, fieldLabel, fieldWith, fieldsFor, recordScope, relatedTo, show, stateOf, stepsFrom, toContent, typed } from "../kinds.js";
@@ -119,6 +119,29 @@ function Filters({ k, params, total }) {
   );
 }
 
+// What the filters show, as a file, all of it.
+function Export({ k, params }) {
+  const [error, setError] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const take = (format) => {
+    setBusy(true);
+    setError(null);
+    download(`/api/records/export${query({ kind: k.name, format, ...apiFilters(k, params) })}`)
+      .catch(setError)
+      .then(() => setBusy(false));
+  };
+  return (
+    <section class="export" aria-label={t("list.export")}>
+      <Problem error={error} />
+      {["xlsx", "csv"].map((f) => (
+        <button key={f} type="button" class="link" disabled={busy} onClick={() => take(f)}>
+          {t(`list.export_${f}`)}
+        </button>
+      ))}
+    </section>
+  );
+}
+
 const everyMs = 5000;
 
 // The first page, which is asked for again and again, before what was fetched below it. Something new
@@ -187,6 +210,7 @@ function List({ k, params, me }) {
         </div>
       )}
       {items.length > 0 && <Rows caption={kindName(k.name)} columns={columns} rows={rows} />}
+      {items.length > 0 && <Export k={k} params={params} />}
       <Problem error={own && own.error} />
       {next && (
         <p class="centre">
