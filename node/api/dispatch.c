@@ -206,6 +206,9 @@ static int check_caller(struct api_call *c)
     if (who != WHO_SELF && c->me.one_time) {
         return refuse(c, SANJI_E_FORBIDDEN, "must_change");
     }
+    if (who != WHO_SELF && api_lacks_second(c)) {
+        return refuse(c, SANJI_E_FORBIDDEN, "must_second");
+    }
     return api_role_may(c->me.role, who) ? 0 : SANJI_E_FORBIDDEN;
 }
 

@@ -18,7 +18,8 @@
 enum api_who {
     WHO_ANYONE,
     WHO_LOCAL, /* no log-in, but only from this machine; anybody else sees 404 */
-    WHO_SELF,  /* logged in; also while the one-time password still has to be changed */
+    WHO_SELF,  /* logged in; also while the one-time password still has to be changed, or the second
+                  factor to be set up */
     WHO_READ,  /* records, nodes, figures */
     WHO_CASES, /* reads referrals: these hold personal data */
     WHO_WRITE, /* writes records, referral steps, asks for an exchange */
@@ -68,7 +69,13 @@ extern const size_t api_routes_n;
 
 /* Forms of bodies (bodies.c is this table's other half in routes.c). */
 struct body_login {
-    const char *login, *password;
+    const char *login, *password, *code; /* code NULL: none yet */
+};
+struct body_second {
+    const char *password, *secret, *code;
+};
+struct body_second_off {
+    const char *password;
 };
 struct body_password {
     const char *old, *new;
@@ -98,6 +105,8 @@ struct body_none {
 union api_body {
     struct body_login login;
     struct body_password password;
+    struct body_second second;
+    struct body_second_off second_off;
     struct body_record record;
     struct body_seen seen;
     struct body_send send;
@@ -111,6 +120,7 @@ struct api_person { /* who is logged in; login empty: nobody */
     char name[324];
     char role[16];
     bool one_time;
+    bool second; /* has a second factor */
     char csrf[48];
     uint8_t token[HASH_LEN];
     int64_t created, seen, expires;
@@ -199,6 +209,14 @@ struct store_thread;
 bool api_awaits_us(const struct store_thread *t);
 
 /* session.c */
+/* Is this the password of who is logged in? Else SANJI_E_FORBIDDEN, or SANJI_E_RATE; c->code says
+ * which; counted as an attempt to log in. */
+int api_password_is(struct api_call *c, const char *member, const char *password);
+/* Ends every session of who is logged in and begins this one anew. */
+int api_session_anew(struct api_call *c);
+/* second.c: does the setting `staff_second` want a second factor of who is logged in, who has none?
+ */
+bool api_lacks_second(const struct api_call *c);
 /* Fills c->me; leaves it empty when nobody is logged in. */
 int api_session_load(struct api_call *c);
 int api_session_touch(struct api_call *c);
@@ -212,7 +230,7 @@ const char *api_node_name(const struct api_call *c, const char *id);
 /* area and area_name */
 void api_put_area(struct api_call *c, const char *area);
 
-api_handler h_me, h_login, h_logout, h_password, h_status, h_kinds, h_records, h_export, h_record,
+api_handler h_me, h_login, h_logout, h_password, h_second_new, h_second_set, h_second_off, h_status, h_kinds, h_records, h_export, h_record,
     h_record_put, h_record_withdraw, h_referrals, h_referral, h_referral_send, h_referral_event,
     h_drafts, h_draft, h_draft_put, h_draft_drop, h_nodes, h_stats, h_stats_cell, h_areas, h_sync,
     h_health, h_metrics;

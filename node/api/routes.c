@@ -15,11 +15,22 @@ enum {
 static const struct jspec spec_login[] = {
     JF_TEXT(struct body_login, login, 1, 64),
     JF_TEXT(struct body_login, password, 1, 512),
+    JF_TEXT_OPT(struct body_login, code, 1, 16),
     JF_END,
 };
 static const struct jspec spec_password[] = {
     JF_TEXT(struct body_password, old, 1, 512),
     JF_TEXT(struct body_password, new, 1, 512),
+    JF_END,
+};
+static const struct jspec spec_second[] = {
+    JF_TEXT(struct body_second, password, 1, 512),
+    JF_TEXT(struct body_second, secret, 32, 48),
+    JF_TEXT(struct body_second, code, 1, 16),
+    JF_END,
+};
+static const struct jspec spec_second_off[] = {
+    JF_TEXT(struct body_second_off, password, 1, 512),
     JF_END,
 };
 static const struct jspec spec_record[] = {
@@ -61,6 +72,9 @@ const struct api_route api_routes[] = {
     {"POST", "/api/login",                   WHO_ANYONE, TX_STAFF, BODY(BODY_SMALL, login), false, h_login},
     {"POST", "/api/logout",                  WHO_SELF,   TX_STAFF, BODY(BODY_SMALL, none), false, h_logout},
     {"POST", "/api/password",                WHO_SELF,   TX_STAFF, BODY(BODY_SMALL, password), false, h_password},
+    {"GET",  "/api/second/new",              WHO_SELF,   TX_NONE,  NO_BODY, false, h_second_new},
+    {"POST", "/api/second",                  WHO_SELF,   TX_STAFF, BODY(BODY_SMALL, second), false, h_second_set},
+    {"POST", "/api/second/off",              WHO_SELF,   TX_STAFF, BODY(BODY_SMALL, second_off), false, h_second_off},
     {"GET",  "/api/status",                  WHO_READ,   TX_NONE,  NO_BODY, false, h_status},
     {"GET",  "/api/kinds",                   WHO_READ,   TX_NONE,  NO_BODY, false, h_kinds},
     {"GET",  "/api/records",                 WHO_READ,   TX_NONE,  NO_BODY, false, h_records},

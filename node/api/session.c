@@ -5,6 +5,7 @@
  * other session. */
 #include "node/api/route.h"
 #include "node/password.h"
+#include "node/totp.h"
 #include "protocol/base/enc.h"
 
 #include <stdio.h>
@@ -58,8 +59,17 @@ static int on_session(const struct staff_session *x, void *arg)
 struct one_user {
     struct api_person *p;
     char pass[PASSWORD_HASH_BYTES];
+    uint8_t totp[STAFF_TOTP_BYTES];
+    size_t totp_n;
+    int64_t totp_last;
     bool found, disabled;
 };
+
+static void wipe(struct one_user *x)
+{
+    mem_wipe(x->pass, sizeof x->pass);
+    mem_wipe(x->totp, sizeof x->totp);
+}
 
 static int on_user(const struct staff_user *u, void *arg)
 {
@@ -67,10 +77,16 @@ static int on_user(const struct staff_user *u, void *arg)
     x->found = true;
     x->disabled = u->disabled;
     snprintf(x->pass, sizeof x->pass, "%s", u->pass);
+    x->totp_n = u->totp.n <= sizeof x->totp ? u->totp.n : 0;
+    if (x->totp_n > 0) {
+        memcpy(x->totp, u->totp.p, x->totp_n);
+    }
+    x->totp_last = u->totp_last;
     snprintf(x->p->login, sizeof x->p->login, "%s", u->login);
     snprintf(x->p->name, sizeof x->p->name, "%s", u->name);
     snprintf(x->p->role, sizeof x->p->role, "%s", u->role);
     x->p->one_time = u->one_time;
+    x->p->second = u->totp.n > 0;
     return 0;
 }
 
@@ -109,7 +125,7 @@ int api_session_load(struct api_call *c)
     if (r == 0 && u.found && !u.disabled) {
         c->me = p;
     }
-    mem_wipe(u.pass, sizeof u.pass);
+    wipe(&u);
     return r;
 }
 
@@ -201,6 +217,8 @@ int h_me(struct api_call *c)
     jw_str(&c->w, "role", c->me.role);
     jw_str(&c->w, "csrf", c->me.csrf);
     jw_bool(&c->w, "must_change", c->me.one_time);
+    jw_bool(&c->w, "second", c->me.second);
+    jw_bool(&c->w, "must_second", api_lacks_second(c));
     jw_str(&c->w, "lang", strcmp(lang, "auto") == 0 ? text_lang_name(c->lang) : lang);
     jw_obj(&c->w, "node");
     jw_str(&c->w, "id", app_id(c->app));
@@ -237,16 +255,28 @@ int h_login(struct api_call *c)
         return r;
     }
     bool right = password_check(c->in.login.password, u.found ? u.pass : NULL);
-    mem_wipe(u.pass, sizeof u.pass);
+    bool second = right && !u.disabled && u.totp_n > 0, lacks = second && c->in.login.code == NULL;
+    int64_t step = 0;
+    c->code = lacks ? "need_code" : second ? "wrong_code" : "wrong_password";
+    if (second && !lacks) {
+        right = totp_check(span_of(u.totp, u.totp_n), c->in.login.code, c->now, u.totp_last, &step);
+    }
+    wipe(&u);
     /* A name that is nobody's is not written down: people type passwords into the wrong field. */
     c->me = u.found ? p : (struct api_person){0};
-    if (!right || u.disabled) {
-        api_login_result(c->api, c->rq->peer, login, c->mono, false);
-        c->code = "wrong_password";
+    if (lacks) { /* half of a log-in: neither a failure nor a reason to forget earlier ones */
         return SANJI_E_UNAUTHORISED;
     }
-    api_login_result(c->api, c->rq->peer, login, c->mono, true);
-    r = session_begin(c);
+    right = right && !u.disabled;
+    api_login_result(c->api, c->rq->peer, login, c->mono, right);
+    if (!right) {
+        return SANJI_E_UNAUTHORISED;
+    }
+    c->code = NULL;
+    r = step > 0 ? staff_totp_use(c->app->store, c->me.login, step) : 0;
+    if (r == 0) {
+        r = session_begin(c);
+    }
     return r == 0 ? h_me(c) : r;
 }
 
@@ -279,16 +309,38 @@ static int on_change(const struct staff_user *u, void *arg)
     return staff_user_set(x->c->app->store, &n);
 }
 
-int h_password(struct api_call *c)
+int api_password_is(struct api_call *c, const char *member, const char *password)
 {
-    char hash[PASSWORD_HASH_BYTES];
     struct api_person p = {0};
     struct one_user u = {.p = &p};
-    const char *want = NULL;
     int64_t wait = api_login_gate(c->api, c->rq->peer, c->me.login, c->mono);
     if (wait > 0) {
         return too_many(c, wait);
     }
+    int r = user_get(c, c->me.login, &u);
+    if (r < 0) {
+        return r;
+    }
+    bool right = u.found && password_check(password, u.pass);
+    wipe(&u);
+    api_login_result(c->api, c->rq->peer, c->me.login, c->mono, right);
+    if (!right) {
+        c->code = "wrong_password";
+        return fault_set(&c->f, SANJI_E_FORBIDDEN, member, NULL); /* 401 would look signed out */
+    }
+    return 0;
+}
+
+int api_session_anew(struct api_call *c)
+{
+    int r = staff_session_del_user(c->app->store, c->me.login, NULL);
+    return r == 0 ? session_begin(c) : r;
+}
+
+int h_password(struct api_call *c)
+{
+    char hash[PASSWORD_HASH_BYTES];
+    const char *want = NULL;
     if (password_policy(c->in.password.new, c->me.login, &want) < 0) {
         c->code = "weak_password";
         return fault_set(&c->f, SANJI_E_SPEC, "new", want);
@@ -297,29 +349,19 @@ int h_password(struct api_call *c)
         c->code = "same_password";
         return fault_set(&c->f, SANJI_E_SPEC, "new", NULL);
     }
-    int r = user_get(c, c->me.login, &u);
+    int r = api_password_is(c, "old", c->in.password.old);
     if (r < 0) {
         return r;
-    }
-    bool right = u.found && password_check(c->in.password.old, u.pass);
-    mem_wipe(u.pass, sizeof u.pass);
-    api_login_result(c->api, c->rq->peer, c->me.login, c->mono, right);
-    if (!right) {
-        c->code = "wrong_password";
-        return fault_set(&c->f, SANJI_E_FORBIDDEN, "old", NULL); /* 401 would look signed out */
     }
     r = password_hash(c->in.password.new, hash);
     struct new_pass x = {c, hash, 0};
     if (r == 0) {
         r = staff_user_get(c->app->store, c->me.login, on_change, &x);
     }
-    if (r == 0) {
-        r = staff_session_del_user(c->app->store, c->me.login, NULL);
-    }
     mem_wipe(hash, sizeof hash);
     c->me.one_time = false;
     if (r == 0) {
-        r = session_begin(c);
+        r = api_session_anew(c);
     }
     return r == 0 ? h_me(c) : r;
 }

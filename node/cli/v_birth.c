@@ -2,8 +2,8 @@
 /* How nodes come into being on the command line: init, invite, approve; join is in v_join.c. */
 #include "node/cli/join.h"
 #include "node/cli/put.h"
+#include "node/qr.h"
 
-#include "node/cli/qr.h"
 #include "protocol/base/enc.h"
 #include "protocol/base/text.h"
 #include "protocol/jwrite.h"

@@ -65,6 +65,7 @@ static int on_user(const struct staff_user *u, void *arg)
     jw_str(&w, "name", u->name);
     jw_bool(&w, "disabled", u->disabled);
     jw_bool(&w, "one_time", u->one_time);
+    jw_bool(&w, "second_factor", u->totp.n > 0);
     jw_int(&w, "created_ms", u->created);
     jw_end_obj(&w);
     int r = jw_done(&w);

@@ -10,7 +10,7 @@ import { forgetOnce } from "./load.js";
 import { href, useRoute } from "./route.js";
 import { Problem, Title, Waiting } from "./parts/bits.jsx";
 import { Frame } from "./parts/frame.jsx";
-import { Account, Login, NewPassword } from "./pages/login.jsx";
+import { Account, Login, NewPassword, NewSecond } from "./pages/login.jsx";
 import { Help } from "./pages/help.jsx";
 import { More } from "./pages/more.jsx";
 import { Nodes } from "./pages/nodes.jsx";
@@ -91,6 +91,7 @@ function App() {
   if (me === undefined) return <main class="plain">{error ? <Problem error={error} retry={ask} /> : <Waiting />}</main>;
   if (me === null) return <Login enter={enter} ended={ended} lang={lang} speak={speak} />;
   if (me.must_change) return <NewPassword me={me} enter={enter} again={ask} leave={leave} lang={lang} speak={speak} />;
+  if (me.must_second) return <NewSecond me={me} again={ask} leave={leave} lang={lang} speak={speak} />;
   const Page = pages[route.path[0] || ""] || Nowhere;
   return (
     <Frame me={me} route={route} lang={lang} speak={speak} leave={leave}>

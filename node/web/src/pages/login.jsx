@@ -1,77 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signing in, the first change of a one-time password, and the account page.
+// Signing in, what has to be done before the first page, and the account page.
 import { useState } from "preact/hooks";
 import { post, sentence } from "../api.js";
 import { t, tt } from "../i18n.js";
 import { Facts, Note, Title } from "../parts/bits.jsx";
-import { Brand, Languages } from "../parts/frame.jsx";
+import { Languages } from "../parts/frame.jsx";
+import { Gate, Refusal, Text } from "../parts/gate.jsx";
+import { SecondFactor } from "../parts/second.jsx";
 
-function Text({ id, label, type, value, onInput, auto, help }) {
-  return (
-    <div class="field">
-      <label htmlFor={id}>{label}</label>
-      <input
-        id={id}
-        type={type}
-        value={value}
-        autoComplete={auto}
-        autoCapitalize="none"
-        spellcheck={false}
-        aria-describedby={help ? `${id}-help` : undefined}
-        onInput={(e) => onInput(e.currentTarget.value)}
-      />
-      {help && (
-        <p class="help" id={`${id}-help`}>
-          {help}
-        </p>
-      )}
-    </div>
-  );
-}
-
-function Gate({ title, lead, lang, speak, children }) {
-  return (
-    <div class="gate">
-      <header class="gate-top">
-        <Brand />
-        <Languages lang={lang} speak={speak} />
-      </header>
-      <main class="gate-card">
-        <h1>{title}</h1>
-        {lead && <p class="lead">{lead}</p>}
-        {children}
-      </main>
-    </div>
-  );
-}
-
-const Refusal = ({ text }) =>
-  text ? (
-    <div class="note note-bad" role="alert">
-      <p>{text}</p>
-    </div>
-  ) : null;
-
+// The code is asked for after the password, so that whoever has none sees no field for it.
 export function Login({ enter, ended, lang, speak }) {
   const [login, setLogin] = useState("");
   const [password, setPassword] = useState("");
+  const [code, setCode] = useState(null);
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
+  const back = () => {
+    setCode(null);
+    setPassword("");
+    setProblem("");
+  };
   const submit = (e) => {
     e.preventDefault();
-    if (!login.trim() || !password) {
-      setProblem(t("login.both"));
+    if (!login.trim() || !password || code === "") {
+      setProblem(t(code === "" ? "login.code_need" : "login.both"));
       return;
     }
     setBusy(true);
-    post("/api/login", { login: login.trim(), password }).then(enter, (err) => {
+    setProblem("");
+    const body = { login: login.trim(), password };
+    if (code !== null) body.code = code.replace(/\s/g, "");
+    post("/api/login", body).then(enter, (err) => {
       setBusy(false);
-      setProblem(err.status === 401 && !err.message ? t("login.wrong") : sentence(err));
+      if (err.err === "need_code") setCode("");
+      else setProblem(err.status === 401 && !err.message ? t("login.wrong") : sentence(err));
     });
   };
   document.title = `${t("login.title")} · ${t("app.name")}`;
   return (
-    <Gate title={t("login.title")} lead={t("login.lead")} lang={lang} speak={speak}>
+    <Gate title={t("login.title")} lead={t(code === null ? "login.lead" : "login.code_lead")} lang={lang} speak={speak}>
       <form class="form" noValidate onSubmit={submit}>
         {ended && !problem && (
           <Note tone="warn">
@@ -79,12 +46,29 @@ export function Login({ enter, ended, lang, speak }) {
           </Note>
         )}
         <Refusal text={problem} />
-        <Text id="login" type="text" label={t("login.name")} value={login} onInput={setLogin} auto="username" />
-        <Text id="password" type="password" label={t("login.password")} value={password} onInput={setPassword} auto="current-password" />
+        {code === null ? (
+          <>
+            <Text id="login" type="text" label={t("login.name")} value={login} onInput={setLogin} auto="username" />
+            <Text id="password" type="password" label={t("login.password")} value={password} onInput={setPassword} auto="current-password" />
+          </>
+        ) : (
+          <Text id="code" type="text" mode="numeric" label={t("login.code")} value={code} onInput={setCode} auto="one-time-code" focus />
+        )}
         <button type="submit" class="button primary wide" disabled={busy}>
           {t(busy ? "word.sending" : "login.go")}
         </button>
-        <p class="help">{t("login.help")}</p>
+        {code === null ? (
+          <p class="help">{t("login.help")}</p>
+        ) : (
+          <>
+            <p class="help">{t("second.lost")}</p>
+            <p>
+              <button type="button" class="link" onClick={back}>
+                {t("login.code_back")}
+              </button>
+            </p>
+          </>
+        )}
       </form>
     </Gate>
   );
@@ -158,7 +142,21 @@ export function NewPassword({ again, leave, lang, speak }) {
   );
 }
 
-export function Account({ me, lang, speak, leave }) {
+export function NewSecond({ me, again, leave, lang, speak }) {
+  document.title = `${t("second.must_title")} · ${t("app.name")}`;
+  return (
+    <Gate title={t("second.must_title")} lead={t("second.must_lead")} lang={lang} speak={speak}>
+      <SecondFactor me={me} again={again} />
+      <p>
+        <button type="button" class="link" onClick={leave}>
+          {t("action.logout")}
+        </button>
+      </p>
+    </Gate>
+  );
+}
+
+export function Account({ me, lang, speak, leave, again }) {
   const [done, setDone] = useState(false);
   return (
     <>
@@ -187,6 +185,10 @@ export function Account({ me, lang, speak, leave }) {
           </Note>
         )}
         <Passwords done={() => setDone(true)} label={t("password.go")} askOld="password.old" />
+      </section>
+      <section class="card narrow">
+        <h2>{t("second.title")}</h2>
+        <SecondFactor me={me} again={again} />
       </section>
     </>
   );

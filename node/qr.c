@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An invite has to travel from one screen to another machine; a telephone's camera does that. The
- * colours are set explicitly: a code in a dark terminal's own colours is inverted, and many readers
- * refuse that. The only file that includes libqrencode. */
-#include "node/cli/qr.h"
+/* An invite or a secret has to travel from one screen to another machine; a telephone's camera does
+ * that. On a terminal the colours are set explicitly: a code in a dark terminal's own colours is
+ * inverted, and many readers refuse that. The only file that includes libqrencode. */
+#include "node/qr.h"
 
 #include "protocol/base/err.h"
 
@@ -31,6 +31,26 @@ int qr_terminal(const char *text, struct buf *out)
                                 : " ");
         }
         buf_puts(out, "\x1b[0m\n");
+    }
+    QRcode_free(q);
+    return out->err;
+}
+
+int qr_path(const char *text, int *ret_side, struct buf *out)
+{
+    QRcode *q = QRcode_encodeString8bit(text, 0, QR_ECLEVEL_M);
+    if (q == NULL) {
+        return SANJI_E_SIZE;
+    }
+    *ret_side = q->width + 2 * QR_QUIET;
+    for (int y = 0; y < q->width; y++) {
+        for (int x = 0, n; x<q->width; x += n> 0 ? n : 1) {
+            for (n = 0; dark(q, x + n, y); n++) {
+            }
+            if (n > 0) {
+                buf_printf(out, "M%d %dh%dv1h-%dz", x + QR_QUIET, y + QR_QUIET, n, n);
+            }
+        }
     }
     QRcode_free(q);
     return out->err;
