@@ -60,6 +60,14 @@ int app_tick_make(struct sync_tick *t)
     return app_random(t->rnd, sizeof t->rnd);
 }
 
+bool app_staff_speaks_tls(const struct config *c)
+{
+    const char *a = c->staff_listen;
+    bool loopback = strncmp(a, "127.", 4) == 0 || strncmp(a, "[::1]:", 6) == 0 ||
+                    strncmp(a, "localhost:", 10) == 0;
+    return a[0] != '\0' && (c->staff_tls || !loopback);
+}
+
 int app_path(const char *dir, const char *name, char out[static APP_PATH_BYTES])
 {
     int n = snprintf(out, APP_PATH_BYTES, "%s/%s", dir, name);

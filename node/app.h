@@ -91,6 +91,8 @@ void app_close(struct app *a); /* NULL is fine */
 int app_reload_config(struct app *a, struct app_fault *f, bool *ret_restart);
 int app_config_read(const char *dir, struct config *ret, struct app_fault *f);
 int app_path(const char *dir, const char *name, char out[static APP_PATH_BYTES]);
+/* Do the staff pages speak TLS? On every address but loopback they do whatever is set. */
+bool app_staff_speaks_tls(const struct config *c);
 const char *app_id(const struct app *a);
 const struct roster *app_roster(const struct app *a);
 const struct roster_node *app_self_node(const struct app *a); /* NULL: roster not here yet */

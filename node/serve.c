@@ -11,6 +11,7 @@
 #include "node/replicate.h"
 #include "node/sdnotify.h"
 #include "node/serve_control.h"
+#include "node/staff_tls.h"
 #include "node/worker.h"
 
 #include <signal.h>
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STOP_MS = 5000 };
+enum { STOP_MS = 5000, LOOK_MS = 60000 };
 
 struct serve {
     struct loop *loop;
@@ -29,7 +30,8 @@ struct serve {
     struct http_server *staff, *sync;
     struct serve_control *control;
     struct loop_signal *sig[3];
-    struct loop_timer *watchdog;
+    struct loop_timer *watchdog, *look;
+    struct staff_tls *staff_tls; /* NULL: plain, on loopback */
     int stopping; /* listeners still closing, plus one while the engine answers held requests */
     bool stop_begun;
 };
@@ -146,11 +148,58 @@ static void engine_stop(void *arg)
     }
 }
 
+/* ---- the certificate of the staff pages ---- */
+
+struct new_certificate {
+    struct serve *s;
+    struct ssl_ctx_st *ctx;
+};
+
+static void certificate_set(void *arg)
+{
+    struct new_certificate *n = arg;
+    if (!n->s->stop_begun) {
+        http_server_set_tls(n->s->staff, n->ctx);
+    }
+    tls_ctx_free(n->ctx);
+    free(n);
+}
+
+/* On the database thread, which the settings and the roster belong to. */
+static void certificate_look(void *arg)
+{
+    struct serve *s = arg;
+    if (!staff_tls_look(s->staff_tls)) {
+        return;
+    }
+    api_set_authority(s->api, staff_tls_ca(s->staff_tls));
+    struct new_certificate *n = malloc(sizeof *n);
+    if (n == NULL) {
+        return; /* the one in use stays good for months */
+    }
+    *n = (struct new_certificate){s, staff_tls_ctx(s->staff_tls)};
+    if (loop_post(s->loop, certificate_set, n) < 0) {
+        tls_ctx_free(n->ctx);
+        free(n);
+    }
+}
+
+static void on_look(void *arg)
+{
+    struct serve *s = arg;
+    (void)worker_post(s->worker, WORK_IDLE, certificate_look, s);
+}
+
+/* ---- signals ---- */
+
 static void on_signal(int signo, void *arg)
 {
     struct serve *s = arg;
     if (signo == SIGHUP) {
         serve_control_reload(s->control);
+        if (s->staff_tls != NULL) {
+            on_look(s);
+        }
         return;
     }
     if (s->stop_begun) {
@@ -184,53 +233,62 @@ static void on_watchdog(void *arg)
     }
 }
 
-static int listen_one(struct serve *s, const char *addr, bool tls, http_fn fn, http_body_fn body,
-                      unsigned conns, int fd, struct http_server **ret)
+/* ---- listening ---- */
+
+static int listen_staff(struct serve *s, int fd, struct fault *f)
 {
-    char key[APP_PATH_BYTES], cert[APP_PATH_BYTES];
-    if (addr[0] == '\0' && fd <= 0) {
+    const struct config *c = &s->app->cfg;
+    struct http_server_cfg cfg = {.listen = c->staff_listen, .fd = fd};
+    cfg.fn = on_staff;
+    cfg.body_fn = staff_body;
+    cfg.arg = s;
+    cfg.max_conns = (unsigned)c->staff_connections;
+    cfg.max_body = LIM_MESSAGE_BYTES;
+    if (c->staff_listen[0] == '\0' && fd <= 0) {
         return 0;
     }
-    struct http_server_cfg cfg = {.listen = addr, .fd = fd, .fn = fn, .body_fn = body, .arg = s};
-    cfg.max_conns = conns;
-    cfg.max_body = LIM_MESSAGE_BYTES;
-    if (tls) {
-        int r = app_path(s->app->dir, "keys/tls.key", key);
-        if (r == 0) {
-            r = app_path(s->app->dir, "keys/tls.crt", cert);
-        }
+    /* Passwords never travel in clear: off loopback the staff pages speak TLS whatever is set. */
+    if (app_staff_speaks_tls(c)) {
+        int r = staff_tls_new(s->app, &s->staff_tls, f);
         if (r < 0) {
             return r;
         }
-        cfg.tls_key_path = key;
-        cfg.tls_cert_path = cert;
+        api_set_authority(s->api, staff_tls_ca(s->staff_tls));
+        cfg.tls = staff_tls_ctx(s->staff_tls);
+        s->look = loop_timer_new(s->loop, on_look, s);
     }
-    return http_server_new(s->loop, &cfg, ret);
+    int r = s->staff_tls != NULL && s->look == NULL ? SANJI_E_NOMEM
+                                                    : http_server_new(s->loop, &cfg, &s->staff);
+    tls_ctx_free(cfg.tls);
+    if (r < 0) {
+        return fault_set(f, r, "staff_listen", "an address and a free port of this machine");
+    }
+    return s->look == NULL ? 0 : loop_timer_every(s->look, LOOK_MS);
 }
 
-static bool is_loopback(const char *addr)
+static int listen_sync(struct serve *s, int fd, struct fault *f)
 {
-    return strncmp(addr, "127.", 4) == 0 || strncmp(addr, "[::1]:", 6) == 0 ||
-           strncmp(addr, "localhost:", 10) == 0;
+    char key[APP_PATH_BYTES], cert[APP_PATH_BYTES];
+    const struct config *c = &s->app->cfg;
+    struct http_server_cfg cfg = {.listen = c->sync_listen, .fd = fd, .fn = on_sync, .arg = s};
+    cfg.max_conns = (unsigned)c->sync_connections;
+    cfg.max_body = LIM_MESSAGE_BYTES;
+    cfg.tls_key_path = key;
+    cfg.tls_cert_path = cert;
+    if (c->sync_listen[0] == '\0' && fd <= 0) {
+        return 0;
+    }
+    int r = app_path(s->app->dir, "keys/tls.key", key);
+    r = r < 0 ? r : app_path(s->app->dir, "keys/tls.crt", cert);
+    r = r < 0 ? r : http_server_new(s->loop, &cfg, &s->sync);
+    return r < 0 ? fault_set(f, r, "sync_listen", "an address and a free port of this machine") : 0;
 }
 
 static int start_listeners(struct serve *s, struct fault *f)
 {
-    const struct config *c = &s->app->cfg;
     int fds = sdnotify_listen_fds(); /* 3: staff, 4: sync */
-    /* Passwords never travel in clear: off loopback the staff pages speak TLS whatever is set. */
-    bool tls = c->staff_tls || !is_loopback(c->staff_listen);
-    int r = listen_one(s, c->staff_listen, tls, on_staff, staff_body,
-                       (unsigned)c->staff_connections, fds >= 1 ? 3 : 0, &s->staff);
-    if (r < 0) {
-        return fault_set(f, r, "staff_listen", "an address and a free port of this machine");
-    }
-    r = listen_one(s, c->sync_listen, true, on_sync, NULL, (unsigned)c->sync_connections,
-                   fds >= 2 ? 4 : 0, &s->sync);
-    if (r < 0) {
-        return fault_set(f, r, "sync_listen", "an address and a free port of this machine");
-    }
-    return 0;
+    int r = listen_staff(s, fds >= 1 ? 3 : 0, f);
+    return r < 0 ? r : listen_sync(s, fds >= 2 ? 4 : 0, f);
 }
 
 static void engine_start(void *arg)
@@ -286,6 +344,7 @@ static void tear_down(struct serve *s)
     http_server_free(s->staff);
     http_server_free(s->sync);
     loop_timer_free(s->watchdog);
+    loop_timer_free(s->look);
     for (size_t i = 0; i < 3; i++) {
         loop_signal_free(s->sig[i]);
     }
@@ -294,6 +353,7 @@ static void tear_down(struct serve *s)
         loop_free(s->loop);
     }
     api_free(s->api);
+    staff_tls_free(s->staff_tls);
     app_close(s->app);
 }
 

@@ -32,6 +32,9 @@ struct api_reply {
 int api_new(struct app *app, struct api **ret);
 void api_free(struct api *a);
 void api_alarm(struct api *a, const struct api_alarm *al);
+/* The certificate (DER) that browsers of staff are asked to trust; empty: none of the node's own.
+ * Stays the caller's until the next call. */
+void api_set_authority(struct api *a, struct span der);
 /* Asked for by POST /api/sync: true once. */
 bool api_take_sync_wanted(struct api *a);
 /* True for paths api_handle() serves. */

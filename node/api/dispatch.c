@@ -422,6 +422,11 @@ int api_new(struct app *app, struct api **ret)
     return 0;
 }
 
+void api_set_authority(struct api *a, struct span der)
+{
+    a->authority = der;
+}
+
 void api_free(struct api *a)
 {
     if (a != NULL) {

@@ -157,6 +157,7 @@ struct api {
     struct app *app;
     int64_t started_mono, sweep_mono;
     bool sync_wanted;
+    struct span authority;              /* DER */
     struct api_alarm alarm[API_ALARMS]; /* ring */
     size_t alarm_n;
     uint8_t salt[16];
@@ -230,9 +231,48 @@ const char *api_node_name(const struct api_call *c, const char *id);
 /* area and area_name */
 void api_put_area(struct api_call *c, const char *area);
 
-api_handler h_me, h_login, h_logout, h_password, h_second_new, h_second_set, h_second_off, h_status, h_kinds, h_records, h_export, h_record,
-    h_record_put, h_record_withdraw, h_referrals, h_referral, h_referral_send, h_referral_event,
-    h_drafts, h_draft, h_draft_put, h_draft_drop, h_nodes, h_stats, h_stats_cell, h_areas, h_sync,
-    h_health, h_metrics;
+/* The handlers, by file; one a line. */
+/* drafts.c */
+api_handler h_drafts;
+api_handler h_draft;
+api_handler h_draft_put;
+api_handler h_draft_drop;
+/* export.c */
+api_handler h_export;
+/* figures.c */
+api_handler h_stats;
+api_handler h_stats_cell;
+/* list.c */
+api_handler h_records;
+/* look.c */
+api_handler h_kinds;
+api_handler h_nodes;
+api_handler h_areas;
+api_handler h_sync;
+/* metrics.c */
+api_handler h_health;
+api_handler h_metrics;
+/* records.c */
+api_handler h_record;
+api_handler h_record_put;
+api_handler h_record_withdraw;
+/* referrals.c */
+api_handler h_referrals;
+api_handler h_referral;
+api_handler h_referral_send;
+api_handler h_referral_event;
+/* second.c */
+api_handler h_second_new;
+api_handler h_second_set;
+api_handler h_second_off;
+/* session.c */
+api_handler h_me;
+api_handler h_login;
+api_handler h_logout;
+api_handler h_password;
+/* status.c */
+api_handler h_status;
+api_handler h_certificate;
+api_handler h_certificate_file;
 
 #endif

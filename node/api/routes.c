@@ -68,6 +68,8 @@ static const struct jspec spec_none[] = {
 const struct api_route api_routes[] = {
     {"GET",  "/healthz",                     WHO_ANYONE, TX_NONE,  NO_BODY, true, h_health},
     {"GET",  "/metrics",                     WHO_LOCAL,  TX_NONE,  NO_BODY, false, h_metrics},
+    {"GET",  "/api/certificate",             WHO_ANYONE, TX_NONE,  NO_BODY, false, h_certificate},
+    {"GET",  "/api/certificate/sanji.crt",   WHO_ANYONE, TX_NONE,  NO_BODY, false, h_certificate_file},
     {"GET",  "/api/me",                      WHO_SELF,   TX_NONE,  NO_BODY, false, h_me},
     {"POST", "/api/login",                   WHO_ANYONE, TX_STAFF, BODY(BODY_SMALL, login), false, h_login},
     {"POST", "/api/logout",                  WHO_SELF,   TX_STAFF, BODY(BODY_SMALL, none), false, h_logout},

@@ -2,6 +2,7 @@
 /* The first page: is this node well, does it hold what its neighbours hold, as of when. Asked for
  * every few seconds by every open page, so it reads no content. */
 #include "node/api/route.h"
+#include "node/http/tls_ca.h"
 #include "node/store/brief.h"
 #include "protocol/base/enc.h"
 
@@ -288,4 +289,30 @@ int h_status(struct api_call *c)
     jw_int(&c->w, "as_of", c->now);
     jw_end_obj(&c->w);
     return r;
+}
+
+/* Before the log-in: a browser that does not trust the pages yet is exactly who asks. */
+int h_certificate(struct api_call *c)
+{
+    char print[TLS_CA_PRINT_BYTES];
+    bool own = c->api->authority.n > 0;
+    jw_obj(&c->w, NULL);
+    jw_bool(&c->w, "own", own);
+    if (own) {
+        tls_ca_print(c->api->authority, print);
+        jw_str(&c->w, "fingerprint", print);
+    }
+    jw_end_obj(&c->w);
+    return 0;
+}
+
+int h_certificate_file(struct api_call *c)
+{
+    if (c->api->authority.n == 0) {
+        return SANJI_E_NOT_FOUND;
+    }
+    c->raw = true;
+    api_header(c->rep, "Content-Type", "application/x-x509-ca-cert");
+    api_header(c->rep, "Content-Disposition", "attachment; filename=\"sanji.crt\"");
+    return buf_put(&c->rep->body, c->api->authority.p, c->api->authority.n);
 }

@@ -4,6 +4,7 @@
 #include "node/cli/ferry_wire.h"
 #include "node/cli/table.h"
 
+#include "node/http/tls_ca.h"
 #include "node/store/store.h"
 #include "protocol/base/text.h"
 #include "sync/ferry.h"
@@ -54,6 +55,18 @@ static void put_head(struct verb *v)
     buf_done(&area);
 }
 
+/* What staff compare before a telephone trusts the pages. */
+static void put_print(struct verb *v)
+{
+    const struct config *c = &v->app->cfg;
+    char path[APP_PATH_BYTES], print[TLS_CA_PRINT_BYTES];
+    if (app_staff_speaks_tls(c) && c->staff_cert[0] == '\0' &&
+        app_path(v->app->dir, "keys/staff-ca.crt", path) == 0 &&
+        tls_ca_print_file(path, print) == 0) {
+        line(v, "status.l.certificate", "status.certificate", "print", print, NULL, NULL);
+    }
+}
+
 static void put_daemon(struct verb *v)
 {
     const struct config *c = &v->app->cfg;
@@ -64,9 +77,9 @@ static void put_daemon(struct verb *v)
         line(v, "status.l.daemon", "status.running", NULL, NULL, NULL, NULL);
     } else {
         char url[LINE];
-        bool local = strncmp(a, "127.", 4) == 0 || strncmp(a, "[::1]", 5) == 0;
-        snprintf(url, sizeof url, "%s://%.900s/", c->staff_tls || !local ? "https" : "http", a);
+        snprintf(url, sizeof url, "%s://%.900s/", app_staff_speaks_tls(c) ? "https" : "http", a);
         line(v, "status.l.daemon", "status.pages", "url", url, NULL, NULL);
+        put_print(v);
     }
 }
 

@@ -5,6 +5,8 @@
  * its key must start again cleanly, not with half a key. */
 #include "node/http/tls.h"
 
+#include "node/http/tls_internal.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -62,7 +64,7 @@ static int sync_dir_of(const char *path)
     return r;
 }
 
-static int file_put(const char *path, mode_t mode, const uint8_t *p, size_t n)
+int tls__file_put(const char *path, mode_t mode, const uint8_t *p, size_t n)
 {
     struct buf tmp;
     buf_init(&tmp, PATH_BYTES_MAX);
@@ -90,7 +92,7 @@ static int file_put(const char *path, mode_t mode, const uint8_t *p, size_t n)
     return r < 0 ? r : sync_dir_of(path);
 }
 
-static int file_get(const char *path, struct buf *b)
+int tls__file_get(const char *path, struct buf *b)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -109,14 +111,14 @@ static int file_get(const char *path, struct buf *b)
 }
 
 /* Writes what a memory BIO holds; the caller frees the BIO. */
-static int bio_to_file(BIO *bio, const char *path, mode_t mode)
+int tls__bio_put(BIO *bio, const char *path, mode_t mode)
 {
     char *p = NULL;
     long n = BIO_get_mem_data(bio, &p);
-    return n <= 0 ? SANJI_E_NOMEM : file_put(path, mode, (const uint8_t *)p, (size_t)n);
+    return n <= 0 ? SANJI_E_NOMEM : tls__file_put(path, mode, (const uint8_t *)p, (size_t)n);
 }
 
-static bool name_ok(const char *s)
+bool tls_name_ok(const char *s)
 {
     size_t n = strlen(s);
     if (n == 0 || n > 253) {
@@ -136,7 +138,7 @@ static int alt_name_add(GENERAL_NAMES *names, const char *s)
 {
     uint8_t ip[16];
     int ip_n = inet_pton(AF_INET, s, ip) == 1 ? 4 : inet_pton(AF_INET6, s, ip) == 1 ? 16 : 0;
-    if (ip_n == 0 && !name_ok(s)) {
+    if (ip_n == 0 && !tls_name_ok(s)) {
         return SANJI_E_SPEC;
     }
     GENERAL_NAME *g = GENERAL_NAME_new();
@@ -156,7 +158,7 @@ static int alt_name_add(GENERAL_NAMES *names, const char *s)
     return 0;
 }
 
-static int add_alt_names(X509 *x, const char *const *names, size_t names_n)
+int tls__alt_names(X509 *x, const char *const *names, size_t names_n)
 {
     static const char *const always[] = {"localhost", "127.0.0.1", "::1"};
     GENERAL_NAMES *list = sk_GENERAL_NAME_new_null();
@@ -174,17 +176,17 @@ static int add_alt_names(X509 *x, const char *const *names, size_t names_n)
     return r;
 }
 
-static bool add_ext(X509 *x, int nid, const char *value)
+bool tls__ext(X509 *x, X509 *issuer, int nid, const char *value)
 {
     X509V3_CTX ctx;
-    X509V3_set_ctx(&ctx, x, x, NULL, NULL, 0);
+    X509V3_set_ctx(&ctx, issuer, x, NULL, NULL, 0);
     X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
     bool ok = e != NULL && X509_add_ext(x, e, -1) == 1;
     X509_EXTENSION_free(e);
     return ok;
 }
 
-static bool set_serial_and_dates(X509 *x)
+bool tls__serial(X509 *x)
 {
     uint8_t raw[16];
     if (RAND_bytes(raw, sizeof raw) != 1) {
@@ -193,11 +195,15 @@ static bool set_serial_and_dates(X509 *x)
     raw[0] = (uint8_t)((raw[0] & 0x3f) | 0x40); /* positive, fixed length */
     BIGNUM *bn = BN_bin2bn(raw, sizeof raw, NULL);
     bool ok = bn != NULL && BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(x)) != NULL &&
-              X509_set_version(x, 2) == 1 &&
-              ASN1_TIME_set_string_X509(X509_getm_notBefore(x), "20000101000000Z") == 1 &&
-              ASN1_TIME_set_string_X509(X509_getm_notAfter(x), "99991231235959Z") == 1;
+              X509_set_version(x, 2) == 1;
     BN_free(bn);
     return ok;
+}
+
+bool tls__always(X509 *x)
+{
+    return ASN1_TIME_set_string_X509(X509_getm_notBefore(x), "20000101000000Z") == 1 &&
+           ASN1_TIME_set_string_X509(X509_getm_notAfter(x), "99991231235959Z") == 1;
 }
 
 static int cert_make(EVP_PKEY *key, const char *node_id, const char *const *names, size_t names_n,
@@ -206,17 +212,17 @@ static int cert_make(EVP_PKEY *key, const char *node_id, const char *const *name
     X509 *x = X509_new();
     X509_NAME *subject = x != NULL ? X509_get_subject_name(x) : NULL;
     int r = SANJI_E_NOMEM;
-    if (x == NULL || !set_serial_and_dates(x) ||
+    if (x == NULL || !tls__serial(x) || !tls__always(x) ||
         X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const uint8_t *)node_id, -1, -1,
                                    0) != 1 ||
         X509_set_issuer_name(x, subject) != 1 || X509_set_pubkey(x, key) != 1 ||
-        !add_ext(x, NID_basic_constraints, "critical,CA:FALSE") ||
-        !add_ext(x, NID_key_usage, "critical,digitalSignature") ||
-        !add_ext(x, NID_ext_key_usage, "serverAuth") ||
-        !add_ext(x, NID_subject_key_identifier, "hash")) {
+        !tls__ext(x, x, NID_basic_constraints, "critical,CA:FALSE") ||
+        !tls__ext(x, x, NID_key_usage, "critical,digitalSignature") ||
+        !tls__ext(x, x, NID_ext_key_usage, "serverAuth") ||
+        !tls__ext(x, x, NID_subject_key_identifier, "hash")) {
         goto out;
     }
-    r = add_alt_names(x, names, names_n);
+    r = tls__alt_names(x, names, names_n);
     if (r == 0 && X509_sign(x, key, EVP_sha256()) == 0) {
         r = SANJI_E_NOMEM;
     }
@@ -260,7 +266,7 @@ static int cert_write(EVP_PKEY *key, const char *cert_path, const char *node_id,
     if (bio == NULL || PEM_write_bio_X509(bio, x) != 1) {
         r = SANJI_E_NOMEM;
     }
-    r = r < 0 ? r : bio_to_file(bio, cert_path, 0644);
+    r = r < 0 ? r : tls__bio_put(bio, cert_path, 0644);
     r = r < 0 ? r : pin_of(x, ret_pin);
     BIO_free(bio);
     X509_free(x);
@@ -281,7 +287,7 @@ int tls_identity_create(const char *key_path, const char *cert_path, const char 
     if (key != NULL && bio != NULL &&
         PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1) {
         r = cert_write(key, cert_path, node_id, names, names_n, ret_pin);
-        r = r < 0 ? r : bio_to_file(bio, key_path, 0600);
+        r = r < 0 ? r : tls__bio_put(bio, key_path, 0600);
     }
     BIO_free(bio);
     EVP_PKEY_free(key);
@@ -299,7 +305,7 @@ static int no_passphrase(char *buf, int size, int rw, void *arg)
     return -1;
 }
 
-static EVP_PKEY *key_read(const void *pem, size_t n)
+EVP_PKEY *tls__key_read(const void *pem, size_t n)
 {
     BIO *bio = n <= PEM_MAX ? BIO_new_mem_buf(pem, (int)n) : NULL;
     EVP_PKEY *key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
@@ -312,9 +318,9 @@ int tls_cert_renew(const char *key_path, const char *cert_path, const char *node
 {
     struct buf pem;
     buf_init(&pem, PEM_MAX);
-    int r = file_get(key_path, &pem);
+    int r = tls__file_get(key_path, &pem);
     if (r == 0) {
-        EVP_PKEY *key = key_read(pem.data, pem.len);
+        EVP_PKEY *key = tls__key_read(pem.data, pem.len);
         r = key == NULL ? SANJI_E_SYNTAX
                         : cert_write(key, cert_path, node_id, names, names_n, ret_pin);
         EVP_PKEY_free(key);
@@ -339,7 +345,7 @@ int tls_pin_of_file(const char *cert_path, uint8_t ret_pin[static TLS_PIN_BYTES]
 {
     struct buf pem;
     buf_init(&pem, PEM_MAX);
-    int r = file_get(cert_path, &pem);
+    int r = tls__file_get(cert_path, &pem);
     r = r < 0 ? r : tls_pin_of_pem(buf_str(&pem), pem.len, ret_pin);
     buf_done(&pem);
     return r;
@@ -383,7 +389,7 @@ static bool ctx_load(SSL_CTX *ctx, EVP_PKEY *key, BIO *certs)
 int tls_ctx_from_pem(const char *key_pem, size_t key_n, const char *cert, size_t cert_n,
                      struct ssl_ctx_st **ret)
 {
-    EVP_PKEY *key = key_read(key_pem, key_n);
+    EVP_PKEY *key = tls__key_read(key_pem, key_n);
     BIO *certs = cert_n <= PEM_MAX ? BIO_new_mem_buf(cert, (int)cert_n) : NULL;
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     bool ok = key != NULL && certs != NULL && ctx != NULL &&
@@ -415,7 +421,8 @@ int tls_ctx_from_files(const char *key_path, const char *cert_path, struct ssl_c
     buf_init(&key, PEM_MAX);
     buf_init(&cert, PEM_MAX);
     int r = SANJI_E_CONFIG;
-    if (cert_path != NULL && file_get(key_path, &key) == 0 && file_get(cert_path, &cert) == 0) {
+    if (cert_path != NULL && tls__file_get(key_path, &key) == 0 &&
+        tls__file_get(cert_path, &cert) == 0) {
         r = tls_ctx_from_pem(buf_str(&key), key.len, buf_str(&cert), cert.len, ret);
     }
     buf_wipe_done(&key);

@@ -2,6 +2,7 @@
 #ifndef SANJI_NODE_HTTP_TLS_H
 #define SANJI_NODE_HTTP_TLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,8 @@ int tls_identity_create(const char *key_path, const char *cert_path, const char 
 /* A new certificate for the key that is there (other names); the pin stays. */
 int tls_cert_renew(const char *key_path, const char *cert_path, const char *node_id,
                    const char *const *names, size_t names_n, uint8_t ret_pin[static TLS_PIN_BYTES]);
+/* Can it stand in a certificate: a host name, or a numeric address? */
+bool tls_name_ok(const char *s);
 /* The pin of the first certificate in a PEM file or text. SANJI_E_IO, SANJI_E_SYNTAX. */
 int tls_pin_of_file(const char *cert_path, uint8_t ret_pin[static TLS_PIN_BYTES]);
 int tls_pin_of_pem(const char *pem, size_t n, uint8_t ret_pin[static TLS_PIN_BYTES]);

@@ -1,4 +1,4 @@
-// The second factor: set up on a telephone, asked for on the desk, wanted of administrators by a setting, reset after a loss.
+// The second factor: set up on a telephone, asked for on the desk, wanted of administrators by a setting, reset after a loss; and how a device comes to trust the pages over TLS.
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
@@ -98,4 +98,27 @@ test('wanted of administrators by the setting: nothing else opens before; a rese
   await d.to('');
   await d.logIn('li', anew);
   await d.page.waitForSelector('#first');
+});
+
+test('over TLS: how to trust the certificate stands before the log-in, and the log-in works', async () => {
+  fs.appendFileSync(`${w.data('city')}/sanji.conf`, '\nstaff_tls = yes\n');
+  await w.stop('city');
+  await w.start('city');
+  for (const [lang, size] of [['zh-CN', undefined], ['en', wide]]) {
+    const d = await open('city', { lang, tls: true, ...(size && { size }) });
+    await d.to('');
+    await d.link('trust.ask').click();
+    await d.seen(d.t('trust.compare'));
+    const print = await d.page.locator('.print').textContent();
+    assert.ok(w.verb('city', 'status').includes(print));
+    await looked(d, `80-trust-${lang}`);
+    const loading = d.page.waitForEvent('download');
+    await d.link('trust.get_go').click();
+    const file = fs.readFileSync(await (await loading).path());
+    assert.equal(new crypto.X509Certificate(file).fingerprint256, print.replace(/ +/g, ':'));
+    await d.link('trust.back').click();
+    if (lang !== 'en') continue;
+    await d.logIn('wang');
+    await d.page.waitForSelector('.tiles');
+  }
 });

@@ -18,6 +18,7 @@ import { Records } from "./pages/records.jsx";
 import { Referrals } from "./pages/referrals.jsx";
 import { Stats } from "./pages/stats.jsx";
 import { Status } from "./pages/status.jsx";
+import { Trust } from "./pages/trust.jsx";
 import "./style.css";
 
 const pages = {
@@ -88,6 +89,7 @@ function App() {
   };
   const leave = () => post("/api/logout").then(() => enter(null), () => enter(null));
 
+  if (route.path[0] === "trust") return <Trust lang={lang} speak={speak} />;
   if (me === undefined) return <main class="plain">{error ? <Problem error={error} retry={ask} /> : <Waiting />}</main>;
   if (me === null) return <Login enter={enter} ended={ended} lang={lang} speak={speak} />;
   if (me.must_change) return <NewPassword me={me} enter={enter} again={ask} leave={leave} lang={lang} speak={speak} />;

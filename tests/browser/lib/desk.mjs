@@ -40,11 +40,11 @@ export const password = (login) => `correct horse ${login} staple`;
 
 export class Desk {
   // One person's browser at one node. pick: the language, as a person would have chosen it.
-  static async open(world, node, { lang = 'zh-CN', size = phone, locale } = {}) {
+  static async open(world, node, { lang = 'zh-CN', size = phone, locale, tls = false } = {}) {
     const d = new Desk();
     Object.assign(d, { world, node, lang, faults: [], asked: 0, open: 0 });
-    d.origin = `http://127.0.0.1:${world.nodes.get(node).staff}`;
-    d.context = await (await openBrowser()).newContext({ viewport: size, locale: locale ?? lang, reducedMotion: 'reduce' });
+    d.origin = `${tls ? 'https' : 'http'}://127.0.0.1:${world.nodes.get(node).staff}`;
+    d.context = await (await openBrowser()).newContext({ viewport: size, locale: locale ?? lang, reducedMotion: 'reduce', ignoreHTTPSErrors: tls });
     d.context.setDefaultTimeout(within);
     await d.context.exposeBinding('sanjiViolation', (_, v) => d.faults.push(`content policy: ${v}`));
     await d.context.addInitScript(() => {

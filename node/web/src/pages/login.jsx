@@ -7,6 +7,7 @@ import { Facts, Note, Title } from "../parts/bits.jsx";
 import { Languages } from "../parts/frame.jsx";
 import { Gate, Refusal, Text } from "../parts/gate.jsx";
 import { SecondFactor } from "../parts/second.jsx";
+import { href } from "../route.js";
 
 // The code is asked for after the password, so that whoever has none sees no field for it.
 export function Login({ enter, ended, lang, speak }) {
@@ -58,7 +59,14 @@ export function Login({ enter, ended, lang, speak }) {
           {t(busy ? "word.sending" : "login.go")}
         </button>
         {code === null ? (
-          <p class="help">{t("login.help")}</p>
+          <>
+            <p class="help">{t("login.help")}</p>
+            {location.protocol === "https:" && (
+              <p>
+                <a href={href(["trust"])}>{t("trust.ask")}</a>
+              </p>
+            )}
+          </>
         ) : (
           <>
             <p class="help">{t("second.lost")}</p>
