@@ -52,15 +52,15 @@ static void add(struct names *x, const char *s, size_t n)
 
 static void add_host_name(struct names *x)
 {
-    char host[NAME_MAX_BYTES - 8];
+    char host[NAME_MAX_BYTES - 8], local[NAME_MAX_BYTES];
     if (gethostname(host, sizeof host) < 0) {
         return;
     }
     host[sizeof host - 1] = '\0';
     add(x, host, strlen(host));
     if (strchr(host, '.') == NULL) { /* what multicast DNS calls it */
-        strcat(host, ".local");      /* room was left above */
-        add(x, host, strlen(host));
+        int n = snprintf(local, sizeof local, "%s.local", host);
+        add(x, local, (size_t)n);
     }
 }
 
