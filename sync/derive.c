@@ -373,6 +373,11 @@ static int redo_one(struct sync *s, const struct node_id *by)
             r = voids_find(s, n, i);
         }
     }
+    for (size_t i = 0; r == 0 && i < s->n_streams; i++) {
+        if (s->streams[i].row.no != 0 && node_id_cmp(&s->streams[i].row.key.by, by) == 0) {
+            r = sync__key_base(s, i);
+        }
+    }
     if (r == 0) {
         r = sync__erase_unname(s, by);
     }

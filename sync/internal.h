@@ -20,7 +20,8 @@ struct stream {
     int64_t kept; /* head in the store; above row.seq: void bundles, kept for a later cut to name */
     int64_t jump; /* a keyframe's run begins here whose end is not held yet; 0: none */
     int64_t run;  /* own stream: the keyframe being written began here; 0: none */
-    uint8_t work; /* KW_* queued, see keyframe.c */
+    int64_t base, base_to;  /* first and last of its newest keyframe that is whole; 0: none */
+    uint8_t work;           /* KW_* queued, see keyframe.c */
     int64_t beat_at, beats; /* own stream: last said what is live, beats since its keyframe */
     uint8_t differs;        /* enum differ */
     int64_t differs_at;     /* wall: since when */
@@ -411,7 +412,10 @@ int sync__key_closing(struct sync *s, size_t idx, const struct bundle *b);
 /* Views: takes the keyframe that this bundle closes, if its run is held. */
 int sync__key_apply(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,
                     const struct stream_key *key);
-/* True for places before the lane's keyframe. */
+/* Does this place stand before the newest keyframe of stream `base`, of the same lane? */
+bool sync__key_under(const struct stream *base, const struct stream_key *key, int64_t no,
+                     int64_t seq);
+/* True for places before any keyframe of the lane. */
 int sync__key_below(struct sync *s, const struct stream_key *key, int64_t no, int64_t seq,
                     bool *ret);
 /* May this node's count of the lane be compared with the writer's? */
@@ -421,6 +425,8 @@ struct key_check {
 };
 int sync__key_before(struct sync *s, size_t idx, const struct bundle *b, struct key_check *ret);
 int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const struct key_check *c);
+/* The stream may end earlier than its newest keyframe: looks which one stands. */
+int sync__key_base(struct sync *s, size_t idx);
 /* Of a stream that ends before `at` now: may be moved to 1, when the keyframe it rests on is gone.
  */
 int sync__key_voids(struct sync *s, size_t idx, int64_t *io_at);

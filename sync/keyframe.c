@@ -140,26 +140,17 @@ static int load_run(struct sync *s, struct stream *st, const void *value)
     return 0;
 }
 
-static int load_jump(struct sync *s, struct stream *st, const void *value)
-{
-    struct key_jump x;
-    (void)s;
-    memcpy(&x, value, sizeof(x));
-    st->jump = x.at;
-    return 0;
-}
-
 int sync__key_load(struct sync *s)
 {
     s->keyq.n = s->dropq.n = 0;
     s->key_at = 0;
     for (size_t i = 0; i < s->n_streams; i++) {
         s->streams[i].work = 0;
-        s->streams[i].jump = s->streams[i].run = 0;
+        s->streams[i].run = 0;
     }
     int r = sync__kept_each(s, "key", sizeof(struct run), load_run);
     if (r == 0) {
-        r = sync__kept_each(s, "jump", sizeof(struct key_jump), load_jump);
+        r = sync__key_take_load(s);
     }
     for (size_t i = 0; r == 0 && i < s->n_streams; i++) {
         if (compactable(s, i)) {

@@ -5,6 +5,59 @@
 
 #include <string.h>
 
+static int load_jump(struct sync *s, struct stream *st, const void *value)
+{
+    struct key_jump x;
+    (void)s;
+    memcpy(&x, value, sizeof(x));
+    st->jump = x.at;
+    return 0;
+}
+
+struct base {
+    int64_t from, to;
+};
+
+static int load_base(struct sync *s, struct stream *st, const void *value)
+{
+    struct base x;
+    (void)s;
+    memcpy(&x, value, sizeof(x));
+    st->base = x.from;
+    st->base_to = x.to;
+    return 0;
+}
+
+/* A version before kept it with the views alone. */
+static int base_of_lane(struct sync *s, struct stream *st)
+{
+    struct sync_tally l;
+    int r = sync__key_tally(s, &st->row.key, &l);
+    if (r == 0 && l.no == st->row.no) {
+        st->base = l.from;
+        st->base_to = l.to;
+    }
+    return r;
+}
+
+int sync__key_take_load(struct sync *s)
+{
+    for (size_t i = 0; i < s->n_streams; i++) {
+        s->streams[i].jump = s->streams[i].base = s->streams[i].base_to = 0;
+    }
+    int r = sync__kept_each(s, "jump", sizeof(struct key_jump), load_jump);
+    if (r == 0) {
+        r = sync__kept_each(s, "base", sizeof(struct base), load_base);
+    }
+    for (size_t i = 0; r == 0 && i < s->n_streams; i++) {
+        struct stream *st = &s->streams[i];
+        if (st->row.no != 0 && st->row.first > 1 && st->base == 0) {
+            r = base_of_lane(s, st);
+        }
+    }
+    return r;
+}
+
 bool sync__key_starts(const struct stream *st, const struct bundle *b)
 {
     int64_t head = st->row.no == 0 ? 0 : st->row.seq;
@@ -76,6 +129,17 @@ static bool run_held(const struct stream *st, const struct bundle *b)
            b->hdr.kf.from >= low;
 }
 
+static int base_set(struct sync *s, struct stream *st, int64_t from, int64_t to)
+{
+    struct base x = {from, to};
+    if (st->base == from && st->base_to == to) {
+        return 0;
+    }
+    st->base = from;
+    st->base_to = to;
+    return sync__kept_set(s, "base", st->row.no, from == 0 ? NULL : &x, sizeof(x));
+}
+
 int sync__key_apply(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,
                     const struct stream_key *key)
 {
@@ -85,13 +149,35 @@ int sync__key_apply(struct sync *s, const struct bundle *b, const struct sync_bu
     }
     struct sync_tally k = {
         .ep = key->ep, .no = row->no, .from = b->hdr.kf.from, .to = b->hdr.kf.to};
-    return s->st->keyframe(s->st->ctx, key->by.s, key->aud, &k);
+    int r = base_set(s, &s->streams[idx], b->hdr.kf.from, b->hdr.seq);
+    return r < 0 ? r : s->st->keyframe(s->st->ctx, key->by.s, key->aud, &k);
 }
 
+/* How far a stream counts. */
+static int64_t end_of(const struct stream *st)
+{
+    return st->doubt != 0 ? st->kept : st->row.seq;
+}
+
+bool sync__key_under(const struct stream *base, const struct stream_key *key, int64_t no,
+                     int64_t seq)
+{
+    return base->row.no != 0 && base->base != 0 && base->base_to <= end_of(base) &&
+           (base->row.key.ep > key->ep || (base->row.no == no && seq < base->base));
+}
+
+/* What stands before any keyframe of the lane, not only before the one taken last: else views would
+ * depend on which of two epochs of one number came first. */
 int sync__key_below(struct sync *s, const struct stream_key *key, int64_t no, int64_t seq,
                     bool *ret)
 {
     struct sync_tally l;
+    *ret = true;
+    for (int i = sync__stream_first(s, key->by.s, key->aud); i >= 0; i = s->streams[i].next) {
+        if (sync__key_under(&s->streams[i], key, no, seq)) {
+            return 0;
+        }
+    }
     int r = sync__key_tally(s, key, &l);
     *ret = r == 0 && l.no != 0 && ((int64_t)key->ep < l.ep || (no == l.no && seq < l.from));
     return r;
@@ -218,6 +304,20 @@ static int begin_at(struct sync *s, size_t idx, int64_t from)
     return r;
 }
 
+/* Is another epoch of the lane held, and one that this keyframe does not let go of? */
+static void others(const struct sync *s, size_t idx, bool *ret_any, bool *ret_beside)
+{
+    const struct stream *st = &s->streams[idx];
+    *ret_any = *ret_beside = false;
+    for (int i = sync__stream_first(s, st->row.key.by.s, st->row.key.aud); i >= 0;
+         i = s->streams[i].next) {
+        const struct stream *x = &s->streams[i];
+        bool other = x != st && x->row.no != 0 && x->kept > 0;
+        *ret_any = *ret_any || other;
+        *ret_beside = *ret_beside || (other && x->row.key.ep >= st->row.key.ep);
+    }
+}
+
 /* The views were brought to what the keyframe says. When they said something else before, though
  * every bundle was held, or do now, somebody should know; then the history stays where it is. */
 int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const struct key_check *c)
@@ -231,11 +331,12 @@ int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const st
     if (r == 0) {
         r = sync__erase_may_judge(s, idx, b, &judge);
     }
-    bool jumped = st->jump != 0;
-    /* Rows were damaged, or what a jump passes over is of another past of its writer: derived again
-     * from what is stored, and stands. */
-    if (r == 0 && !same && judge) {
-        r = jumped ? begin_at(s, idx, b->hdr.kf.from) : 0;
+    bool jumped = st->jump != 0, mixed, beside;
+    others(s, idx, &mixed, &beside);
+    /* Rows were damaged, or what a jump passes over is of another past of its writer, as another
+     * epoch may be, and hid what stands: derived again from what is stored. */
+    if (r == 0 && (beside || (!same && (judge || jumped || mixed)))) {
+        r = jumped && judge && !same ? begin_at(s, idx, b->hdr.kf.from) : 0;
         if (r == 0) {
             r = sync__redo_add(s, &b->hdr.by);
         }
@@ -257,17 +358,55 @@ int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const st
     return begin_at(s, idx, b->hdr.kf.from);
 }
 
+/* ---- which keyframe stands ---- */
+
+struct find_last {
+    struct sync *s;
+    const struct stream *st;
+    struct base base;
+    bool torn;
+};
+
+static int find_last(const struct sync_bundle_row *row, void *arg)
+{
+    struct find_last *x = arg;
+    struct bundle b;
+    if (row->type != BUNDLE_KEY || row->seq > end_of(x->st)) {
+        return 0;
+    }
+    int r = sync__stored(x->s, row, READ_HEAD, &x->s->line, x->s->arena, &b);
+    if (r != 0) {
+        x->torn = true;
+        return r < 0 ? r : 0;
+    }
+    if (run_held(x->st, &b)) {
+        x->base = (struct base){b.hdr.kf.from, b.hdr.seq};
+    }
+    return 0;
+}
+
+int sync__key_base(struct sync *s, size_t idx)
+{
+    struct stream *st = &s->streams[idx];
+    struct find_last x = {.s = s, .st = st};
+    if (st->base == 0) {
+        return 0;
+    }
+    int r = s->st->bundles(s->st->ctx, st->row.no, 0, SIZE_MAX, find_last, &x);
+    return r < 0 || x.torn ? r : base_set(s, st, x.base.from, x.base.to);
+}
+
 /* ---- a key that ended inside a keyframe ---- */
 
-struct base {
+struct find_first {
     struct sync *s;
     int64_t from, to;
     bool torn; /* it may be one that cannot be read */
 };
 
-static int find_base(const struct sync_bundle_row *row, void *arg)
+static int find_first(const struct sync_bundle_row *row, void *arg)
 {
-    struct base *x = arg;
+    struct find_first *x = arg;
     struct bundle b;
     if (row->type != BUNDLE_KEY) {
         return 0;
@@ -284,7 +423,7 @@ static int find_base(const struct sync_bundle_row *row, void *arg)
 int sync__key_voids(struct sync *s, size_t idx, int64_t *io_at)
 {
     struct stream *st = &s->streams[idx];
-    struct base x = {.s = s, .from = st->row.first};
+    struct find_first x = {.s = s, .from = st->row.first};
     if (st->jump != 0) {
         int r = jump_back(s, idx);
         *io_at = *io_at > st->row.seq ? 0 : *io_at;
@@ -293,7 +432,7 @@ int sync__key_voids(struct sync *s, size_t idx, int64_t *io_at)
     if (st->row.first <= 1) {
         return 0;
     }
-    int r = s->st->bundles(s->st->ctx, st->row.no, 0, SIZE_MAX, find_base, &x);
+    int r = s->st->bundles(s->st->ctx, st->row.no, 0, SIZE_MAX, find_first, &x);
     if (r >= 0 && ((x.to == 0 && !x.torn) || *io_at <= x.to)) {
         *io_at = 1; /* what is left rests on nothing */
     }

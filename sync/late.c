@@ -56,25 +56,37 @@ static int keyed(struct sync *s, const struct stream *st, const struct bundle *b
     return r;
 }
 
-static int taken(struct sync *s, const struct stream *st, const struct bundle *b, struct span frame)
+/* Is this place before the keyframe of stream o, and did its writer know of it? */
+static int passed(struct sync *s, const struct stream *o, const struct stream *st, int64_t seq,
+                  bool *ret_by, bool *ret_known)
 {
     char name[NAME_BYTES];
-    struct sync_tally l;
     int64_t from, known = 0;
-    bool below;
-    int r = sync__key_below(s, &st->row.key, st->row.no, b->hdr.seq, &below);
-    if (r < 0 || !below) {
+    *ret_by = *ret_known = false;
+    (void)snprintf(name, sizeof(name), "keyed/%lld", (long long)o->row.no);
+    int r = get(s, name, &from);
+    if (r < 0 || from != o->base || !sync__key_under(o, &st->row.key, st->row.no, seq)) {
         return r;
     }
-    r = s->st->tally(s->st->ctx, st->row.key.by.s, st->row.key.aud, &l);
-    (void)snprintf(name, sizeof(name), "keyed/%lld", (long long)l.no);
-    r = r < 0 ? r : get(s, name, &from);
-    (void)snprintf(name, sizeof(name), "keyed/%lld/%lld", (long long)l.no, (long long)st->row.no);
-    r = r < 0 ? r : get(s, name, &known);
-    if (r < 0 || from != l.from || b->hdr.seq <= known) {
-        return r;
+    (void)snprintf(name, sizeof(name), "keyed/%lld/%lld", (long long)o->row.no,
+                   (long long)st->row.no);
+    r = get(s, name, &known);
+    *ret_by = true;
+    *ret_known = seq <= known;
+    return r;
+}
+
+static int taken(struct sync *s, const struct stream *st, const struct bundle *b, struct span frame)
+{
+    bool unknown = false, known = false;
+    int r = 0;
+    for (int i = sync__stream_first(s, st->row.key.by.s, st->row.key.aud);
+         r == 0 && i >= 0 && !known; i = s->streams[i].next) {
+        bool by;
+        r = passed(s, &s->streams[i], st, b->hdr.seq, &by, &known);
+        unknown = unknown || by;
     }
-    return sync__branch_say_again(s, st, b->hdr.seq, b->id, frame);
+    return r < 0 || known || !unknown ? r : sync__branch_say_again(s, st, b->hdr.seq, b->id, frame);
 }
 
 /* ---- what was said once ---- */
