@@ -47,11 +47,15 @@ enum {
     LIM_WAIT_MS = 25000, /* long-poll */
     LIM_SESSION_MS = 15 * 60 * 1000,
     LIM_PARKED_AHEAD = 64,        /* bundles kept that came before their predecessor */
-    LIM_CUSTODY_BYTES = 64 << 20, /* given-up bundles of others, on their way to their writers */
+    LIM_CUSTODY_BYTES = 16 << 20, /* of each writer: given-up bundles, on their way to it */
+    LIM_LEFT = 64,                /* bundles named in one hello as not kept */
+    LIM_GONE_DAYS = 30,           /* what can be handed to no writer is kept so long */
     LIM_QUOTA_ITEMS = 5000000,    /* per node and day where no quota act says otherwise */
     LIM_FERRY_PART_BYTES = 512 << 20,
 };
 /* Bytes per node and day where no quota act says otherwise. */
 #define LIM_QUOTA_BYTES ((int64_t)4 << 30)
+/* How long a writer remembers the ids of what its keyframes let go of: two years. */
+#define LIM_SAID_MS ((int64_t)2 * 365 * 24 * 3600 * 1000)
 
 #endif

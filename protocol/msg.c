@@ -65,6 +65,7 @@ const struct jspec msg_hello_spec[] = {
     JF_BOOL_OPT(S, need_full),
     JF_BOOL_OPT(S, more),
     JF_INT_OPT(S, ts, 0, INT_WIRE),
+    JF_TEXTS_OPT(S, left, 0, LIM_LEFT),
     JF_END_OPEN,
 };
 #undef S

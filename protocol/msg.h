@@ -78,6 +78,7 @@ struct msg_hello {
     int64_t retry;        /* response: come back not before, ms */
     bool need_full;       /* the digests differ: state the whole list next time */
     bool more;            /* more bundles are waiting */
+    struct jarr left;     /* bundles of the last message that were not kept (custody) */
     int64_t ts;           /* display only */
 };
 extern const struct jspec msg_hello_spec[];

@@ -532,6 +532,9 @@ static int accept_one(struct sync *s, const struct bundle *b, struct span frame,
         sync__origin_full(s, b->hdr.by.s)) {
         return SANJI_E_QUOTA;
     }
+    if (r == 0 && st->doubt != 0 && st->kept > st->row.seq && !sync__custody_room(s, &b->hdr.by)) {
+        return SANJI_E_GAP; /* what is held would be let go of, and there is no place for it */
+    }
     if (r == 0 && idx < 0) {
         r = idx = sync__stream_intern(s, &ret->stream);
     }
@@ -553,12 +556,11 @@ int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span fram
     int r = accept_one(s, b, frame, ret);
     int idx = sync__stream_find(s, &ret->stream);
     bool may = false;
-    int rc = 0;
-    if (r == SANJI_E_OLD || r == SANJI_E_GAP || r == SANJI_E_FORK) {
-        rc = sync__custody_may(s, idx, b, &may);
-    }
+    int rc = sync__custody_may(s, idx, b, r, &may);
     if (may && signature(s, b, s->streams[idx].aud.type) == 0) {
         rc = sync__custody_take(s, (size_t)idx, b, frame);
+    } else if (may) {
+        sync__custody_leave(s, b); /* its key may be unknown here */
     }
     return rc < 0 ? rc : r;
 }

@@ -137,8 +137,7 @@ int sync__branch_decided(const struct sync *s, int64_t no, const struct bundle *
     return r == SANJI_E_NOT_FOUND || r == SANJI_E_CORRUPT ? 0 : r;
 }
 
-/* Ids of the branch that was given up, its head last; empty: none was. */
-static int merged_get(const struct sync *s, int64_t no, struct buf *ret)
+int sync__branch_merged_ids(const struct sync *s, int64_t no, struct buf *ret)
 {
     char name[48];
     int r = s->st->kv_get(s->st->ctx, name_of("merged", no, name), ret);
@@ -153,7 +152,7 @@ int sync__branch_merged(const struct sync *s, int64_t no, uint8_t ret[static HAS
 {
     struct buf v;
     buf_init(&v, (size_t)64 << 20);
-    int r = merged_get(s, no, &v);
+    int r = sync__branch_merged_ids(s, no, &v);
     *ret_is = r == 0 && v.len > 0;
     if (*ret_is) {
         memcpy(ret, v.data + v.len - HASH_LEN, HASH_LEN);
@@ -166,7 +165,7 @@ int sync__branch_given_up(const struct sync *s, int64_t no, const uint8_t id8[st
 {
     struct buf v;
     buf_init(&v, (size_t)64 << 20);
-    int r = merged_get(s, no, &v);
+    int r = sync__branch_merged_ids(s, no, &v);
     *ret = false;
     for (size_t at = 0; r == 0 && at < v.len && !*ret; at += HASH_LEN) {
         *ret = memcmp(v.data + at, id8, 8) == 0;
@@ -175,14 +174,14 @@ int sync__branch_given_up(const struct sync *s, int64_t no, const uint8_t id8[st
     return r;
 }
 
-int sync__branch_merge_note(struct sync *s, int64_t no, const uint8_t id[static HASH_LEN])
+int sync__branch_merge_note(struct sync *s, int64_t no, struct span ids)
 {
     struct buf v;
     char name[48];
     buf_init(&v, (size_t)64 << 20);
-    int r = merged_get(s, no, &v);
+    int r = sync__branch_merged_ids(s, no, &v);
     if (r == 0) {
-        r = buf_put(&v, id, HASH_LEN);
+        r = buf_put(&v, ids.p, ids.n);
     }
     if (r == 0) {
         r = s->st->kv_put(s->st->ctx, name_of("merged", no, name), span_of(v.data, v.len));
@@ -475,7 +474,7 @@ int sync__branch_replace(struct sync *s, size_t idx, const struct bundle *b)
     char name[48];
     struct giving g = {.s = s, .st = st, .ids = &ids, .b = b};
     buf_init(&ids, (size_t)64 << 20);
-    int r = merged_get(s, st->row.no, &ids);
+    int r = sync__branch_merged_ids(s, st->row.no, &ids);
     if (r == 0) {
         r = s->st->bundles(s->st->ctx, st->row.no, st->row.seq, SIZE_MAX, give_up, &g);
     }

@@ -264,6 +264,7 @@ static int ask_down(struct sync *s)
         sync__peer_reset_stated(s, s->parent);
     }
     h.max = s->tune.max_bytes;
+    sync__custody_say(s->parent, &h);
     h.wait = l->first || !l->exhausted ? 0 : s->tune.wait_ms;
     buf_init(&lines, LIM_MESSAGE_BYTES);
     int r = sync__have_state(s, s->parent, &lines, &h.lines);

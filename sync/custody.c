@@ -7,8 +7,10 @@
  * and publishes again what it does not know.
  *
  * "custody/NO/SEQ/ID" in the store is such a bundle of stream NO. It is kept until the next node
- * has taken it, which that node shows by speaking again. */
-#include "sync/internal.h"
+ * has said that it has it. Each writer has a share of its own, so that nobody can take another's
+ * place: when it is used up, the node takes no more of that writer from neighbours, who keep what
+ * they have, and lets go of none of its branches until there is room again. */
+#include "sync/custody.h"
 
 #include "protocol/base/enc.h"
 #include "protocol/base/text.h"
@@ -17,20 +19,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_BYTES = 96 };
-static const char prefix[] = "custody/";
+enum { NAME_BYTES = 96, DAY_MS = 24 * 3600 * 1000, DAY_LEAST_MS = 20 * 3600 * 1000 };
+static const char prefix[] = "custody/", gone_name[] = "gone";
 
-struct custody {
-    int64_t no, seq, bytes;
-    uint8_t id[HASH_LEN];
-    const struct peer *with; /* in a message to this neighbour that is not known to have come */
-};
-
-static const char *name_of(const struct custody *c, char out[static NAME_BYTES])
+static const char *name_of(const struct custody_stream *g, const struct custody_bundle *c,
+                           char out[static NAME_BYTES])
 {
     char id[B64U_LEN(HASH_LEN) + 1] = {0};
     b64u_put(c->id, HASH_LEN, id);
-    (void)snprintf(out, NAME_BYTES, "%s%lld/%lld/%s", prefix, (long long)c->no, (long long)c->seq,
+    (void)snprintf(out, NAME_BYTES, "%s%lld/%lld/%s", prefix, (long long)g->no, (long long)c->seq,
                    id);
     return out;
 }
@@ -40,79 +37,236 @@ static bool is_own(const struct sync *s, int idx)
     return idx >= 0 && node_id_cmp(&s->streams[idx].row.key.by, &s->self.id) == 0;
 }
 
-static int remember(struct sync *s, const struct custody *c)
+/* ---- the index ---- */
+
+static int room_for_one(void **io_v, size_t n, size_t *io_cap, size_t size)
 {
-    if (s->n_custody == s->cap_custody) {
-        size_t cap = s->cap_custody == 0 ? 16 : s->cap_custody * 2;
-        struct custody *v = realloc(s->custody, cap * sizeof(*v));
-        if (v == NULL) {
-            return SANJI_E_NOMEM;
-        }
-        s->custody = v;
-        s->cap_custody = cap;
+    if (n < *io_cap) {
+        return 0;
     }
-    s->custody[s->n_custody++] = *c;
-    s->custody_bytes += c->bytes;
+    size_t cap = *io_cap == 0 ? 16 : *io_cap * 2;
+    void *v = realloc(*io_v, cap * size);
+    if (v == NULL) {
+        return SANJI_E_NOMEM;
+    }
+    *io_v = v;
+    *io_cap = cap;
     return 0;
 }
 
-static void forget(struct sync *s, size_t i)
+static int bundle_cmp(const struct custody_bundle *a, const struct custody_bundle *b)
 {
-    s->custody_bytes -= s->custody[i].bytes;
-    s->custody[i] = s->custody[--s->n_custody];
+    return a->seq != b->seq ? (a->seq < b->seq ? -1 : 1) : memcmp(a->id, b->id, HASH_LEN);
 }
 
+/* Where it stands, or would. */
+static size_t bundle_at(const struct custody_stream *g, const struct custody_bundle *c,
+                        bool *ret_is)
+{
+    size_t lo = 0, hi = g->n;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (bundle_cmp(&g->v[mid], c) < 0) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    *ret_is = lo < g->n && bundle_cmp(&g->v[lo], c) == 0;
+    return lo;
+}
+
+static int stream_of(struct sync *s, int64_t no, struct custody_stream **ret)
+{
+    struct custody *x = &s->custody;
+    size_t lo = 0, hi = x->n;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (x->st[mid].no < no) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    *ret = lo < x->n ? &x->st[lo] : NULL;
+    if (*ret != NULL && (*ret)->no == no) {
+        return 0;
+    }
+    void *v = x->st;
+    int idx = sync__by_no(s, no), r = room_for_one(&v, x->n, &x->cap, sizeof(*x->st));
+    x->st = v;
+    if (r < 0 || idx < 0) {
+        return r < 0 ? r : SANJI_E_NOT_FOUND;
+    }
+    memmove(&x->st[lo + 1], &x->st[lo], (x->n - lo) * sizeof(*x->st));
+    x->st[lo] = (struct custody_stream){.no = no, .idx = idx};
+    x->n++;
+    *ret = &x->st[lo];
+    return 0;
+}
+
+static int writer_of(struct sync *s, const struct node_id *by, struct custody_by **ret)
+{
+    struct custody *x = &s->custody;
+    size_t lo = 0, hi = x->n_by;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (node_id_cmp(&x->by[mid].by, by) < 0) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    *ret = lo < x->n_by ? &x->by[lo] : NULL;
+    if (*ret != NULL && node_id_cmp(&(*ret)->by, by) == 0) {
+        return 0;
+    }
+    void *v = x->by;
+    int r = room_for_one(&v, x->n_by, &x->cap_by, sizeof(*x->by));
+    x->by = v;
+    if (r < 0) {
+        return r;
+    }
+    memmove(&x->by[lo + 1], &x->by[lo], (x->n_by - lo) * sizeof(*x->by));
+    x->by[lo] = (struct custody_by){.by = *by};
+    x->n_by++;
+    *ret = &x->by[lo];
+    return 0;
+}
+
+static int64_t share(const struct sync *s)
+{
+    return s->tune.custody_bytes > 0 ? s->tune.custody_bytes : LIM_CUSTODY_BYTES;
+}
+
+static void weigh(const struct sync *s, struct custody_by *w, int64_t bytes)
+{
+    w->bytes += bytes;
+    w->told = w->told && w->bytes > share(s) / 2;
+}
+
+/* 1: it is there already. */
+static int remember(struct sync *s, int64_t no, const struct custody_bundle *c)
+{
+    struct custody_stream *g;
+    struct custody_by *w = NULL;
+    bool is = false;
+    int r = stream_of(s, no, &g);
+    size_t at = r < 0 ? 0 : bundle_at(g, c, &is);
+    if (r < 0 || is) {
+        return r < 0 ? r : 1;
+    }
+    r = writer_of(s, &s->streams[g->idx].row.key.by, &w);
+    void *v = g->v;
+    r = r < 0 ? r : room_for_one(&v, g->n, &g->cap, sizeof(*g->v));
+    g->v = v;
+    if (r < 0) {
+        return r;
+    }
+    memmove(&g->v[at + 1], &g->v[at], (g->n - at) * sizeof(*g->v));
+    g->v[at] = *c;
+    g->n++;
+    g->waiting++;
+    weigh(s, w, c->bytes);
+    return 0;
+}
+
+int sync__custody_sift(struct sync *s, struct custody_stream *g, size_t max, custody_fn *fn,
+                       void *arg)
+{
+    char name[NAME_BYTES];
+    struct custody_by *w;
+    size_t kept = 0, i = 0;
+    int r = writer_of(s, &s->streams[g->idx].row.key.by, &w);
+    for (; r >= 0 && i < g->n && i < max; i++) {
+        struct custody_bundle c = g->v[i];
+        r = fn(s, g, &c, arg);
+        if (r <= 0) {
+            g->v[kept++] = c;
+            continue;
+        }
+        r = s->st->kv_del(s->st->ctx, name_of(g, &c, name));
+        g->waiting -= c.with == NULL;
+        weigh(s, w, -c.bytes);
+    }
+    memmove(&g->v[kept], &g->v[i], (g->n - i) * sizeof(*g->v));
+    g->n -= i - kept;
+    return r < 0 ? r : 0;
+}
+
+/* A name that cannot be read is damage, which `verify` looks for: nothing else waits for it. */
 static int load_one(const char *name, struct span value, void *arg)
 {
-    struct custody c = {.bytes = (int64_t)value.n};
+    struct custody_bundle c = {.bytes = (int64_t)value.n};
+    int64_t stream;
     const char *no = name + sizeof(prefix) - 1, *seq = strchr(no, '/');
     const char *id = seq == NULL ? NULL : strchr(seq + 1, '/');
-    if (id == NULL || text_i64(no, (size_t)(seq - no), 1, INT64_MAX, &c.no) < 0 ||
+    if (id == NULL || text_i64(no, (size_t)(seq - no), 1, INT64_MAX, &stream) < 0 ||
         text_i64(seq + 1, (size_t)(id - seq) - 1, 1, LIM_SEQ, &c.seq) < 0 ||
         b64u_get(id + 1, strlen(id + 1), c.id, HASH_LEN) < 0) {
-        return SANJI_E_CORRUPT;
+        return 0;
     }
-    return remember(arg, &c);
+    int r = remember(arg, stream, &c);
+    return r == SANJI_E_NOMEM ? r : 0;
 }
 
 int sync__custody_load(struct sync *s)
 {
-    s->n_custody = 0;
-    s->custody_bytes = 0;
+    sync__custody_free(s);
     return s->st->kv_each(s->st->ctx, prefix, load_one, s);
 }
 
 void sync__custody_free(struct sync *s)
 {
-    free(s->custody);
-    s->custody = NULL;
-    s->n_custody = s->cap_custody = 0;
+    for (size_t i = 0; i < s->custody.n; i++) {
+        free(s->custody.st[i].v);
+    }
+    free(s->custody.st);
+    free(s->custody.by);
+    memset(&s->custody, 0, sizeof(s->custody));
+}
+
+int sync__custody_read(struct sync *s, const struct custody_stream *g,
+                       const struct custody_bundle *c, struct buf *frame, struct buf *line,
+                       struct arena *a, struct bundle *ret)
+{
+    char name[NAME_BYTES];
+    size_t used;
+    buf_reset(frame);
+    buf_reset(line);
+    arena_reset(a);
+    int r = s->st->kv_get(s->st->ctx, name_of(g, c, name), frame);
+    if (r == 0) {
+        r = frame_unpack(s->fc, span_of(frame->data, frame->len), line, &used);
+    }
+    if (r == 0) {
+        r = bundle_parse(span_of(line->data, line->len), a, ret, NULL);
+    }
+    if (r == 0 && (ret->hdr.seq != c->seq || memcmp(ret->id, c->id, HASH_LEN) != 0)) {
+        r = SANJI_E_HASH;
+    }
+    return r < 0 || sync__is_signed(s, ret) ? r : SANJI_E_SIGNATURE;
 }
 
 /* ---- taking ---- */
 
-static int keep(struct sync *s, const struct custody *c, struct span frame)
+static int keep(struct sync *s, int64_t no, const struct custody_bundle *c, struct span frame)
 {
     char name[NAME_BYTES];
-    for (size_t i = 0; i < s->n_custody; i++) {
-        if (s->custody[i].no == c->no && memcmp(s->custody[i].id, c->id, HASH_LEN) == 0) {
-            return 0;
-        }
-    }
-    int r = s->st->kv_put(s->st->ctx, name_of(c, name), frame);
-    return r < 0 ? r : remember(s, c);
+    const struct custody_stream g = {.no = no};
+    int r = remember(s, no, c);
+    return r != 0 ? (r < 0 ? r : 0) : s->st->kv_put(s->st->ctx, name_of(&g, c, name), frame);
 }
 
 int sync__custody_keep(struct sync *s, const struct sync_bundle_row *row)
 {
-    struct custody c = {.no = row->no, .seq = row->seq, .bytes = (int64_t)row->frame.n};
+    struct custody_bundle c = {.seq = row->seq, .bytes = (int64_t)row->frame.n};
     memcpy(c.id, row->id, HASH_LEN);
-    return keep(s, &c, row->frame);
+    return keep(s, row->no, &c, row->frame);
 }
 
-/* Is this the bundle that stands under its number? What is below the keyframe is being deleted. */
-static int is_held(const struct sync *s, const struct stream *st, int64_t seq, const uint8_t *id,
-                   bool *ret)
+int sync__custody_held(const struct sync *s, const struct stream *st, int64_t seq,
+                       const uint8_t id[static HASH_LEN], bool *ret)
 {
     uint8_t held[HASH_LEN];
     int r = seq < st->row.first ? SANJI_E_NOT_FOUND
@@ -121,26 +275,51 @@ static int is_held(const struct sync *s, const struct stream *st, int64_t seq, c
     return r == SANJI_E_NOT_FOUND ? 0 : r;
 }
 
-int sync__custody_may(const struct sync *s, int idx, const struct bundle *b, bool *ret)
+bool sync__custody_room(struct sync *s, const struct node_id *by)
+{
+    struct custody_by *w;
+    if (writer_of(s, by, &w) < 0 || w->bytes < share(s)) {
+        return true; /* without memory for a count nothing will be kept either */
+    }
+    if (!w->told) {
+        w->told = true;
+        sync__alarm(s, SANJI_E_KEPT_FULL, by, "custody");
+    }
+    return false;
+}
+
+/* Where the writer may not see it: not from itself, nor from the side it is on. */
+static bool comes_from_aside(const struct sync *s, int idx, const struct bundle *b)
+{
+    const struct peer *there = sync__peer_towards(s, &b->hdr.by);
+    return is_own(s, idx) || (there != NULL && there != s->from);
+}
+
+int sync__custody_may(struct sync *s, int idx, const struct bundle *b, int err, bool *ret)
 {
     *ret = false;
-    if (idx < 0 || s->streams[idx].row.no == 0 || s->witness || s->writing) {
+    bool own = is_own(s, idx),
+         apart = err == SANJI_E_OLD || err == SANJI_E_GAP || err == SANJI_E_FORK;
+    if (s->witness || s->writing || (s->from == NULL && !own) ||
+        (!apart && err != SANJI_E_UNKNOWN_KEY)) {
         return 0;
     }
-    const struct peer *there = sync__peer_towards(s, &b->hdr.by);
-    if (!is_own(s, idx) && (s->from == NULL || there == NULL || there == s->from)) {
-        return 0;
+    bool held = false, here = idx >= 0 && s->streams[idx].row.no != 0;
+    int r = here ? sync__custody_held(s, &s->streams[idx], b->hdr.seq, b->id, &held) : 0;
+    if (r < 0 || held) {
+        return r;
     }
-    bool held;
-    int r = is_held(s, &s->streams[idx], b->hdr.seq, b->id, &held);
-    *ret = r == 0 && !held && s->custody_bytes < LIM_CUSTODY_BYTES;
-    return r;
+    *ret = apart && here && comes_from_aside(s, idx, b) && sync__custody_room(s, &b->hdr.by);
+    if (!*ret) {
+        sync__custody_leave(s, b);
+    }
+    return 0;
 }
 
 int sync__custody_take(struct sync *s, size_t idx, const struct bundle *b, struct span frame)
 {
     const struct stream *st = &s->streams[idx];
-    struct custody c = {.no = st->row.no, .seq = b->hdr.seq};
+    struct custody_bundle c = {.seq = b->hdr.seq};
     struct bundle kept = *b;
     struct buf line, packed;
     memcpy(c.id, b->id, HASH_LEN);
@@ -149,261 +328,95 @@ int sync__custody_take(struct sync *s, size_t idx, const struct bundle *b, struc
     int r = sync__erase_incoming(s, &st->row.key, &kept, &frame, &line, &packed);
     if (r == 0) {
         c.bytes = (int64_t)frame.n;
-        r = keep(s, &c, frame);
+        r = keep(s, st->row.no, &c, frame);
     }
     buf_done(&line);
     buf_done(&packed);
     return r;
 }
 
-/* ---- what a keyframe passes over ---- */
+/* ---- what nobody waits for any more ---- */
 
-struct name { /* of an item that the last bundle of the run says again */
-    const char *owner;
-    struct item it;
-    const uint8_t *leaf;
-};
-struct passing {
-    struct sync *s;
-    const struct stream *st;
-    struct arena *a;
-    struct buf line;
-    int64_t jump; /* where the run begins */
-    const struct name *said;
-    size_t n_said;
+/* Days on which it could not be handed to its writer. Days are counted one by one: a clock that is
+ * wrong for once ends nothing. */
+struct gone {
+    int64_t days, at;
 };
 
-static const char *owner_of(const struct stream *st, const struct item *it)
-{
-    return node_id_none(&it->on_behalf) ? st->row.key.by.s : it->on_behalf.s;
-}
+struct looking {
+    const struct roster_node *node;
+    struct buf frame, line;
+};
 
-static bool is_said(const struct passing *p, const struct item *it, const uint8_t *leaf)
+static int is_void(struct sync *s, const struct custody_stream *g, const struct custody_bundle *c,
+                   void *arg)
 {
-    for (size_t i = 0; i < p->n_said; i++) {
-        const struct name *x = &p->said[i];
-        if (memcmp(x->leaf, leaf, HASH_LEN) == 0 ||
-            (it->op != OP_EVENT && x->it.op != OP_EVENT && x->it.r >= it->r &&
-             strcmp(x->it.id, it->id) == 0 &&
-             strcmp(owner_of(p->st, &x->it), owner_of(p->st, it)) == 0)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int one_passed(const struct sync_bundle_row *row, void *arg)
-{
-    struct passing *p = arg;
+    struct looking *k = arg;
+    const struct roster_key *key;
+    const struct act_head *limit;
     struct bundle b;
-    if (row->seq >= p->jump) {
+    if (k->node == NULL || k->node->state != NODE_ACTIVE) {
         return 1;
     }
-    int r = sync__stored(p->s, row, READ_ALL, &p->line, p->a, &b);
-    if (r != 0) {
-        return r < 0 ? r : 0; /* damaged */
+    int r = sync__custody_read(s, g, c, &k->frame, &k->line, s->arena, &b);
+    if (r < 0) {
+        return sync_is_store_failure(r) ? r : 1;
     }
-    bool stands = false;
-    for (int i = 0; r == 0 && !stands && b.item != NULL && i < (int)b.hdr.n; i++) {
-        struct item it;
-        if (b.item[i].stub || item_parse(b.item[i].text, &it, NULL) < 0 ||
-            is_said(p, &it, b.item[i].leaf)) {
-            continue;
-        }
-        struct sync_record rec = {.no = row->no,
-                                  .seq = row->seq,
-                                  .idx = i,
-                                  .stream = &p->st->row.key,
-                                  .owner = owner_of(p->st, &it),
-                                  .item = &it,
-                                  .leaf = b.item[i].leaf};
-        r = p->s->st->stands(p->s->st->ctx, &rec, &stands);
-    }
-    return r < 0 || !stands ? r : sync__custody_keep(p->s, row);
+    return roster_key_covers(s->roster, &b, &key, &limit) != 0;
 }
 
-int sync__custody_passed(struct sync *s, size_t idx, const struct bundle *b)
+static bool may_be_gone(const struct roster_node *n)
 {
-    struct passing p = {.s = s, .st = &s->streams[idx]};
-    p.jump = p.st->jump == 0 && sync__key_starts(p.st, b) ? b->hdr.seq : p.st->jump;
-    if (p.jump == 0 || s->witness || is_own(s, (int)idx)) {
-        return 0;
+    bool any = n == NULL || n->state != NODE_ACTIVE;
+    for (size_t i = 0; !any && i < n->n_keys; i++) {
+        any = n->keys[i].ended;
     }
-    struct name *said = calloc((size_t)b->hdr.n + 1, sizeof(*said));
-    p.a = arena_new(ARENA_MAX);
-    buf_init(&p.line, LIM_BUNDLE_BYTES + 64);
-    int r = said == NULL || p.a == NULL ? SANJI_E_NOMEM : 0;
-    for (size_t i = 0; r == 0 && b->item != NULL && i < (size_t)b->hdr.n; i++) {
-        if (!b->item[i].stub && item_parse(b->item[i].text, &said[p.n_said].it, NULL) == 0) {
-            said[p.n_said++].leaf = b->item[i].leaf;
-        }
-    }
-    p.said = said;
-    if (r == 0) {
-        r = s->st->bundles(s->st->ctx, p.st->row.no, 0, SIZE_MAX, one_passed, &p);
-    }
-    buf_done(&p.line);
-    arena_free(p.a);
-    free(said);
-    return r < 0 ? r : 0;
+    return any;
 }
 
-/* ---- handing on ---- */
-
-/* Where it goes from here; -1: nowhere now, or to the writer's own work. */
-static int way_of(const struct sync *s, const struct custody *c, const struct peer *p)
+static int look_at(struct sync *s, struct custody_stream *g, struct looking *k)
 {
-    int idx = sync__by_no(s, c->no);
-    return idx >= 0 && c->with == NULL && !is_own(s, idx) &&
-                   sync__peer_towards(s, &s->streams[idx].row.key.by) == p &&
-                   sync__entitled(s, (size_t)idx, p)
-               ? idx
-               : -1;
-}
-
-bool sync__custody_due(const struct sync *s, const struct peer *p)
-{
-    for (size_t i = 0; i < s->n_custody; i++) {
-        if (way_of(s, &s->custody[i], p) >= 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-int sync__custody_send(struct sync *s, struct peer *p, bool trust, int64_t *io_left,
-                       struct buf *out)
-{
-    char name[NAME_BYTES];
-    struct buf frame;
-    int r = 0;
-    buf_init(&frame, LIM_BUNDLE_BYTES + LIM_FRAME_OVERHEAD + 64);
-    for (size_t i = 0; r == 0 && i < s->n_custody; i++) {
-        struct custody *c = &s->custody[i];
-        int idx = way_of(s, c, p);
-        bool held = false;
-        if (idx < 0 || (s->streams[idx].aud.type == AUD_TRUST) != trust) {
-            continue;
-        }
-        r = is_held(s, &s->streams[idx], c->seq, c->id, &held); /* then it goes as all others do */
-        buf_reset(&frame);
-        if (r == 0 && !held) {
-            r = s->st->kv_get(s->st->ctx, name_of(c, name), &frame);
-        }
-        size_t used;
-        buf_reset(&s->line);
-        if (r == 0 && !held &&
-            frame_unpack(s->fc, span_of(frame.data, frame.len), &s->line, &used) < 0) {
-            c->with = p; /* damaged: nobody can use it, and what comes after it has to go */
-            continue;
-        }
-        if (r == 0 && (int64_t)s->line.len > *io_left) {
-            break;
-        }
-        if (r == 0) {
-            r = buf_put(out, frame.data, frame.len);
-            *io_left -= (int64_t)s->line.len;
-            c->with = p;
-        }
-    }
-    buf_done(&frame);
-    return r;
-}
-
-void sync__custody_again(struct sync *s, const struct peer *p)
-{
-    for (size_t i = 0; i < s->n_custody; i++) {
-        s->custody[i].with = s->custody[i].with == p ? NULL : s->custody[i].with;
-    }
-}
-
-int sync__custody_taken(struct sync *s, const struct peer *p)
-{
-    char name[NAME_BYTES];
-    bool any = false;
-    for (size_t i = 0; i < s->n_custody && !any; i++) {
-        any = s->custody[i].with == p;
-    }
-    int r = any ? sync__tx_begin(s) : 0;
-    if (r < 0 || !any) {
+    struct gone was = {0};
+    k->node = roster_node(s->roster, s->streams[g->idx].row.key.by.s);
+    int r = sync__kept_get(s, gone_name, g->no, &was, sizeof(was));
+    bool marked = r == 0;
+    if (r < 0 && r != SANJI_E_NOT_FOUND && r != SANJI_E_CORRUPT) {
         return r;
     }
-    for (size_t i = 0; r == 0 && i < s->n_custody;) {
-        if (s->custody[i].with != p) {
-            i++;
-            continue;
-        }
-        r = s->st->kv_del(s->st->ctx, name_of(&s->custody[i], name));
-        forget(s, i);
+    if (g->n == 0 || !may_be_gone(k->node)) {
+        return marked ? sync__kept_set(s, gone_name, g->no, NULL, 0) : 0;
     }
-    return sync__tx_end(s, r);
+    if (marked && s->tick.now_ms >= was.at && s->tick.now_ms < was.at + DAY_LEAST_MS) {
+        return 0;
+    }
+    was.days++;
+    was.at = s->tick.now_ms;
+    if (was.days > LIM_GONE_DAYS) {
+        was.days = 0;
+        r = sync__custody_sift(s, g, g->n, is_void, k);
+    } else {
+        r = 0;
+    }
+    return r < 0 ? r : sync__kept_set(s, gone_name, g->no, &was, sizeof(was));
 }
 
-/* ---- the writer ---- */
-
-/* Has this node signed it in the past it goes on from, or said again what it holds? */
-static int is_known(struct sync *s, const struct stream *st, const struct custody *c, bool *ret)
+int sync__custody_tidy(struct sync *s)
 {
-    int r = sync__branch_given_up(s, st->row.no, c->id, ret);
-    if (r == 0 && !*ret) {
-        r = is_held(s, st, c->seq, c->id, ret);
+    struct looking k = {0};
+    if (s->custody.n == 0 || s->tick.mono_ms < s->custody.look_at) {
+        return 0;
     }
-    if (r == 0 && !*ret && c->seq < st->row.first) {
-        r = sync__late_said(s, st, c->seq, c->id, ret);
-    }
-    return r;
-}
-
-static int say_again(struct sync *s, const struct stream *st, const struct custody *c)
-{
-    char name[NAME_BYTES];
-    struct buf frame;
-    buf_init(&frame, LIM_BUNDLE_BYTES + LIM_FRAME_OVERHEAD + 64);
-    int r = s->st->kv_get(s->st->ctx, name_of(c, name), &frame);
-    if (r == 0) {
-        r = sync__branch_say_again(s, st, c->seq, c->id, span_of(frame.data, frame.len));
-    }
-    if (r == 0) {
-        r = sync__branch_merge_note(s, st->row.no, c->id);
-    }
-    if (r == 0) {
-        r = sync__self_doubt(s, &st->row.key);
-    }
-    buf_done(&frame);
-    return r;
-}
-
-static int own_one(struct sync *s, size_t i, const struct stream *st)
-{
-    struct custody c = s->custody[i];
-    char name[NAME_BYTES];
-    bool known = false;
     int r = sync__tx_begin(s);
     if (r < 0) {
         return r;
     }
-    r = is_known(s, st, &c, &known);
-    if (r == 0 && !known) {
-        r = say_again(s, st, &c);
-        sync__alarm(s, SANJI_E_FORK, &s->self.id, "self");
+    buf_init(&k.frame, LIM_BUNDLE_BYTES + LIM_FRAME_OVERHEAD + 64);
+    buf_init(&k.line, LIM_BUNDLE_BYTES + 64);
+    for (size_t i = 0; r == 0 && i < s->custody.n; i++) {
+        r = look_at(s, &s->custody.st[i], &k);
     }
-    if (r == 0) {
-        r = s->st->kv_del(s->st->ctx, name_of(&c, name));
-        forget(s, i);
-    }
+    s->custody.look_at = s->tick.mono_ms + DAY_MS;
+    buf_done(&k.frame);
+    buf_done(&k.line);
     return sync__tx_end(s, r);
-}
-
-int sync__custody_own(struct sync *s)
-{
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < s->n_custody;) {
-        int idx = sync__by_no(s, s->custody[i].no);
-        if (!is_own(s, idx) || s->streams[idx].jump != 0) {
-            i++;
-        } else {
-            r = own_one(s, i, &s->streams[idx]);
-        }
-    }
-    return r;
 }

@@ -63,7 +63,7 @@ static int mark(struct walk *w, int64_t seq)
     return r < 0 ? r : w->n >= MARKS_MAX ? 1 : 0;
 }
 
-static bool is_signed(const struct sync *s, const struct bundle *b)
+bool sync__is_signed(const struct sync *s, const struct bundle *b)
 {
     const struct roster_key *key = NULL;
     const struct act_head *limit;
@@ -94,7 +94,7 @@ static int walk_one(const struct sync_bundle_row *row, void *arg)
         return r;
     }
     if (r != 0 || memcmp(b.id, row->id, HASH_LEN) != 0 || b.hdr.seq != row->seq ||
-        !is_signed(w->s, &b)) {
+        !sync__is_signed(w->s, &b)) {
         w->has_prev = false;
         return mark(w, row->seq);
     }

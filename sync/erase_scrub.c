@@ -4,6 +4,8 @@
  * one audience; a second where an older form of a record may show again. */
 #include "sync/erase.h"
 
+#include "protocol/base/text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,52 +171,91 @@ static int again_bundle(const struct sync_bundle_row *row, void *arg)
 
 struct kept {
     struct scrub *c;
-    struct buf name, frame;
-    bool found;
+    struct buf names; /* of those to be changed, each with its NUL */
+    struct buf value;
 };
 
-static int kept_one(const char *key, struct span value, void *arg)
+/* Is it of a lane in which something is to be erased? ".../NO/SEQ/ID". */
+static bool is_concerned(const struct sync *s, const char *name)
 {
-    struct kept *k = arg;
-    struct scrub *c = k->c;
+    const char *from = name + strlen(name);
+    int64_t no = 0;
+    for (int parts = 0; from > name && parts < 3; from--) {
+        parts += from[-1] == '/';
+    }
+    from += *from == '/';
+    if (text_i64(from, strcspn(from, "/"), 1, INT64_MAX, &no) < 0) {
+        return true; /* looked into, to be sure */
+    }
+    int idx = sync__by_no(s, no);
+    for (size_t i = 0; idx >= 0 && i < s->erase->n_lanes; i++) {
+        const struct erase_part *l = &s->erase->lane[i];
+        if (l->pending && node_id_cmp(&l->by, &s->streams[idx].row.key.by) == 0 &&
+            strcmp(l->aud, s->streams[idx].row.key.aud) == 0) {
+            return true;
+        }
+    }
+    return idx < 0;
+}
+
+/* The bundle with stubs in c->frame, *ret_n: how many are new. 1: it cannot be read. */
+static int stub_kept(struct scrub *c, struct span value, size_t *ret_n)
+{
     struct stream_key sk;
     struct bundle b;
-    size_t used, n = 0;
+    size_t used;
+    *ret_n = 0;
     int r = frame_unpack(c->s->fc, value, &c->in, &used);
-    if (r < 0) {
-        return r;
-    }
     arena_reset(c->a);
-    if (bundle_parse(span_of(c->in.data, c->in.len), c->a, &b, NULL) < 0 ||
-        sync__key_of(&sk, b.hdr.by.s, b.hdr.aud, b.hdr.ep, b.hdr.en) < 0) {
-        return SANJI_E_CORRUPT;
+    if (r == 0) {
+        r = bundle_parse(span_of(c->in.data, c->in.len), c->a, &b, NULL);
     }
-    r = sync__erase_stub(c->s, &sk, c->a, &b, &c->line, &k->frame, &n);
-    if (r < 0 || n == 0) {
-        return r;
+    if (r == 0) {
+        r = sync__key_of(&sk, b.hdr.by.s, b.hdr.aud, b.hdr.ep, b.hdr.en);
     }
-    buf_reset(&k->name);
-    k->found = true;
-    r = buf_puts(&k->name, key);
-    return r < 0 ? r : 1;
+    if (r < 0) {
+        return r == SANJI_E_NOMEM ? r : 1;
+    }
+    return sync__erase_stub(c->s, &sk, c->a, &b, &c->line, &c->frame, ret_n);
+}
+
+static int kept_find(const char *key, struct span value, void *arg)
+{
+    struct kept *k = arg;
+    size_t n = 0;
+    int r = is_concerned(k->c->s, key) ? stub_kept(k->c, value, &n) : 0;
+    return r < 0 || (r == 0 && n == 0) ? r : buf_put(&k->names, key, strlen(key) + 1);
+}
+
+/* What cannot be read can be sent to nobody, and may hold what was to be erased: it goes. */
+static int kept_write(struct kept *k, const char *name)
+{
+    struct sync *s = k->c->s;
+    size_t n;
+    buf_reset(&k->value);
+    int r = s->st->kv_get(s->st->ctx, name, &k->value);
+    if (r == 0) {
+        r = stub_kept(k->c, span_of(k->value.data, k->value.len), &n);
+    }
+    if (r > 0) {
+        sync__alarm(s, SANJI_E_CORRUPT, NULL, "kept");
+        return s->st->kv_del(s->st->ctx, name);
+    }
+    return r < 0 ? r : s->st->kv_put(s->st->ctx, name, span_of(k->c->frame.data, k->c->frame.len));
 }
 
 static int scrub_kept(struct scrub *c, const char *prefix)
 {
     struct kept k = {.c = c};
-    int r = 0;
-    buf_init(&k.name, ERASE_NAME_BYTES * 2);
-    buf_init(&k.frame, LIM_BUNDLE_BYTES + LIM_FRAME_OVERHEAD + 64);
-    do {
-        k.found = false;
-        r = c->s->st->kv_each(c->s->st->ctx, prefix, kept_one, &k);
-        if (r == 0 && k.found) {
-            r = c->s->st->kv_put(c->s->st->ctx, buf_str(&k.name),
-                                 span_of(k.frame.data, k.frame.len));
-        }
-    } while (r == 0 && k.found);
-    buf_done(&k.name);
-    buf_done(&k.frame);
+    buf_init(&k.names, (size_t)256 << 20);
+    buf_init(&k.value, LIM_BUNDLE_BYTES + LIM_FRAME_OVERHEAD + 64);
+    int r = c->s->st->kv_each(c->s->st->ctx, prefix, kept_find, &k);
+    for (size_t at = 0; r >= 0 && at < k.names.len;
+         at += strlen((const char *)k.names.data + at) + 1) {
+        r = kept_write(&k, (const char *)k.names.data + at);
+    }
+    buf_done(&k.names);
+    buf_done(&k.value);
     return r;
 }
 
@@ -263,17 +304,12 @@ int sync__erase_scrub(struct sync *s)
     for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++) {
         buf_init(bufs[i], (size_t)16 << 20);
     }
+    static const char *const kept[] = {"again/", "unsent/", "custody/"};
+    for (size_t i = 0; r == 0 && i < sizeof(kept) / sizeof(kept[0]); i++) {
+        r = scrub_kept(&c, kept[i]); /* while the lanes still know what is new */
+    }
     for (size_t i = 0; r == 0 && i < s->erase->n_lanes; i++) {
         r = s->erase->lane[i].pending ? scrub_lane(&c, (int)i) : 0;
-    }
-    if (r == 0) {
-        r = scrub_kept(&c, "again/");
-    }
-    if (r == 0) {
-        r = scrub_kept(&c, "unsent/");
-    }
-    if (r == 0) {
-        r = scrub_kept(&c, "custody/");
     }
     s->erase->pending = r < 0;
     for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++) {

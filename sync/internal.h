@@ -2,6 +2,7 @@
 #ifndef SANJI_SYNC_INTERNAL_H
 #define SANJI_SYNC_INTERNAL_H
 
+#include "protocol/base/enc.h"
 #include "protocol/limits.h"
 #include "sync/sync.h"
 
@@ -101,6 +102,11 @@ struct peer {
     bool has_held;
     struct held held;
     int64_t asked_ts; /* its clock at the newest `down` request of this session */
+    /* Bundles of its last message that cannot stand here and were not kept either, by the first
+     * bytes of their ids: said in the next hello. */
+    char left[LIM_LEFT][B64U_LEN(8) + 1];
+    const char *left_said[LIM_LEFT];
+    size_t n_left;
     int64_t quota_day, quota_items, quota_bytes;
     bool quota_told, quota_loaded; /* loaded: from the store, where the day's count is kept */
     struct sync_peer_status st;
@@ -173,7 +179,15 @@ enum { CHALLENGES = 256 };
 struct want_mark {
     int64_t no, seq;
 };
-struct custody; /* a bundle to be handed on towards its writer, see custody.c */
+/* What is kept for writers that may not know it: an index, see custody.h. */
+struct custody {
+    struct custody_stream *st; /* sorted by no */
+    size_t n, cap;
+    struct custody_by *by; /* sorted */
+    size_t n_by, cap_by;
+    int64_t look_at; /* mono: when to look for what nobody waits for any more */
+    int64_t sent;    /* counts what is handed on */
+};
 
 struct sync {
     struct sync_self self;
@@ -213,9 +227,7 @@ struct sync {
         int64_t ep, seq; /* seq 0: none */
         uint8_t id[HASH_LEN];
     } pin; /* the trust head that this node's invite names */
-    struct custody *custody;
-    size_t n_custody, cap_custody;
-    int64_t custody_bytes;
+    struct custody custody;
     struct chain *chains;
     size_t n_chains, chain_bytes;
     bool witness;   /* judges what another engine holds, not what may be taken today */
@@ -544,8 +556,10 @@ int sync__branch_drop(struct sync *s, size_t idx); /* what was in doubt is decid
 /* This bundle of an own stream is to be published again. */
 int sync__branch_say_again(struct sync *s, const struct stream *st, int64_t seq,
                            const uint8_t id[static HASH_LEN], struct span frame);
-/* It is of a branch that was given up. */
-int sync__branch_merge_note(struct sync *s, int64_t no, const uint8_t id[static HASH_LEN]);
+/* These are of a branch that was given up. */
+int sync__branch_merge_note(struct sync *s, int64_t no, struct span ids);
+/* Ids of what was, the head of the last branch given up last. */
+int sync__branch_merged_ids(const struct sync *s, int64_t no, struct buf *ret);
 /* Publishes again what only a given-up branch held. */
 int sync__branch_again(struct sync *s);
 /* The last bundle of the branch that was given up; false: none was. */
@@ -559,10 +573,12 @@ int sync__late_passed(struct sync *s, size_t idx, const struct bundle *b); /* be
 int sync__late_kept(struct sync *s, size_t idx, const struct bundle *b, struct span frame);
 /* An own stream begins at `from` now: what stood below was said once. */
 int sync__late_let_go(struct sync *s, size_t idx, int64_t from);
-/* Was this bundle, below where an own stream begins, said by this node in the past it goes on from?
- * True as well when nobody can tell. */
-int sync__late_said(struct sync *s, const struct stream *st, int64_t seq,
-                    const uint8_t id[static HASH_LEN], bool *ret);
+/* What of below where an own stream begins is known: ranges of seqs, and the first 8 bytes of the
+ * ids of everything in them that this node has said in the past it goes on from. */
+struct late_range {
+    int64_t from, to;
+};
+int sync__late_said(struct sync *s, int64_t no, struct buf *ids, struct buf *ranges);
 
 /* pin.c: the trust head an invite names */
 int sync__pin_load(struct sync *s);
@@ -574,18 +590,27 @@ int sync__custody_load(struct sync *s);
 void sync__custody_free(struct sync *s);
 /* In a transaction: a bundle held here is given up. */
 int sync__custody_keep(struct sync *s, const struct sync_bundle_row *row);
-/* Does a bundle that cannot be kept in its stream come from where its writer may not see it? */
-int sync__custody_may(const struct sync *s, int idx, const struct bundle *b, bool *ret);
+/* Is the writer's share not used up? If it is, people are told once. */
+bool sync__custody_room(struct sync *s, const struct node_id *by);
+/* A bundle was refused with err: does it come from where its writer may not see it, and is there
+ * room? Where it is not kept, and not held either, the neighbour will hear so. */
+int sync__custody_may(struct sync *s, int idx, const struct bundle *b, int err, bool *ret);
 /* It does, and it verifies. */
 int sync__custody_take(struct sync *s, size_t idx, const struct bundle *b, struct span frame);
-/* b closes a run behind a gap: what stands before the gap, and is not said again, is kept. */
+int sync__custody_tidy(struct sync *s); /* once a day: what can be handed to nobody */
+/* custody_pass.c: b closes a run behind a gap: what stands before the gap, and is not said again,
+ * is kept. SANJI_E_GAP: there is no room for more of this writer. */
 int sync__custody_passed(struct sync *s, size_t idx, const struct bundle *b);
+/* custody_send.c */
+void sync__custody_leave(struct sync *s, const struct bundle *b); /* not kept: s->from hears */
+void sync__custody_say(struct peer *p, struct msg_hello *h);
+void sync__custody_hear(struct sync *s, const struct peer *p, const struct msg_hello *h);
 bool sync__custody_due(const struct sync *s, const struct peer *p);
-/* Trust streams, or the others, as far as *io_left bytes go. */
+/* One writer's trust streams, or others, as far as *io_left bytes go. */
 int sync__custody_send(struct sync *s, struct peer *p, bool trust, int64_t *io_left,
                        struct buf *out);
 void sync__custody_again(struct sync *s, const struct peer *p); /* a new session with it */
-int sync__custody_taken(struct sync *s, const struct peer *p);  /* it has what was sent */
+int sync__custody_taken(struct sync *s, const struct peer *p);  /* what was sent has come */
 int sync__custody_own(struct sync *s); /* the writer publishes again what it does not know */
 
 /* twice.c: records changed in two epochs without knowledge of each other. */
@@ -657,6 +682,8 @@ int sync__want_take(struct sync *s, size_t idx, const struct bundle *b, struct s
 enum read_what { READ_HEAD, READ_ALL }; /* the header alone: much quicker where there are many */
 int sync__stored(struct sync *s, const struct sync_bundle_row *row, enum read_what what,
                  struct buf *line, struct arena *a, struct bundle *ret);
+/* By the key it names, wherever that stands; true where the key is not known. */
+bool sync__is_signed(const struct sync *s, const struct bundle *b);
 /* In a transaction: wants every stored bundle of the writer that is not what was signed. */
 int sync__damage_find(struct sync *s, const struct node_id *by);
 

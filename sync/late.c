@@ -94,8 +94,8 @@ static int taken(struct sync *s, const struct stream *st, const struct bundle *b
 /* "said/NO/FROM": which own bundles one keyframe let go of, from seq FROM on. What lies between
  * them up to `to` was never here: a keyframe that came back began behind it. */
 struct said {
-    int64_t seq; /* of the first element: `to` */
-    uint8_t id8[8];
+    int64_t seq;    /* of the first element: `to` */
+    uint8_t id8[8]; /* of the first element: when that was, by this clock; zero: not known */
 };
 
 static int said_range(struct sync *s, int64_t no, int64_t from, int64_t to, struct buf *ids)
@@ -114,16 +114,55 @@ static int said_range(struct sync *s, int64_t no, int64_t from, int64_t to, stru
     return r;
 }
 
+struct old {
+    int64_t before;
+    char name[NAME_BYTES];
+    bool found;
+};
+
+static int one_old(const char *name, struct span list, void *arg)
+{
+    struct old *o = arg;
+    struct said to;
+    int64_t at = 0;
+    if (list.n < sizeof(to)) {
+        return 0;
+    }
+    memcpy(&to, list.p, sizeof(to));
+    memcpy(&at, to.id8, sizeof(at));
+    o->found = at != 0 && at < o->before;
+    (void)snprintf(o->name, sizeof(o->name), "%s", name);
+    return o->found ? 1 : 0;
+}
+
+/* Who comes back after so long with something from before brings nothing anew. */
+static int said_end(struct sync *s, int64_t no)
+{
+    struct old o = {.before = s->tick.now_ms - LIM_SAID_MS};
+    char name[NAME_BYTES];
+    int r = 0;
+    (void)snprintf(name, sizeof(name), "said/%lld/", (long long)no);
+    do {
+        o.found = false;
+        r = s->st->kv_each(s->st->ctx, name, one_old, &o);
+        if (r >= 0 && o.found) {
+            r = s->st->kv_del(s->st->ctx, o.name);
+        }
+    } while (r >= 0 && o.found);
+    return r < 0 ? r : 0;
+}
+
 int sync__late_let_go(struct sync *s, size_t idx, int64_t from)
 {
     const struct stream *st = &s->streams[idx];
-    const struct said to = {.seq = from};
+    struct said to = {.seq = from};
     struct key_jump j = {.seq = from - 1, .at = from};
     char name[NAME_BYTES];
     struct buf ids;
     if (node_id_cmp(&st->row.key.by, &s->self.id) != 0 || st->row.first >= from) {
         return 0;
     }
+    memcpy(to.id8, &s->tick.now_ms, sizeof(to.id8));
     buf_init(&ids, (size_t)1 << 30);
     int r = st->jump == 0 ? 0 : sync__kept_get(s, "jump", st->row.no, &j, sizeof(j));
     if (r == 0) {
@@ -141,47 +180,40 @@ int sync__late_let_go(struct sync *s, size_t idx, int64_t from)
         r = s->st->kv_put(s->st->ctx, name, span_of(ids.data, ids.len));
     }
     buf_done(&ids);
-    return r;
+    return r < 0 ? r : said_end(s, st->row.no);
 }
 
-struct saying {
-    int64_t seq;
-    const uint8_t *id;
+struct reading {
     size_t skip; /* of the name */
-    bool is_said;
+    struct buf *ids, *ranges;
 };
 
 static int one_said(const char *name, struct span list, void *arg)
 {
-    struct saying *x = arg;
+    struct reading *x = arg;
     struct said v;
-    int64_t from = 0;
+    struct late_range range = {0};
     if (list.n < sizeof(v) || list.n % sizeof(v) != 0 ||
-        text_i64(name + x->skip, strlen(name + x->skip), 0, INT64_MAX, &from) < 0) {
+        text_i64(name + x->skip, strlen(name + x->skip), 0, INT64_MAX, &range.from) < 0) {
         return SANJI_E_CORRUPT;
     }
     memcpy(&v, list.p, sizeof(v));
-    if (x->seq < from || x->seq >= v.seq) {
-        return 0;
-    }
-    x->is_said = false;
-    for (size_t at = sizeof(v); at < list.n && !x->is_said; at += sizeof(v)) {
+    range.to = v.seq;
+    int r = buf_put(x->ranges, &range, sizeof(range));
+    for (size_t at = sizeof(v); r == 0 && at < list.n; at += sizeof(v)) {
         memcpy(&v, list.p + at, sizeof(v));
-        x->is_said = v.seq == x->seq && memcmp(v.id8, x->id, sizeof(v.id8)) == 0;
+        r = buf_put(x->ids, v.id8, sizeof(v.id8));
     }
-    return 1;
+    return r;
 }
 
-int sync__late_said(struct sync *s, const struct stream *st, int64_t seq,
-                    const uint8_t id[static HASH_LEN], bool *ret)
+int sync__late_said(struct sync *s, int64_t no, struct buf *ids, struct buf *ranges)
 {
     char name[NAME_BYTES];
-    struct saying x = {.seq = seq, .id = id, .is_said = true};
-    (void)snprintf(name, sizeof(name), "said/%lld/", (long long)st->row.no);
+    struct reading x = {.ids = ids, .ranges = ranges};
+    (void)snprintf(name, sizeof(name), "said/%lld/", (long long)no);
     x.skip = strlen(name);
-    int r = s->st->kv_each(s->st->ctx, name, one_said, &x);
-    *ret = x.is_said;
-    return r < 0 ? r : 0;
+    return s->st->kv_each(s->st->ctx, name, one_said, &x);
 }
 
 /* ---- a keyframe from before ---- */

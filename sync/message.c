@@ -40,6 +40,7 @@ int sync__hello_read(struct sync *s, struct peer *p, struct span body, struct ms
     if (!roster_knows_g(s->roster, ret->g)) {
         return SANJI_E_FEDERATION;
     }
+    sync__custody_hear(s, p, ret);
     if (ret->full) {
         sync__peer_reset_their(s, p);
     }
@@ -191,6 +192,7 @@ int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t 
                        int64_t *ret_stored)
 {
     *ret_stored = 0;
+    p->n_left = 0; /* the hello about the message before has been answered */
     if (rest.n == 0) {
         return 0;
     }

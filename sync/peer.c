@@ -418,9 +418,11 @@ static int send_pass(struct sending *d, struct peer *p, enum rank rank)
 static int send_passes(struct sending *d, struct peer *p)
 {
     int r = send_pass(d, p, RANK_TRUST);
+    int64_t room = d->left;
     if (r >= 0) {
         r = sync__custody_send(d->s, p, true, &d->left, d->out);
     }
+    bool kept_some = d->left < room; /* of one writer in one message */
     int64_t n = d->n;
     if (r >= 0) {
         r = send_pass(d, p, RANK_LETTER);
@@ -430,7 +432,8 @@ static int send_passes(struct sending *d, struct peer *p)
     if (r >= 0 && !leave_rest) {
         r = send_pass(d, p, RANK_REST);
     }
-    return r < 0 || leave_rest ? r : sync__custody_send(d->s, p, false, &d->left, d->out);
+    return r < 0 || leave_rest || kept_some ? r
+                                            : sync__custody_send(d->s, p, false, &d->left, d->out);
 }
 
 int sync__send_some(struct sync *s, struct peer *p, int64_t max, struct buf *out, bool *ret_more,

@@ -414,7 +414,8 @@ static int settle(struct sync *s, bool said)
 int sync__self_settle(struct sync *s)
 {
     catch_up(s);
-    return settle(s, somebody_said(s));
+    int r = sync__custody_tidy(s);
+    return r < 0 ? r : settle(s, somebody_said(s));
 }
 
 int sync__self_answered(struct sync *s)

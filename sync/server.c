@@ -59,6 +59,7 @@ static int answer_up(struct sync *s, struct peer *p, struct buf *out)
     hello_base(s, &h);
     h.full = p->state_full;
     h.credit = s->tune.max_bytes;
+    sync__custody_say(p, &h);
     buf_init(&lines, LIM_MESSAGE_BYTES);
     int r = sync__have_state(s, p, &lines, &h.lines);
     h.has_hd = true;

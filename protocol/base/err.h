@@ -61,7 +61,8 @@
     X(DIVERGED,      "diverged",        409) /* a beat counts other records than this node */      \
     X(KEPT_BACK,     "kept_back",       409) /* the parent has it, the table of heads does not */  \
     X(WENT_BACK,     "went_back",       409) /* the parent holds less than it held */              \
-    X(ORDER,         "out_of_order",    409) /* a stream came in another order than written */
+    X(ORDER,         "out_of_order",    409) /* a stream came in another order than written */     \
+    X(KEPT_FULL,     "kept_full",       409) /* a writer's share of custody is used up */
 /* clang-format on */
 
 enum sanji_err {

@@ -16,7 +16,9 @@ export const mutants = [
   m('epoch-without-mark', 'sync/accept.c', 'if (b->hdr.seq == 1 && b->hdr.ep > 1 && b->hdr.t != BUNDLE_EPOCH) {', 'if (b->hdr.seq == 1 && b->hdr.ep > 2 && b->hdr.t != BUNDLE_EPOCH) {', 'sync_wrong', 'sim'),
   // several pasts
   m('passed-over-is-gone', 'sync/keyframe_take.c', 'int r = ret->due ? sync__custody_passed(s, idx, b) : 0;', 'int r = 0;', 'sync_branches'),
-  m('writer-says-all-again', 'sync/custody.c', 'if (r == 0 && !known) {', 'if (r == 0) {', 'sync_branches'),
+  m('left-is-taken', 'sync/custody_send.c', 'return c->with == p && !c->left;', 'return c->with == p;', 'sync_custody'),
+  m('shares-are-one', 'sync/custody.c', 'w->bytes < share(s)', 's->custody.by[0].bytes < share(s)', 'sync_custody'),
+  m('writer-says-all-again', 'sync/custody_send.c', 'if (r < 0 || known) {', 'if (r < 0) {', 'sync_branches'),
   // signatures and hashes
   m('skip-signature', 'protocol/bundle.c', 'return verify_raw(key, s.p, s.n, b->sig);', 'return key != NULL && s.n > 0 ? 0 : SANJI_E_SIGNATURE;', 'bundle'),
   m('skip-item-root', 'protocol/bundle.c', 'if (memcmp(root, b->hdr.root, HASH_LEN) != 0) {', 'if (false) {', 'bundle'),

@@ -165,6 +165,8 @@ static void test_hello(void **state)
                           .more = true,
                           .ts = 7},
                      h2;
+    const char *left[] = {"AAAAAAAAAAA", "AQAAAAAAAAA"};
+    h.left = (struct jarr){left, 2};
     memset(h.rv, 9, sizeof(h.rv));
     round_trip(w, msg_hello_spec, &h, &h2, sizeof(h2));
     assert_memory_equal(h2.rv, h.rv, sizeof(h.rv));
@@ -175,6 +177,8 @@ static void test_hello(void **state)
     assert_int_equal(h2.credit, 5);
     assert_int_equal(h2.retry, 6);
     assert_int_equal(h2.ts, 7);
+    assert_int_equal(h2.left.n, 2);
+    assert_string_equal(((const char *const *)h2.left.v)[1], left[1]);
     h = (struct msg_hello){.v = 1};
     round_trip(w, msg_hello_spec, &h, &h2, sizeof(h2));
     assert_false(h2.full || h2.has_hd || h2.need_full || h2.more);

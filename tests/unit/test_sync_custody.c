@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is kept for writers that may not know it (PROTOCOL.md 15.1, Custody): how much, for whom,
+ * how long, and what becomes of it when it is damaged, erased, or more than anybody thought.
+ * `test_sync_custody NUMBER` prints how long so many bundles take. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "protocol/base/text.h"
+#include "sync/internal.h"
+#include "tests/support/story.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const struct step three_tiers[] = {THREE_TIERS, {0}};
+
+enum { CITY, D1, D2, S1, S2, S3 };
+
+/* ---- a past that its writer has lost ---- */
+
+struct past {
+    struct mem_store *before;
+    struct buf *frame; /* in order; without the first one none of the others can stand */
+    size_t n, cap;
+};
+
+static void frame_add(struct past *p, struct span f)
+{
+    if (p->n == p->cap) {
+        p->cap = p->cap == 0 ? 64 : p->cap * 2;
+        p->frame = realloc(p->frame, p->cap * sizeof(*p->frame));
+        assert_non_null(p->frame);
+    }
+    buf_init(&p->frame[p->n], f.n);
+    assert_int_equal(buf_put(&p->frame[p->n++], f.p, f.n), 0);
+}
+
+static int64_t fed_of(const struct sync *s, int i, const struct world *w)
+{
+    int idx = sync__stream_first(s, w->node[i].id.s, "fed");
+    return idx < 0 ? 0 : s->streams[idx].row.no;
+}
+
+static int gather(const struct sync_bundle_row *row, void *arg)
+{
+    frame_add(arg, row->frame);
+    return 0;
+}
+
+/* Node i, out of reach, writes n listings; then it is put back to before them and stands still. */
+static void lose(struct world *w, int i, const char *prefix, int n, struct past *p)
+{
+    memset(p, 0, sizeof(*p));
+    if (fed_of(w->node[i].s, i, w) == 0) {
+        assert_int_equal(world_put(w, i, "fed", "begin", 1, prefix, NULL), 0);
+        world_run(w, 60000);
+    }
+    w->node[i].cut = true;
+    p->before = mem_store_snapshot(w->node[i].mem);
+    int64_t no = fed_of(w->node[i].s, i, w), after = 0;
+    const struct stream *st = &w->node[i].s->streams[sync__by_no(w->node[i].s, no)];
+    after = st->row.seq;
+    for (int k = 0; k < n; k++) {
+        char id[24];
+        (void)snprintf(id, sizeof(id), "%s%d", prefix, k);
+        assert_int_equal(world_put(w, i, "fed", id, 1, prefix, NULL), 0);
+    }
+    const struct sync_store *store = mem_store_port(w->node[i].mem);
+    assert_int_equal(store->bundles(store->ctx, no, after, SIZE_MAX, gather, p), 0);
+    world_crash(w, i);
+    mem_store_restore(w->node[i].mem, p->before);
+}
+
+static void past_done(struct past *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        buf_done(&p->frame[i]);
+    }
+    free(p->frame);
+    mem_store_free(p->before);
+}
+
+/* Node `at` is given frames [from, to) by its neighbour `by`. */
+static void give(struct world *w, int at, int by, const struct past *p, size_t from, size_t to)
+{
+    struct sync *s = w->node[at].s;
+    struct peer *peer = sync__peer_find(s, w->node[by].id.s);
+    struct sync_tick t;
+    int64_t stored;
+    assert_non_null(peer);
+    while (from < to) {
+        struct buf m;
+        buf_init(&m, LIM_MESSAGE_BYTES);
+        for (int k = 0; k < 500 && from < to; k++, from++) {
+            assert_int_equal(buf_put(&m, p->frame[from].data, p->frame[from].len), 0);
+        }
+        world_tick(w, at, &t);
+        s->tick = t;
+        assert_int_equal(sync__take_bundles(s, peer, span_of(m.data, m.len), 0, &stored), 0);
+        buf_done(&m);
+    }
+}
+
+struct count {
+    const char *prefix;
+    int64_t n, bytes;
+};
+
+static int one_kept(const char *name, struct span value, void *arg)
+{
+    struct count *c = arg;
+    (void)name;
+    c->n++;
+    c->bytes += (int64_t)value.n;
+    return 0;
+}
+
+static struct count kept(const struct world *w, int i, const char *prefix)
+{
+    struct count c = {.prefix = prefix};
+    const struct sync_store *st = mem_store_port(w->node[i].mem);
+    assert_int_equal(st->kv_each(st->ctx, prefix, one_kept, &c), 0);
+    return c;
+}
+
+static bool none_kept(struct world *w, void *arg)
+{
+    int64_t n = 0;
+    (void)arg;
+    for (int i = 0; i < w->n; i++) {
+        n += kept(w, i, "custody/").n + kept(w, i, "again/").n;
+    }
+    return n == 0;
+}
+
+static void has_all(struct world *w, int at, int owner, const char *prefix, int from, int to)
+{
+    for (int k = from; k < to; k++) {
+        struct mem_seen seen;
+        char id[24];
+        (void)snprintf(id, sizeof(id), "%s%d", prefix, k);
+        assert_int_equal(mem_store_record(w->node[at].mem, w->node[owner].id.s, id, &seen), 0);
+    }
+}
+
+/* ---- how long it takes ---- */
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void hand_on(struct world *w, int from, int to)
+{
+    struct sync *s = w->node[from].s;
+    struct peer *p = sync__peer_find(s, w->node[to].id.s);
+    while (sync__custody_due(s, p)) {
+        struct buf out;
+        int64_t left = 1 << 20;
+        buf_init(&out, LIM_MESSAGE_BYTES);
+        assert_int_equal(sync__custody_send(s, p, false, &left, &out), 0);
+        assert_true(out.len > 0);
+        assert_int_equal(sync__custody_taken(s, p), 0);
+        buf_done(&out);
+    }
+}
+
+static int measure(int n)
+{
+    struct teller t;
+    struct past p;
+    world_init(&t.w, 11);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    lose(w, S1, "v", n + 1, &p);
+    world_start(w, S1);
+    double at[5] = {seconds()};
+    give(w, D1, CITY, &p, 1, p.n);
+    at[1] = seconds();
+    hand_on(w, D1, S1);
+    at[2] = seconds();
+    give(w, S1, D1, &p, 1, p.n);
+    at[3] = seconds();
+    assert_int_equal(sync__custody_own(w->node[S1].s), 0);
+    at[4] = seconds();
+    printf("%d bundles: taken by a relay %.2f s, handed on %.2f s, taken by the writer %.2f s, "
+           "looked at by it %.2f s\n",
+           n, at[1] - at[0], at[2] - at[1], at[3] - at[2], at[4] - at[3]);
+    past_done(&p);
+    world_done(w);
+    return 0;
+}
+
+/* ---- how much, and for whom ---- */
+
+enum { SHARE = 4096 };
+
+static void begin(struct teller *t, uint64_t seed, int64_t share, int64_t key_items)
+{
+    world_init(&t->w, seed);
+    t->w.has_tune = true;
+    t->w.tune = (struct sync_tuning){.wait_ms = LIM_WAIT_MS,
+                                     .backoff_min_ms = 1000,
+                                     .backoff_max_ms = 900000,
+                                     .max_bytes = 1 << 20,
+                                     .key_items = key_items,
+                                     .custody_bytes = share};
+    story_go(t, three_tiers);
+}
+
+/* Whoever signs much, and comes back for none of it, fills its own share and nobody else's. */
+static void a_dishonest_writer_takes_nobodys_place(void **state)
+{
+    struct teller t;
+    struct past bad, good;
+    (void)state;
+    begin(&t, 21, SHARE, 0);
+    struct world *w = &t.w;
+    lose(w, S1, "bad", 100, &bad);
+    lose(w, S2, "good", 6, &good);
+    const struct peer *city = sync__peer_find(w->node[D1].s, w->node[CITY].id.s);
+    int64_t told = w->node[D1].alarms[-SANJI_E_KEPT_FULL];
+    give(w, D1, CITY, &bad, 1, bad.n);
+    give(w, D1, CITY, &bad, 1, bad.n);
+    assert_true(city->n_left > 0);
+    int64_t full = kept(w, D1, "custody/").bytes;
+    assert_true(full >= SHARE && full < SHARE + LIM_BUNDLE_BYTES && full < 100 * 200);
+    give(w, D1, CITY, &good, 1, good.n);
+    assert_int_equal(city->n_left, 0);
+    assert_true(kept(w, D1, "custody/").n >= (int64_t)good.n);
+    world_run(w, 60000); /* alarms leave with a step */
+    assert_int_equal(w->node[D1].alarms[-SANJI_E_KEPT_FULL], told + 1);
+    w->node[S2].cut = false;
+    world_start(w, S2);
+    world_run(w, 3600000);
+    for (int i = 0; i < w->n; i++) {
+        if (i != S1) {
+            has_all(w, i, S2, "good", 1, 6);
+        }
+    }
+    assert_int_equal(kept(w, D1, "custody/").bytes, full); /* of the one who never came back */
+    past_done(&bad);
+    past_done(&good);
+    world_done(w);
+}
+
+/* One node has given some of what it keeps to another, and has kept the rest. */
+static bool two_have_some(struct world *w, void *arg)
+{
+    int n = 0;
+    (void)arg;
+    for (int i = 0; i < w->n; i++) {
+        n += kept(w, i, "custody/").n > 0;
+    }
+    return n >= 2;
+}
+
+/* With room for one bundle at a time, at the writer as well: who is told that something was left
+ * keeps it, and nothing is lost. */
+static void what_finds_no_room_stays_where_it_is(void **state)
+{
+    struct teller t;
+    (void)state;
+    begin(&t, 31, 1, 2);
+    struct world *w = &t.w;
+    struct mem_store *snap[WORLD_MAX];
+    assert_int_equal(world_put(w, S1, "fed", "v0", 1, "v", NULL), 0);
+    story_agree(&t, 60000);
+    for (int i = 0; i < w->n; i++) {
+        snap[i] = mem_store_snapshot(w->node[i].mem);
+    }
+    for (int k = 0; k < 5; k++) {
+        char id[24];
+        (void)snprintf(id, sizeof(id), "lost%d", k);
+        assert_int_equal(world_put(w, S1, "fed", id, 1, "lost", NULL), 0);
+    }
+    story_agree(&t, 60000);
+    w->node[S3].cut = w->node[S1].cut = true;
+    for (int i = 0; i < w->n; i++) {
+        if (i != S3) {
+            world_crash(w, i);
+            mem_store_restore(w->node[i].mem, snap[i]);
+            world_start(w, i);
+        }
+        mem_store_free(snap[i]);
+    }
+    for (int r = 2; r <= 24; r++) {
+        assert_int_equal(world_put(w, S1, "fed", "v0", r, "again", NULL), 0);
+        world_run(w, 2000);
+    }
+    assert_true(mem_store_compacted(w->node[S1].mem) > 0);
+    w->node[S1].cut = false;
+    world_run(w, 1200000);
+    w->node[S3].cut = false;
+    assert_true(world_until(w, 3600000, two_have_some, NULL));
+    assert_true(world_until(w, 36000000, none_kept, NULL));
+    story_agree(&t, 3600000);
+    for (int i = 0; i < w->n; i++) {
+        has_all(w, i, S1, "lost", 0, 5);
+    }
+    world_done(w);
+}
+
+/* The branch that a relay would let go of stays while there is no place for it. */
+static void no_branch_is_given_up_without_room(void **state)
+{
+    struct teller t;
+    struct past bad, one, other;
+    (void)state;
+    begin(&t, 41, SHARE, 0);
+    struct world *w = &t.w;
+    struct sync *d1 = w->node[D1].s;
+    lose(w, S1, "bad", 100, &bad);
+    world_start(w, S1);
+    lose(w, S1, "one", 3, &one);
+    world_start(w, S1);
+    lose(w, S1, "other", 3, &other);
+    give(w, D1, CITY, &bad, 1, bad.n);
+    give(w, D1, S1, &one, 0, one.n);
+    has_all(w, D1, S1, "one", 0, 3);
+    int64_t n = kept(w, D1, "custody/").n;
+    int idx = sync__stream_first(d1, w->node[S1].id.s, "fed");
+    assert_int_equal(sync__branch_begin(d1, (size_t)idx, 2, &w->node[CITY].id), 0);
+    give(w, D1, CITY, &other, 0, other.n);
+    has_all(w, D1, S1, "one", 0, 3);
+    assert_int_equal(kept(w, D1, "custody/").n, n);
+    d1->tune.custody_bytes = 0; /* as much as anybody has */
+    give(w, D1, CITY, &other, 0, other.n);
+    has_all(w, D1, S1, "other", 0, 3);
+    assert_int_equal(kept(w, D1, "custody/").n, n + 3);
+    past_done(&bad);
+    past_done(&one);
+    past_done(&other);
+    world_done(w);
+}
+
+/* ---- what is of no use to anybody ---- */
+
+static int turn_one(const char *name, struct span value, void *arg)
+{
+    char *to = arg;
+    (void)value;
+    (void)snprintf(to, 128, "%s", name);
+    return 1;
+}
+
+/* One bit of the first bundle kept at node i: of its signature, or of the last bytes. */
+static void turn_a_bit(struct world *w, int i, bool last)
+{
+    char name[128] = "";
+    struct buf v;
+    const struct sync_store *st = mem_store_port(w->node[i].mem);
+    buf_init(&v, LIM_BUNDLE_BYTES);
+    assert_int_equal(st->kv_each(st->ctx, "custody/", turn_one, name), 0);
+    assert_int_equal(st->kv_get(st->ctx, name, &v), 0);
+    v.data[last ? v.len - 8 : v.len / 2] ^= 4;
+    assert_int_equal(st->begin(st->ctx), 0);
+    assert_int_equal(st->kv_put(st->ctx, name, span_of(v.data, v.len)), 0);
+    assert_int_equal(st->commit(st->ctx), 0);
+    buf_done(&v);
+}
+
+static void a_damaged_one_is_told_and_holds_nothing_up(void **state)
+{
+    struct teller t;
+    struct past p;
+    (void)state;
+    begin(&t, 51, 0, 0);
+    struct world *w = &t.w;
+    lose(w, S1, "v", 6, &p);
+    give(w, D1, CITY, &p, 1, p.n);
+    assert_int_equal(kept(w, D1, "custody/").n, 5);
+    turn_a_bit(w, D1, false);
+    w->node[S1].cut = false;
+    world_start(w, S1);
+    world_run(w, 3600000);
+    assert_true(none_kept(w, NULL));
+    assert_int_equal(w->node[D1].alarms[-SANJI_E_CORRUPT], 1);
+    has_all(w, CITY, S1, "v", 2, 6); /* v0 was never given, v1 is damaged */
+    past_done(&p);
+    world_done(w);
+}
+
+/* At the writer, too: nothing else that it lost waits for it. */
+static void a_damaged_one_at_its_writer(void **state)
+{
+    struct teller t;
+    struct past p;
+    (void)state;
+    begin(&t, 61, 0, 0);
+    struct world *w = &t.w;
+    lose(w, S1, "v", 6, &p);
+    world_start(w, S1);
+    give(w, S1, D1, &p, 1, p.n);
+    assert_int_equal(kept(w, S1, "custody/").n, 5);
+    turn_a_bit(w, S1, false);
+    w->node[S1].cut = false;
+    world_run(w, 3600000);
+    assert_true(none_kept(w, NULL));
+    assert_int_equal(w->node[S1].alarms[-SANJI_E_CORRUPT], 1);
+    has_all(w, CITY, S1, "v", 2, 6);
+    past_done(&p);
+    world_done(w);
+}
+
+/* ---- erased while it is kept ---- */
+
+static int read_kept(const char *name, struct span value, void *arg)
+{
+    int *n = arg; /* [0] bundles, [1] of them with a stub */
+    struct frame_ctx *fc = frame_ctx_new();
+    struct arena *a = arena_new(ARENA_MAX);
+    struct buf line;
+    struct bundle b;
+    size_t used;
+    (void)name;
+    buf_init(&line, LIM_BUNDLE_BYTES + 64);
+    assert_int_equal(frame_unpack(fc, value, &line, &used), 0);
+    assert_int_equal(bundle_parse(span_of(line.data, line.len), a, &b, NULL), 0);
+    n[0]++;
+    n[1] += b.item[0].stub;
+    buf_done(&line);
+    arena_free(a);
+    frame_ctx_free(fc);
+    return 0;
+}
+
+static void first_leaf(const struct buf *frame, uint8_t ret[static HASH_LEN])
+{
+    struct frame_ctx *fc = frame_ctx_new();
+    struct arena *a = arena_new(ARENA_MAX);
+    struct buf line;
+    struct bundle b;
+    size_t used;
+    buf_init(&line, LIM_BUNDLE_BYTES + 64);
+    assert_int_equal(frame_unpack(fc, span_of(frame->data, frame->len), &line, &used), 0);
+    assert_int_equal(bundle_parse(span_of(line.data, line.len), a, &b, NULL), 0);
+    memcpy(ret, b.item[0].leaf, HASH_LEN);
+    buf_done(&line);
+    arena_free(a);
+    frame_ctx_free(fc);
+}
+
+/* Every second one of many, and one that cannot be read among them. */
+static void erased_while_it_is_kept(void **state)
+{
+    enum { MANY = 301 };
+    struct teller t;
+    struct past p;
+    int n[2] = {0};
+    (void)state;
+    begin(&t, 71, 0, 0);
+    struct world *w = &t.w;
+    lose(w, S1, "v", MANY, &p);
+    give(w, D1, CITY, &p, 1, p.n);
+    turn_a_bit(w, D1, true);
+    struct sync *d1 = w->node[D1].s;
+    const struct sync_store *st = mem_store_port(w->node[D1].mem);
+    assert_int_equal(st->begin(st->ctx), 0);
+    for (size_t i = 1; i < p.n; i += 2) {
+        uint8_t leaf[HASH_LEN];
+        first_leaf(&p.frame[i], leaf);
+        struct sync_erased x = {
+            .by = w->node[S1].id.s, .aud = "fed", .leaf = leaf, .why = 'p', .named = true};
+        assert_int_equal(sync_erase_add(d1, &x), 0);
+    }
+    assert_int_equal(sync_erase_settle(d1), 0);
+    assert_int_equal(st->commit(st->ctx), 0);
+    assert_int_equal(st->kv_each(st->ctx, "custody/", read_kept, n), 0);
+    assert_int_equal(n[0], MANY - 2); /* the first was not given, the damaged one is gone */
+    assert_int_equal(n[1], (MANY - 1) / 2);
+    past_done(&p);
+    world_done(w);
+}
+
+/* ---- how long ---- */
+
+static void say_of(struct world *w, int author, int subject, enum act_type type)
+{
+    struct sync_tick tick;
+    struct act_head head[16];
+    struct act a = {.type = type, .has_g = true, .why = "left", .heads = head};
+    const struct roster_node *n =
+        roster_node(sync_roster(w->node[author].s), w->node[subject].id.s);
+    memcpy(a.g, w->g, HASH_LEN);
+    a.by = w->node[author].id;
+    a.n = n->id;
+    memcpy(a.after, n->last, HASH_LEN);
+    assert_int_equal(sync_heads_of(w->node[author].s, n->id.s, false, head, 16, &a.n_heads), 0);
+    world_tick(w, author, &tick);
+    a.ts = tick.now_ms;
+    assert_int_equal(sync_act(w->node[author].s, &tick, &a, NULL, 0, false), 0);
+    w->node[subject].revoked = true;
+    world_event(w, author, SEV_LOCAL);
+}
+
+/* What is kept for a node that was closed ends, but not before somebody can have changed his mind;
+ * and what is kept for one that is only away does not. */
+static void a_closed_writers_share_ends(void **state)
+{
+    struct teller t;
+    struct past closed, away;
+    (void)state;
+    begin(&t, 81, 0, 0);
+    struct world *w = &t.w;
+    lose(w, S1, "closed", 6, &closed);
+    lose(w, S2, "away", 6, &away);
+    give(w, D1, CITY, &closed, 1, closed.n);
+    give(w, D1, CITY, &away, 1, away.n);
+    assert_int_equal(kept(w, D1, "custody/").n, 10);
+    say_of(w, D1, S1, ACT_CLOSE);
+    for (int day = 0; day <= LIM_GONE_DAYS + 2; day++) {
+        assert_true(kept(w, D1, "custody/").n == 10 || day >= LIM_GONE_DAYS);
+        world_skip(w, 25 * 3600000);
+        world_run(w, 60000);
+    }
+    assert_int_equal(kept(w, D1, "custody/").n, 5);
+    assert_int_equal(kept(w, D1, "gone/").n, 1);
+    past_done(&closed);
+    past_done(&away);
+    world_done(w);
+}
+
+/* A clock that is wrong for a while ends nothing. */
+static void a_wrong_clock_ends_nothing(void **state)
+{
+    struct teller t;
+    struct past p;
+    (void)state;
+    begin(&t, 91, 0, 0);
+    struct world *w = &t.w;
+    lose(w, S1, "closed", 6, &p);
+    give(w, D1, CITY, &p, 1, p.n);
+    say_of(w, D1, S1, ACT_CLOSE);
+    for (int day = 0; day < 5; day++) {
+        world_skip(w, 25 * 3600000);
+        world_run(w, 60000);
+        w->node[D1].clock_off += (int64_t)400 * 86400000;
+    }
+    assert_int_equal(kept(w, D1, "custody/").n, 5);
+    past_done(&p);
+    world_done(w);
+}
+
+/* The list of what an own keyframe let go of ends, too. */
+static void what_was_said_once_is_forgotten(void **state)
+{
+    struct teller t;
+    (void)state;
+    begin(&t, 101, 0, 2);
+    struct world *w = &t.w;
+    int64_t n[3];
+    int r = 1;
+    for (int k = 0; k < 3; k++) {
+        for (int i = 0; i < 12; i++) {
+            assert_int_equal(world_put(w, S1, "fed", "v0", r++, "v", NULL), 0);
+            world_run(w, 2000);
+        }
+        n[k] = kept(w, S1, "said/").n;
+        world_run(w, 60000);
+        if (k > 0) { /* nothing is forgotten early */
+            world_skip(w, LIM_SAID_MS + 86400000);
+        }
+    }
+    assert_true(n[0] >= 1 && n[1] > n[0]);
+    assert_true(n[2] >= 1 && n[2] <= n[1] - n[0]);
+    world_done(w);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_dishonest_writer_takes_nobodys_place),
+        cmocka_unit_test(what_finds_no_room_stays_where_it_is),
+        cmocka_unit_test(no_branch_is_given_up_without_room),
+        cmocka_unit_test(a_damaged_one_is_told_and_holds_nothing_up),
+        cmocka_unit_test(a_damaged_one_at_its_writer),
+        cmocka_unit_test(erased_while_it_is_kept),
+        cmocka_unit_test(a_closed_writers_share_ends),
+        cmocka_unit_test(a_wrong_clock_ends_nothing),
+        cmocka_unit_test(what_was_said_once_is_forgotten),
+    };
+    int64_t n = 0;
+    if (argc > 1 && text_i64(argv[1], strlen(argv[1]), 1, 1000000, &n) == 0) {
+        return measure((int)n);
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
