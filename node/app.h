@@ -336,7 +336,9 @@ void app_ferry_taken(struct app *a);
 /* ---- staff ---- */
 /* ret_once: one-time password (password.h), shown once and never stored as such. */
 int app_user_add(struct app *a, const char *login, const char *name, const char *role,
-                 char ret_once[static 20], struct fault *f);
+                 const char *org, char ret_once[static 20], struct fault *f);
+/* The organisation a member belongs to, by the id of its archive here; "": none. */
+int app_user_org(struct app *a, const char *login, const char *org, struct fault *f);
 int app_user_reset(struct app *a, const char *login, char ret_once[static 20]);
 int app_user_disable(struct app *a, const char *login, bool disabled);
 

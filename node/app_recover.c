@@ -158,7 +158,8 @@ static int take_user(struct placing *x, struct span line)
                              .totp = u.totp,
                              .disabled = u.disabled,
                              .created = u.created,
-                             .changed = u.changed};
+                             .changed = u.changed,
+                             .org = u.org != NULL ? u.org : ""};
     r = r < 0 ? SANJI_E_CORRUPT : staff_user_add(x->a->store, &row);
     x->ret->staff += r == 0 || r == SANJI_E_EXISTS;
     return r == SANJI_E_EXISTS ? 0 : r; /* put back by an attempt before this one */

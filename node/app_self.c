@@ -23,7 +23,8 @@ static const char kv_last[] = "self/backup";
 const struct jspec self_staff_spec[] = {
     JF_TEXT(S, login, 1, 64), JF_TEXT(S, name, 0, 80), JF_TEXT(S, role, 1, 40), JF_TEXT(S, pass, 0, 400),
     JF_BLOB(S, totp, 0, 64), JF_BOOL(S, one_time), JF_BOOL(S, disabled),
-    JF_INT(S, created, 0, 999999999999999), JF_INT(S, changed, 0, 999999999999999), JF_END};
+    JF_INT(S, created, 0, 999999999999999), JF_INT(S, changed, 0, 999999999999999),
+    JF_TOKEN_OPT(S, org, 1, LIM_ID_BYTES), JF_END};
 #undef S
 #define S struct self_piece
 const struct jspec self_piece_spec[] = {
@@ -59,7 +60,8 @@ static int on_user(const struct staff_user *u, void *arg)
                            .one_time = u->one_time,
                            .disabled = u->disabled,
                            .created = u->created,
-                           .changed = u->changed};
+                           .changed = u->changed,
+                           .org = u->org[0] == '\0' ? NULL : u->org};
     struct jw w;
     jw_init(&w, out);
     jspec_write(&w, NULL, self_staff_spec, &x);

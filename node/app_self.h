@@ -25,6 +25,7 @@ struct self_staff { /* one line of the file "staff" */
     struct span totp;
     bool one_time, disabled;
     int64_t created, changed;
+    const char *org; /* NULL: none */
 };
 extern const struct jspec self_staff_spec[];
 

@@ -26,8 +26,30 @@ static void audit(struct app *a, const char *what, const char *login, int err)
     (void)staff_audit_add(a->store, &row);
 }
 
+static int on_org(const struct store_rec *rec, void *arg)
+{
+    *(bool *)arg = !rec->withdrawn;
+    return 0;
+}
+
+/* Only members belong to an organisation, and it has to be on file. */
+static int check_org(struct app *a, const char *role, const char *org, struct fault *f)
+{
+    bool there = false;
+    if (org[0] == '\0') {
+        return 0;
+    }
+    if (strcmp(role, KIND_MEMBER) != 0) {
+        return fault_set(f, SANJI_E_SPEC, "org", "user.org");
+    }
+    int r = app_outbox_flush(a);
+    r = r < 0 ? r : store_record_get(a->store, app_id(a), "org", org, on_org, &there);
+    r = r == SANJI_E_NOT_FOUND ? 0 : r;
+    return r < 0 || there ? r : fault_set(f, SANJI_E_NOT_FOUND, "org", "org");
+}
+
 int app_user_add(struct app *a, const char *login, const char *name, const char *role,
-                 char ret_once[static 20], struct fault *f)
+                 const char *org, char ret_once[static 20], struct fault *f)
 {
     char hash[PASSWORD_HASH_BYTES];
     size_t n = strlen(name);
@@ -37,7 +59,11 @@ int app_user_add(struct app *a, const char *login, const char *name, const char 
     if (!utf8_valid(name, n, NULL) || text_has_control(name, n, false) || utf8_len(name, n) > 80) {
         return fault_set(f, SANJI_E_SPEC, "name", "0 .. 80");
     }
-    int r = password_one_time(ret_once);
+    int r = check_org(a, role, org, f);
+    if (r < 0) {
+        return r;
+    }
+    r = password_one_time(ret_once);
     if (r == 0) {
         r = password_hash(ret_once, hash);
     }
@@ -49,7 +75,8 @@ int app_user_add(struct app *a, const char *login, const char *name, const char 
                                .pass = hash,
                                .one_time = true,
                                .created = now,
-                               .changed = now};
+                               .changed = now,
+                               .org = org};
         r = staff_user_add(a->store, &u);
         audit(a, "user.add", login, r);
     }
@@ -62,6 +89,8 @@ struct change {
     struct app *a;
     const char *pass; /* NULL: keep */
     int disabled;     /* -1: keep */
+    const char *org;  /* NULL: keep */
+    struct fault *f;
 };
 
 static int on_change(const struct staff_user *u, void *arg)
@@ -76,6 +105,13 @@ static int on_change(const struct staff_user *u, void *arg)
         x.fails = 0;
         x.until = 0;
         x.changed = app_now_ms();
+    }
+    if (c->org != NULL) {
+        int r = check_org(c->a, u->role, c->org, c->f);
+        if (r < 0) {
+            return r;
+        }
+        x.org = c->org;
     }
     if (c->disabled >= 0) {
         x.disabled = c->disabled != 0;
@@ -108,4 +144,10 @@ int app_user_disable(struct app *a, const char *login, bool disabled)
 {
     struct change c = {.a = a, .disabled = disabled};
     return change(a, login, &c, disabled ? "user.disable" : "user.enable");
+}
+
+int app_user_org(struct app *a, const char *login, const char *org, struct fault *f)
+{
+    struct change c = {.a = a, .disabled = -1, .org = org, .f = f};
+    return change(a, login, &c, "user.org");
 }

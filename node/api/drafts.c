@@ -9,13 +9,22 @@
 
 enum { DRAFTS_MAX = 200, NAME_MAX_BYTES = 100 };
 
+/* Forms are named "KIND.…". What is no kind's is a page's own. */
+static int check_kind(struct api_call *c)
+{
+    char name[API_PARAM_BYTES];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(c->param[0], "."), c->param[0]);
+    const struct kind *k = kind_find(name);
+    return k == NULL || api_may(c, k, KACT_WRITE) ? 0 : SANJI_E_FORBIDDEN;
+}
+
 static int check_name(struct api_call *c)
 {
     static const char allowed[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
     size_t n = strlen(c->param[0]);
     return n > 0 && n <= NAME_MAX_BYTES && strspn(c->param[0], allowed) == n
-               ? 0
+               ? check_kind(c)
                : fault_set(&c->f, SANJI_E_SPEC, "name", "[A-Za-z0-9._:-], at most 100");
 }
 

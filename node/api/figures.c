@@ -153,6 +153,9 @@ static void put_mismatch(struct api_call *c, struct span m)
 
 int h_stats(struct api_call *c)
 {
+    if (!api_may_named(c, "stat", KACT_READ)) {
+        return SANJI_E_FORBIDDEN;
+    }
     char period[16];
     struct buf b;
     struct span report, list, m;
@@ -210,6 +213,9 @@ static int on_cell(const struct store_rec *rec, void *arg)
 int h_stats_cell(struct api_call *c)
 {
     char owner[32], id[LIM_ID_BYTES + 1];
+    if (!api_may_named(c, "stat", KACT_READ)) {
+        return SANJI_E_FORBIDDEN;
+    }
     if (api_query(c, "owner", owner, sizeof owner) < 0 || owner[0] == '\0') {
         return fault_set(&c->f, SANJI_E_SPEC, "owner", NULL);
     }

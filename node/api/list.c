@@ -54,7 +54,11 @@ static bool has_line(const char *text, const char *want)
 
 int api_list_fits(struct api_list *l, const struct store_rec *rec, bool *ret)
 {
-    *ret = true;
+    *ret = api_sees_record(l->c, l->k, rec->id, rec->d);
+    int e = *ret ? api_hit(l->c, l->k, l->q, rec->d, ret) : 0;
+    if (e < 0) {
+        return e;
+    }
     for (size_t i = 0; *ret && i < l->n_f; i++) {
         buf_reset(&l->value);
         int r = kind_value_text(l->f[i].field, rec->d, &l->value);
@@ -85,10 +89,10 @@ static int on_list(const struct store_rec *rec, void *arg)
         return r;
     }
     jw_obj(&l->c->w, NULL);
-    api_put_record(l->c, rec);
+    r = api_put_record(l->c, rec);
     jw_end_obj(&l->c->w);
     l->shown++;
-    return 0;
+    return r;
 }
 
 static int read_text(struct api_call *c, const char *name, char *out, size_t max)
@@ -130,7 +134,7 @@ int api_list_read(struct api_list *l, struct store_filter *f)
         c->code = "unknown_kind";
         return fault_set(&c->f, SANJI_E_SPEC, "kind", NULL);
     }
-    if (!api_sees(c, l->k)) {
+    if (!api_may(c, l->k, KACT_READ)) {
         return SANJI_E_FORBIDDEN;
     }
     r = read_text(c, "q", l->q, sizeof l->q);
@@ -167,7 +171,8 @@ int api_list_read(struct api_list *l, struct store_filter *f)
     f->state = l->state[0] == '\0' ? NULL : l->state;
     f->area = l->area[0] == '\0' ? NULL : l->area;
     f->text = l->q[0] == '\0' ? NULL : l->q;
-    f->limit = l->n_f > 0 ? SCAN_MAX + 1 : l->limit + 1;
+    l->narrow = l->n_f > 0 || api_is_bound(c, l->k) || (l->q[0] != '\0' && api_is_cut(c, l->k));
+    f->limit = l->narrow ? SCAN_MAX + 1 : l->limit + 1;
     f->now_ms = c->now;
     return r;
 }
@@ -184,7 +189,7 @@ static int put_total(struct api_list *l, struct store_filter *f)
 {
     int64_t n = 0;
     int r = 0;
-    if (l->n_f > 0) {
+    if (l->narrow) {
         if (!l->more && l->skip == 0 && f->before_ts == 0) {
             jw_int(&l->c->w, "total", l->shown);
         }

@@ -19,8 +19,8 @@ struct api_list {
     size_t n_f;
     int64_t limit, shown, seen, skip;
     int64_t last_ts, last_n;
-    bool more;
-    struct buf value; /* to be made and ended by the caller */
+    bool more, narrow; /* narrow: some records that the store finds are left out */
+    struct buf value;  /* to be made and ended by the caller */
 };
 
 /* Reads kind, filters, limit and cursor of the query; f borrows from l. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records: one, write, withdraw (list.c has the list). Whoever changes a record says which revision
- * he saw; when another is the newest he gets that one instead, and decides. Rights to single
- * records are simple here: everything a node may hold, its staff may read; only its own can it
- * write. */
+ * he saw; when another is the newest he gets that one instead, and decides. The kind's
+ * table says who reads and writes, sees.c what of it. */
 #include "node/api/route.h"
 #include "protocol/base/enc.h"
 #include "protocol/base/text.h"
@@ -19,9 +18,13 @@ static const char *state_of(const struct store_rec *rec)
     return rec->withdrawn ? "withdrawn" : rec->state;
 }
 
-void api_put_record(struct api_call *c, const struct store_rec *rec)
+int api_put_record(struct api_call *c, const struct store_rec *rec)
 {
     struct jw *w = &c->w;
+    const struct kind *k = kind_find(rec->kind);
+    if (k == NULL) {
+        return SANJI_E_BUG;
+    }
     jw_str(w, "owner", rec->owner);
     jw_str(w, "owner_name", api_node_name(c, rec->owner));
     if (strcmp(rec->by, rec->owner) != 0) {
@@ -38,11 +41,7 @@ void api_put_record(struct api_call *c, const struct store_rec *rec)
     jw_bool(w, "mine", strcmp(rec->owner, app_id(c->app)) == 0);
     jw_str(w, "aud", rec->aud);
     api_put_refs(c, rec);
-    if (rec->d.n > 0) {
-        jw_raw(w, "d", rec->d.p, rec->d.n);
-    } else {
-        jw_raw(w, "d", "{}", 2);
-    }
+    return api_put_content(c, k, rec->d);
 }
 
 /* ---- one ---- */
@@ -54,7 +53,8 @@ struct one {
     bool withdrawn;
     char aud[8], kind[40];
     bool write, doubted;
-    bool free; /* its kind has no steps, or it is at the first of them */
+    bool free;   /* its kind has no steps, or it is at the first of them */
+    bool hidden; /* not for this person */
     struct fault doubt;
 };
 
@@ -69,16 +69,19 @@ static int on_one(const struct store_rec *rec, void *arg)
     const struct kind *k = kind_find(rec->kind);
     o->free = k == NULL || k->n_steps == 0 || kind_is_fresh(k, rec->d);
     o->doubted = k != NULL && k->doubt != NULL && k->doubt(rec->d, &o->doubt);
-    if (o->write) {
+    o->hidden =
+        k == NULL || !api_may(o->c, k, KACT_READ) || !api_sees_record(o->c, k, rec->id, rec->d);
+    int r = 0;
+    if (o->write && !o->hidden) {
         if (o->member != NULL) {
             jw_obj(&o->c->w, o->member);
         }
-        api_put_record(o->c, rec);
+        r = api_put_record(o->c, rec);
         if (o->member != NULL) {
             jw_end_obj(&o->c->w);
         }
     }
-    return 0;
+    return r;
 }
 
 static void put_raw(struct jw *w, const char *as, struct span form, const char *member)
@@ -149,7 +152,10 @@ int h_record(struct api_call *c)
 {
     struct one o = {.c = c, .write = true};
     const struct kind *k = kind_find(c->param[1]);
-    if (k != NULL && !api_sees(c, k)) {
+    if (k == NULL) {
+        return SANJI_E_NOT_FOUND;
+    }
+    if (!api_may(c, k, KACT_READ)) {
         return SANJI_E_FORBIDDEN;
     }
     if (strcmp(c->param[0], "me") == 0) { /* who names a record need not know this node's id */
@@ -157,6 +163,9 @@ int h_record(struct api_call *c)
     }
     jw_obj(&c->w, NULL);
     int r = store_record_get(c->app->store, c->param[0], c->param[1], c->param[2], on_one, &o);
+    if (r == 0 && o.hidden) { /* that there is such a record he need not learn either */
+        r = SANJI_E_NOT_FOUND;
+    }
     if (r == 0) {
         put_doubt(c, &o);
         r = api_put_explain(c, c->param[0], c->param[2]);
@@ -213,32 +222,37 @@ static int read_old(struct api_call *c, const char *id, struct one *o)
     return r == SANJI_E_NOT_FOUND ? 0 : r;
 }
 
-static const struct kind *kind_of_path(struct api_call *c)
+static int kind_of_path(struct api_call *c, const struct kind **ret)
 {
     const struct kind *k = kind_find(c->param[0]);
     if (k == NULL || strcmp(k->name, c->param[0]) != 0) {
         c->code = "unknown_kind";
-        return NULL;
+        return SANJI_E_NOT_FOUND;
     }
-    return k;
+    *ret = k;
+    return api_may(c, k, KACT_WRITE) ? 0 : SANJI_E_FORBIDDEN;
 }
 
 int h_record_put(struct api_call *c)
 {
     const struct body_record *in = &c->in.record;
-    const struct kind *k = kind_of_path(c);
+    const struct kind *k = NULL;
     struct one o = {0};
     struct buf json;
     char id[LIM_ID_BYTES + 1] = "";
-    if (k == NULL) {
-        return SANJI_E_NOT_FOUND;
+    int r = kind_of_path(c, &k);
+    if (r < 0) {
+        return r;
     }
     if (in->id != NULL && !record_id_valid(in->id, strlen(in->id))) {
         return fault_set(&c->f, SANJI_E_SPEC, "id", "[A-Za-z0-9][A-Za-z0-9._:-]{0,63}");
     }
-    int r = in->id == NULL ? 0 : read_old(c, in->id, &o);
+    r = in->id == NULL ? 0 : read_old(c, in->id, &o);
     if (r < 0) {
         return r;
+    }
+    if (o.r != 0 && !o.withdrawn && strcmp(o.kind, k->name) != 0) {
+        return fault_set(&c->f, SANJI_E_EXISTS, "id", NULL); /* of which kind is not told */
     }
     if (in->id != NULL) {
         snprintf(c->target, sizeof c->target, "%s", in->id);
@@ -269,12 +283,10 @@ int h_record_put(struct api_call *c)
 
 int h_record_withdraw(struct api_call *c)
 {
-    const struct kind *k = kind_of_path(c);
+    const struct kind *k = NULL;
     struct one o = {0};
-    if (k == NULL) {
-        return SANJI_E_NOT_FOUND;
-    }
-    int r = read_old(c, c->param[1], &o);
+    int r = kind_of_path(c, &k);
+    r = r < 0 ? r : read_old(c, c->param[1], &o);
     if (r < 0) {
         return r;
     }

@@ -82,7 +82,11 @@ static int put_thread(struct api_call *c, const struct store_thread *t, struct c
     jw_str(&c->w, "peer_name", api_node_name(c, t->peer));
     jw_str(&c->w, "who", is_out(t) ? "I" : "R");
     jw_str(&c->w, "state", ref_state_name(t->fold.state));
-    jw_strn(&c->w, "title", buf_str(&h.title), h.title.len);
+    if (api_may_named(c, "referral", KACT_PERSONAL)) {
+        jw_strn(&c->w, "title", buf_str(&h.title), h.title.len);
+    } else {
+        jw_str(&c->w, "title", "");
+    }
     jw_strn(&c->w, "urgency", buf_str(&h.urgency), h.urgency.len);
     jw_int(&c->w, "created", t->opened);
     jw_int(&c->w, "updated", t->changed);
@@ -207,13 +211,9 @@ static int on_event(const struct store_thread_event *e, void *arg)
     jw_str(&c->w, "ev", ref_event_name(e->ev));
     jw_str(&c->w, "on", e->day);
     jw_int(&c->w, "ts", e->ts);
-    if (e->d.n > 0) {
-        jw_raw(&c->w, "d", e->d.p, e->d.n);
-    } else {
-        jw_raw(&c->w, "d", "{}", 2);
-    }
+    int r = api_put_content(c, &referral_content[e->ev], e->d);
     jw_end_obj(&c->w);
-    return 0;
+    return r;
 }
 
 /* What app_referral_event() would take from this party now, but for what the node does by itself.

@@ -1,39 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may see a kind, and what records name: the title of the organisation stands in the line of
- * the visit, so that nobody reads ids. */
+/* What records name: the title of the organisation stands in the line of the visit, so that nobody
+ * reads ids. */
 #include "node/api/route.h"
 #include "protocol/jcur.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* What stays at the node holds names and telephones: it is for those who work on cases. */
-bool api_sees(const struct api_call *c, const struct kind *k)
-{
-    return strcmp(k->audience, "own") != 0 || api_role_may(c->me.role, WHO_CASES);
-}
+struct named {
+    const struct api_call *c;
+    struct buf title;
+};
 
 static int on_named(const struct store_rec *rec, void *arg)
 {
-    struct buf *title = arg;
-    return rec->withdrawn ? 0 : buf_put(title, rec->title, strlen(rec->title));
+    struct named *x = arg;
+    const struct kind *k = kind_find(rec->kind);
+    bool shown = !rec->withdrawn && k != NULL && api_may(x->c, k, KACT_READ) &&
+                 api_sees_record(x->c, k, rec->id, rec->d);
+    return shown ? buf_put(&x->title, rec->title, strlen(rec->title)) : 0;
 }
 
 static void put_title(struct api_call *c, const char *field, struct span id)
 {
     char text[LIM_ID_BYTES + 1];
-    struct buf title;
+    struct named x = {.c = c};
     if (id.n == 0 || id.n >= sizeof text) {
         return;
     }
     memcpy(text, id.p, id.n);
     text[id.n] = '\0';
-    buf_init(&title, LIM_ITEM_BYTES);
-    if (store_record_get(c->app->store, app_id(c->app), NULL, text, on_named, &title) == 0 &&
-        title.len > 0) {
-        jw_strn(&c->w, field, (const char *)title.data, title.len);
+    buf_init(&x.title, LIM_ITEM_BYTES);
+    if (store_record_get(c->app->store, app_id(c->app), NULL, text, on_named, &x) == 0 &&
+        x.title.len > 0) {
+        jw_strn(&c->w, field, (const char *)x.title.data, x.title.len);
     }
-    buf_done(&title);
+    buf_done(&x.title);
 }
 
 void api_put_refs(struct api_call *c, const struct store_rec *rec)

@@ -119,6 +119,7 @@ struct api_person { /* who is logged in; login empty: nobody */
     char login[STAFF_LOGIN_BYTES + 1];
     char name[324];
     char role[16];
+    char org[LIM_ID_BYTES + 1]; /* of a member; empty: none */
     bool one_time;
     bool second; /* has a second factor */
     char csrf[48];
@@ -180,8 +181,22 @@ const struct api_route *api_route_find(const char *method, const char *path,
                                        char param[API_PARAMS][API_PARAM_BYTES], int *ret_status,
                                        char allow[static 32]);
 bool api_role_may(const char *role, enum api_who who);
-/* refs.c: may who is logged in see records of this kind? */
-bool api_sees(const struct api_call *c, const struct kind *k);
+/* sees.c: what of a kind is open to who is logged in. A member without an organisation has no
+ * access to kinds that are about one. */
+bool api_may(const struct api_call *c, const struct kind *k, enum kind_act act);
+/* By a kind's name; false: no such kind. */
+bool api_may_named(const struct api_call *c, const char *kind, enum kind_act act);
+/* Is he shown records of this kind only when they are about his organisation? */
+bool api_is_bound(const struct api_call *c, const struct kind *k);
+/* Does he read the kind without its personal members? */
+bool api_is_cut(const struct api_call *c, const struct kind *k);
+/* This one? api_may() is not asked again. */
+bool api_sees_record(const struct api_call *c, const struct kind *k, const char *id, struct span d);
+/* "d": content as far as he may see it. */
+int api_put_content(struct api_call *c, const struct kind *k, struct span d);
+/* Found by a search: do the words stand in what he may see? */
+int api_hit(const struct api_call *c, const struct kind *k, const char *q, struct span d,
+            bool *ret);
 /* "refs": the titles of the records this one names, by field. */
 void api_put_refs(struct api_call *c, const struct store_rec *rec);
 void api_header(struct api_reply *rep, const char *name, const char *value);
@@ -201,8 +216,8 @@ void api_login_result(struct api *a, const char *peer, const char *login, int64_
 void api_error_begin(struct api_call *c, int err);
 /* dispatch.c: who did what; in a transaction of its own unless one is open */
 int api_audit(struct api_call *c, const char *result);
-/* records.c: the members of one record; member "explain" */
-void api_put_record(struct api_call *c, const struct store_rec *rec);
+/* records.c: the members of one record, as far as this person sees them; member "explain" */
+int api_put_record(struct api_call *c, const struct store_rec *rec);
 int api_put_explain(struct api_call *c, const char *owner, const char *id);
 
 /* referrals.c */

@@ -85,6 +85,7 @@ static int on_user(const struct staff_user *u, void *arg)
     snprintf(x->p->login, sizeof x->p->login, "%s", u->login);
     snprintf(x->p->name, sizeof x->p->name, "%s", u->name);
     snprintf(x->p->role, sizeof x->p->role, "%s", u->role);
+    snprintf(x->p->org, sizeof x->p->org, "%s", u->org);
     x->p->one_time = u->one_time;
     x->p->second = u->totp.n > 0;
     return 0;
@@ -207,6 +208,32 @@ static int session_begin(struct api_call *c)
     return r;
 }
 
+/* Kinds that are open to this person: "r" reads, "w" writes, "p" sees personal members. */
+static void put_may(struct api_call *c)
+{
+    if (c->me.org[0] != '\0') {
+        jw_str(&c->w, "org", c->me.org);
+    }
+    jw_obj(&c->w, "may");
+    for (size_t i = 0; i < kinds_n; i++) {
+        const struct kind *k = kinds[i];
+        char may[4] = "";
+        size_t n = 0;
+        if (!api_may(c, k, KACT_READ)) {
+            continue;
+        }
+        may[n++] = 'r';
+        if (api_may(c, k, KACT_WRITE)) {
+            may[n++] = 'w';
+        }
+        if (kind_has_personal(k) && api_may(c, k, KACT_PERSONAL)) {
+            may[n++] = 'p';
+        }
+        jw_strn(&c->w, k->name, may, n);
+    }
+    jw_end_obj(&c->w);
+}
+
 int h_me(struct api_call *c)
 {
     const struct roster_node *n = app_self_node(c->app);
@@ -219,6 +246,7 @@ int h_me(struct api_call *c)
     jw_bool(&c->w, "must_change", c->me.one_time);
     jw_bool(&c->w, "second", c->me.second);
     jw_bool(&c->w, "must_second", api_lacks_second(c));
+    put_may(c);
     jw_str(&c->w, "lang", strcmp(lang, "auto") == 0 ? text_lang_name(c->lang) : lang);
     jw_obj(&c->w, "node");
     jw_str(&c->w, "id", app_id(c->app));

@@ -182,11 +182,15 @@ static int put_counts(struct api_call *c)
     int r = count(c, k);
     jw_obj(&c->w, "counts");
     for (size_t i = 0; i < API_COUNTED; i++) {
-        jw_int(&c->w, counted[i], k->kind[i]);
+        if (api_may_named(c, counted[i], KACT_READ)) {
+            jw_int(&c->w, counted[i], k->kind[i]);
+        }
     }
-    jw_int(&c->w, "referral_in", k->in);
-    jw_int(&c->w, "referral_out", k->out);
-    jw_int(&c->w, "referral_todo", k->todo);
+    if (api_may_named(c, "referral", KACT_READ)) {
+        jw_int(&c->w, "referral_in", k->in);
+        jw_int(&c->w, "referral_out", k->out);
+        jw_int(&c->w, "referral_todo", k->todo);
+    }
     jw_int(&c->w, "parked", k->parked);
     jw_end_obj(&c->w);
     return r;

@@ -19,11 +19,12 @@ static int say_once(struct verb *v, const char *once)
 
 int v_user_add(struct verb *v)
 {
-    const char *name = verb_flag(v, "name"), *role = verb_flag(v, "role");
+    const char *name = verb_flag(v, "name"), *role = verb_flag(v, "role"),
+               *org = verb_flag(v, "org");
     char once[20] = "";
     struct fault f = {0};
     int r = app_user_add(v->app, v->arg[0], name != NULL ? name : "", role != NULL ? role : "clerk",
-                         once, &f);
+                         org != NULL ? org : "", once, &f);
     return r < 0 ? verb_fail_fault(v, r, &f, v->arg[0]) : say_once(v, once);
 }
 
@@ -32,6 +33,19 @@ int v_user_reset(struct verb *v)
     char once[20] = "";
     int r = app_user_reset(v->app, v->arg[0], once);
     return r < 0 ? verb_fail(v, r, v->arg[0]) : say_once(v, once);
+}
+
+/* Without --org the person belongs to none. */
+int v_user_org(struct verb *v)
+{
+    const char *org = verb_flag(v, "org");
+    struct fault f = {0};
+    int r = app_user_org(v->app, v->arg[0], org != NULL ? org : "", &f);
+    if (r < 0) {
+        return verb_fail_fault(v, r, &f, v->arg[0]);
+    }
+    (void)verb_out(v, "%s\n", v->arg[0]);
+    return EXIT_OK;
 }
 
 int v_user_disable(struct verb *v)
@@ -63,6 +77,9 @@ static int on_user(const struct staff_user *u, void *arg)
     jw_str(&w, "login", u->login);
     jw_str(&w, "role", u->role);
     jw_str(&w, "name", u->name);
+    if (u->org[0] != '\0') {
+        jw_str(&w, "org", u->org);
+    }
     jw_bool(&w, "disabled", u->disabled);
     jw_bool(&w, "one_time", u->one_time);
     jw_bool(&w, "second_factor", u->totp.n > 0);

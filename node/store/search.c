@@ -348,6 +348,25 @@ static bool has_word(const char *text, const char *w)
     return false;
 }
 
+int store_text_has(const char *words, struct span text, bool *ret)
+{
+    struct ask a = {0};
+    buf_init(&a.match, QUERY_BYTES * 8);
+    buf_init(&a.words, QUERY_BYTES * 4);
+    buf_init(&a.folded, LIM_ITEM_BYTES * 4);
+    int r = ask_words(&a, words);
+    put_folded(text, &a.folded);
+    r = r < 0 ? r : a.folded.err;
+    *ret = true;
+    for (size_t i = 0; r == 0 && *ret && i < a.n; i++) {
+        *ret = has_word(buf_str(&a.folded), buf_str(&a.words) + a.start[i]);
+    }
+    buf_done(&a.match);
+    buf_done(&a.words);
+    buf_done(&a.folded);
+    return r;
+}
+
 /* Pairs that all occur need not stand together: the text itself decides. */
 static int is_hit(struct ask *a, const struct store_rec *rec, bool *ret)
 {

@@ -34,6 +34,7 @@ static void user_bind(struct q *q, const struct staff_user *u)
     q_int(q, u->until);
     q_int(q, u->created);
     q_int(q, u->changed);
+    q_text(q, u->org);
 }
 
 int staff_user_add(struct store *s, const struct staff_user *u)
@@ -68,7 +69,8 @@ static int user_rows(struct q *q, staff_user_fn fn, void *arg, int64_t *ret_n)
                                .fails = q_col_int(q, 8),
                                .until = q_col_int(q, 9),
                                .created = q_col_int(q, 10),
-                               .changed = q_col_int(q, 11)};
+                               .changed = q_col_int(q, 11),
+                               .org = q_col_text(q, 12)};
         ++*ret_n;
         r = fn(&u, arg);
     }

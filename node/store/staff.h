@@ -19,6 +19,7 @@ struct staff_user {
     bool disabled;
     int64_t fails, until; /* wrong passwords in a row; no login before */
     int64_t created, changed;
+    const char *org; /* id of the organisation a member belongs to; empty: none */
 };
 typedef int (*staff_user_fn)(const struct staff_user *u, void *arg);
 

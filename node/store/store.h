@@ -138,6 +138,9 @@ int store_export(struct store *s, store_rec_fn fn, void *arg);
  * finds what is not indexed yet; call this when idle. */
 int store_search_flush(struct store *s, int64_t max, int64_t *ret_left);
 
+/* Do all words of a question occur in this text, as store_record_list() compares them? */
+int store_text_has(const char *words, struct span text, bool *ret);
+
 /* ---- bundles ---- */
 typedef int (*store_bundle_fn)(const struct sync_stream_row *st, const struct sync_bundle_row *row,
                                void *arg);

@@ -42,6 +42,7 @@ const struct kind kind_act = {
     .audiences = "trust",
     .fields = fields,
     .n_fields = F_COUNT(fields),
+    .access = &access_machine,
     .check = check,
     .in_export = false,
 };

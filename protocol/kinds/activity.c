@@ -53,6 +53,7 @@ const struct kind kind_activity = {
     .audiences = "own",
     .fields = fields,
     .n_fields = F_COUNT(fields),
+    .access = &access_of_org,
     .check = check,
     .in_export = true,
     .steps = steps,

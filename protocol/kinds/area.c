@@ -44,6 +44,7 @@ const struct kind kind_area = {
     .audiences = "fed",
     .fields = fields,
     .n_fields = F_COUNT(fields),
+    .access = &access_top,
     .check = check,
     .in_export = true,
 };

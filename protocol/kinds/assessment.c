@@ -61,6 +61,7 @@ const struct kind kind_assessment = {
     .audiences = "own",
     .fields = fields,
     .n_fields = F_COUNT(fields),
+    .access = &access_told,
     .check = check,
     .in_export = true,
     .steps = steps,

@@ -40,6 +40,7 @@ const struct kind kind_card = {
     .audiences = "fed",
     .fields = fields,
     .n_fields = F_COUNT(fields),
+    .access = &access_shown,
     .check = check,
     .in_export = true,
 };

@@ -37,6 +37,7 @@ const struct kind kind_erase = {
     .audiences = "fed sub up to self own",
     .fields = fields,
     .n_fields = F_COUNT(fields),
+    .access = &access_machine,
     .check = check,
     .in_export = false,
 };

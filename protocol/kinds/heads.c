@@ -77,6 +77,7 @@ const struct kind kind_heads = {
     .audiences = "fed",
     .fields = fields,
     .n_fields = F_COUNT(fields),
+    .access = &access_figures,
     .check = check,
     .in_export = false,
 };

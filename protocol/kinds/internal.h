@@ -27,12 +27,20 @@
 #define F_COUNT(t)                 (sizeof(t) / sizeof((t)[0]))
 /* clang-format on */
 
+/* Who may do what (access.c); what the words mean stands there. */
+extern const struct kind_access access_open, access_top, access_shown, access_figures,
+    access_machine, access_case, access_org, access_of_org, access_told;
+
 enum { KIND_FIELDS_MAX = 64 }; /* one bit each while checking; an object has at most 64 members */
 
 /* One object against a table: unknown, missing and wrong members are SANJI_E_SPEC, named in f. */
 int kind__check_fields(const struct kind_field *fields, size_t n, struct span d, struct fault *f);
 /* value is base64url of lo..hi bytes in its one spelling. */
 bool kind__b64(struct span value, int64_t lo, int64_t hi);
+/* The state that content d says, or the first one; fld: the STATE field. */
+struct span kind__state(const struct kind_field *fld, struct span d);
+/* Is word one of the space-separated words of list? */
+bool kind__word_in(const char *list, struct span word);
 /* value is a string that is one of the space-separated choices. */
 bool kind__choice(struct span value, const char *choices);
 /* Unquoted content of member `name` of d when it is a string without escapes; empty when absent. */

@@ -61,7 +61,7 @@ static bool op_fits(enum kind_shape shape, enum item_op op)
     return false;
 }
 
-static bool word_in(const char *list, struct span word)
+bool kind__word_in(const char *list, struct span word)
 {
     for (const char *p = list; *p != '\0';) {
         size_t n = strcspn(p, " ");
@@ -80,7 +80,7 @@ static bool audience_fits(const struct kind *k, enum aud_type aud)
         [AUD_FED] = "fed", [AUD_TRUST] = "trust", [AUD_SELF] = "self", [AUD_SUB] = "sub",
         [AUD_UP] = "up",   [AUD_TO] = "to",       [AUD_OWN] = "own",
     };
-    return aud < AUD_COUNT && word_in(k->audiences, span_of(name[aud], strlen(name[aud])));
+    return aud < AUD_COUNT && kind__word_in(k->audiences, span_of(name[aud], strlen(name[aud])));
 }
 
 int kind_check_content(const struct kind *k, struct span d, struct fault *f)
@@ -221,7 +221,7 @@ const struct kind_field *kind_field_with(const struct kind *k, unsigned flag)
 }
 
 /* A record that does not say its state is in the first one. */
-static struct span state_of(const struct kind_field *fld, struct span d)
+struct span kind__state(const struct kind_field *fld, struct span d)
 {
     struct span v, s;
     if (jcur_get(d, fld->name, &v) && jcur_plain(v, &s)) {
@@ -237,10 +237,11 @@ int kind_step_check(const struct kind *k, struct span was, struct span d, const 
     if (fld == NULL) {
         return 0;
     }
-    struct span from = was.n == 0 ? span_of("", 0) : state_of(fld, was), to = state_of(fld, d);
+    struct span from = was.n == 0 ? span_of("", 0) : kind__state(fld, was),
+                to = kind__state(fld, d);
     const char *want = NULL;
     bool known = false, stays = span_eq(from, to);
-    if (stays && (k->closed == NULL || !word_in(k->closed, from) || span_eq(was, d))) {
+    if (stays && (k->closed == NULL || !kind__word_in(k->closed, from) || span_eq(was, d))) {
         return 0;
     }
     for (size_t i = 0; i < k->n_steps; i++) {
@@ -249,11 +250,12 @@ int kind_step_check(const struct kind *k, struct span was, struct span d, const 
             continue;
         }
         want = want == NULL ? e->to : want;
-        if (!stays && !word_in(e->to, to)) {
+        if (!stays && !kind__word_in(e->to, to)) {
             continue;
         }
         known = true;
-        if (role == NULL || e->roles == NULL || word_in(e->roles, span_of(role, strlen(role)))) {
+        if (role == NULL || e->roles == NULL ||
+            kind__word_in(e->roles, span_of(role, strlen(role)))) {
             return 0;
         }
     }
@@ -265,7 +267,7 @@ bool kind_is_fresh(const struct kind *k, struct span d)
 {
     const struct kind_field *fld = kind_field_with(k, KFF_STATE);
     return fld == NULL ||
-           span_eq(state_of(fld, d), span_of(fld->choices, strcspn(fld->choices, " ")));
+           span_eq(kind__state(fld, d), span_of(fld->choices, strcspn(fld->choices, " ")));
 }
 
 bool kind_effect_due(const struct kind *k, struct span was, struct span d, struct span *ret_ref,
@@ -273,8 +275,8 @@ bool kind_effect_due(const struct kind *k, struct span was, struct span d, struc
 {
     const struct kind_field *fld = k->effect == NULL ? NULL : kind_field_with(k, KFF_STATE);
     struct span ref;
-    if (fld == NULL || !span_eqs(state_of(fld, d), k->effect->state) ||
-        (was.n > 0 && span_eqs(state_of(fld, was), k->effect->state))) {
+    if (fld == NULL || !span_eqs(kind__state(fld, d), k->effect->state) ||
+        (was.n > 0 && span_eqs(kind__state(fld, was), k->effect->state))) {
         return false;
     }
     return jcur_get(d, k->effect->ref, &ref) && jcur_plain(ref, ret_ref) &&

@@ -77,6 +77,20 @@ struct kind_effect {
     const char *state, *ref, *from, *to;
 };
 
+/* What the roles of a node's staff may do with records of a kind (PROTOCOL.md 17.2). Roles are
+ * separated by spaces; "": nobody. */
+struct kind_access {
+    const char *read, *write;
+    const char *personal; /* see members marked KFF_P1; the others get records without them */
+    /* `member` stands for people of an organisation the platform supports. They read what is about
+     * theirs: the records of which this REF member names it, or of which it is the id ("id").
+     * NULL: they are like the others. */
+    const char *org;
+    const char *org_states; /* ... and only in these states; NULL: in any */
+};
+enum kind_act { KACT_READ, KACT_WRITE, KACT_PERSONAL };
+#define KIND_MEMBER "member" /* the role above */
+
 struct kind {
     const char *name;
     int major;
@@ -86,6 +100,7 @@ struct kind {
     const char *audiences; /* allowed types, space separated: "fed sub up" */
     const struct kind_field *fields;
     size_t n_fields;
+    const struct kind_access *access;
     /* Meaning across fields, NULL for none. d has passed the field table. */
     int (*check)(struct span d, struct fault *f);
     bool in_export; /* appears in export-state */
@@ -138,6 +153,14 @@ int kind_search_text(const struct kind *k, struct span d, struct buf *out);
 int kind_field_text(const struct kind *k, struct span d, unsigned flag, struct buf *out);
 /* The first field with this flag; NULL: none. */
 const struct kind_field *kind_field_with(const struct kind *k, unsigned flag);
+/* May somebody with this role? */
+bool kind_may(const struct kind *k, const char *role, enum kind_act act);
+/* Has the kind members that not everybody who reads it may see? */
+bool kind_has_personal(const struct kind *k);
+/* Is the record about that organisation, and in a state that is shown to its people? */
+bool kind_is_about(const struct kind *k, const char *org, const char *id, struct span d);
+/* Appends content d without the personal members. */
+int kind_impersonal_write(const struct kind *k, struct span d, struct buf *out);
 /* One field by name; NULL: none. */
 const struct kind_field *kind_field_find(const struct kind *k, const char *name);
 /* Decimals of an INT as people read it: 0, 2 or 7. */

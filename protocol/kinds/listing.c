@@ -65,6 +65,7 @@ const struct kind kind_listing = {
     .audiences = "fed sub up",
     .fields = fields,
     .n_fields = F_COUNT(fields),
+    .access = &access_open,
     .check = check,
     .in_export = true,
 };

@@ -55,6 +55,7 @@ const struct kind kind_need = {
     .audiences = "fed sub up",
     .fields = fields,
     .n_fields = F_COUNT(fields),
+    .access = &access_open,
     .check = check,
     .in_export = true,
 };

@@ -26,6 +26,7 @@ const struct kind kind_node = {
     .audiences = "",
     .fields = fields,
     .n_fields = F_COUNT(fields),
+    .access = &access_shown,
     .check = NULL,
     .in_export = true,
 };

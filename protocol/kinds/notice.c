@@ -34,6 +34,7 @@ const struct kind kind_notice = {
     .audiences = "fed sub up",
     .fields = fields,
     .n_fields = F_COUNT(fields),
+    .access = &access_open,
     .check = check,
     .in_export = true,
 };

@@ -99,6 +99,7 @@ const struct kind kind_org = {
     .audiences = "own",
     .fields = fields,
     .n_fields = F_COUNT(fields),
+    .access = &access_org,
     .check = check,
     .in_export = true,
     .steps = steps,

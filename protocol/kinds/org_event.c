@@ -38,6 +38,7 @@ const struct kind kind_org_event = {
     .audiences = "own",
     .fields = fields,
     .n_fields = F_COUNT(fields),
+    .access = &access_of_org,
     .check = check,
     .in_export = true,
 };

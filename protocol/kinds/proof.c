@@ -38,6 +38,7 @@ const struct kind kind_proof = {
     .audiences = "fed",
     .fields = fields,
     .n_fields = F_COUNT(fields),
+    .access = &access_machine,
     .check = check,
     .in_export = true,
 };

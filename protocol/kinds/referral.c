@@ -220,6 +220,7 @@ static int check_outcome(struct span d, struct fault *f)
     {                                                                                              \
         .name = sym, .major = 1, .shape = KS_SEALED, .owner = KO_ANY, .audience = "to",            \
         .audiences = "", .fields = tab, .n_fields = F_COUNT(tab), .check = chk,                    \
+        .access = &access_case,                                                                    \
     }
 
 const struct kind kind_referral = REFERRAL("referral", send_fields, check_send);

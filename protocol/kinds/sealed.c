@@ -65,6 +65,7 @@ const struct kind kind_sealed = {
     .audiences = "to self",
     .fields = fields,
     .n_fields = F_COUNT(fields),
+    .access = &access_machine,
     .check = check,
     .in_export = true,
 };

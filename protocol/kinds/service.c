@@ -57,6 +57,7 @@ const struct kind kind_service = {
     .audiences = "own",
     .fields = fields,
     .n_fields = F_COUNT(fields),
+    .access = &access_of_org,
     .in_export = true,
     .doubt = doubt,
 };

@@ -132,6 +132,7 @@ const struct kind kind_stat = {
     .audiences = "up",
     .fields = fields,
     .n_fields = F_COUNT(fields),
+    .access = &access_figures,
     .check = check,
     .in_export = true,
 };

@@ -91,6 +91,7 @@ const struct kind kind_workday = {
     .audiences = "fed",
     .fields = fields,
     .n_fields = F_COUNT(fields),
+    .access = &access_top,
     .check = check,
     .in_export = true,
 };

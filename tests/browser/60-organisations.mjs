@@ -119,6 +119,18 @@ test('an organisation’s own log-in sees cards and no archive; a supervisor rea
   assert.equal((await member.page.request.get(`${member.origin}/api/records?kind=card`)).status(), 200);
   await member.to('#/more');
   assert.equal(await member.link('nav.org').count(), 0);
+  // Once the platform says whose person he is, he sees his own organisation, and still no telephone.
+  member.world.verb('d1', 'user org', ['--org', org.id, 'zu']);
+  await member.to('');
+  await member.logIn('zu');
+  await member.page.waitForSelector('.tiles');
+  await member.to(`#/r/org/${org.owner}/${org.id}`);
+  await member.page.waitForSelector('.related');
+  assert.equal(await member.page.locator('.steps button, .title-actions a').count(), 0);
+  const mine = await (await member.page.request.get(`${member.origin}/api/records?kind=org`)).json();
+  assert.deepEqual(mine.items.map((x) => x.id), [org.id]);
+  assert.equal(mine.items[0].d.mobile, undefined);
+  await member.shot('org-member');
   const reader = await open('d1', { size: wide });
   await reader.hire('du', ['--role', 'supervisor']);
   await reader.to(`#/r/org/${org.owner}/${org.id}`);

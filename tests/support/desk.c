@@ -162,7 +162,8 @@ void add_user(const char *login, const char *role, bool one_time)
                            .pass = hash,
                            .one_time = one_time,
                            .created = 1,
-                           .changed = 1};
+                           .changed = 1,
+                           .org = ""};
     assert_int_equal(staff_user_add(d.app->store, &u), 0);
 }
 

@@ -65,78 +65,6 @@ static void finding_a_route(void **state)
     assert_true(api_is_route("/metrics") && !api_is_route("/apiary") && !api_is_route("/"));
 }
 
-/* The path of a route with something in place of each ":". */
-static void concrete(const struct api_route *r, char *out, size_t max)
-{
-    size_t n = 0;
-    for (const char *p = r->path; *p != '\0' && n + 8 < max; p++) {
-        if (*p == ':') {
-            memcpy(out + n, "listing", 7);
-            n += 7;
-        } else {
-            out[n++] = *p;
-        }
-    }
-    out[n] = '\0';
-}
-
-static const char *const roles[] = {"admin",    "manager",    "clerk",
-                                    "reviewer", "supervisor", "member"};
-
-static bool expected(const char *role, enum api_who who)
-{
-    bool member_role = strcmp(role, "member") == 0, sees = strcmp(role, "supervisor") == 0;
-    return who == WHO_WRITE ? !member_role && !sees : who == WHO_CASES ? !member_role : true;
-}
-
-static void every_route_for_everybody(void **state)
-{
-    (void)state;
-    char path[128];
-    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
-        add_user(roles[i], roles[i], false);
-    }
-    for (size_t i = 0; i < api_routes_n; i++) { /* nobody */
-        const struct api_route *r = &api_routes[i];
-        concrete(r, path, sizeof path);
-        int s = ask(r->method, path, r->spec == NULL ? NULL : "{}");
-        if (r->who >= WHO_SELF) {
-            assert_status(s, 401);
-            assert_said("\"err\":\"unauthorised\"");
-        } else {
-            assert_true(s != 401 && s != 403);
-        }
-    }
-    for (size_t k = 0; k < sizeof roles / sizeof roles[0]; k++) {
-        for (size_t i = 0; i < api_routes_n; i++) {
-            const struct api_route *r = &api_routes[i];
-            if (r->who < WHO_SELF) {
-                continue;
-            }
-            log_in(roles[k]); /* each time: log-out is among the routes */
-            concrete(r, path, sizeof path);
-            if (r->spec != NULL) {
-                defaults();
-                d.rq.csrf = NULL;
-                assert_status(send_request(r->method, path, "{}"), 403);
-                if (expected(roles[k], r->who)) {
-                    assert_said("\"err\":\"csrf\"");
-                }
-                d.rq.csrf = "0000000000000000000000000000000000000000000";
-                assert_status(send_request(r->method, path, "{}"), 403);
-            }
-            int s = ask(r->method, path, r->spec == NULL ? NULL : "{}");
-            if (!expected(roles[k], r->who)) {
-                assert_status(s, 403);
-                assert_said("\"err\":\"forbidden\"");
-            } else if (s == 401 || s == 403 || s >= 500) {
-                fail_msg("%s %s as %s: %d %s", r->method, path, roles[k], s, text());
-            }
-            assert_json();
-        }
-    }
-}
-
 /* ---- logging in ---- */
 
 static void cookies_and_tokens(void **state)
@@ -598,7 +526,6 @@ int main(void)
         cmocka_unit_test(table_is_sound),
         cmocka_unit_test(finding_a_route),
         cmocka_unit_test(passwords),
-        ON_A_NODE(every_route_for_everybody),
         ON_A_NODE(cookies_and_tokens),
         ON_A_NODE(logging_out),
         ON_A_NODE(sessions_end),

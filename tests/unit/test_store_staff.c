@@ -45,7 +45,7 @@ static void test_staff(void **state)
     char got[200] = "";
     int64_t n = 0;
     struct staff_user u = {
-        .login = "li", .name = "Li", .role = "clerk", .pass = "$h", .one_time = true};
+        .login = "li", .name = "Li", .role = "clerk", .pass = "$h", .one_time = true, .org = ""};
     assert_int_equal(staff_user_add(s, &u), 0);
     assert_int_equal(staff_user_add(s, &u), SANJI_E_EXISTS);
     u.role = "king";

@@ -9,7 +9,7 @@ import { useLoad, useOnce } from "../load.js";
 import { Badge, Facts, Icon, Note, Problem, Rows, Stamp, Title, Waiting, areaText } from "../parts/bits.jsx";
 import { Content, Explain, useNames } from "../parts/detail.jsx";
 import { Form } from "../parts/form.jsx";
-import { mayWrite } from "../roles.js";
+import { mayPut, mayRead } from "../roles.js";
 import { amend, href, replace } from "../route.js";
 import { stamp } from "../when.js";
 
@@ -193,7 +193,7 @@ function List({ k, params, me }) {
   return (
     <>
       <Title text={kindName(k.name)}>
-        {k.owner !== "machine" && mayWrite(me) && (
+        {mayPut(me, k.name) && (
           <a class="button primary" href={href(["r", k.name, "new"])}>
             <Icon name="plus" />
             <span>{t("action.new")}</span>
@@ -206,7 +206,7 @@ function List({ k, params, me }) {
       {!data && busy && <Waiting />}
       {data && items.length === 0 && (
         <div class="card empty">
-          <p>{t(next ? "list.none_yet" : query(apiFilters(k, params)) ? "list.none_found" : k.owner !== "machine" && mayWrite(me) ? "list.none_write" : "list.none")}</p>
+          <p>{t(next ? "list.none_yet" : query(apiFilters(k, params)) ? "list.none_found" : mayPut(me, k.name) ? "list.none_write" : "list.none")}</p>
         </div>
       )}
       {items.length > 0 && <Rows caption={kindName(k.name)} columns={columns} rows={rows} />}
@@ -451,7 +451,7 @@ function Related({ k, field, record, me }) {
     <section class="card related">
       <header class="related-head">
         <h2>{kindName(k.name)}</h2>
-        {mayWrite(me) && (
+        {mayPut(me, k.name) && (
           <a class="button small" href={href(["r", k.name, "new"], { [field.name]: record.id })}>
             {t("related.new")}
           </a>
@@ -481,7 +481,7 @@ function Related({ k, field, record, me }) {
 
 function Detail({ k, kinds, record, reload, saved, me }) {
   const gone = record.state === "withdrawn";
-  const ours = record.mine && !gone && k.owner !== "machine" && mayWrite(me);
+  const ours = record.mine && !gone && mayPut(me, k.name);
   return (
     <>
       <Title text={record.title || record.id} back={href(["r", k.name])}>
@@ -519,7 +519,7 @@ function Detail({ k, kinds, record, reload, saved, me }) {
           ]}
         />
       </section>
-      {record.mine && !gone && relatedTo(kinds, k.name).map(([x, f]) => <Related key={x.name} k={x} field={f} record={record} me={me} />)}
+      {record.mine && !gone && relatedTo(kinds, k.name).filter(([x]) => mayRead(me, x.name)).map(([x, f]) => <Related key={x.name} k={x} field={f} record={record} me={me} />)}
       {ours && <Withdraw k={k} record={record} reload={reload} />}
       {record.explain && <Explain x={record.explain} owner={record.owner} />}
     </>
@@ -543,7 +543,7 @@ function One({ k, kinds, route, me }) {
       </>
     );
   }
-  if (mode === "edit" && data.mine && mayWrite(me)) return <Edit k={k} record={data} me={me} />;
+  if (mode === "edit" && data.mine && mayPut(me, k.name)) return <Edit k={k} record={data} me={me} />;
   return <Detail k={k} kinds={kinds} record={data} reload={reload} saved={saved} me={me} />;
 }
 
@@ -565,7 +565,7 @@ export function Records({ me, route }) {
       </>
     );
   }
-  if (route.path[2] === "new") return <Edit key={route.at} k={k} me={me} preset={presetOf(k, route.params)} />;
+  if (route.path[2] === "new" && mayPut(me, k.name)) return <Edit key={route.at} k={k} me={me} preset={presetOf(k, route.params)} />;
   if (route.path.length >= 4) return <One key={route.key} k={k} kinds={kinds.kinds} route={route} me={me} />;
   return <List k={k} params={route.params} me={me} />;
 }

@@ -2,24 +2,24 @@
 // What surrounds every page: navigation at the side on wide screens and at the bottom on phones.
 import { languages, t } from "../i18n.js";
 import { href } from "../route.js";
-import { mayCases } from "../roles.js";
+import { mayRead } from "../roles.js";
 import { Icon, areaText, tierName } from "./bits.jsx";
 
 const places = [
   { key: "status", path: [], phone: true },
   { key: "listing", path: ["r", "listing"], phone: true },
   { key: "need", path: ["r", "need"], phone: true },
-  { key: "referrals", path: ["referrals"], phone: true, cases: true },
-  { key: "org", path: ["r", "org"], cases: true },
-  { key: "service", path: ["r", "service"], cases: true },
+  { key: "referrals", path: ["referrals"], phone: true, kind: "referral" },
+  { key: "org", path: ["r", "org"], kind: "org" },
+  { key: "service", path: ["r", "service"], kind: "service" },
   { key: "card", path: ["r", "card"] },
   { key: "notice", path: ["r", "notice"] },
-  { key: "stats", path: ["stats"] },
+  { key: "stats", path: ["stats"], kind: "stat" },
   { key: "nodes", path: ["nodes"] },
   { key: "help", path: ["help"] },
   { key: "account", path: ["account"] },
 ];
-export const placesOf = (me) => places.filter((p) => !p.cases || mayCases(me));
+export const placesOf = (me) => places.filter((p) => !p.kind || mayRead(me, p.kind));
 
 const here = (route, path) => path.join("/") === (route.path[0] === "r" ? route.path.slice(0, 2) : route.path.slice(0, 1)).join("/");
 
