@@ -159,10 +159,11 @@ printf '. %s\n' "${#order[@]}"
 
 # ---- the day's work ----
 today=$(date -u -d '+8 hours' +%Y-%m-%d)
+month=$(date -u -d "${today%-*}-15 -1 month" +%Y-%m) # the last whole one
 load() { # load KIND FILE
     local n
     for n in "${order[@]}"; do
-        grep "\"node\":\"$n\"" "$2" | sed "s/\"node\":\"[^\"]*\",//; s/TODAY/$today/" >"$work/in.ndjson"
+        grep "\"node\":\"$n\"" "$2" | sed "s/\"node\":\"[^\"]*\",//; s/TODAY/$today/; s/MONTH/$month/g; s/YEAR/${month%-*}/g" >"$work/in.ndjson"
         [ -s "$work/in.ndjson" ] || continue
         s "$n" put "$1" "$work/in.ndjson" >"$work/$n.$1.ids" || fail "$n 未能保存 $1" "$n could not store $1"
     done
@@ -200,6 +201,23 @@ for n in city s13 z02; do
     wait_for 60 has_cards "$n" || fail "$n 没有全部 $cards 张名片" "$n does not hold all $cards cards"
     [ "$(count "$n" org)" -eq 1 ] || fail "$n 读到了别处的档案" "$n reads archives of others"
 done
+
+step "区级规定街道月报，街道报送，区级退回一份、接收一份（迟报、修改过的标记永久保留）" "a district asks for monthly reports, streets send them, it returns one and accepts one (late and revised stay marked)"
+load obligation "$root/deploy/demo/obligations.ndjson"
+owes() { s s01 duties --json --periods 2 | grep -q '"report":"monthly"'; }
+wait_for 30 owes || fail "街道没有收到报送要求" "the street does not know what it owes"
+load work_report "$root/deploy/demo/work_reports.ndjson"
+filed() { [ "$(s lixia duties --below --json --periods 2 | grep -c '"filed":true')" -ge 3 ]; }
+wait_for 30 filed || fail "区级没有收到月报" "the reports did not reach the district"
+answer() { # answer NODE STATE MORE
+    printf '{"about":"%s/work_report.monthly.%s","state":"%s","seen":1%s}\n' "${id_of[$1]}" "$month" "$2" "$3" |
+        s lixia put report_answer - >/dev/null || fail "区级未能答复" "the district could not answer"
+}
+answer s01 accepted ""
+answer s02 returned ',"reason":"请补充下期计划中的志愿者安排"'
+stands() { s "$1" duties --json --periods 2 | grep '"report":"monthly"' | grep -q "\"state\":\"$2\""; }
+wait_for 30 stands s01 accepted || fail "解放路街道没有看到已接收" "the street does not see that its report was accepted"
+wait_for 30 stands s02 returned || fail "千佛山街道没有看到已退回" "the street does not see that its report was returned"
 
 step "解放路街道向大观园街道转介（内容加密，仅双方可读）" "one street refers to a street of the other district (sealed for the two)"
 cat >"$work/ref.json" <<'J'

@@ -352,8 +352,8 @@ static int add_checked(struct app_put *p, const char *id, bool given, const char
     struct old_rec o = {0};
     int64_t now = app_now_ms();
     bool stands_in = p->owner[0] != '\0';
-    int r = app_audience(p->a, word[0] != '\0' ? word : p->aud, aud);
-    if (r == 0 && given) {
+    int r = 0;
+    if (given) {
         p->has_given = true;
         r = p->dry ? 0 : app_outbox_flush(p->a); /* the older form may be among them */
     }
@@ -363,17 +363,34 @@ static int add_checked(struct app_put *p, const char *id, bool given, const char
     if (r == 0 && o.found && !o.withdrawn && strcmp(o.kind, p->k->name) != 0) {
         r = fault_set(f, SANJI_E_EXISTS, "id", o.kind);
     }
-    if (r == 0) {
-        r = fill(p, &o, now);
-    }
+    r = r < 0 ? r : fill(p, &o, now);
+    r = r < 0 ? r : app__put_autos(p, &o, now, f);
+    r = r < 0 ? r : app__put_audience(p, word, aud);
     if (r == 0 && stands_in) {
         r = add_for(p, id, &o, word[0] != '\0' ? aud : "", f);
     } else if (r == 0) {
         r = app__put_may(p, &o, f);
+        r = r < 0 ? r : app__pair_may(p, id, &o, f);
         r = r < 0 ? r : add_mine(p, id, aud, &o, f);
     }
     buf_done(&o.d);
     return r;
+}
+
+/* Kinds with a key: their id follows from the content. */
+static int by_key(struct app_put *p, char id[static LIM_ID_BYTES + 1], struct fault *f)
+{
+    char key[LIM_ID_BYTES + 1];
+    if (p->k->key == NULL) {
+        return 0;
+    }
+    if (kind_key_id(p->k, span_of(p->d.data, p->d.len), key) < 0 ||
+        (id[0] != '\0' && strcmp(id, key) != 0)) {
+        return fault_set(f, SANJI_E_SPEC, "id", p->k->key);
+    }
+    memcpy(id, key, sizeof key);
+    /* Each goes to a node of its own: no batch has room for all their audiences. */
+    return strcmp(p->k->audience, "to") == 0 && p->n > 0 ? app_put_flush(p) : 0;
 }
 
 int app_put_line(struct app_put *p, struct span json, char ret_id[static LIM_ID_BYTES + 1],
@@ -382,6 +399,10 @@ int app_put_line(struct app_put *p, struct span json, char ret_id[static LIM_ID_
     char word[8], made[28];
     buf_reset(&p->d);
     int r = app_put_check(p->k, json, &p->d, ret_id, word, f);
+    if (r < 0) {
+        return r;
+    }
+    r = by_key(p, ret_id, f);
     if (r < 0) {
         return r;
     }
@@ -509,6 +530,19 @@ static int is_orphan(struct app *a, const char *id, bool *ret)
     return r;
 }
 
+static bool was_sent(const struct kind *k, const struct old_rec *o)
+{
+    struct buf state;
+    if (k == NULL || k->filing == NULL) {
+        return false;
+    }
+    buf_init(&state, 256);
+    bool sent = kind_field_text(k, span_of(o->d.data, o->d.len), KFF_STATE, &state) == 0 &&
+                state.len > 0 && strcmp(buf_str(&state), k->filing->sent) == 0;
+    buf_done(&state);
+    return sent;
+}
+
 int app_withdraw(struct app *a, const char *owner, const char *id)
 {
     struct old_rec o = {0};
@@ -521,6 +555,9 @@ int app_withdraw(struct app *a, const char *owner, const char *id)
     }
     if (r == 0 && owner != NULL) {
         r = may_stand_for(a, owner);
+    }
+    if (r == 0 && owner == NULL && !o.withdrawn && was_sent(k, &o)) {
+        r = SANJI_E_STATE; /* others have read it: it is put right, not taken back */
     }
     if (r < 0 || o.withdrawn) {
         r = r < 0 ? r : app__may_write(a);

@@ -54,6 +54,16 @@ int app__put_old(struct app *a, const char *owner, const char *id, struct old_re
 bool app__put_pending(struct app_put *p, const char *id);
 /* May what lies in p->d follow o: the step of its state, and what it names is there? */
 int app__put_may(struct app_put *p, const struct old_rec *o, struct fault *f);
+/* The node's own members of p->d (KFF_AUTO). */
+int app__put_autos(struct app_put *p, const struct old_rec *o, int64_t now_ms, struct fault *f);
+/* The same of an answer: members into w. */
+struct jw;
+int app__pair_autos(struct app_put *p, struct jw *w, struct fault *fl);
+/* May p->d follow o where others answer the record, or where it is an answer? */
+int app__pair_may(struct app_put *p, const char *id, const struct old_rec *o, struct fault *fl);
+/* The audience of p->d; word: what was asked for, empty: nothing. */
+int app__put_audience(const struct app_put *p, const char *word,
+                      char ret[static LIM_AUD_BYTES + 1]);
 /* The card says what the record says, or is gone. d: the record's content; empty: withdrawn. */
 int app__put_card(struct app_put *p, const struct kind *k, const char *id, struct span d);
 /* What p->d, the record `by`, does to another one when it comes into its state. */

@@ -41,7 +41,8 @@ int api_put_record(struct api_call *c, const struct store_rec *rec)
     jw_bool(w, "mine", strcmp(rec->owner, app_id(c->app)) == 0);
     jw_str(w, "aud", rec->aud);
     api_put_refs(c, rec);
-    return api_put_content(c, k, rec->d);
+    int r = api_put_pair_state(c, k, rec);
+    return r < 0 ? r : api_put_content(c, k, rec->d);
 }
 
 /* ---- one ---- */
@@ -52,7 +53,7 @@ struct one {
     int64_t r;
     bool withdrawn;
     char aud[8], kind[40];
-    bool write, doubted;
+    bool write, pair, doubted;
     bool free;   /* its kind has no steps, or it is at the first of them */
     bool hidden; /* not for this person */
     struct fault doubt;
@@ -77,6 +78,9 @@ static int on_one(const struct store_rec *rec, void *arg)
             jw_obj(&o->c->w, o->member);
         }
         r = api_put_record(o->c, rec);
+        if (r == 0 && o->pair && !rec->withdrawn) {
+            r = api_put_pair(o->c, k, rec->owner, rec->id, rec->d);
+        }
         if (o->member != NULL) {
             jw_end_obj(&o->c->w);
         }
@@ -150,7 +154,7 @@ static void put_doubt(struct api_call *c, const struct one *o)
 
 int h_record(struct api_call *c)
 {
-    struct one o = {.c = c, .write = true};
+    struct one o = {.c = c, .write = true, .pair = true};
     const struct kind *k = kind_find(c->param[1]);
     if (k == NULL) {
         return SANJI_E_NOT_FOUND;
@@ -244,25 +248,31 @@ int h_record_put(struct api_call *c)
     if (r < 0) {
         return r;
     }
+    const char *given = in->id;
+    if (given == NULL && k->key != NULL && kind_key_id(k, in->d, id) == 0) {
+        given = id;
+    }
     if (in->id != NULL && !record_id_valid(in->id, strlen(in->id))) {
         return fault_set(&c->f, SANJI_E_SPEC, "id", "[A-Za-z0-9][A-Za-z0-9._:-]{0,63}");
     }
-    r = in->id == NULL ? 0 : read_old(c, in->id, &o);
+    r = given == NULL ? 0 : read_old(c, given, &o);
     if (r < 0) {
         return r;
     }
     if (o.r != 0 && !o.withdrawn && strcmp(o.kind, k->name) != 0) {
         return fault_set(&c->f, SANJI_E_EXISTS, "id", NULL); /* of which kind is not told */
     }
-    if (in->id != NULL) {
-        snprintf(c->target, sizeof c->target, "%s", in->id);
+    if (given != NULL) {
+        snprintf(c->target, sizeof c->target, "%s", given);
     }
-    if (o.r != in->seen_r) { /* 0: nothing seen, nothing there */
-        return o.r == 0 ? SANJI_E_NOT_FOUND : conflict(c, in->id);
+    if (o.r != in->seen_r &&
+        !(in->id == NULL && o.withdrawn)) { /* 0: nothing seen, nothing there */
+        return o.r == 0 ? SANJI_E_NOT_FOUND : conflict(c, given);
     }
     buf_init(&json, LIM_ITEM_BYTES * 4);
     /* A change does not move a record to another audience unless it says so. */
-    r = compose(c, in->audience != NULL ? in->audience : o.aud, &json);
+    bool by_content = k->filing != NULL || strcmp(k->audience, "to") == 0;
+    r = compose(c, by_content ? "" : in->audience != NULL ? in->audience : o.aud, &json);
     if (r == 0) {
         r = app_put_one(c->app, k, NULL, c->me.role, span_of(json.data, json.len), id, &c->f);
     }

@@ -194,6 +194,11 @@ bool api_is_cut(const struct api_call *c, const struct kind *k);
 bool api_sees_record(const struct api_call *c, const struct kind *k, const char *id, struct span d);
 /* "d": content as far as he may see it. */
 int api_put_content(struct api_call *c, const struct kind *k, struct span d);
+/* duties.c: "pair": where a record that others answer stands; nothing for other kinds. */
+int api_put_pair(struct api_call *c, const struct kind *k, const char *owner, const char *id,
+                 struct span d);
+/* "pair_state" alone, for lists. */
+int api_put_pair_state(struct api_call *c, const struct kind *k, const struct store_rec *rec);
 /* Found by a search: do the words stand in what he may see? */
 int api_hit(const struct api_call *c, const struct kind *k, const char *q, struct span d,
             bool *ret);
@@ -252,6 +257,8 @@ api_handler h_drafts;
 api_handler h_draft;
 api_handler h_draft_put;
 api_handler h_draft_drop;
+/* duties.c */
+api_handler h_duties;
 /* export.c */
 api_handler h_export;
 /* figures.c */

@@ -97,6 +97,7 @@ const struct verb_def verb_defs[] = {
     {"parked discard", "BUNDLE INDEX", 2, 2, VERB_NODE, 0, v_parked_discard, NULL, {DATA, JSON}},
     {"versions", "", 0, 0, VERB_NODE, 0, v_versions, NULL, {DATA, V("done", "ID"), JSON}},
     {"stats", "", 0, 0, VERB_NODE, VERB_READS, v_stats, NULL, {DATA, M("period", "P"), V("of", "NODE"), B("csv"), B("recount"), JSON}},
+    {"duties", "", 0, 0, VERB_NODE, VERB_READS, v_duties, NULL, {DATA, B("below"), V("periods", "N"), JSON}},
     {"user add", "LOGIN", 1, 1, VERB_NODE, 0, v_user_add, NULL,
      {DATA, V("name", "NAME"), V("role", "admin|manager|clerk|reviewer|supervisor|member"), V("org", "ID"), JSON}},
     {"user reset", "LOGIN", 1, 1, VERB_NODE, 0, v_user_reset, NULL, {DATA, JSON}},

@@ -18,6 +18,9 @@ const struct kind_access
     access_top     = {.read = ALL,     .write = "admin manager", .personal = ""},      /* the top's lists */
     access_shown   = {.read = ALL,     .write = "",              .personal = ""},      /* made by the node, for all */
     access_figures = {.read = STAFF,   .write = "",              .personal = ""},      /* made by the node, for staff */
+    access_rule    = {.read = STAFF,   .write = "admin manager", .personal = ""},      /* what others have to do */
+    access_desk    = {.read = STAFF,   .write = WRITERS,         .personal = ""},      /* between platforms */
+    access_judge   = {.read = STAFF,   .write = "admin manager reviewer", .personal = ""}, /* decisions on them */
     access_machine = {.read = "admin", .write = "",              .personal = ""},      /* between nodes */
     access_case    = {.read = STAFF,   .write = WRITERS,         .personal = WRITERS}, /* one person's case */
     access_org     = {.read = ALL,     .write = WRITERS,         .personal = WRITERS, .org = "id"},

@@ -348,7 +348,7 @@ static const struct {
 } flag_name[] = {
     {KFF_REQ, "required"},  {KFF_TITLE, "title"}, {KFF_SEARCH, "search"}, {KFF_LIST, "list"},
     {KFF_FILTER, "filter"}, {KFF_STATE, "state"}, {KFF_SINCE, "since"},   {KFF_AREA, "own_area"},
-    {KFF_P1, "personal"},   {KFF_CARD, "card"},
+    {KFF_P1, "personal"},   {KFF_CARD, "card"},   {KFF_AUTO, "auto"},
 };
 
 static void describe_words(struct jw *w, const char *name, const char *list)
@@ -413,6 +413,12 @@ static void describe_kind(struct jw *w, const struct kind *k)
     }
     if (k->card != NULL) {
         jw_str(w, "card", k->card->name);
+    }
+    if (k->key != NULL) {
+        describe_words(w, "key", k->key);
+    }
+    if (k->filing != NULL) {
+        jw_str(w, "sent", k->filing->sent);
     }
     jw_arr(w, "fields");
     for (size_t i = 0; i < k->n_fields; i++) {

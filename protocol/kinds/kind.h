@@ -5,6 +5,7 @@
 #include "protocol/base/buf.h"
 #include "protocol/base/err.h"
 #include "protocol/bundle.h"
+#include "protocol/limits.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +45,8 @@ enum {
     KFF_CARD = 512,   /* goes into the record's public card */
     KFF_CENTI = 1024, /* an INT in hundredths (money, areas): people read and type the whole unit */
     KFF_E7 = 2048,    /* the same with seven decimals: degrees */
+    KFF_AUTO = 4096,  /* filled in by the node; what people give for it is not looked at */
+    KFF_TO = 8192,    /* the NODE whom a record of the audience `to` is for */
 };
 
 struct kind_field {
@@ -91,12 +94,19 @@ struct kind_access {
 enum kind_act { KACT_READ, KACT_WRITE, KACT_PERSONAL };
 #define KIND_MEMBER "member" /* the role above */
 
+/* A record that is written at home and then sent: in another state than `sent` it lies in `own`.
+ * The node fills in how often it was sent, when first and last, and the day it was owed by. */
+struct kind_filing {
+    const char *sent, *no, *first, *last, *due;
+};
+
 struct kind {
     const char *name;
     int major;
     enum kind_shape shape;
     enum kind_owner owner;
-    const char *audience;  /* default: "fed", "sub" (own subtree), "up" (to the top), "own" */
+    const char *audience;  /* default: "fed", "sub" (own subtree), "up" (to the top), "own",
+                              "to" (whom KFF_TO names) */
     const char *audiences; /* allowed types, space separated: "fed sub up" */
     const struct kind_field *fields;
     size_t n_fields;
@@ -114,6 +124,9 @@ struct kind {
     /* The kind of its public card: while the BOOL member `public` is true the node keeps a record
      * "ID.card" of that kind, with the members that are marked KFF_CARD. */
     const struct kind *card;
+    const char *key; /* members, space separated, that make its id (kind_key_id()); NULL: any id */
+    const struct kind_filing *filing; /* NULL: none */
+    bool to_top;                      /* the audience `to` names the top as well */
 };
 
 extern const struct kind *const kinds[];
@@ -161,6 +174,8 @@ bool kind_has_personal(const struct kind *k);
 bool kind_is_about(const struct kind *k, const char *org, const char *id, struct span d);
 /* Appends content d without the personal members. */
 int kind_impersonal_write(const struct kind *k, struct span d, struct buf *out);
+/* The id that content d of a kind with a key has. SANJI_E_SPEC: a member is missing. */
+int kind_key_id(const struct kind *k, struct span d, char out[static LIM_ID_BYTES + 1]);
 /* One field by name; NULL: none. */
 const struct kind_field *kind_field_find(const struct kind *k, const char *name);
 /* Decimals of an INT as people read it: 0, 2 or 7. */

@@ -86,6 +86,12 @@ static const struct {
      "{\"org\":\"o1\",\"kind\":\"honour\",\"title\":\"先进\",\"date\":\"2026-11-01\"}"},
     {"assessment", "{\"org\":\"o1\",\"title\":\"2026 年度\",\"year\":2026}"},
     {"activity", "{\"org\":\"o1\",\"title\":\"十一月\",\"period\":\"2026-11\"}"},
+    {"obligation", "{\"title\":\"月报\",\"report\":\"monthly\",\"days\":5,\"valid_from\":"
+                   "\"2026-01-01\"}"},
+    {"work_report", "{\"report\":\"weekly\",\"period\":\"2026-W48\",\"title\":\"第 48 周\","
+                    "\"services\":3,\"why\":\"漏登\",\"counted\":{\"services\":2}}"},
+    {"report_answer", "{\"about\":\"" NODE_A "/work_report.weekly.2026-W48\",\"state\":"
+                      "\"accepted\",\"seen\":1}"},
     {"service", "{\"title\":\"入户\",\"date\":\"2026-11-01\",\"method\":\"case\"}"},
 };
 enum { N_VALID = sizeof(valid) / sizeof(valid[0]) };

@@ -54,7 +54,7 @@ export function spread(fields, tables) {
 const pick = (d, f) => (d ? (f.outer ? (d[f.outer] || {})[f.inner] : d[f.name]) : undefined);
 
 // Bytes, objects and what the node fills by itself are not for typing.
-export const typed = (f) => f.type !== "b64u" && f.type !== "object";
+export const typed = (f) => !f.auto && f.type !== "b64u" && f.type !== "object";
 export const fieldWith = (fields, flag) => fields.find((f) => f[flag]);
 
 export function toForm(fields, d) {
@@ -148,6 +148,8 @@ export function show(scope, f, x, names) {
   if (f.type === "texts") return Array.isArray(x) ? x.join(t("word.comma")) : String(x);
   if (f.type === "node") return (names && names[x]) || String(x);
   if (f.type === "int" && digitsOf(f)) return unscale(x, digitsOf(f));
+  // What the node counted, under the names of the fields it stands for.
+  if (f.auto && typeof x === "object") return Object.keys(x).map((k) => `${fieldLabel(scope, { name: k })} ${x[k]}`).join(t("word.comma"));
   if (typeof x === "object") return JSON.stringify(x);
   return String(x);
 }

@@ -16,6 +16,7 @@ import { More } from "./pages/more.jsx";
 import { Nodes } from "./pages/nodes.jsx";
 import { Records } from "./pages/records.jsx";
 import { Referrals } from "./pages/referrals.jsx";
+import { Reports } from "./pages/reports.jsx";
 import { Stats } from "./pages/stats.jsx";
 import { Status } from "./pages/status.jsx";
 import { Trust } from "./pages/trust.jsx";
@@ -25,6 +26,7 @@ const pages = {
   "": Status,
   r: Records,
   referrals: Referrals,
+  reports: Reports,
   stats: Stats,
   nodes: Nodes,
   help: Help,

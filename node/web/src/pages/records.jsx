@@ -9,6 +9,7 @@ import { useLoad, useOnce } from "../load.js";
 import { Badge, Facts, Icon, Note, Problem, Rows, Stamp, Title, Waiting, areaText } from "../parts/bits.jsx";
 import { Content, Explain, useNames } from "../parts/detail.jsx";
 import { Form } from "../parts/form.jsx";
+import { Pair, PairBadge } from "../parts/pair.jsx";
 import { mayPut, mayRead } from "../roles.js";
 import { amend, href, replace } from "../route.js";
 import { stamp } from "../when.js";
@@ -182,7 +183,7 @@ function List({ k, params, me }) {
     const r = {
       key: keyOf(it),
       title: <a href={href(["r", k.name, it.owner, it.id])}>{it.title || it.id}</a>,
-      state_: it.state ? <StateBadge k={k} state={it.state} /> : null,
+      state_: it.pair_state && it.state !== "withdrawn" ? <PairBadge state={it.pair_state} /> : it.state ? <StateBadge k={k} state={it.state} /> : null,
       area_: areaText(it.area, it.area_name),
       owner_: it.mine ? <strong>{it.owner_name || t("word.us")}</strong> : it.owner_name || it.owner,
       ts_: <Stamp ms={it.ts} />,
@@ -295,10 +296,10 @@ function Edit({ k, record, me, preset }) {
   const [busy, setBusy] = useState(false);
   const back = base ? href(["r", k.name, base.owner, base.id]) : href(["r", k.name]);
   // What a page opens "for" another record is a draft of its own.
-  const given = preset ? Object.keys(preset).map((f) => preset[f]).join(".") : "";
+  const given = preset ? Object.keys(preset).map((f) => preset[f]).filter((x) => /^[\w:-]{1,40}$/.test(x)).join(".") : "";
   const draft = record ? `${k.name}.${record.id}` : given ? `${k.name}.new.${given}` : `${k.name}.new`;
   const fields = fieldsFor(k, base ? stateOf(k, base.d) : "", me.role);
-  const choose = !record && k.audiences && k.audiences.length > 1;
+  const choose = !record && !k.sent && k.audiences && k.audiences.length > 1;
   const write = (body) => post(`/api/records/${enc(k.name)}`, body);
   // over: the revision the form was begun from, or the id of a new record.
   const send = async (content, over) => {
@@ -306,10 +307,10 @@ function Edit({ k, record, me, preset }) {
     setConflict(null);
     setKeepError(null);
     try {
-      return await write(base ? { id: base.id, seen_r: over, d } : { id: over, ...(choose ? { audience } : {}), d });
+      return await write(base ? { id: base.id, seen_r: over, d } : { ...(k.key ? {} : { id: over }), ...(choose ? { audience } : {}), d });
     } catch (e) {
       const theirs = e.err === "conflict" && e.body && e.body.current;
-      if (theirs && !base && holds(k, theirs, d)) return { id: over };
+      if (theirs && !base && holds(k, theirs, d)) return { id: theirs.id };
       if (theirs) setConflict({ mine: d, theirs });
       throw e;
     }
@@ -405,7 +406,7 @@ function Withdraw({ k, record, reload }) {
 }
 
 // The page's heading and the line below it say them already.
-const toldOf = (k) => k.fields.filter((f) => f.title || f.own_area).map((f) => f.name);
+const toldOf = (k) => k.fields.filter((f) => f.title || f.own_area || (k.sent && f.state)).map((f) => f.name);
 
 // The next states this person may give it, one press each. What a state asks for besides (a reason) is
 // said, and typed in the form.
@@ -414,7 +415,7 @@ function Steps({ k, record, me, reload }) {
   const [busy, setBusy] = useState(false);
   const f = fieldWith(k.fields, "state");
   const to = stepsFrom(k, stateOf(k, record.d), me.role);
-  if (!f || !to || !to.length) return null;
+  if (!f || !to || !to.some((s) => s !== stateOf(k, record.d))) return null;
   const scope = recordScope(k.name);
   const go = (state) => {
     setBusy(true);
@@ -434,7 +435,7 @@ function Steps({ k, record, me, reload }) {
   return (
     <section class="steps" aria-label={t("word.state")}>
       <Problem error={error} />
-      {to.map((s) => (
+      {to.filter((s) => s !== stateOf(k, record.d)).map((s) => (
         <button key={s} type="button" class="button" disabled={busy} onClick={() => go(s)}>
           {t("step.to", { state: choiceLabel(scope, f, s) })}
         </button>
@@ -481,7 +482,7 @@ function Related({ k, field, record, me }) {
 
 function Detail({ k, kinds, record, reload, saved, me }) {
   const gone = record.state === "withdrawn";
-  const ours = record.mine && !gone && mayPut(me, k.name);
+  const ours = record.mine && !gone && mayPut(me, k.name) && (!record.pair || record.pair.may.length > 0);
   return (
     <>
       <Title text={record.title || record.id} back={href(["r", k.name])}>
@@ -502,9 +503,10 @@ function Detail({ k, kinds, record, reload, saved, me }) {
         </Note>
       )}
       {ours && <Steps k={k} record={record} me={me} reload={reload} />}
+      {record.pair && <Pair record={record} reload={reload} />}
       <section class="card">
         <p class="meta">
-          <StateBadge k={k} state={record.state} />
+          {record.pair && !gone ? <PairBadge state={record.pair.state} /> : <StateBadge k={k} state={record.state} />}
           <span>{record.owner_name || record.owner}</span>
           {record.steward && <span>{t("word.steward", { name: record.steward_name || record.steward })}</span>}
           <span>{areaText(record.area, record.area_name)}</span>
@@ -520,7 +522,7 @@ function Detail({ k, kinds, record, reload, saved, me }) {
         />
       </section>
       {record.mine && !gone && relatedTo(kinds, k.name).filter(([x]) => mayRead(me, x.name)).map(([x, f]) => <Related key={x.name} k={x} field={f} record={record} me={me} />)}
-      {ours && <Withdraw k={k} record={record} reload={reload} />}
+      {ours && !(k.sent && stateOf(k, record.d) === k.sent) && <Withdraw k={k} record={record} reload={reload} />}
       {record.explain && <Explain x={record.explain} owner={record.owner} />}
     </>
   );
@@ -549,8 +551,11 @@ function One({ k, kinds, route, me }) {
 
 // A link may say what a new record is for: #/r/service/new?org=ID
 function presetOf(k, params) {
-  const f = k.fields.find((x) => x.refers && params[x.name]);
-  return f ? { [f.name]: params[f.name] } : undefined;
+  const out = {};
+  k.fields.forEach((f) => {
+    if (typed(f) && params[f.name] && ["ref", "enum", "period", "text"].indexOf(f.type) >= 0) out[f.name] = params[f.name];
+  });
+  return Object.keys(out).length ? out : undefined;
 }
 
 export function Records({ me, route }) {

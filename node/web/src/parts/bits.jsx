@@ -11,6 +11,7 @@ const paths = {
   need: "M12 21s-7-4.6-7-10a4 4 0 0 1 7-2.6A4 4 0 0 1 19 11c0 5.4-7 10-7 10z",
   org: "M4 20V8l8-4 8 4v12M9 20v-5h6v5M9 11h.01M15 11h.01",
   service: "M5 12l4 4 10-10M5 20h14",
+  reports: "M6 3h9l4 4v14H6zM15 3v4h4M9 12h7M9 16h7",
   card: "M3 6h18v12H3zM7 10h4M7 14h10",
   notice: "M4 10v4h3l6 4V6L7 10zM17 9a4 4 0 0 1 0 6",
   referrals: "M4 8h13l-3-3M20 16H7l3 3",
@@ -95,8 +96,8 @@ export const Waiting = () => (
 );
 
 const tones = {
-  good: ["available", "published", "open", "fulfilled", "agreed", "accepted", "scheduled", "in_service", "completed", "active"],
-  warn: ["limited", "stale", "assured_due", "assess_first", "proposals", "info_needed", "cancel_requested", "no_show", "appt_cancelled", "paused", "pending", "suspended"],
+  good: ["available", "published", "open", "fulfilled", "agreed", "accepted", "scheduled", "in_service", "completed", "active", "locked"],
+  warn: ["limited", "stale", "assured_due", "assess_first", "proposals", "info_needed", "cancel_requested", "no_show", "appt_cancelled", "paused", "pending", "suspended", "returned", "reopened"],
   bad: ["none", "full", "declined", "unmet", "error", "revoked"],
   calm: ["sent", "delivered", "received"],
 };

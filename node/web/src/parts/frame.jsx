@@ -12,6 +12,7 @@ const places = [
   { key: "referrals", path: ["referrals"], phone: true, kind: "referral" },
   { key: "org", path: ["r", "org"], kind: "org" },
   { key: "service", path: ["r", "service"], kind: "service" },
+  { key: "reports", path: ["reports"], kind: "work_report" },
   { key: "card", path: ["r", "card"] },
   { key: "notice", path: ["r", "notice"] },
   { key: "stats", path: ["stats"], kind: "stat" },

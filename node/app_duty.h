@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_NODE_APP_DUTY_H
+#define SANJI_NODE_APP_DUTY_H
+
+#include "node/app_pair.h"
+#include "protocol/period.h"
+
+/* Which report of whom is due when: obligations of the nodes above, against what was sent. */
+struct app_duty { /* one obligation; valid until the walk ends */
+    char owner[LIM_NODE_ID + 1], id[LIM_ID_BYTES + 1];
+    char title[484], report[16];
+    enum period_type type;
+    bool below, begin; /* whoever stands below, not children alone; days count from the beginning */
+    int64_t days;
+    int from, to; /* whole periods inside these days */
+};
+struct app_duty_cell {
+    const struct app_duty *duty;
+    const char *node;
+    char period[PERIOD_BYTES], record[LIM_ID_BYTES + 1];
+    int due;           /* day */
+    bool marked;       /* the working days of a year are not known */
+    const char *state; /* "not_due" "open" "missing", or of the pair (flow_pair.h) */
+    bool filed, draft, late, revised, again;
+};
+struct app_duty_sum { /* RPT01 */
+    int64_t expected, actual, on_time, late, revised;
+};
+void app_duty_add(struct app_duty_sum *s, const struct app_duty_cell *c, int today);
+typedef int app_duty_fn(const struct app_duty_cell *c, void *arg);
+/* What concerns `node`, newest period last, at most `periods` of each obligation. owner: only those
+ * of this node; NULL: of anybody. */
+int app_duty_of(struct app *a, const char *node, const char *owner, int periods, app_duty_fn *fn,
+                void *arg);
+/* Every obligation this node has made, each with the nodes it concerns: by obligation, node,
+ * period. obligation NULL: all. */
+int app_duty_grid(struct app *a, const char *obligation, int periods, app_duty_fn *fn, void *arg);
+/* The first day by which this report of that period is owed to anybody. SANJI_E_NOT_FOUND: it is
+ * not. */
+int app_duty_due(struct app *a, struct span report, struct span period, int *ret_day,
+                 bool *ret_marked);
+
+#endif
