@@ -267,8 +267,8 @@ static void arm(struct sim *m, bool crash)
         return;
     }
     n->crash_armed = crash;
-    mem_store_fail_at(n->mem, world_range(&m->w, 1, crash ? 80 : 30),
-                      errs[world_range(&m->w, 0, 2)]);
+    int err = errs[world_range(&m->w, 0, 2)];
+    mem_store_fail_at(n->mem, world_range(&m->w, 1, crash ? 80 : 30), err);
     m->count[crash ? SC_CRASHES : SC_STORE_ERRORS]++;
 }
 
@@ -425,7 +425,8 @@ static void breakage(struct sim *m)
         break;
     case 6:
         if (m->clocks) {
-            w->node[i].clock_off = world_range(w, -30, 30) * 31557600000 / (coin(m) ? 1 : 100000);
+            int64_t off = world_range(w, -30, 30) * 31557600000;
+            w->node[i].clock_off = coin(m) ? off : off / 100000;
             world_met(w, WF_CLOCK, i);
             m->count[SC_CLOCKS]++;
         }

@@ -139,6 +139,8 @@ struct world {
 
 void world_init(struct world *w, uint64_t seed);
 void world_done(struct world *w);
+/* One draw a statement (or behind && || ?:): C leaves the order of arguments and operands open, and
+ * compilers differ in it, so that a seed would be another run with each of them. */
 uint64_t world_rand(struct world *w);
 int64_t world_range(struct world *w, int64_t lo, int64_t hi); /* both included */
 bool world_chance(struct world *w, int per_mille);

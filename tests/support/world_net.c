@@ -143,7 +143,8 @@ static void damage(struct world *w, int child, struct buf *b, bool exchange)
         w->garbled = true;
         world_met(w, WF_CORRUPT, child);
         for (int64_t k = world_range(w, 1, 8); k > 0; k--) {
-            b->data[world_range(w, 0, (int64_t)b->len - 1)] ^= (uint8_t)world_range(w, 1, 255);
+            uint8_t bits = (uint8_t)world_range(w, 1, 255);
+            b->data[world_range(w, 0, (int64_t)b->len - 1)] ^= bits;
         }
     }
 }
@@ -207,7 +208,8 @@ static void wish_post(struct world *w, int i, struct sync_wish *x)
         world_met(w, WF_DUP, i);
     }
     for (; copies > 0; copies--) {
-        int64_t at = w->now + latency(w) + (copies == 2 ? world_range(w, 0, 30000) : 0);
+        int64_t at = w->now + latency(w);
+        at += copies == 2 ? world_range(w, 0, 30000) : 0;
         struct wev *e = push(w, WE_REQUEST, i, at);
         e->lane = x->lane;
         e->post = post;
