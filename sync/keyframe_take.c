@@ -238,6 +238,49 @@ static bool is_level(const struct sync *s, const struct peer *there, int idx)
     return there->their_known && has == s->streams[idx].row.seq;
 }
 
+/* Of two earlier epochs of one number the writer of this one may have known one only: it knew those
+ * that its `epoch` bundles name. */
+struct naming {
+    struct sync *s;
+    const struct stream *x;
+    bool is;
+};
+
+static int look_named(const struct sync_bundle_row *row, void *arg)
+{
+    struct naming *n = arg;
+    struct arena *a = row->type == BUNDLE_EPOCH ? arena_new((size_t)64 * 1024) : NULL;
+    const struct stream_key *k = &n->x->row.key;
+    struct bundle b;
+    struct buf line;
+    if (row->type != BUNDLE_EPOCH) {
+        return 0;
+    }
+    buf_init(&line, LIM_BUNDLE_BYTES + 64); /* the engine's own is in use */
+    int r = a == NULL ? SANJI_E_NOMEM : sync__stored(n->s, row, READ_HEAD, &line, a, &b);
+    n->is = r == 0 && b.hdr.pe.ep == (int64_t)k->ep && b.hdr.pe.seq == n->x->row.seq &&
+            memcmp(b.hdr.pe.en, k->en, sizeof(k->en)) == 0;
+    buf_done(&line);
+    arena_free(a);
+    return r < 0 ? r : n->is;
+}
+
+static int is_known(struct sync *s, const struct stream *st, const struct stream *x, bool *ret)
+{
+    struct naming n = {.s = s, .x = x};
+    bool paired = false, under = false;
+    for (int i = sync__stream_first(s, x->row.key.by.s, x->row.key.aud); i >= 0;
+         i = s->streams[i].next) {
+        const struct stream *o = &s->streams[i];
+        paired = paired || (o != x && o->row.no != 0 && o->row.key.ep == x->row.key.ep);
+        under = under || sync__key_under(o, &x->row.key, x->row.no, x->row.seq);
+    }
+    *ret = !paired || under;
+    int r = *ret ? 0 : s->st->bundles(s->st->ctx, st->row.no, 0, SIZE_MAX, look_named, &n);
+    *ret = *ret || n.is;
+    return r < 0 ? r : 0;
+}
+
 /* What this version cannot read, or may not apply, is in the writer's digest and not in ours, nor
  * is what is erased here by an act still to come; epochs come at different times, and what a writer
  * that was put back lacks of an earlier one it has not counted. From another side than the writer's
@@ -269,6 +312,10 @@ int sync__key_may_judge(struct sync *s, const struct stream *st, bool *ret)
         }
         *ret = !parked &&
                (x == st || (x->row.key.ep < st->row.key.ep && (own || is_level(s, there, i))));
+        r = *ret && x != st && !own ? is_known(s, st, x, ret) : 0;
+        if (r < 0) {
+            return r;
+        }
     }
     return 0;
 }
