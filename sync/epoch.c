@@ -302,8 +302,8 @@ int sync__epoch_seen(struct sync *s, const struct bundle *b)
     struct stream *st = &s->streams[idx];
     bool right, decided = false;
     int r = on_branch(s, st, b, &right);
-    /* Frozen with less of it than that: what comes next tells whether it is the same branch. Or with
-     * a keyframe from behind it alone: the writer lacks that, and can take it. */
+    /* Frozen with less of it than that: what comes next tells whether it is the same branch. Or
+     * with a keyframe from behind it alone: the writer lacks that, and can take it. */
     right = right || (st->row.frozen && b->hdr.n_merges == 0 &&
                       (b->hdr.pe.seq > st->kept || b->hdr.pe.seq < st->row.first));
     bool unsure = st->row.frozen || st->doubt != 0;

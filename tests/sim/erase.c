@@ -20,7 +20,8 @@ void sim_erase(struct sim *m, int i)
     if (x->owner != i) {
         return;
     }
-    bool *held = sim_held(m, i); /* what comes back of another past is not named */
+    /* What comes back of another past is not named; what nobody holds any more cannot come back. */
+    bool *held = sim_held(m, i), *there = sim_somewhere(m);
     const struct sync_erase what = {.id = x->id, .why = "mistake"};
     const struct sync_store *st = mem_store_port(n->mem);
     world_tick(w, i, &t);
@@ -36,9 +37,10 @@ void sim_erase(struct sim *m, int i)
     for (size_t k = 0; r == 0 && k < m->n_writes; k++) {
         struct sim_write *y = &m->write[k];
         y->erased = y->erased || (y->owner == i && !y->withdrawn && strcmp(y->id, x->id) == 0 &&
-                                  (held[k] || y->back == m->was_back[i]));
+                                  (held[k] || !there[k] || y->back == m->was_back[i]));
     }
     free(held);
+    free(there);
     if (n->crash_armed && mem_store_failed(n->mem)) {
         world_crash(w, i);
     } else if (r == 0) {

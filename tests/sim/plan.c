@@ -207,7 +207,7 @@ static void write_something(struct sim *m, int i)
     struct mem_seen seen; /* a node put back from a backup counts on from what it knows */
     struct mem_store *mem = m->w.node[i].mem;
     if (m->restores && mem_store_record(mem, m->w.node[i].id.s, was.id, &seen) == 0) {
-        if (was.withdrawn && seen.r < was.r && mem_store_compacted(mem) > 0) {
+        if ((was.withdrawn || was.erased) && seen.r < was.r && mem_store_compacted(mem) > 0) {
             sim_forget_record(m, i, was.id); /* its withdrawal was let go of */
             return;
         }

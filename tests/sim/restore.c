@@ -150,9 +150,7 @@ void sim_keep_held(struct sim *m, int i, int at)
     free(there);
 }
 
-/* Which writes are in any store that can still be reached; what was compacted away is not, and is
- * not lost. */
-static bool *somewhere(struct sim *m)
+bool *sim_somewhere(struct sim *m)
 {
     static const char *const names[] = {"again/", "custody/", NULL};
     struct seen x = {.m = m, .fc = frame_ctx_new(), .a = arena_new(16 << 20)};
@@ -224,7 +222,7 @@ static bool is_lost(const struct sim *m, const bool *before, const bool *now, si
 /* Takes what was lost with node i out of the model. */
 static void forget_lost(struct sim *m, int i, bool *before)
 {
-    bool *now = somewhere(m), *lost = calloc(SIM_WRITES, sizeof(*lost));
+    bool *now = sim_somewhere(m), *lost = calloc(SIM_WRITES, sizeof(*lost));
     size_t n = m->n_writes;
     assert(lost != NULL);
     for (size_t k = 0; k < n; k++) {
@@ -264,7 +262,7 @@ void sim_forget_record(struct sim *m, int owner, const char *id)
 
 void sim_shut_out(struct sim *m, int i)
 {
-    bool *before = m->restores ? somewhere(m) : NULL;
+    bool *before = m->restores ? sim_somewhere(m) : NULL;
     sim_forget_backups(m);
     m->w.node[i].revoked = true;
     m->w.node[i].cut = m->w.node[i].cut || m->restores; /* nothing of it is on its way any more */
@@ -307,7 +305,7 @@ void sim_restore(struct sim *m, int i)
     world_run(w, 2 * w->faults.lat_max); /* what it had said by then arrives, or never will */
     world_note(w, with_guard ? "put back" : "all back", i, NULL, 0);
     mem_store_fail_at(n->mem, 0, 0);
-    bool *before = somewhere(m);
+    bool *before = sim_somewhere(m);
     mem_store_restore(n->mem, m->backup[i]);
     forget_lost(m, i, before);
     m->was_back[i]++;

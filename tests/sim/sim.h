@@ -99,6 +99,10 @@ void sim_shut_out(struct sim *m, int i);
 
 /* Which writes node `at` holds; to be freed. */
 bool *sim_held(struct sim *m, int at);
+/* Which are in any store that can still be reached; what was compacted away is not, and is not
+ * lost.
+ */
+bool *sim_somewhere(struct sim *m);
 /* Of what node i wrote only what node `at` holds is left, and of records whose newest form that
  * does not hold nobody can tell what becomes: the key that signed it ends there. */
 void sim_keep_held(struct sim *m, int i, int at);
