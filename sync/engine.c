@@ -205,6 +205,7 @@ void sync_free(struct sync *s)
     sign_key_free(s->old_key);
     sync__proof_free(s);
     sync__want_free(s);
+    free(s->wrote);
     sync__custody_free(s);
     sync__key_free(s);
     sync__erase_free(s);

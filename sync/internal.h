@@ -219,6 +219,8 @@ struct sync {
     bool writing;      /* the bundle being stored was made here */
     bool relog;        /* neighbours must hear the whole list anew */
     struct peer *from; /* whose message is being taken; NULL: none of a neighbour */
+    struct wrote *wrote; /* where in own streams this process began to write, see late.c */
+    size_t n_wrote;
     struct want_mark *wants; /* stored bundles that are damaged or gone, sorted */
     size_t n_wants, cap_wants;
     bool want_said; /* neighbours were told, or will be without it */

@@ -10,12 +10,13 @@
  * than that is what it has written since.
  *
  * Both are published again. A wrong clock can only make it say again what had been superseded, or
- * leave out what it dated years back. */
+ * leave out what it dated years back, unless this very process wrote it: that is in no backup. */
 #include "sync/keyframe.h"
 
 #include "protocol/base/text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { NAME_BYTES = 64 };
@@ -218,10 +219,57 @@ int sync__late_said(struct sync *s, int64_t no, struct buf *ids, struct buf *ran
 
 /* ---- a keyframe from before ---- */
 
+struct wrote { /* what this process wrote of an own stream: from `seq` to `last` */
+    int64_t no, seq, last;
+    uint8_t id[HASH_LEN]; /* of the last */
+};
+
+static struct wrote *find(const struct sync *s, int64_t no)
+{
+    for (size_t i = 0; i < s->n_wrote; i++) {
+        if (s->wrote[i].no == no) {
+            return &s->wrote[i];
+        }
+    }
+    return NULL;
+}
+
+/* From where on it is this process' own; INT64_MAX: nowhere, or that branch was given up since. */
+static int since(const struct sync *s, int64_t no, int64_t *ret)
+{
+    uint8_t id[HASH_LEN];
+    const struct wrote *w = find(s, no);
+    int r = w == NULL ? SANJI_E_NOT_FOUND : s->st->bundle_id(s->st->ctx, no, w->last, id);
+    *ret = r == 0 && memcmp(id, w->id, HASH_LEN) == 0 ? w->seq : INT64_MAX;
+    return r == SANJI_E_NOT_FOUND ? 0 : r;
+}
+
+static int wrote(struct sync *s, const struct stream *st, const struct bundle *b)
+{
+    int64_t from;
+    int r = since(s, st->row.no, &from);
+    if (r < 0) {
+        return r;
+    }
+    struct wrote *w = find(s, st->row.no);
+    if (w == NULL) {
+        w = realloc(s->wrote, (s->n_wrote + 1) * sizeof(*w));
+        if (w == NULL) {
+            return SANJI_E_NOMEM;
+        }
+        s->wrote = w;
+        w += s->n_wrote++;
+    }
+    *w = (struct wrote){.no = st->row.no, .last = b->hdr.seq};
+    w->seq = from < b->hdr.seq ? from : b->hdr.seq;
+    memcpy(w->id, b->id, HASH_LEN);
+    return 0;
+}
+
 struct passing {
     struct sync *s;
     const struct stream *st;
-    int64_t below, ts;
+    int64_t below, ts, since;
 };
 
 static int one_passed(const struct sync_bundle_row *row, void *arg)
@@ -230,7 +278,8 @@ static int one_passed(const struct sync_bundle_row *row, void *arg)
     if (row->seq >= p->below) {
         return 1;
     }
-    bool is_since = row->items > 0 && row->ts > p->ts; /* a keyframe, too: it stands for others */
+    /* A keyframe, too: it stands for others. */
+    bool is_since = row->items > 0 && (row->ts > p->ts || row->seq >= p->since);
     return is_since ? sync__branch_say_again(p->s, p->st, row->seq, row->id, row->frame) : 0;
 }
 
@@ -245,9 +294,10 @@ int sync__late_passed(struct sync *s, size_t idx, const struct bundle *b)
     for (int i = sync__stream_first(s, st->row.key.by.s, st->row.key.aud); r >= 0 && i >= 0;
          i = s->streams[i].next) {
         const struct stream *o = &s->streams[i];
-        struct passing p = {s, o, o == st ? b->hdr.kf.from : INT64_MAX, b->hdr.ts};
+        struct passing p = {s, o, o == st ? b->hdr.kf.from : INT64_MAX, b->hdr.ts, 0};
         if (o->row.no != 0 && (o == st || o->row.key.ep < st->row.key.ep)) {
-            r = s->st->bundles(s->st->ctx, o->row.no, 0, SIZE_MAX, one_passed, &p);
+            r = since(s, o->row.no, &p.since);
+            r = r < 0 ? r : s->st->bundles(s->st->ctx, o->row.no, 0, SIZE_MAX, one_passed, &p);
         }
     }
     return r < 0 ? r : 0;
@@ -260,7 +310,8 @@ int sync__late_kept(struct sync *s, size_t idx, const struct bundle *b, struct s
         return 0;
     }
     if (s->writing) {
-        return b->hdr.has_kf ? keyed(s, st, b) : 0;
+        int r = wrote(s, st, b);
+        return r < 0 || !b->hdr.has_kf ? r : keyed(s, st, b);
     }
     return b->hdr.n > 0 ? taken(s, st, b, frame) : 0;
 }
