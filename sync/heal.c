@@ -137,6 +137,26 @@ int sync__beat_taken(struct sync *s, size_t idx, const struct bundle *b)
     return set(s, st, &k);
 }
 
+/* ---- how often ---- */
+
+bool sync__heal_may(const struct sync *s, const struct node_id *by, int64_t *ret_at)
+{
+    *ret_at = 0;
+    for (size_t i = 0; i < s->n_streams; i++) {
+        const struct stream *st = &s->streams[i];
+        if (st->mended_at != 0 && node_id_cmp(&st->row.key.by, by) == 0 &&
+            st->mended_at + AGAIN_MS > *ret_at) {
+            *ret_at = st->mended_at + AGAIN_MS;
+        }
+    }
+    return s->tick.mono_ms >= *ret_at;
+}
+
+void sync__heal_done(struct sync *s, size_t idx)
+{
+    s->streams[idx].mended_at = s->tick.mono_ms > 0 ? s->tick.mono_ms : 1;
+}
+
 /* ---- one lane a turn ---- */
 
 static int derive(struct sync *s, const struct node_id *by)
@@ -167,6 +187,7 @@ static int mend(struct sync *s, size_t idx)
     struct kept_differ k = {0};
     struct node_id by = s->streams[idx].row.key.by;
     int r = sync__damage_find(s, &by);
+    sync__heal_done(s, idx);
     if (r == 0 && !sync__wants_of(s, &by)) {
         r = derive(s, &by);
         if (r == 0 && !sync__wants_of(s, &by)) {
@@ -180,10 +201,21 @@ static int mend(struct sync *s, size_t idx)
     return r < 0 ? r : set(s, &s->streams[idx], &k);
 }
 
-static bool has_turn(const struct sync *s, const struct stream *st)
+/* Or when it has, in io_later where that is sooner. */
+static bool has_turn(const struct sync *s, const struct stream *st, int64_t *io_later)
 {
-    return st->row.no != 0 && (st->differs == DIFFER_NEW ||
-                               (st->differs == DIFFER_LOST && !sync__wants_of(s, &st->row.key.by)));
+    int64_t at = 0;
+    if (st->row.no == 0 || (st->differs != DIFFER_NEW && st->differs != DIFFER_LOST)) {
+        return false;
+    }
+    if (st->differs == DIFFER_LOST) {
+        return !sync__wants_of(s, &st->row.key.by);
+    }
+    if (sync__heal_may(s, &st->row.key.by, &at)) {
+        return true;
+    }
+    *io_later = *io_later == 0 || at < *io_later ? at : *io_later;
+    return false;
 }
 
 int sync__heal_step(struct sync *s)
@@ -191,9 +223,10 @@ int sync__heal_step(struct sync *s)
     if (s->heal_at == 0 || s->tick.mono_ms < s->heal_at) {
         return 0;
     }
+    int64_t later = 0;
     s->heal_at = 0;
     for (size_t i = 0; i < s->n_streams; i++) {
-        if (has_turn(s, &s->streams[i])) {
+        if (has_turn(s, &s->streams[i], &later)) {
             bool is_new = s->streams[i].differs == DIFFER_NEW;
             int r = sync__tx_begin(s);
             if (r == 0) {
@@ -203,5 +236,6 @@ int sync__heal_step(struct sync *s)
             return r == SANJI_E_CORRUPT ? 0 : r; /* that is known */
         }
     }
+    s->heal_at = later;
     return 0;
 }

@@ -26,6 +26,7 @@ struct stream {
     int64_t beat_at, beats; /* own stream: last said what is live, beats since its keyframe */
     uint8_t differs;        /* enum differ */
     int64_t differs_at;     /* wall: since when */
+    int64_t mended_at;      /* mono: for its sake the writer's part was last derived; 0: never */
     int64_t news;           /* wall: receipt of the newest bundle; 0: not known */
     /* What a neighbour states beyond what is held here, and since when nothing of it came (mono).
      */
@@ -491,6 +492,10 @@ int sync__beat_taken(struct sync *s, size_t idx, const struct bundle *b);
 int sync__heal_step(struct sync *s); /* mends one lane */
 int64_t sync__heal_wake(const struct sync *s);
 void sync__heal_soon(struct sync *s); /* what was wanted is here, or wanted no more */
+/* May the part of the views that streams of this writer brought in be derived again for its word?
+ * Once an hour: the work is ours, and the word costs it nothing. *ret_at: when, if not now. */
+bool sync__heal_may(const struct sync *s, const struct node_id *by, int64_t *ret_at);
+void sync__heal_done(struct sync *s, size_t idx); /* it is, for the sake of this stream */
 
 /* self.c */
 /* A neighbour holds k up to e; only own streams matter. */

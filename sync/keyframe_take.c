@@ -382,7 +382,13 @@ int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const st
     others(s, idx, &mixed, &beside);
     /* Rows were damaged, or what a jump passes over is of another past of its writer, as another
      * epoch may be, and hid what stands: derived again from what is stored. */
-    if (r == 0 && (beside || (!same && (judge || jumped || mixed)))) {
+    int64_t at;
+    bool is_word = !beside && !jumped && !mixed; /* nothing but what it says: once an hour */
+    if (r == 0 && (beside || (!same && (judge || jumped || mixed))) &&
+        (!is_word || sync__heal_may(s, &st->row.key.by, &at))) {
+        if (is_word) {
+            sync__heal_done(s, idx);
+        }
         r = jumped && judge && !same ? begin_at(s, idx, b->hdr.kf.from) : 0;
         if (r == 0) {
             r = sync__redo_add(s, &b->hdr.by);

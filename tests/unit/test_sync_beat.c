@@ -260,6 +260,76 @@ static void a_wrong_word(void **state)
     world_done(w);
 }
 
+/* ---- a writer whose word is work for others ---- */
+
+static struct {
+    struct sync_store liar, reader; /* their stores, seen through these */
+    const struct sync_store *liar_was, *reader_was;
+    const char *by;
+    bool lies;
+    int derived;
+} rain;
+
+static int lying_tally(void *ctx, const char *by, const char *aud, struct sync_tally *ret)
+{
+    int r = rain.liar_was->tally(ctx, by, aud, ret);
+    ret->live.c += rain.lies && strcmp(by, rain.by) == 0;
+    return r;
+}
+
+static int counted_forget(void *ctx, const char *by)
+{
+    rain.derived += strcmp(by, rain.by) == 0;
+    return rain.reader_was->forget(ctx, by);
+}
+
+static void say_beat(struct world *w, int i)
+{
+    struct sync *s = w->node[i].s;
+    world_tick(w, i, &s->tick);
+    assert_int_equal(sync__tx_begin(s), 0);
+    assert_int_equal(sync__tx_end(s, sync__write_one(s, BUNDLE_BEAT, "fed", NULL, 0, NULL, NULL)),
+                     0);
+    world_event(w, i, SEV_LOCAL);
+    world_run(w, 30000);
+}
+
+/* A wrong word, a right one, a wrong one: each would be work for everybody who reads it. */
+static void a_word_is_work_once_an_hour(void **state)
+{
+    (void)state;
+    struct teller t;
+    world_init(&t.w, 57);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    int s1 = world_find(w, "s1"), city = world_find(w, "city");
+    listings(w, s1, 5);
+    all_well(w);
+    rain.liar_was = w->node[s1].s->st;
+    rain.reader_was = w->node[city].s->st;
+    rain.liar = *rain.liar_was;
+    rain.reader = *rain.reader_was;
+    rain.liar.tally = lying_tally;
+    rain.reader.forget = counted_forget;
+    rain.by = w->node[s1].id.s;
+    w->node[s1].s->st = &rain.liar;
+    w->node[city].s->st = &rain.reader;
+    for (int k = 0; k < 40; k++) { /* of a minute each */
+        rain.lies = k % 2 == 0;
+        say_beat(w, s1);
+        say_beat(w, s1);
+    }
+    assert_int_equal(rain.derived, 1);
+    assert_true(lane(w, city, s1, "fed")->differs == DIFFER_NEW);
+    world_run(w, HOURS(2)); /* and what waits for its turn gets it */
+    assert_int_equal(rain.derived, 2);
+    assert_int_equal(lane(w, city, s1, "fed")->differs, DIFFER_NONE);
+    w->node[s1].s->st = rain.liar_was;
+    w->node[city].s->st = rain.reader_was;
+    all_well(w);
+    world_done(w);
+}
+
 /* A clock that jumps makes no rain of beats, and none is signed while it is in doubt what was. */
 static void clocks_and_doubts(void **state)
 {
@@ -294,9 +364,10 @@ static void clocks_and_doubts(void **state)
 int main(void)
 {
     const struct CMUnitTest t[] = {
-        cmocka_unit_test(a_quiet_year),    cmocka_unit_test(damaged_views),
-        cmocka_unit_test(damaged_bundles), cmocka_unit_test(damaged_and_alone),
-        cmocka_unit_test(a_wrong_word),    cmocka_unit_test(clocks_and_doubts),
+        cmocka_unit_test(a_quiet_year),      cmocka_unit_test(damaged_views),
+        cmocka_unit_test(damaged_bundles),   cmocka_unit_test(damaged_and_alone),
+        cmocka_unit_test(a_wrong_word),      cmocka_unit_test(a_word_is_work_once_an_hour),
+        cmocka_unit_test(clocks_and_doubts),
     };
     return cmocka_run_group_tests_name("sync_beat", t, NULL, NULL);
 }
