@@ -135,22 +135,23 @@ static int read_guard(const struct app *a, struct marks *ret)
     return r;
 }
 
-static bool was_made(const struct app *a)
+static int was_made(const struct app *a, bool *ret)
 {
     const struct sync_store *st = store_port(a->store);
     struct buf v;
     buf_init(&v, 64);
     int r = st->kv_get(st->ctx, made_name, &v);
     buf_done(&v);
-    return r == 0;
+    *ret = r == 0;
+    return r == SANJI_E_NOT_FOUND ? 0 : r;
 }
 
 int app__guard_load(struct app *a)
 {
     struct marks h;
     int r = read_guard(a, &h);
-    bool suspect = r == SANJI_E_NOT_FOUND ? was_made(a) : r == 0 && h.other;
-    r = r == SANJI_E_NOT_FOUND ? 0 : r;
+    bool suspect = r == 0 && h.other;
+    r = r == SANJI_E_NOT_FOUND ? was_made(a, &suspect) : r;
     for (size_t i = 0; r == 0 && !h.other && i < h.n; i++) {
         r = sync_expect(a->sync, &h.v[i].key, h.v[i].seq, h.v[i].id8);
     }
@@ -270,7 +271,8 @@ void app__guard_save(struct app *a, bool now)
     if (b.len > 0 && memcmp(sum, a->guard_sum, HASH_LEN) != 0 && save(a, doubt, &b) == 0) {
         memcpy(a->guard_sum, sum, HASH_LEN);
         const struct sync_store *st = store_port(a->store);
-        if (!was_made(a)) {
+        bool made;
+        if (was_made(a, &made) == 0 && !made) {
             (void)st->kv_put(st->ctx, made_name, span_of("1", 1));
         }
     }

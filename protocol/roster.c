@@ -318,7 +318,9 @@ struct sign_pub *roster__pub(struct roster *r, const uint8_t pub[static SIGN_PUB
         }
     }
     struct rpub *p = arena_alloc(r->keep, sizeof(*p));
-    if (p == NULL || sign_pub_new(pub, &p->key) < 0) {
+    int err = p == NULL ? SANJI_E_NOMEM : sign_pub_new(pub, &p->key);
+    if (err < 0) {
+        r->no_memory = r->no_memory || err == SANJI_E_NOMEM;
         return NULL;
     }
     memcpy(p->pub, pub, SIGN_PUB_LEN);

@@ -351,6 +351,7 @@ int roster_fold(struct roster *r, bool *ret_changed)
     if (!r->dirty) {
         return 0;
     }
+    r->no_memory = false;
     for (size_t i = 0; i < r->n_entry; i++) {
         r->entry[i]->out = false;
     }
@@ -358,6 +359,7 @@ int roster_fold(struct roster *r, bool *ret_changed)
     for (int n = 1; err == 0 && n < 2 * ROUNDS && find_out(r, n >= ROUNDS); n++) {
         err = fold_passes(r, digest);
     }
+    err = err == 0 && r->no_memory ? SANJI_E_NOMEM : err;
     if (err == 0) {
         err = roster__publish(r);
     }

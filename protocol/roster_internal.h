@@ -122,6 +122,7 @@ struct roster {
         struct rpub *next;
     } * *pubs;
     bool dirty;
+    bool no_memory; /* a key could not be looked at: what was found out with it is void */
     uint8_t digest[HASH_LEN];
     /* per pass */
     struct rfed fed[ROSTER_LINEAGE];

@@ -42,7 +42,7 @@ static bool signed_by(struct roster *r, struct rentry *e, const struct key_id *k
         if (!p->known || memcmp(p->pub, pub, SIGN_PUB_LEN) != 0) {
             const struct sign_pub *k = roster__pub(r, pub);
             p->good = k != NULL && act__verify(e->a->text, k, e->a->co[i].s);
-            p->known = true;
+            p->known = k != NULL || !r->no_memory;
             memcpy(p->pub, pub, SIGN_PUB_LEN);
         }
         if (p->good) {

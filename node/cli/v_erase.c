@@ -10,6 +10,7 @@
 #include "protocol/jwrite.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -35,21 +36,38 @@ static int copy_line(int to)
     }
 }
 
-static int ask(struct verb *v, bool shown, int to)
+/* Who ends the question with Ctrl-C gets the terminal back as it was. */
+static struct termios before;
+static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+enum { ENDS = sizeof ends / sizeof ends[0] };
+
+static void on_end(int sig)
 {
-    struct termios was, now;
-    VERB_SAY(v, 0, shown ? "erase.ask_text" : "erase.ask_password");
-    bool quiet = !shown && tcgetattr(STDIN_FILENO, &was) == 0;
-    if (quiet) {
-        now = was;
-        now.c_lflag &= ~(tcflag_t)ECHO;
-        quiet = tcsetattr(STDIN_FILENO, TCSAFLUSH, &now) == 0;
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+    (void)raise(sig); /* the handler is gone: it ends as it would have */
+}
+
+static int ask_quietly(int to)
+{
+    struct sigaction was[ENDS],
+        now = {.sa_handler = on_end, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)};
+    struct termios quiet = before;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    for (int i = 0; i < ENDS; i++) {
+        (void)sigaction(ends[i], &now, &was[i]);
     }
-    int r = copy_line(to);
-    if (quiet) {
-        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &was);
+    int r = tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) == 0 ? copy_line(to) : SANJI_E_IO;
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+    for (int i = 0; i < ENDS; i++) {
+        (void)sigaction(ends[i], &was[i], NULL);
     }
     return r;
+}
+
+static int ask(struct verb *v, bool shown, int to)
+{
+    VERB_SAY(v, 0, shown ? "erase.ask_text" : "erase.ask_password");
+    return shown || tcgetattr(STDIN_FILENO, &before) != 0 ? copy_line(to) : ask_quietly(to);
 }
 
 int erase_client(struct verb *v, int argc, const char *const *argv)
