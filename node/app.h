@@ -253,6 +253,8 @@ int app_rebuild(struct app *a, int64_t *ret_bundles, bool *ret_same);
 int app_explain(struct app *a, const char *owner, const char *id, struct buf *out);
 /* Applies parked items again; how many are left. */
 int app_parked_retry(struct app *a, int64_t *ret_tried, int64_t *ret_left);
+/* Bundles of before a backup was put back that could not be published again. */
+int64_t app_unsent_count(struct app *a);
 /* "ok", "unconfirmed", "behind", "forked", "clone": see sync_self_state(). */
 const char *app_self_word(const struct app *a);
 

@@ -112,6 +112,18 @@ static int on_check(const struct sync_stream_row *st, const struct sync_bundle_r
     return 0;
 }
 
+static int on_aside(const struct sync_aside *x, void *arg)
+{
+    struct check *c = arg;
+    if (x->err < 0) {
+        c->v->wrong++;
+        if (c->fn != NULL) {
+            c->fn("kept", x->name, x->err, "", c->arg);
+        }
+    }
+    return 0;
+}
+
 /* ---- streams frozen for a second history: the stored proof is judged again ---- */
 
 static void find_no(const struct sync_stream_row *row, void *arg)
@@ -333,6 +345,9 @@ int app__check(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *a
     }
     if (r == 0) {
         r = frozen_of(&c);
+    }
+    if (r == 0) {
+        r = sync_aside_each(a->sync, on_aside, &c);
     }
     if (r == 0) {
         const struct store_compare with = {.differs = fn, .arg = arg, .limit = LISTED};

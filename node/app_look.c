@@ -543,6 +543,7 @@ int app_status(struct app *a, struct buf *out)
     jw_int(&w, "parked", t.parked);
     jw_str(&w, "self", app_self_word(a));
     jw_int(&w, "twice", app_twice_count(a));
+    jw_int(&w, "unsent", app_unsent_count(a));
     jw_bool(&w, "disk_low", app_disk_low(a));
     put_clock(a, &w);
     jw_obj(&w, "kinds");

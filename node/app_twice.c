@@ -127,6 +127,20 @@ int app_twice_each(struct app *a, app_twice_fn *fn, void *arg)
     return each(a, fn, arg, &n);
 }
 
+static int count_one(const struct sync_aside *x, void *arg)
+{
+    (void)x;
+    ++*(int64_t *)arg;
+    return 0;
+}
+
+int64_t app_unsent_count(struct app *a)
+{
+    int64_t n = 0;
+    (void)sync_unsent_each(a->sync, count_one, &n);
+    return n;
+}
+
 int64_t app_twice_count(struct app *a)
 {
     int64_t n = 0;

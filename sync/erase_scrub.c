@@ -184,6 +184,7 @@ static bool is_concerned(const struct sync *s, const char *name)
         parts += from[-1] == '/';
     }
     from += *from == '/';
+    from += strspn(from, "0");
     if (text_i64(from, strcspn(from, "/"), 1, INT64_MAX, &no) < 0) {
         return true; /* looked into, to be sure */
     }

@@ -268,6 +268,22 @@ int sync_erase_add(struct sync *s, const struct sync_erased *x);
 /* Carries out what was added to the list, also by sync_apply_frame(). */
 int sync_erase_settle(struct sync *s);
 
+/* ---- bundles kept beside the streams ----
+ * Own ones of another past that wait to be published again, or could not be; others' on their way
+ * to their writers. */
+struct sync_aside {
+    const char *name;       /* under which it is kept */
+    int err;                /* what is wrong with it; 0: nothing */
+    const struct bundle *b; /* NULL: it cannot be believed */
+};
+typedef int sync_aside_fn(const struct sync_aside *x, void *arg);
+int sync_aside_each(struct sync *s, sync_aside_fn *fn, void *arg);
+/* Those of them that could not be published: staff try again when what stood in the way is gone, or
+ * take them off the list. SANJI_E_NOT_FOUND. */
+int sync_unsent_each(struct sync *s, sync_aside_fn *fn, void *arg);
+int sync_unsent_again(struct sync *s, const char *name); /* with the next step */
+int sync_unsent_drop(struct sync *s, const char *name);
+
 /* ---- stored bundles that are damaged or gone ----
  * Asked for again from whoever holds the same; own streams, too, without a new epoch. Nothing of
  * what is stored is dropped, and views are best not made anew before they are back.

@@ -176,6 +176,10 @@ static void put_stored(struct verb *v)
         snprintf(n, sizeof n, "%lld", (long long)t.parked);
         line(v, "status.l.parked", "status.parked", "n", n, NULL, NULL);
     }
+    snprintf(n, sizeof n, "%lld", (long long)app_unsent_count(v->app));
+    if (strcmp(n, "0") != 0) {
+        line(v, "status.l.unsent", "status.unsent", "n", n, NULL, NULL);
+    }
     if (app_disk_low(v->app)) {
         line(v, "status.l.disk", "status.disk_low", "dir", v->dir, NULL, NULL);
     }

@@ -111,6 +111,7 @@ test("bundles are what was signed; verify, rebuild and doctor agree", () => {
   assert.equal(JSON.parse(run(at("rebuild", "--json")).out).same, true);
   assert.equal(run(at("doctor")).code, 0);
   assert.equal(run(at("parked list")).out, "");
+  assert.match(run(at("unsent list")).err, /published again|重新发布/);
 });
 
 test("statistics equal a recount", () => {
@@ -175,7 +176,7 @@ test("help is complete in both languages", () => {
   for (const v of ["init", "invite", "join", "approve", "node list", "node show", "node move", "node rotate-key", "node revoke",
     "serve", "status", "doctor", "sync", "put", "get", "list", "withdraw", "referral send", "referral open", "referral accept",
     "referral decline", "referral outcome", "referral cancel", "referral close", "export-state", "bundles", "rebuild", "user add",
-    "user reset", "user list", "set-parent-url", "verify", "parked list", "parked retry", "parked discard", "explain", "stats"]) {
+    "user reset", "user list", "set-parent-url", "verify", "parked list", "parked retry", "parked discard", "unsent list", "unsent retry", "unsent discard", "explain", "stats"]) {
     assert.ok(verbs.includes(v), v);
   }
   for (const v of verbs) {

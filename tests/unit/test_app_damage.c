@@ -249,6 +249,35 @@ static void silence_is_shown(void **state)
     app_close(top);
 }
 
+/* What is kept beside the streams, whatever became of it: the node opens, and it is named. */
+static void what_is_kept_is_looked_at(void **state)
+{
+    static const char *const name[] = {"custody/1/1/no", "custndy/1/2/no", "unsent/again/d/1/1/no"};
+    (void)state;
+    struct app *a = node_born(0, "kept");
+    const struct sync_store *st = store_port(a->store);
+    struct app_verdict v;
+    struct found f = {0};
+    assert_int_equal(app_verify(a, &v, on_found, &f), 0);
+    assert_int_equal(v.wrong, 0);
+    assert_int_equal(st->begin(st->ctx), 0);
+    for (size_t i = 0; i < sizeof name / sizeof name[0]; i++) {
+        assert_int_equal(st->kv_put(st->ctx, name[i], lit("no bundle")), 0);
+    }
+    assert_int_equal(st->commit(st->ctx), 0);
+    app_close(a);
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    assert_int_equal(app_verify(a, &v, on_found, &f), 0);
+    assert_int_equal(v.wrong, 3);
+    for (size_t i = 0; i < sizeof name / sizeof name[0]; i++) {
+        assert_non_null(strstr(f.all, name[i]));
+    }
+    assert_int_equal(app_unsent_count(a), 1);
+    assert_int_equal(sync_unsent_drop(a->sync, "d/1/1/no"), 0);
+    assert_int_equal(app_unsent_count(a), 0);
+    app_close(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +285,7 @@ int main(void)
         cmocka_unit_test(damage_is_named),
         cmocka_unit_test(what_is_parked_is_not_hidden),
         cmocka_unit_test(silence_is_shown),
+        cmocka_unit_test(what_is_kept_is_looked_at),
     };
     return cmocka_run_group_tests(tests, home_make, home_drop);
 }

@@ -575,6 +575,202 @@ static void what_was_said_once_is_forgotten(void **state)
     world_done(w);
 }
 
+/* ---- what could not be published again ---- */
+
+static void set_aside(struct world *w, int i, const char *prefix, const struct buf *frame,
+                      char ret[static 128])
+{
+    const struct sync_store *st = mem_store_port(w->node[i].mem);
+    struct sync *s = w->node[i].s;
+    struct buf line;
+    struct bundle b;
+    struct arena *a = arena_new(ARENA_MAX);
+    char id[B64U_LEN(8) + 1] = {0};
+    size_t used;
+    buf_init(&line, LIM_BUNDLE_BYTES + 64);
+    assert_int_equal(frame_unpack(s->fc, span_of(frame->data, frame->len), &line, &used), 0);
+    assert_int_equal(bundle_parse(span_of(line.data, line.len), a, &b, NULL), 0);
+    b64u_put(b.id, 8, id);
+    (void)snprintf(ret, 128, "%sd/%010lld/%010lld/%s", prefix, (long long)fed_of(s, i, w),
+                   (long long)b.hdr.seq, id);
+    assert_int_equal(st->begin(st->ctx), 0);
+    assert_int_equal(st->kv_put(st->ctx, ret, span_of(frame->data, frame->len)), 0);
+    assert_int_equal(st->commit(st->ctx), 0);
+    buf_done(&line);
+    arena_free(a);
+}
+
+struct listed {
+    int n, bad;
+    char name[8][128];
+};
+
+static int one_listed(const struct sync_aside *x, void *arg)
+{
+    struct listed *l = arg;
+    l->bad += x->err < 0;
+    assert_true((x->err < 0) == (x->b == NULL));
+    assert_true(l->n < 8);
+    (void)snprintf(l->name[l->n++], sizeof(l->name[0]), "%s", x->name);
+    return 0;
+}
+
+/* Staff see it, try it again, or put it away. */
+static void what_could_not_be_sent(void **state)
+{
+    struct teller t;
+    struct past p;
+    struct listed l = {0};
+    char name[128];
+    (void)state;
+    begin(&t, 111, 0, 0);
+    struct world *w = &t.w;
+    lose(w, S1, "v", 3, &p);
+    world_start(w, S1);
+    struct sync *s1 = w->node[S1].s;
+    for (size_t i = 0; i < p.n; i++) {
+        set_aside(w, S1, "unsent/again/", &p.frame[i], name);
+    }
+    assert_int_equal(sync_unsent_each(s1, one_listed, &l), 0);
+    assert_int_equal(l.n, 3);
+    assert_int_equal(l.bad, 0);
+    assert_int_equal(sync_unsent_drop(s1, "d/1/1/no"), SANJI_E_NOT_FOUND);
+    assert_int_equal(sync_unsent_again(s1, "../../no"), SANJI_E_NOT_FOUND);
+    assert_int_equal(sync_unsent_drop(s1, l.name[0]), 0);
+    assert_int_equal(sync_unsent_again(s1, l.name[1]), 0);
+    w->node[S1].cut = false;
+    world_run(w, 3600000);
+    has_all(w, CITY, S1, "v", 1, 2);
+    l.n = 0;
+    assert_int_equal(sync_unsent_each(s1, one_listed, &l), 0);
+    assert_int_equal(l.n, 1);
+    assert_int_equal(kept(w, S1, "again/").n, 0);
+    past_done(&p);
+    world_done(w);
+}
+
+/* What is listed when this stands there in the place of `was`; the node opens. */
+static struct listed listed_with(struct world *w, int i, const char *was, const char *name,
+                                 struct span value)
+{
+    const struct sync_store *st = mem_store_port(w->node[i].mem);
+    struct listed l = {0};
+    assert_int_equal(st->begin(st->ctx), 0);
+    assert_int_equal(st->kv_del(st->ctx, was), 0);
+    assert_int_equal(st->kv_put(st->ctx, name, value), 0);
+    assert_int_equal(sync_reload(w->node[i].s), 0);
+    assert_int_equal(sync_aside_each(w->node[i].s, one_listed, &l), 0);
+    st->rollback(st->ctx);
+    return l;
+}
+
+static bool same_line(struct sync *s, struct span a, struct span b)
+{
+    struct buf x, y;
+    size_t used;
+    buf_init(&x, LIM_BUNDLE_BYTES);
+    buf_init(&y, LIM_BUNDLE_BYTES);
+    bool same = frame_unpack(s->fc, a, &x, &used) == 0 && frame_unpack(s->fc, b, &y, &used) == 0 &&
+                x.len == y.len && memcmp(x.data, y.data, x.len) == 0;
+    buf_done(&x);
+    buf_done(&y);
+    return same;
+}
+
+/* Every few bits of the name, and of the bundle. */
+static int turn_bits(struct world *w, int i, const char *name)
+{
+    const struct sync_store *st = mem_store_port(w->node[i].mem);
+    struct buf v;
+    char turned[128];
+    size_t len = strlen(name);
+    int n = 0;
+    buf_init(&v, LIM_BUNDLE_BYTES);
+    assert_int_equal(st->kv_get(st->ctx, name, &v), 0);
+    for (size_t bit = 0; bit < 8 * len; bit += 3) {
+        memcpy(turned, name, len + 1);
+        turned[bit / 8] ^= (char)(1 << bit % 8);
+        if (turned[bit / 8] == '\0') {
+            continue;
+        }
+        struct listed l = listed_with(w, i, name, turned, span_of(v.data, v.len));
+        assert_int_equal(l.n, 3);
+        assert_int_equal(l.bad, 1);
+        n++;
+    }
+    uint8_t *copy = test_malloc(v.len);
+    for (size_t bit = 0; bit < 8 * v.len; bit += 37) {
+        memcpy(copy, v.data, v.len);
+        copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        struct listed l = listed_with(w, i, name, name, span_of(copy, v.len));
+        assert_int_equal(l.n, 3);
+        bool same = same_line(w->node[i].s, span_of(v.data, v.len), span_of(copy, v.len));
+        assert_int_equal(l.bad, same ? 0 : 1);
+        n++;
+    }
+    test_free(copy);
+    buf_done(&v);
+    return n;
+}
+
+/* A bit that turned in a bundle that is kept, or in its name: it is named, and the node opens. */
+static void a_bit_in_what_is_kept(void **state)
+{
+    static const char *const prefix[] = {"again/", "unsent/again/"};
+    struct teller t;
+    struct past p;
+    char name[3][128];
+    int n = 0;
+    (void)state;
+    begin(&t, 121, 0, 0);
+    struct world *w = &t.w;
+    const struct sync_store *st = mem_store_port(w->node[S1].mem);
+    lose(w, S1, "v", 4, &p);
+    world_start(w, S1);
+    give(w, S1, D1, &p, 3, 4);
+    assert_int_equal(st->kv_each(st->ctx, "custody/", turn_one, name[2]), 0);
+    for (int i = 0; i < 2; i++) {
+        set_aside(w, S1, prefix[i], &p.frame[i], name[i]);
+    }
+    for (int i = 0; i < 3; i++) {
+        n += turn_bits(w, S1, name[i]);
+    }
+    assert_true(n > 500);
+    assert_int_equal(sync_reload(w->node[S1].s), 0);
+    past_done(&p);
+    world_done(w);
+}
+
+static void a_damaged_one_that_waits_to_be_said_again(void **state)
+{
+    struct teller t;
+    struct past p;
+    struct listed l = {0};
+    char name[128];
+    (void)state;
+    begin(&t, 131, 0, 0);
+    struct world *w = &t.w;
+    lose(w, S1, "v", 3, &p);
+    world_start(w, S1);
+    p.frame[0].data[p.frame[0].len - 8] ^= 1;
+    set_aside(w, S1, "again/", &p.frame[1], name);
+    const struct sync_store *st = mem_store_port(w->node[S1].mem);
+    assert_int_equal(st->begin(st->ctx), 0);
+    assert_int_equal(st->kv_put(st->ctx, "again/d/0000000001/0000000001/AAAAAAAAAAA",
+                                span_of(p.frame[0].data, p.frame[0].len)),
+                     0);
+    assert_int_equal(st->commit(st->ctx), 0);
+    assert_int_equal(sync_reload(w->node[S1].s), 0);
+    w->node[S1].cut = false;
+    world_run(w, 3600000);
+    has_all(w, CITY, S1, "v", 1, 2);
+    assert_int_equal(sync_unsent_each(w->node[S1].s, one_listed, &l), 0);
+    assert_int_equal(l.n, 1);
+    assert_int_equal(l.bad, 1);
+    past_done(&p);
+    world_done(w);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -587,6 +783,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_closed_writers_share_ends),
         cmocka_unit_test(a_wrong_clock_ends_nothing),
         cmocka_unit_test(what_was_said_once_is_forgotten),
+        cmocka_unit_test(what_could_not_be_sent),
+        cmocka_unit_test(a_bit_in_what_is_kept),
+        cmocka_unit_test(a_damaged_one_that_waits_to_be_said_again),
     };
     int64_t n = 0;
     if (argc > 1 && text_i64(argv[1], strlen(argv[1]), 1, 1000000, &n) == 0) {
