@@ -41,7 +41,7 @@ static bool is_own(const struct sync *s, int idx)
 
 static int room_for_one(void **io_v, size_t n, size_t *io_cap, size_t size)
 {
-    if (n < *io_cap) {
+    if (*io_v != NULL && n < *io_cap) {
         return 0;
     }
     size_t cap = *io_cap == 0 ? 16 : *io_cap * 2;
@@ -98,7 +98,9 @@ static int stream_of(struct sync *s, int64_t no, struct custody_stream **ret)
     if (r < 0 || idx < 0) {
         return r < 0 ? r : SANJI_E_NOT_FOUND;
     }
-    memmove(&x->st[lo + 1], &x->st[lo], (x->n - lo) * sizeof(*x->st));
+    if (lo < x->n) {
+        memmove(&x->st[lo + 1], &x->st[lo], (x->n - lo) * sizeof(*x->st));
+    }
     x->st[lo] = (struct custody_stream){.no = no, .idx = idx};
     x->n++;
     *ret = &x->st[lo];
@@ -127,7 +129,9 @@ static int writer_of(struct sync *s, const struct node_id *by, struct custody_by
     if (r < 0) {
         return r;
     }
-    memmove(&x->by[lo + 1], &x->by[lo], (x->n_by - lo) * sizeof(*x->by));
+    if (lo < x->n_by) {
+        memmove(&x->by[lo + 1], &x->by[lo], (x->n_by - lo) * sizeof(*x->by));
+    }
     x->by[lo] = (struct custody_by){.by = *by};
     x->n_by++;
     *ret = &x->by[lo];
@@ -163,7 +167,9 @@ static int remember(struct sync *s, int64_t no, const struct custody_bundle *c)
     if (r < 0) {
         return r;
     }
-    memmove(&g->v[at + 1], &g->v[at], (g->n - at) * sizeof(*g->v));
+    if (at < g->n) {
+        memmove(&g->v[at + 1], &g->v[at], (g->n - at) * sizeof(*g->v));
+    }
     g->v[at] = *c;
     g->n++;
     g->waiting++;
@@ -189,7 +195,9 @@ int sync__custody_sift(struct sync *s, struct custody_stream *g, size_t max, cus
         g->waiting -= c.with == NULL;
         weigh(s, w, -c.bytes);
     }
-    memmove(&g->v[kept], &g->v[i], (g->n - i) * sizeof(*g->v));
+    if (kept < i && i < g->n) {
+        memmove(&g->v[kept], &g->v[i], (g->n - i) * sizeof(*g->v));
+    }
     g->n -= i - kept;
     return r < 0 ? r : 0;
 }
