@@ -241,8 +241,12 @@ typedef void app_wrong_fn(const char *what, const char *where, int err, const ch
 int app_verify(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *arg);
 /* Repairs what verify finds as far as this node can: rows beside bundles are written again from
  * them, views derived again, bundles that are damaged or gone asked for again (sync_want()). */
+enum { APP_LOST_NAMED = 16 };
 struct app_healed {
     int64_t rows, asked, bundles; /* rows corrected, bundles asked for, bundles applied again */
+    /* Of what nobody else holds: records written again, records that could not be read. */
+    int64_t said, lost;
+    char name[APP_LOST_NAMED][LIM_ID_BYTES + 40]; /* of the first of these: kind and id */
 };
 int app_heal(struct app *a, struct app_healed *ret);
 /* What keeps a node from opening (SANJI_E_CORRUPT), told as by app_verify(). */

@@ -37,6 +37,8 @@ bool app_faults_has(const struct app_faults *f, int64_t no, int64_t seq);
 int app__check(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *arg,
                struct app_found *ret_found);
 void app__where(const struct sync_stream_row *st, int64_t seq, char out[static LIM_AUD_BYTES + 64]);
+/* What stays at home and is damaged: written again from the views. */
+int app__heal_own(struct app *a, struct app_healed *ret);
 /* line is the caller's; ret points into it and into arena. */
 int app__frame_read(struct frame_ctx *fc, struct arena *arena, struct span frame, struct buf *line,
                     struct bundle *ret);

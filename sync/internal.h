@@ -21,8 +21,9 @@ struct stream {
     int64_t kept; /* head in the store; above row.seq: void bundles, kept for a later cut to name */
     int64_t jump; /* a keyframe's run begins here whose end is not held yet; 0: none */
     int64_t run;  /* own stream: the keyframe being written began here; 0: none */
-    int64_t base, base_to;  /* first and last of its newest keyframe that is whole; 0: none */
-    uint8_t work;           /* KW_* queued, see keyframe.c */
+    int64_t base, base_to; /* first and last of its newest keyframe that is whole; 0: none */
+    int64_t hollow; /* own: these damaged bundles of it are missed by nobody, see sync_hollow() */
+    uint8_t work;   /* KW_* queued, see keyframe.c */
     int64_t beat_at, beats; /* own stream: last said what is live, beats since its keyframe */
     uint8_t differs;        /* enum differ */
     int64_t differs_at;     /* wall: since when */
@@ -675,6 +676,7 @@ void sync__want_free(struct sync *s);
 int sync__want_add(struct sync *s, size_t idx, int64_t seq);
 void sync__want_say(struct sync *s);
 bool sync__wanted(const struct sync *s, int64_t no, int64_t seq);
+int64_t sync__want_sum(const struct sync *s, int64_t no); /* says which, of this stream */
 bool sync__wants_of(const struct sync *s, const struct node_id *by); /* of this writer, any */
 /* Up to where the stream can be sent to who holds it up to `after`. */
 int64_t sync__want_limit(const struct sync *s, const struct stream *st, int64_t after);

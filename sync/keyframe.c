@@ -89,7 +89,8 @@ static bool is_torn(const struct sync *s, size_t idx)
 {
     const struct stream_key *k = &s->streams[idx].row.key;
     for (int i = sync__stream_first(s, k->by.s, k->aud); i >= 0; i = s->streams[i].next) {
-        if (s->streams[i].row.no != 0 && s->streams[i].wants) {
+        if (s->streams[i].row.no != 0 && s->streams[i].wants &&
+            s->streams[i].hollow != sync__want_sum(s, s->streams[i].row.no)) {
             return true;
         }
     }
@@ -140,6 +141,13 @@ static int load_run(struct sync *s, struct stream *st, const void *value)
     return 0;
 }
 
+static int load_hollow(struct sync *s, struct stream *st, const void *value)
+{
+    (void)s;
+    memcpy(&st->hollow, value, sizeof(st->hollow));
+    return 0;
+}
+
 int sync__key_load(struct sync *s)
 {
     s->keyq.n = s->dropq.n = 0;
@@ -147,8 +155,12 @@ int sync__key_load(struct sync *s)
     for (size_t i = 0; i < s->n_streams; i++) {
         s->streams[i].work = 0;
         s->streams[i].run = 0;
+        s->streams[i].hollow = 0;
     }
     int r = sync__kept_each(s, "key", sizeof(struct run), load_run);
+    if (r == 0) {
+        r = sync__kept_each(s, "hollow", sizeof(int64_t), load_hollow);
+    }
     if (r == 0) {
         r = sync__key_take_load(s);
     }
@@ -159,6 +171,37 @@ int sync__key_load(struct sync *s)
         if (s->streams[i].row.no != 0 && s->streams[i].row.first > 1) {
             work_put(s, &s->dropq, i, KW_DROP);
         }
+    }
+    return r;
+}
+
+int sync_hollow(struct sync *s, const struct sync_tick *t, const struct stream_key *key)
+{
+    struct run none = {0};
+    int idx = sync__stream_find(s, key);
+    if (idx < 0 || s->streams[idx].row.no == 0 || s->streams[idx].aud.type != AUD_OWN) {
+        return SANJI_E_NOT_FOUND; /* others may hold it */
+    }
+    struct stream *st = &s->streams[idx];
+    s->tick = *t;
+    const int64_t sum = sync__want_sum(s, st->row.no);
+    if (sum == 0 || !compactable(s, (size_t)idx)) {
+        return 0;
+    }
+    int r = sync__tx_begin(s);
+    if (r < 0) {
+        return r;
+    }
+    r = sync__kept_set(s, "hollow", st->row.no, &sum, sizeof(sum));
+    if (r == 0 && st->run == 0) {
+        r = sync__kept_set(s, "key", st->row.no, &none, sizeof(none));
+    }
+    r = sync__tx_end(s, r);
+    if (r == 0) {
+        st = &s->streams[idx];
+        st->hollow = sum;
+        st->run = st->run == 0 ? -1 : st->run;
+        work_put(s, &s->keyq, (size_t)idx, KW_KEY);
     }
     return r;
 }
@@ -211,6 +254,10 @@ static int pick_bundle(const struct sync_bundle_row *row, void *arg)
         return 1;
     }
     int r = sync__stored(s, row, READ_ALL, &s->line, s->arena, &b);
+    if (r > 0 && p->from->hollow == sync__want_sum(s, row->no)) {
+        p->run->after = row->seq; /* what was live in it has been said again */
+        return 0;
+    }
     if (r != 0) {
         return r < 0 ? r : SANJI_E_PENDING; /* what is live in it must not be left out */
     }
@@ -366,6 +413,10 @@ static int key_slice(struct sync *s, size_t idx, bool *ret_done)
     if (r == 0) {
         r = sync__kept_set(s, "key", no, is_end ? NULL : &run, sizeof(run));
         s->streams[idx].run = is_end ? 0 : run.from == 0 ? -1 : run.from;
+        if (r == 0 && is_end && s->streams[idx].hollow != 0) {
+            s->streams[idx].hollow = 0;
+            r = sync__kept_set(s, "hollow", no, NULL, 0);
+        }
         *ret_done = is_end;
     }
     r = r == SANJI_E_PENDING ? 0 : r;

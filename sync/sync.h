@@ -297,6 +297,10 @@ struct sync_wanted {
     bool own;  /* this node wrote it */
     bool held; /* a neighbour has said that it holds it */
 };
+/* Of a stream that stays at home nobody else can have it. When the caller has written again what is
+ * still known of what was live in the damaged bundles, this makes the stream begin anew without
+ * them, with a keyframe. SANJI_E_NOT_FOUND: not such a stream. */
+int sync_hollow(struct sync *s, const struct sync_tick *t, const struct stream_key *key);
 void sync_wanted_each(const struct sync *s, void (*fn)(const struct sync_wanted *h, void *arg),
                       void *arg);
 

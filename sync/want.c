@@ -90,6 +90,16 @@ bool sync__wanted(const struct sync *s, int64_t no, int64_t seq)
     return at < s->n_wants && s->wants[at].no == no && s->wants[at].seq == seq;
 }
 
+int64_t sync__want_sum(const struct sync *s, int64_t no)
+{
+    int64_t sum = 0;
+    for (size_t at = s->n_wants == 0 ? 0 : at_of(s, no, 0);
+         at < s->n_wants && s->wants[at].no == no; at++) {
+        sum += (s->wants[at].seq << 16) + 1;
+    }
+    return sum;
+}
+
 int64_t sync__want_limit(const struct sync *s, const struct stream *st, int64_t after)
 {
     size_t at = s->n_wants == 0 ? 0 : at_of(s, st->row.no, after + 1);

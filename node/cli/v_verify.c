@@ -122,9 +122,17 @@ static int repair(struct verb *v)
     number(h.asked, asked);
     number(h.bundles, bundles);
     if (in_json(v)) {
-        (void)verb_out(v, "{\"rows\":%s,\"asked\":%s,\"bundles\":%s}\n", rows, asked, bundles);
+        (void)verb_out(v, "{\"rows\":%s,\"asked\":%s,\"bundles\":%s,\"said\":%lld,\"lost\":%lld}\n",
+                       rows, asked, bundles, (long long)h.said, (long long)h.lost);
     } else {
         VERB_TELL(v, "verify.healed", "rows", rows, "asked", asked, "n", bundles);
+        if (h.said > 0) {
+            number(h.said, rows);
+            VERB_TELL(v, "verify.said", "n", rows);
+        }
+        for (int64_t i = 0; i < h.lost && i < APP_LOST_NAMED; i++) {
+            VERB_TELL(v, "verify.lost", "what", h.name[i]);
+        }
     }
     return EXIT_OK;
 }

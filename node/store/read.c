@@ -272,6 +272,18 @@ int store_explain(struct store *s, const char *owner, const char *id, store_rec_
     return give_all(&q, fn, arg);
 }
 
+int store_record_at(struct store *s, const struct stream_key *key, int64_t seq, store_rec_fn fn,
+                    void *arg)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_REC_AT);
+    q_text(&q, key->by.s);
+    q_text(&q, key->aud);
+    q_int(&q, key->ep);
+    q_int(&q, seq);
+    return give_all(&q, fn, arg);
+}
+
 int store_export(struct store *s, store_rec_fn fn, void *arg)
 {
     struct q q;

@@ -109,6 +109,9 @@ int store_record_get(struct store *s, const char *owner, const char *kind, const
 /* Visible records, newest first (writer's clock, or receipt where that cannot be; without a kind by
  * arrival). Withdrawn ones left
  * out. */
+/* Forms that stand in one bundle, withdrawn and superseded ones, too. */
+int store_record_at(struct store *s, const struct stream_key *key, int64_t seq, store_rec_fn fn,
+                    void *arg);
 int store_record_list(struct store *s, const struct store_filter *f, store_rec_fn fn, void *arg);
 /* Ignores limit, offset and before. */
 int store_record_count(struct store *s, const struct store_filter *f, int64_t *ret);

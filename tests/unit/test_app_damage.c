@@ -278,6 +278,118 @@ static void what_is_kept_is_looked_at(void **state)
     app_close(a);
 }
 
+/* ---- what stays at home, and is damaged ---- */
+
+static int on_rec(const struct store_rec *rec, void *arg)
+{
+    char *out = arg;
+    snprintf(out, 512, "r%d %s %.*s", (int)rec->r, rec->withdrawn ? "gone" : "here", (int)rec->d.n,
+             rec->d.n > 0 ? (const char *)rec->d.p : "");
+    return 0;
+}
+
+static bool has_record(struct app *a, const char *id, char out[static 512])
+{
+    out[0] = '\0';
+    return store_record_get(a->store, app_id(a), NULL, id, on_rec, out) == 0;
+}
+
+static void note(struct app *a, const char *id, const char *text)
+{
+    char json[256], got[LIM_ID_BYTES + 1];
+    struct fault f = {0};
+    snprintf(json, sizeof json, "{\"id\":\"%s\",\"name\":\"%s\"}", id, text);
+    assert_int_equal(node_put(a, "org", json, got, &f), 0);
+}
+
+static void steps(struct app *a)
+{
+    for (int i = 1; i < 50; i++) {
+        struct sync_event ev = {.type = i == 1 ? SEV_START : SEV_TICK};
+        struct sync_out out = {0};
+        struct sync_tick t;
+        assert_int_equal(app_tick_make(&t), 0);
+        t.mono_ms += (int64_t)i * 100;
+        assert_int_equal(sync_step(a->sync, &t, &ev, &out), 0);
+        sync_out_done(&out);
+    }
+}
+
+/* Nobody else has it. What the views still show is written again, what they hide stays hidden, and
+ * the stream goes on without the damaged bundle; everything else is mended as ever. */
+static void own_filing_is_written_again(void **state)
+{
+    (void)state;
+    char path[512], was[4][512], is[512];
+    static const char *const id[] = {"o1", "o2", "o3", "o4"};
+    struct app_verdict v;
+    struct app_healed h;
+    struct found f = {0};
+    struct app *a = node_born(0, "filing");
+    for (int i = 0; i < 4; i++) {
+        note(a, id[i], "机构");
+    }
+    note(a, "o2", "新名称");
+    assert_int_equal(app_withdraw(a, NULL, "o3"), 0);
+    for (int i = 0; i < 4; i++) {
+        assert_true(has_record(a, id[i], was[i]));
+    }
+    app_close(a);
+    snprintf(path, sizeof path, "%s/sanji.db", home_dirs[0]);
+    /* The second form of o2, the withdrawal of o3, and o4. */
+    damage(path, "UPDATE bundle SET frame=CAST(substr(frame,1,length(frame)-9)||x'00'||"
+                 "substr(frame,length(frame)-7) AS BLOB) WHERE pos>>32=(SELECT no FROM stream "
+                 "WHERE aud='own') AND (pos&4294967295)>=4");
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    assert_int_equal(app_verify(a, &v, on_found, &f), 0);
+    assert_true(v.wrong > 0);
+    assert_int_equal(app_heal(a, &h), 0);
+    assert_int_equal(h.said, 3);
+    assert_int_equal(h.lost, 0);
+    steps(a);
+    int64_t n = 0;
+    assert_int_equal(app_rebuild(a, &n, NULL), 0);
+    assert_false(has_record(a, "o3", is)); /* a keyframe lets withdrawals go */
+    for (int i = 0; i < 4; i += i == 1 ? 2 : 1) {
+        assert_true(has_record(a, id[i], is));
+        assert_string_equal(strchr(is, ' '), strchr(was[i], ' '));
+    }
+    f = (struct found){0};
+    assert_int_equal(app_verify(a, &v, on_found, &f), 0);
+    assert_string_equal(f.all, "");
+    assert_int_equal(v.wrong, 0);
+    app_close(a);
+}
+
+/* Where the views are damaged as well, what is lost is named, and nothing else is. */
+static void what_is_lost_is_named(void **state)
+{
+    (void)state;
+    char path[512], is[512];
+    struct app_verdict v;
+    struct app_healed h;
+    struct app *a = node_born(0, "lost");
+    note(a, "o1", "机构");
+    note(a, "o2", "机构");
+    note(a, "o3", "机构");
+    app_close(a);
+    snprintf(path, sizeof path, "%s/sanji.db", home_dirs[0]);
+    damage(path, "UPDATE bundle SET frame=CAST('no frame' AS BLOB) WHERE pos>>32=(SELECT no FROM "
+                 "stream WHERE aud='own') AND (pos&4294967295)>=2");
+    damage(path, "UPDATE record SET d='{' WHERE id='o3'");
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    assert_int_equal(app_heal(a, &h), 0);
+    assert_int_equal(h.said, 1);
+    assert_int_equal(h.lost, 1);
+    assert_string_equal(h.name[0], "org/o3");
+    steps(a);
+    assert_int_equal(app_verify(a, &v, NULL, NULL), 0);
+    assert_int_equal(v.wrong, 0);
+    assert_true(has_record(a, "o1", is) && has_record(a, "o2", is));
+    assert_false(has_record(a, "o3", is));
+    app_close(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +398,8 @@ int main(void)
         cmocka_unit_test(what_is_parked_is_not_hidden),
         cmocka_unit_test(silence_is_shown),
         cmocka_unit_test(what_is_kept_is_looked_at),
+        cmocka_unit_test(own_filing_is_written_again),
+        cmocka_unit_test(what_is_lost_is_named),
     };
     return cmocka_run_group_tests(tests, home_make, home_drop);
 }
