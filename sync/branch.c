@@ -358,7 +358,7 @@ int sync__branch_heard(struct sync *s, const struct peer *p, size_t idx, const s
     bool healed;
     int r = sync__branch_healed(s, st->row.no, &healed);
     if (r < 0 || healed) {
-        return r; /* it will hear which branch stands */
+        return r < 0 || !differs ? r : sync__epoch_said(s, idx); /* it will hear which stands */
     }
     if (differs) {
         int64_t at = st->doubt != 0 ? 1 : e->seq;

@@ -65,6 +65,15 @@ void sync__diverge_prove(struct sync *s, size_t idx)
     sync__peer_due(p, idx);
 }
 
+/* It holds less than the own keyframe begins with, and nobody can tell of which branch. */
+static int behind(struct sync *s, size_t idx)
+{
+    uint8_t id[HASH_LEN];
+    bool merged = false;
+    int r = sync__branch_merged(s, s->streams[idx].row.no, id, &merged);
+    return r < 0 || !merged ? r : sync__epoch_said(s, idx);
+}
+
 int sync__diverge_own(struct sync *s, struct peer *p, int idx, const struct have_epoch *e)
 {
     bool differs;
@@ -74,8 +83,11 @@ int sync__diverge_own(struct sync *s, struct peer *p, int idx, const struct have
         return 0;
     }
     int r = compare(s, (size_t)idx, e->seq, e->id8, &differs);
+    if (r == SANJI_E_NOT_FOUND) {
+        return e->seq < st->row.first ? behind(s, (size_t)idx) : 0;
+    }
     if (r < 0) {
-        return r == SANJI_E_NOT_FOUND ? 0 : r;
+        return r;
     }
     return sync__branch_heard(s, p, (size_t)idx, e, differs);
 }

@@ -267,6 +267,62 @@ int sync__epoch_confirm(struct sync *s)
     return r;
 }
 
+struct saying {
+    struct sync *s;
+    const struct stream_key *key;
+    bool is;
+};
+
+static int look_saying(const struct sync_bundle_row *row, void *arg)
+{
+    struct saying *x = arg;
+    struct bundle b;
+    struct buf line;
+    if (row->type != BUNDLE_EPOCH) {
+        return 0;
+    }
+    struct arena *a = arena_new((size_t)64 * 1024); /* the engine's own is in use */
+    buf_init(&line, LIM_BUNDLE_BYTES + 64);
+    int r = a == NULL ? SANJI_E_NOMEM : sync__stored(x->s, row, READ_HEAD, &line, a, &b);
+    x->is = r == 0 && b.hdr.pe.ok && b.hdr.n_merges > 0 && b.hdr.pe.ep == (int64_t)x->key->ep &&
+            memcmp(b.hdr.pe.en, x->key->en, sizeof(x->key->en)) == 0;
+    buf_done(&line);
+    arena_free(a);
+    return r < 0 ? r : x->is;
+}
+
+/* In a transaction. */
+static int say_branch(struct sync *s, const struct stream_key *key)
+{
+    struct saying x = {.s = s, .key = key};
+    bool later = false;
+    int r = 0;
+    for (int i = sync__stream_first(s, key->by.s, key->aud); r >= 0 && i >= 0 && !x.is;
+         i = s->streams[i].next) {
+        const struct stream *o = &s->streams[i];
+        if (o->row.no != 0 && o->row.key.ep > key->ep) {
+            later = true;
+            r = s->st->bundles(s->st->ctx, o->row.no, 0, SIZE_MAX, look_saying, &x);
+        }
+    }
+    return r < 0 ? r : x.is || !later ? 0 : sync__self_doubt(s, key);
+}
+
+int sync__epoch_said(struct sync *s, size_t idx)
+{
+    const struct stream_key key = s->streams[idx].row.key;
+    bool own_tx = !s->in_tx;
+    if (s->restored) {
+        return 0; /* it will be, with the confirmation */
+    }
+    int r = own_tx ? sync__tx_begin(s) : 0;
+    if (r == 0) {
+        r = say_branch(s, &key);
+        r = own_tx ? sync__tx_end(s, r) : r;
+    }
+    return r;
+}
+
 /* ---- others' epochs ---- */
 
 /* Does this node hold the accepted head, so that what it has is the accepted branch? */

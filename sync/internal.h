@@ -534,6 +534,9 @@ int sync__epoch_open_saying(struct sync *s, const char *aud, const struct span *
 bool sync__epoch_due(const struct sync *s, const char *aud);
 /* In a transaction: names the accepted heads of all epochs that were in doubt. */
 int sync__epoch_confirm(struct sync *s);
+/* Somebody is on another branch of this own stream: the epoch bundle that says which one stands may
+ * have been let go of for a keyframe, and is said again then. */
+int sync__epoch_said(struct sync *s, size_t idx);
 /* In a transaction: after an epoch bundle of another node was stored. */
 int sync__epoch_seen(struct sync *s, const struct bundle *b);
 
