@@ -168,13 +168,21 @@ bool *sim_somewhere(struct sim *m)
     return x.there;
 }
 
-/* Is a write of this record compacted away? Then what said so may have died with the disk, and
- * nobody can tell from bundles which form should be seen. */
-static bool unsure(const struct sim *m, const bool *before, const struct sim_write *x, int i)
+/* Of each audience the highest form of this record decides what is seen there. Where it is nowhere
+ * any more, a form below may turn up, or a withdrawal that was let go of may be missed: nobody can
+ * tell from bundles what should be seen. */
+static bool unsure(const struct sim *m, const bool *now, const struct sim_write *x)
 {
-    for (size_t k = 0; k < m->n_writes && x->owner == i; k++) {
+    for (size_t k = 0; k < m->n_writes; k++) {
         const struct sim_write *w = &m->write[k];
-        if (!before[k] && w->owner == i && strcmp(w->id, x->id) == 0) {
+        bool best = !now[k] && w->owner == x->owner && strcmp(w->id, x->id) == 0;
+        for (size_t j = 0; j < m->n_writes && best; j++) {
+            const struct sim_write *y = &m->write[j];
+            best = y->owner != w->owner || strcmp(y->id, w->id) != 0 ||
+                   strcmp(y->aud, w->aud) != 0 || y->r < w->r ||
+                   (y->r == w->r && (y->withdrawn || !w->withdrawn));
+        }
+        if (best) {
             return true;
         }
     }
@@ -226,10 +234,8 @@ static void forget_lost(struct sim *m, int i, bool *before)
     size_t n = m->n_writes;
     assert(lost != NULL);
     for (size_t k = 0; k < n; k++) {
-        now[k] = now[k] && !unsure(m, before, &m->write[k], i);
-    }
-    for (size_t k = 0; k < n; k++) {
-        lost[k] = is_lost(m, before, now, k, i);
+        lost[k] = is_lost(m, before, now, k, i) ||
+                  (m->write[k].owner == i && unsure(m, now, &m->write[k]));
     }
     m->n_writes = 0;
     for (size_t k = 0; k < n; k++) {
