@@ -246,6 +246,9 @@ static int pick_bundle(const struct sync_bundle_row *row, void *arg)
     struct pick *p = arg;
     struct sync *s = p->s;
     struct bundle b;
+    size_t most = s->tune.key_slice > 0 && s->tune.key_slice < LIM_WRITE_ITEMS
+                      ? (size_t)s->tune.key_slice
+                      : LIM_WRITE_ITEMS;
     if (row->seq > p->last) {
         return 1;
     }
@@ -269,7 +272,7 @@ static int pick_bundle(const struct sync_bundle_row *row, void *arg)
             continue;
         }
         struct span t = b.item[i].text;
-        if (p->n == LIM_WRITE_ITEMS || (p->n > 0 && p->text.len + t.n > LIM_WRITE_BYTES)) {
+        if (p->n == most || (p->n > 0 && p->text.len + t.n > LIM_WRITE_BYTES)) {
             p->run->idx = i;
             p->full = true;
             return 1;

@@ -95,6 +95,7 @@ struct sync_tuning {
     int64_t max_bytes;     /* of bundles per message, inflated */
     int64_t max_streams;   /* of one writer; 0: LIM_STREAMS_EACH */
     int64_t key_items;     /* superseded items before a keyframe is written; 0: LIM_KEY_ITEMS */
+    int64_t key_slice;     /* items of a keyframe written at once; 0: LIM_WRITE_ITEMS */
     int64_t beat_ms;       /* between two beats; 0: LIM_BEAT_MS */
     int64_t custody_bytes; /* kept for one writer that may not know it; 0: LIM_CUSTODY_BYTES */
     int64_t proof_ms;      /* a stream stays frozen so long before the proof is published; 0:

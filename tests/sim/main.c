@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim [--trace] [--restores] [--erases] [--met] [--twice N] [--file LIST] [--seeds FROM COUNT]
- * [SEED...]: whole federations in one process. Each seed is one run in two phases, faults and
- * healing, and then every promise is checked. A failing seed is printed with the first promise
+/* sim [--trace] [--restores] [--erases] [--rare] [--met] [--twice N] [--file LIST] [--seeds FROM
+ * COUNT] [SEED...]: whole federations in one process. Each seed is one run in two phases, faults
+ * and healing, and then every promise is checked. A failing seed is printed with the first promise
  * broken; the same seed repeats it exactly. With --met the whole run fails when a fault never
  * struck a node in one of the states it can be in: then the seeds prove less than they seem to. */
 #include "protocol/base/text.h"
@@ -276,6 +276,7 @@ static void report(const struct total *t)
                                                "erased before a cut",
                                                "keys stolen",
                                                "ways back",
+                                               "rebuilt",
                                                "events"};
     printf("sim: %lld seeds, %lld failed;", (long long)t->seeds, (long long)t->failed);
     for (int i = 0; i < SC_COUNT; i++) {
@@ -348,6 +349,8 @@ int main(int argc, char **argv)
             sim_restores = true;
         } else if (strcmp(argv[i], "--erases") == 0) {
             sim_erases = true;
+        } else if (strcmp(argv[i], "--rare") == 0) {
+            sim_rare = true;
         } else if (strcmp(argv[i], "--trace") == 0) {
             print = true;
         } else if (strcmp(argv[i], "--met") == 0) {
@@ -363,9 +366,10 @@ int main(int argc, char **argv)
             seed_run((uint64_t)seed, print, false, &tot);
         }
         if (r < 0) {
-            (void)fprintf(stderr,
-                          "sim [--trace] [--restores] [--erases] [--met] [--twice N] [--file LIST] "
-                          "[--seeds FROM COUNT] [SEED...]\n");
+            (void)fprintf(
+                stderr,
+                "sim [--trace] [--restores] [--erases] [--rare] [--met] [--twice N] [--file LIST] "
+                "[--seeds FROM COUNT] [SEED...]\n");
             return 2;
         }
     }

@@ -95,6 +95,7 @@ void sim_draw(struct sim *m, uint64_t seed)
     buf_init(&m->evil, LIM_MESSAGE_BYTES);
     draw_faults(m);
     draw_keyframes(m, seed);
+    sim_rare_draw(m, seed);
     w->inspect = true;
     m->bad = m->robbed = -1;
     (void)world_genesis(w, "city", 20);
@@ -466,6 +467,7 @@ void sim_faults(struct sim *m)
                 refer(m, i);
             }
         }
+        sim_rare_act(m);
         if (world_chance(w, 300)) { /* whoever crashed is started again now and then */
             int x = pick(m);
             if (w->node[x].joined) {

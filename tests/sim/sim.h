@@ -39,6 +39,7 @@ enum sim_count {
     SC_ERASED_CUT,  /* of them by a writer whose key was cut since */
     SC_STOLEN,      /* streams frozen over what somebody else signed with their writer's key */
     SC_BACK,        /* of them brought back: a new key, the old one ended, a new epoch */
+    SC_REBUILT,     /* views derived anew in the middle of a run */
     SC_EVENTS,
     SC_COUNT
 };
@@ -64,7 +65,7 @@ struct sim {
     struct world_faults faults; /* as drawn; off while healing */
     int actions;
     bool crashes, store_errors, cuts, stops, joins, clocks, winter, hostile, referrals, bursts,
-        revokes, restores, withholds, erases, steals,
+        revokes, restores, withholds, erases, steals, rare,
         churn; /* churn: the same few records are written again and again */
     struct mem_store *backup[WORLD_MAX]; /* NULL: none */
     int was_back[WORLD_MAX];             /* how often */
@@ -106,6 +107,11 @@ bool *sim_somewhere(struct sim *m);
 /* Of what node i wrote only what node `at` holds is left, and of records whose newest form that
  * does not hold nobody can tell what becomes: the key that signed it ends there. */
 void sim_keep_held(struct sim *m, int i, int at);
+
+/* rare.c */
+extern bool sim_rare; /* what seldom happens is made to happen */
+void sim_rare_draw(struct sim *m, uint64_t seed);
+void sim_rare_act(struct sim *m);
 
 /* thief.c */
 void sim_steal(struct sim *m, int i);
