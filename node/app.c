@@ -4,6 +4,7 @@
 #include "node/app.h"
 
 #include "node/app_erase.h"
+#include "node/app_import.h"
 #include "node/app_internal.h"
 #include "node/app_self.h"
 #include "node/dirlock.h"
@@ -312,6 +313,7 @@ void app_close(struct app *a)
     }
     app__guard_save(a, true);
     app__areas_free(a);
+    app_import_free(a);
     sync_free(a->sync);
     store_close(a->store);
     dirlock_drop(a->lock_fd);
@@ -449,7 +451,7 @@ static int search_tick(struct app *a, int64_t mono_ms, bool changed)
     return r == 0 && left > 0 ? 1 : r;
 }
 
-int app_tick(struct app *a, int64_t mono_ms)
+static int tick(struct app *a, int64_t mono_ms)
 {
     int e = app__erased_tick(a, mono_ms);
     if (e < 0) {
@@ -500,4 +502,10 @@ int app_tick(struct app *a, int64_t mono_ms)
     int64_t left = 0; /* nothing else to do: pages that a keyframe emptied go back to the disk */
     r = store_shrink(a->store, &left);
     return r == 0 && left > 0 ? 1 : r;
+}
+
+int app_tick(struct app *a, int64_t mono_ms)
+{
+    int r = tick(a, mono_ms), more = app_import_tick(a);
+    return r < 0 ? r : more != 0 ? more : r;
 }

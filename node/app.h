@@ -62,6 +62,7 @@ struct app {
     int64_t backup_due;                /* mono ms; 0: not known yet */
     int64_t self_due;                  /* mono ms: look whether the self backup is still true */
     struct app_areas *areas;           /* the top's list, read at the first question; app_area.c */
+    struct import_check *import_check; /* the check that is under way; app_import_check.c */
     bool announced;                    /* the address of sanji.conf was said or could not be said */
 };
 

@@ -6,6 +6,7 @@
 
 #include "node/app_put.h"
 #include "node/password.h"
+#include "node/store/import.h"
 #include "node/store/staff.h"
 #include "protocol/base/text.h"
 #include "protocol/jcur.h"
@@ -313,6 +314,7 @@ static int erase_record(struct app *a, struct app_erase *e, const char *login)
     r = r == 0 && e->items == 0 ? SANJI_E_NOT_FOUND : r;
     r = r < 0 ? r : erase_card(a, &t, e);
     r = r < 0 ? r : staff_draft_about(a->store, e->id);
+    r = r < 0 ? r : import_about(a->store, e->id);
     r = r < 0 ? r : end(a, e, login, "done");
     if (r == 0) {
         r = store_commit(a->store);
@@ -331,6 +333,7 @@ static int erase_referral(struct app *a, struct app_erase *e, const char *login,
 {
     int r = app__referral_erase(a, e->id, e->why, f);
     r = r < 0 ? r : staff_draft_about(a->store, e->id);
+    r = r < 0 ? r : import_about(a->store, e->id);
     r = r < 0 ? r : end(a, e, login, "done");
     return r < 0 ? r : app__referral_erase_rest(a, &e->items);
 }

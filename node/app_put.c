@@ -129,6 +129,7 @@ void app_put_free(struct app_put *p)
         buf_done(&p->lane[i].text);
         free(p->lane[i].v);
     }
+    app__dry_free(p);
     buf_done(&p->d);
     buf_done(&p->item);
     free(p);
@@ -257,8 +258,8 @@ int app__put_lane(struct app_put *p, const struct kind *k, const char *aud, cons
     return e;
 }
 
-/* The place that holds this id already, or NULL: it was not there, and is now. */
-static uint64_t *seen_slot(struct app_put *p, const char *id)
+/* The place that holds this id, or where it would be. */
+static uint64_t *seen_slot(struct app_put *p, const char *id, uint64_t *ret_hash)
 {
     uint64_t h = 14695981039346656037u;
     for (; *id != '\0'; id++) {
@@ -269,18 +270,30 @@ static uint64_t *seen_slot(struct app_put *p, const char *id)
     while (p->seen[at] != 0 && p->seen[at] != h) {
         at = (at + 1) & (PUT_SEEN - 1);
     }
-    if (p->seen[at] == 0) {
-        p->seen[at] = h;
-        p->n_seen++;
-        return NULL;
-    }
+    *ret_hash = h;
     return &p->seen[at];
+}
+
+/* Was it there? It is now. */
+static bool seen_add(struct app_put *p, const char *id)
+{
+    uint64_t h = 0, *at = seen_slot(p, id, &h);
+    bool was = *at != 0;
+    *at = h;
+    p->n_seen += was ? 0 : 1;
+    return was;
+}
+
+bool app__put_has(struct app_put *p, const char *id)
+{
+    uint64_t h = 0;
+    return *seen_slot(p, id, &h) != 0;
 }
 
 /* Is a form of this record pending already? Remembers it. A full table says yes: one flush more. */
 bool app__put_pending(struct app_put *p, const char *id)
 {
-    return p->n_seen >= PUT_SEEN / 2 || seen_slot(p, id) != NULL;
+    return p->n_seen >= PUT_SEEN / 2 || seen_add(p, id);
 }
 
 static void seen_clear(struct app_put *p)
@@ -324,6 +337,7 @@ static int add_mine(struct app_put *p, const char *id, const char *aud, const st
     bool moved = o->found && strcmp(o->aud, aud) != 0;
     bool same = o->found && !o->withdrawn && !moved && span_eq(span_of(o->d.data, o->d.len), d);
     size_t n = strlen(id), tail = sizeof CARD_TAIL - 1;
+    int r = 0;
     if (p->k->card != NULL && n + tail > LIM_ID_BYTES) {
         return fault_set(f, SANJI_E_SPEC, "id", "at most 59 characters");
     }
@@ -331,12 +345,15 @@ static int add_mine(struct app_put *p, const char *id, const char *aud, const st
         return fault_set(f, SANJI_E_SPEC, "id", "not ending in " CARD_TAIL);
     }
     if (p->dry) {
-        return 0;
+        r = app__put_effect(p, id, o);
+        r = r < 0 ? r : app__put_card(p, p->k, id, d);
+        r = r < 0 ? r : app__dry_keep(p, id, aud);
+        return r == SANJI_E_EXISTS ? fault_set(f, r, "id", "ID" CARD_TAIL " is another record") : r;
     }
     if (same) { /* a card that a restored database has forgotten follows all the same */
         return app__put_card(p, p->k, id, d);
     }
-    int r = app__put_effect(p, id, o);
+    r = app__put_effect(p, id, o);
     r = r < 0 ? r : app__put_lane(p, p->k, aud, id, OP_PUT, o->r + 1, d);
     if (r == 0 && moved && !o->withdrawn) { /* P5: put in the new stream, wd in the old one */
         r = app__put_lane(p, p->k, o->aud, id, OP_WITHDRAW, o->r + 1, d);
@@ -355,10 +372,11 @@ static int add_checked(struct app_put *p, const char *id, bool given, const char
     int r = 0;
     if (given) {
         p->has_given = true;
-        r = p->dry ? 0 : app_outbox_flush(p->a); /* the older form may be among them */
+        r = app_outbox_flush(p->a); /* the older form may be among them */
     }
     if (r == 0 && given) {
         r = app__put_old(p->a, stands_in ? p->owner : app_id(p->a), id, &o);
+        r = r < 0 || stands_in ? r : app__dry_old(p, id, &o);
     }
     if (r == 0 && o.found && !o.withdrawn && strcmp(o.kind, p->k->name) != 0) {
         r = fault_set(f, SANJI_E_EXISTS, "id", o.kind);
@@ -412,7 +430,7 @@ int app_put_line(struct app_put *p, struct span json, char ret_id[static LIM_ID_
         memcpy(ret_id, made, strlen(made) + 1);
     } else if (!p->dry && app__put_pending(p, ret_id)) {
         r = app_put_flush(p); /* the second form needs to see the first */
-        (void)seen_slot(p, ret_id);
+        (void)seen_add(p, ret_id);
     }
     return r == 0 ? add_checked(p, ret_id, given, word, f) : r;
 }
@@ -464,6 +482,7 @@ static int store_pending(struct app_put *p)
         return r;
     }
     r = defer ? defer_pending(p) : sign_pending(p);
+    r = r < 0 || p->also == NULL ? r : p->also(p->also_arg);
     if (r == 0) {
         r = store_commit(a->store);
     } else {
@@ -570,9 +589,7 @@ int app_withdraw(struct app *a, const char *owner, const char *id)
     }
     if (r == 0 && p != NULL) {
         snprintf(p->owner, sizeof p->owner, "%s", owner == NULL ? "" : owner);
-        p->has_given = true;
-        r = app__put_lane(p, k, o.aud, id, OP_WITHDRAW, o.r + 1, span_of(NULL, 0));
-        r = r < 0 || owner != NULL ? r : app__put_card(p, k, id, span_of(NULL, 0));
+        r = app__put_withdraw(p, id, &o);
         r = r < 0 ? r : app_put_flush(p);
     }
     app_put_free(p);

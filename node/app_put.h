@@ -27,6 +27,11 @@ struct app_put {
     const struct kind *k;
     char aud[8]; /* word */
     bool dry;
+    struct put_dry *held; /* of a dry run: what it would have stored */
+    /* Called in the transaction that stores what is pending, before it is committed: what belongs
+     * to the same effect. NULL: nothing does. */
+    int (*also)(void *arg);
+    void *also_arg;
     const char *role;            /* of who writes; NULL: an administrator at the command line */
     char owner[LIM_NODE_ID + 2]; /* as whose steward; empty: own records */
     struct lane_batch lane[PUT_AUDS];
@@ -64,6 +69,15 @@ int app__pair_may(struct app_put *p, const char *id, const struct old_rec *o, st
 /* The audience of p->d; word: what was asked for, empty: nothing. */
 int app__put_audience(const struct app_put *p, const char *word,
                       char ret[static LIM_AUD_BYTES + 1]);
+/* Is a form of this record pending? */
+bool app__put_has(struct app_put *p, const char *id);
+/* app_put_dry.c: keeps p->d as the form of id; fills ret from it when it has one; frees. */
+int app__dry_keep(struct app_put *p, const char *id, const char *aud);
+bool app__dry_holds(const struct app_put *p, const char *id);
+int app__dry_old(const struct app_put *p, const char *id, struct old_rec *ret);
+void app__dry_free(struct app_put *p);
+/* Takes an own record away, in the batch; with its card. */
+int app__put_withdraw(struct app_put *p, const char *id, const struct old_rec *o);
 /* The card says what the record says, or is gone. d: the record's content; empty: withdrawn. */
 int app__put_card(struct app_put *p, const struct kind *k, const char *id, struct span d);
 /* What p->d, the record `by`, does to another one when it comes into its state. */

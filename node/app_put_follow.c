@@ -26,6 +26,9 @@ static int named(struct app_put *p, const struct kind_field *fld, struct fault *
     int r = app__put_old(p->a, app_id(p->a), text, &o);
     bool there = o.found && !o.withdrawn && strcmp(o.kind, fld->choices) == 0;
     buf_done(&o.d);
+    /* an earlier line of the same input */
+    there = there || (strcmp(p->k->name, fld->choices) == 0 &&
+                      (app__put_has(p, text) || app__dry_holds(p, text)));
     return r < 0 || there ? r : fault_set(f, SANJI_E_NOT_FOUND, fld->name, fld->choices);
 }
 
@@ -38,7 +41,7 @@ int app__put_may(struct app_put *p, const struct old_rec *o, struct fault *f)
     for (size_t i = 0; i < p->k->n_fields; i++) {
         names = names || (p->k->fields[i].type == KF_REF && p->k->fields[i].choices != NULL);
     }
-    if (r < 0 || !names || p->dry) {
+    if (r < 0 || !names) {
         return r;
     }
     r = app_outbox_flush(p->a); /* what is named may be among them */
@@ -67,7 +70,9 @@ int app__put_card(struct app_put *p, const struct kind *k, const char *id, struc
     r = r == 0 && wants ? kind_card_write(k, d, &c) : r;
     stands = stands && !other;
     struct span now = span_of(c.data, c.len);
-    if (r == 0 && wants && !(stands && span_eq(now, span_of(o.d.data, o.d.len)))) {
+    if (p->dry) {
+        /* nothing is stored, and it could be */
+    } else if (r == 0 && wants && !(stands && span_eq(now, span_of(o.d.data, o.d.len)))) {
         r = app__put_lane(p, k->card, k->card->audience, card, OP_PUT, o.r + 1, now);
         p->has_given = p->has_given || o.found;
     } else if (r == 0 && !wants && stands) {
@@ -77,6 +82,16 @@ int app__put_card(struct app_put *p, const struct kind *k, const char *id, struc
     buf_done(&o.d);
     buf_done(&c);
     return r;
+}
+
+int app__put_withdraw(struct app_put *p, const char *id, const struct old_rec *o)
+{
+    const struct kind *k = kind_find(o->kind);
+    struct span none = span_of(NULL, 0);
+    p->has_given = true;
+    int r = k == NULL ? SANJI_E_FORBIDDEN
+                      : app__put_lane(p, k, o->aud, id, OP_WITHDRAW, o->r + 1, none);
+    return r < 0 || p->owner[0] != '\0' ? r : app__put_card(p, k, id, none);
 }
 
 int app__put_effect(struct app_put *p, const char *by, const struct old_rec *was)
@@ -95,7 +110,8 @@ int app__put_effect(struct app_put *p, const char *by, const struct old_rec *was
     id[ref.n] = '\0';
     buf_init(&c, LIM_ITEM_BYTES);
     int r = 0;
-    if (app__put_pending(p, id)) { /* two effects on one record: the second sees the first */
+    if (!p->dry &&
+        app__put_pending(p, id)) { /* two effects on one record: the second sees the first */
         r = app_put_flush(p);
         (void)app__put_pending(p, id);
         (void)app__put_pending(p, by);
@@ -106,7 +122,8 @@ int app__put_effect(struct app_put *p, const char *by, const struct old_rec *was
         r = kind_member_set(k, span_of(o.d.data, o.d.len), p->k->effect->to, value, &c);
         r = r < 0 ? r : kind_check_content(k, span_of(c.data, c.len), NULL);
     }
-    if (r == 0 && k != NULL && !span_eq(span_of(c.data, c.len), span_of(o.d.data, o.d.len))) {
+    if (r == 0 && k != NULL && !p->dry &&
+        !span_eq(span_of(c.data, c.len), span_of(o.d.data, o.d.len))) {
         r = app__put_lane(p, k, o.aud, id, OP_PUT, o.r + 1, span_of(c.data, c.len));
         r = r < 0 ? r : app__put_card(p, k, id, span_of(c.data, c.len));
         p->has_given = true;

@@ -38,4 +38,16 @@ int app_table_head(const struct table_form *t, struct sheet *s);
 int app_table_row(struct app *a, const struct table_form *t, const struct store_rec *rec,
                   struct sheet *s);
 
+/* ---- the way back (app_table_read.c) ---- */
+/* The column a heading means: its label in either language, or its name. False: none, or one that
+ * is only told. */
+bool app_table_find(const struct kind *k, struct span head, struct table_col *ret);
+/* What a cell says, as the value of the JSON member: words of choices in either language, dates as
+ * they are written here, whole yuan. Nothing is appended for an empty cell. SANJI_E_SPEC with what
+ * would have been right in f; what the field's own check finds is left to it. */
+int app_table_value(struct app *a, const struct kind *k, const struct table_col *col,
+                    struct span cell, struct buf *ret, struct fault *f);
+/* A name as it is compared: no space, ASCII for the wide forms, capital letters. */
+void app_table_plain(struct span text, struct buf *out);
+
 #endif

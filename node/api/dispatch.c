@@ -4,6 +4,7 @@
  * earlier hides what is wrong later, so a stranger learns nothing about what lies behind a log-in.
  */
 #include "node/api/route.h"
+#include "node/app_import.h"
 #include "node/log.h"
 #include "node/tidy.h"
 #include "node/web/assets.h"
@@ -368,6 +369,7 @@ static void sweep(struct api *a, int64_t now, int64_t mono)
         a->sweep_mono = mono;
         (void)staff_session_expire(a->app->store, now);
         (void)staff_draft_expire(a->app->store, now - DRAFT_MS);
+        (void)app_import_expire(a->app, now);
     }
 }
 

@@ -99,6 +99,16 @@ struct body_draft {
     int64_t seen; /* time of the form this one goes on from; 0: none */
     struct span draft;
 };
+struct body_import_new {
+    const char *kind, *name;
+};
+struct body_import_part {
+    int64_t i;
+    struct span data;
+};
+struct body_import_plan {
+    struct span plan;
+};
 struct body_none {
     bool unused;
 };
@@ -112,6 +122,9 @@ union api_body {
     struct body_send send;
     struct body_event event;
     struct body_draft draft;
+    struct body_import_new import_new;
+    struct body_import_part import_part;
+    struct body_import_plan import_plan;
     struct body_none none;
 };
 
@@ -264,6 +277,17 @@ api_handler h_export;
 /* figures.c */
 api_handler h_stats;
 api_handler h_stats_cell;
+/* imports.c */
+api_handler h_imports;
+api_handler h_import;
+api_handler h_import_bad;
+api_handler h_import_new;
+api_handler h_import_part;
+api_handler h_import_read;
+api_handler h_import_plan;
+api_handler h_import_start;
+api_handler h_import_undo;
+api_handler h_import_drop;
 /* list.c */
 api_handler h_records;
 /* look.c */

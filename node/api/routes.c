@@ -2,6 +2,7 @@
 /* Every endpoint of the staff listener, once. tests/unit/test_api.c walks this table: a writing
  * route without a role, a limit or a form does not pass. */
 #include "node/api/route.h"
+#include "node/app_import.h"
 
 #define AT_MAX INT64_C(999999999999999) /* what the JSON gate lets through */
 
@@ -9,6 +10,7 @@ enum {
     BODY_SMALL = 4096,
     /* A record of 64 KiB in which every character is escaped. */
     BODY_RECORD = 6 * LIM_ITEM_BYTES + 4096,
+    BODY_PART = IMPORT_PART / 3 * 4 + 4096, /* base64 */
 };
 
 /* clang-format off */
@@ -58,6 +60,20 @@ static const struct jspec spec_draft[] = {
     JF_RAW(struct body_draft, draft),
     JF_END,
 };
+static const struct jspec spec_import_new[] = {
+    JF_TOKEN(struct body_import_new, kind, 1, 40),
+    JF_TEXT(struct body_import_new, name, 1, 200),
+    JF_END,
+};
+static const struct jspec spec_import_part[] = {
+    JF_INT(struct body_import_part, i, 0, IMPORT_BYTES / IMPORT_PART),
+    JF_BLOB(struct body_import_part, data, 1, IMPORT_PART),
+    JF_END,
+};
+static const struct jspec spec_import_plan[] = {
+    JF_RAW(struct body_import_plan, plan),
+    JF_END,
+};
 static const struct jspec spec_none[] = {
     JF_END,
 };
@@ -88,6 +104,16 @@ const struct api_route api_routes[] = {
     {"GET",  "/api/drafts/:",                WHO_WRITE,  TX_NONE,  NO_BODY, false, h_draft},
     {"POST", "/api/drafts/:",                WHO_WRITE,  TX_DRAFT, BODY(BODY_RECORD, draft), false, h_draft_put},
     {"POST", "/api/drafts/:/drop",           WHO_WRITE,  TX_DRAFT, BODY(BODY_SMALL, none), false, h_draft_drop},
+    {"GET",  "/api/imports",                 WHO_WRITE,  TX_NONE,  NO_BODY, false, h_imports},
+    {"GET",  "/api/imports/:",               WHO_WRITE,  TX_NONE,  NO_BODY, false, h_import},
+    {"GET",  "/api/imports/:/bad",           WHO_WRITE,  TX_NONE,  NO_BODY, false, h_import_bad},
+    {"POST", "/api/imports",                 WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, import_new), false, h_import_new},
+    {"POST", "/api/imports/:/part",          WHO_WRITE,  TX_APP,   BODY(BODY_PART, import_part), false, h_import_part},
+    {"POST", "/api/imports/:/read",          WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, none), false, h_import_read},
+    {"POST", "/api/imports/:/plan",          WHO_WRITE,  TX_APP,   BODY(BODY_RECORD, import_plan), false, h_import_plan},
+    {"POST", "/api/imports/:/start",         WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, none), false, h_import_start},
+    {"POST", "/api/imports/:/undo",          WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, none), false, h_import_undo},
+    {"POST", "/api/imports/:/drop",          WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, none), false, h_import_drop},
     {"GET",  "/api/referrals",               WHO_CASES,  TX_NONE,  NO_BODY, false, h_referrals},
     {"GET",  "/api/referrals/:",             WHO_CASES,  TX_NONE,  NO_BODY, false, h_referral},
     {"POST", "/api/referrals",               WHO_WRITE,  TX_APP,   BODY(BODY_RECORD, send), false, h_referral_send},

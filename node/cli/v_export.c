@@ -68,12 +68,17 @@ static int write_all(void *arg, const void *p, size_t n)
     return 0;
 }
 
-static int fetch(struct verb *v, bool xlsx, struct ferry_call *c)
+/* The words of the node's half. */
+static int words_of(struct verb *v, bool xlsx, const char *words[static 16])
 {
     static const char *const values[] = {"owner", "area", "state", "search"};
     static const char *const given[] = {"--owner", "--area", "--state", "--search"};
-    const char *words[16] = {"export", "give", v->arg[0], "--data", v->dir};
-    int n = 5;
+    int n = 0;
+    words[n++] = "export";
+    words[n++] = "give";
+    words[n++] = v->arg[0];
+    words[n++] = "--data";
+    words[n++] = v->dir;
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         if (verb_has(v, values[i])) {
             words[n++] = given[i];
@@ -86,11 +91,11 @@ static int fetch(struct verb *v, bool xlsx, struct ferry_call *c)
     if (xlsx) {
         words[n++] = "--xlsx";
     }
-    return ferry_call(c, n, words, -1);
+    return n;
 }
 
 /* The new file lies beside the name it will have. */
-static int into_file(struct verb *v, bool xlsx, const char *name)
+int verb_into_file(struct verb *v, const char *name, int argc, const char *const *argv)
 {
     char tmp[APP_PATH_BYTES];
     int n = snprintf(tmp, sizeof tmp, "%s.XXXXXX", name);
@@ -99,7 +104,7 @@ static int into_file(struct verb *v, bool xlsx, const char *name)
     if (fd < 0) {
         return verb_place_failed(v, SANJI_E_IO, NULL, name);
     }
-    int code = fetch(v, xlsx, &c);
+    int code = ferry_call(&c, argc, argv, -1);
     bool whole = code == EXIT_OK && fsync(fd) == 0;
     whole = close(fd) == 0 && whole;
     if (whole && rename(tmp, name) == 0) {
@@ -118,9 +123,11 @@ int v_table_out(struct verb *v)
     if (verb_has(v, "xlsx") && verb_has(v, "csv")) {
         return verb_bad_value(v, "csv");
     }
+    const char *words[16];
+    int argc = words_of(v, xlsx, words);
     if (strcmp(name, "-") == 0) {
         struct ferry_call c = {.v = v, .out = v->out, .arg = v->io};
-        return fetch(v, xlsx, &c);
+        return ferry_call(&c, argc, words, -1);
     }
-    return into_file(v, xlsx, name);
+    return verb_into_file(v, name, argc, words);
 }

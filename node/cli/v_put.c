@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `put`: the whole input is checked before the first record is stored, and every wrong line is
  * named. Checking is pure and happens in the command's own process; only what depends on the node
- * (an id that is another kind's) is asked of it, in a dry run, when the input names ids at all. */
+ * (an id that is another kind's, a step of a workflow, a record that is named) is asked of it, in a
+ * dry run. */
 #include "node/cli/put.h"
 
 #include "protocol/base/text.h"
@@ -33,6 +34,16 @@ static void say_bad(struct verb *v, long line, int err, const struct fault *f)
 }
 
 /* ---- in the command's process ---- */
+
+/* Steps, and records that are named: only the node knows whether they are right. */
+static bool asks_the_node(const struct kind *k)
+{
+    bool asks = k->n_steps > 0;
+    for (size_t i = 0; i < k->n_fields; i++) {
+        asks = asks || (k->fields[i].type == KF_REF && k->fields[i].choices != NULL);
+    }
+    return asks;
+}
 
 struct checking {
     struct verb *v;
@@ -205,7 +216,7 @@ static int put_checked(struct verb *v, int argc, const char *const *argv, const 
     if (c.lines == 0) {
         VERB_SAY(v, EXIT_OK, "put.empty");
     }
-    if (verb_has(v, "dry-run") || c.ids) {
+    if (verb_has(v, "dry-run") || c.ids || asks_the_node(k)) {
         int code = verb_has(v, "dry-run")
                        ? (lseek(fd, 0, SEEK_SET) == 0 ? verb_dispatch(v, argc, argv, fd) : EXIT_NO)
                        : again_with(v, argc, argv, "--dry-run", fd);

@@ -172,6 +172,13 @@ int v_list(struct verb *v);
 int verb_list_filter(struct verb *v, struct store_filter *f);
 int v_table_out(struct verb *v);
 int v_table_give(struct verb *v);
+/* What a verb of the node's half writes, into a new file of the command: whole or not at all. */
+int verb_into_file(struct verb *v, const char *name, int argc, const char *const *argv);
+int v_import(struct verb *v);
+int v_import_take(struct verb *v);
+int v_import_take_input(struct verb *v, struct span chunk);
+int v_import_report(struct verb *v);
+int v_import_undo(struct verb *v);
 int v_withdraw(struct verb *v);
 int v_ref_event(struct verb *v); /* send open accept ...: the event is the verb's second word */
 int v_ref_list(struct verb *v);

@@ -19,10 +19,10 @@ const modules = resolve(args.get("--modules") || join(here, "node_modules"));
 const out = resolve(args.get("--out") || join(here, "dist"));
 
 const esbuild = createRequire(join(modules, "x.js"))("esbuild");
-const preact = {
-  name: "preact",
+const packages = {
+  name: "packages",
   setup(build) {
-    build.onResolve({ filter: /^preact($|\/)/ }, (a) =>
+    build.onResolve({ filter: /^(preact|fflate)($|\/)/ }, (a) =>
       a.pluginData === "inner"
         ? undefined
         : build.resolve(a.path, { kind: a.kind, resolveDir: dirname(modules), pluginData: "inner" }),
@@ -47,7 +47,7 @@ const result = await esbuild.build({
   legalComments: "none",
   jsx: "automatic",
   jsxImportSource: "preact",
-  plugins: [preact],
+  plugins: [packages],
   logLevel: "warning",
   logLimit: 10,
 });

@@ -348,7 +348,7 @@ static const struct {
 } flag_name[] = {
     {KFF_REQ, "required"},  {KFF_TITLE, "title"}, {KFF_SEARCH, "search"}, {KFF_LIST, "list"},
     {KFF_FILTER, "filter"}, {KFF_STATE, "state"}, {KFF_SINCE, "since"},   {KFF_AREA, "own_area"},
-    {KFF_P1, "personal"},   {KFF_CARD, "card"},   {KFF_AUTO, "auto"},
+    {KFF_P1, "personal"},   {KFF_CARD, "card"},   {KFF_AUTO, "auto"},     {KFF_KEY, "key"},
 };
 
 static void describe_words(struct jw *w, const char *name, const char *list)

@@ -47,6 +47,7 @@ enum {
     KFF_E7 = 2048,    /* the same with seven decimals: degrees */
     KFF_AUTO = 4096,  /* filled in by the node; what people give for it is not looked at */
     KFF_TO = 8192,    /* the NODE whom a record of the audience `to` is for */
+    KFF_KEY = 16384,  /* two records that say the same here are probably the same thing */
 };
 
 struct kind_field {

@@ -8,7 +8,7 @@
 /* clang-format off */
 static const struct kind_field fields[] = {
     F_ENUM("kind", CH_RESOURCE, KFF_REQ | KFF_LIST | KFF_FILTER),
-    F_TEXT("title", 1, 120, KFF_REQ | KFF_TITLE | KFF_SEARCH | KFF_LIST),
+    F_TEXT("title", 1, 120, KFF_REQ | KFF_KEY | KFF_TITLE | KFF_SEARCH | KFF_LIST),
     F_LONG("detail", 0, 4000, KFF_SEARCH),
     F_TEXT("org", 0, 120, KFF_SEARCH),
     F_ENUMS("mode", 0, 8, CH_MODE, KFF_FILTER),

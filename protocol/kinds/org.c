@@ -12,14 +12,14 @@ extern const struct kind kind_card;
 
 /* clang-format off */
 static const struct kind_field fields[] = {
-    F_TEXT("name", 1, 120, KFF_REQ | KFF_TITLE | KFF_SEARCH | KFF_LIST | KFF_CARD),
+    F_TEXT("name", 1, 120, KFF_REQ | KFF_KEY | KFF_TITLE | KFF_SEARCH | KFF_LIST | KFF_CARD),
     F_TEXT("short_name", 0, 40, KFF_SEARCH),
     F_ENUM("kind", CH_ORG, KFF_LIST | KFF_FILTER | KFF_CARD),
     F_ENUM("state", "applying incubating dormant graduated left removed outside", KFF_STATE | KFF_LIST | KFF_FILTER),
     F_ENUM("stage", CH_STAGE, KFF_LIST | KFF_FILTER | KFF_CARD),
-    F_TEXT("usci", 0, 18, KFF_SEARCH | KFF_CARD),
-    F_TEXT("filing_no", 0, 40, KFF_SEARCH),
-    F_TEXT("reg_no", 0, 40, KFF_SEARCH),
+    F_TEXT("usci", 0, 18, KFF_KEY | KFF_SEARCH | KFF_CARD),
+    F_TEXT("filing_no", 0, 40, KFF_KEY | KFF_SEARCH),
+    F_TEXT("reg_no", 0, 40, KFF_KEY | KFF_SEARCH),
     F_DATE("founded", KFF_CARD),
     F_TEXT("authority", 0, 80, 0),
     F_TEXT("supervisor", 0, 80, 0),

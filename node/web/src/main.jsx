@@ -12,6 +12,7 @@ import { Problem, Title, Waiting } from "./parts/bits.jsx";
 import { Frame } from "./parts/frame.jsx";
 import { Account, Login, NewPassword, NewSecond } from "./pages/login.jsx";
 import { Help } from "./pages/help.jsx";
+import { Import } from "./pages/import.jsx";
 import { More } from "./pages/more.jsx";
 import { Nodes } from "./pages/nodes.jsx";
 import { Records } from "./pages/records.jsx";
@@ -29,6 +30,7 @@ const pages = {
   reports: Reports,
   stats: Stats,
   nodes: Nodes,
+  import: Import,
   help: Help,
   account: Account,
   more: More,

@@ -212,6 +212,11 @@ function List({ k, params, me }) {
       )}
       {items.length > 0 && <Rows caption={kindName(k.name)} columns={columns} rows={rows} />}
       {items.length > 0 && <Export k={k} params={params} />}
+      {k.owner !== "machine" && mayPut(me, k.name) && k.export && (
+        <p class="export">
+          <a href={href(["import", k.name])}>{t("list.import")}</a>
+        </p>
+      )}
       <Problem error={own && own.error} />
       {next && (
         <p class="centre">

@@ -15,6 +15,7 @@ const paths = {
   card: "M3 6h18v12H3zM7 10h4M7 14h10",
   notice: "M4 10v4h3l6 4V6L7 10zM17 9a4 4 0 0 1 0 6",
   referrals: "M4 8h13l-3-3M20 16H7l3 3",
+  import: "M12 4v11M7 10l5 5 5-5M4 20h16",
   stats: "M5 20V11M12 20V4M19 20v-6",
   nodes: "M12 4v5M6 15v-3h12v3M12 9v3M10 4h4M4 15h4v4H4zM16 15h4v4h-4z",
   help: "M9 9a3 3 0 1 1 4 2.8c-.7.3-1 .8-1 1.7M12 17h.01M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z",
@@ -96,8 +97,8 @@ export const Waiting = () => (
 );
 
 const tones = {
-  good: ["available", "published", "open", "fulfilled", "agreed", "accepted", "scheduled", "in_service", "completed", "active", "locked"],
-  warn: ["limited", "stale", "assured_due", "assess_first", "proposals", "info_needed", "cancel_requested", "no_show", "appt_cancelled", "paused", "pending", "suspended", "returned", "reopened"],
+  good: ["done", "available", "published", "open", "fulfilled", "agreed", "accepted", "scheduled", "in_service", "completed", "active", "locked"],
+  warn: ["checking", "running", "undoing", "limited", "stale", "assured_due", "assess_first", "proposals", "info_needed", "cancel_requested", "no_show", "appt_cancelled", "paused", "pending", "suspended", "returned", "reopened"],
   bad: ["none", "full", "declined", "unmet", "error", "revoked"],
   calm: ["sent", "delivered", "received"],
 };

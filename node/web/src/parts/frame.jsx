@@ -2,7 +2,7 @@
 // What surrounds every page: navigation at the side on wide screens and at the bottom on phones.
 import { languages, t } from "../i18n.js";
 import { href } from "../route.js";
-import { mayRead } from "../roles.js";
+import { mayRead, mayWrite } from "../roles.js";
 import { Icon, areaText, tierName } from "./bits.jsx";
 
 const places = [
@@ -15,12 +15,13 @@ const places = [
   { key: "reports", path: ["reports"], kind: "work_report" },
   { key: "card", path: ["r", "card"] },
   { key: "notice", path: ["r", "notice"] },
+  { key: "import", path: ["import"], write: true },
   { key: "stats", path: ["stats"], kind: "stat" },
   { key: "nodes", path: ["nodes"] },
   { key: "help", path: ["help"] },
   { key: "account", path: ["account"] },
 ];
-export const placesOf = (me) => places.filter((p) => !p.kind || mayRead(me, p.kind));
+export const placesOf = (me) => places.filter((p) => (!p.kind || mayRead(me, p.kind)) && (!p.write || mayWrite(me)));
 
 const here = (route, path) => path.join("/") === (route.path[0] === "r" ? route.path.slice(0, 2) : route.path.slice(0, 1)).join("/");
 
