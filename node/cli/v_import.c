@@ -84,6 +84,7 @@ int v_import_take_input(struct verb *v, struct span chunk)
     struct take *x = NULL;
     int code = begin(v, &x);
     while (code == EXIT_OK && chunk.n > 0) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): begin() has made x */
         size_t room = IMPORT_PART - x->data.len, n = chunk.n < room ? chunk.n : room;
         buf_put(&x->data, chunk.p, n);
         chunk = span_of(chunk.p + n, chunk.n - n);
@@ -203,6 +204,7 @@ int v_import_take(struct verb *v)
     }
     v->wait_ms = 1;
     int r = app_import_tick(v->app);
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): begin() has made x */
     r = r < 0 ? r : app_import_get(v->app, x->n, &job);
     if (r < 0) {
         return verb_fail(v, r, NULL);
