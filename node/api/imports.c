@@ -34,7 +34,9 @@ static int load(struct api_call *c, struct app_import *x)
     if (r == 0 && (!may_see(c, x->login) || !may_bring(c, x->k))) {
         r = SANJI_E_NOT_FOUND;
     }
-    (void)snprintf(c->target, sizeof c->target, r == 0 ? "%lld" : "", (long long)n);
+    if (r == 0) {
+        (void)snprintf(c->target, sizeof c->target, "%lld", (long long)n);
+    }
     return r;
 }
 
@@ -284,7 +286,9 @@ int h_import_new(struct api_call *c)
         return SANJI_E_FORBIDDEN;
     }
     int r = app_import_new(c->app, c->me.login, c->me.role, k, c->in.import_new.name, &n, &c->f);
-    (void)snprintf(c->target, sizeof c->target, r == 0 ? "%lld" : "", (long long)n);
+    if (r == 0) {
+        (void)snprintf(c->target, sizeof c->target, "%lld", (long long)n);
+    }
     jw_obj(&c->w, NULL);
     jw_int(&c->w, "n", n);
     jw_end_obj(&c->w);
