@@ -61,7 +61,8 @@ static void rebuild(struct sim *m, int i)
     r = r < 0 ? r : x.st->commit(x.st->ctx);
     mem_store_dump(n->mem, &after);
     if (m->w.leak[0] == '\0' &&
-        (r < 0 || before.len != after.len || memcmp(before.data, after.data, after.len) != 0)) {
+        (r < 0 || before.len != after.len ||
+         (after.len > 0 && memcmp(before.data, after.data, after.len) != 0))) {
         (void)snprintf(m->w.leak, sizeof(m->w.leak),
                        "%s: derived anew at %lld the views differ (I16)", n->name,
                        (long long)m->w.now);
