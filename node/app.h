@@ -203,6 +203,8 @@ int app_referral_send(struct app *a, const char *to, struct span d,
 /* Any later event by this node. d empty: {}. SANJI_E_NOT_FOUND, _STATE, _SPEC. */
 int app_referral_event(struct app *a, const char *id, enum ref_event ev, struct span d,
                        struct fault *f);
+/* Does this thread wait for a person of this node? */
+bool app_referral_awaits(const struct store_thread *t);
 /* Automatic events that are due: delivered, cancel_confirm where nothing was accepted yet. */
 int app_referral_auto(struct app *a);
 struct calendar;

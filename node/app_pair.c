@@ -160,7 +160,8 @@ static int load_about(struct app_put *p, const struct pair_flow *f, struct about
     if (r == 0 && (!o->found || o->withdrawn || strcmp(o->kind, f->owner->name) != 0)) {
         r = fault_set(fl, SANJI_E_NOT_FOUND, f->about, f->owner->name);
     }
-    if (r == 0 && !roster_was_ancestor(app_roster(p->a), app_id(p->a), at->owner)) {
+    if (r == 0 && f->n_edges > 0 &&
+        !roster_was_ancestor(app_roster(p->a), app_id(p->a), at->owner)) {
         r = fault_set(fl, SANJI_E_AUTHORITY, f->about, "a record of a node below");
     }
     return r;
@@ -203,10 +204,13 @@ int app__pair_autos(struct app_put *p, struct jw *w, struct fault *fl)
 {
     enum pair_side side = PAIR_OWNER;
     const struct pair_flow *f = pair_flow_of(p->k, &side);
+    /* Acknowledgements name what they are about in the same way and decide nothing. */
+    const struct pair_flow ack = {.owner = kind_find("notice"), .answer = p->k, .about = "about"};
     struct about at;
     struct old_rec o;
     struct buf title;
-    if (f == NULL || side != PAIR_OTHER) {
+    f = f != NULL ? (side == PAIR_OTHER ? f : NULL) : p->k == kind_find("ack") ? &ack : NULL;
+    if (f == NULL) {
         return 0;
     }
     buf_init(&title, LIM_ITEM_BYTES);

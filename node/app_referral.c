@@ -240,6 +240,26 @@ int app__referral_erase(struct app *a, const char *id, const char *why, struct f
     return r == 0 ? next_event(a, &x, RE_ERASE, span_of(d, (size_t)n), f) : r;
 }
 
+/* Whose turn it is: does this thread wait for a person of this node? */
+bool app_referral_awaits(const struct store_thread *t)
+{
+    /* clang-format off */
+    static const struct {
+        bool sender, receiver;
+    } turn[RS_COUNT] = {
+        [RS_DELIVERED] = {.receiver = true},    [RS_RECEIVED] = {.receiver = true},
+        [RS_INFO_NEEDED] = {.sender = true},    [RS_ACCEPTED] = {.receiver = true},
+        [RS_SCHEDULED] = {.receiver = true},    [RS_NO_SHOW] = {.receiver = true},
+        [RS_APPT_CANCELLED] = {.receiver = true}, [RS_IN_SERVICE] = {.receiver = true},
+        [RS_CANCEL_REQUESTED] = {.receiver = true}, [RS_COMPLETED] = {.sender = true},
+        [RS_DECLINED] = {.sender = true},       [RS_CANCELLED] = {.sender = true},
+    };
+    /* clang-format on */
+    enum ref_state s = t->fold.state;
+    return strcmp(t->init, t->peer) != 0 ? turn[s].sender
+                                         : turn[s].receiver || t->fold.cancel_pending;
+}
+
 /* ---- automatic ---- */
 
 struct due {

@@ -80,6 +80,7 @@ static int on_one(const struct store_rec *rec, void *arg)
         r = api_put_record(o->c, rec);
         if (r == 0 && o->pair && !rec->withdrawn) {
             r = api_put_pair(o->c, k, rec->owner, rec->id, rec->d);
+            r = r < 0 ? r : api_put_waiting(o->c, k, rec);
         }
         if (o->member != NULL) {
             jw_end_obj(&o->c->w);

@@ -37,25 +37,6 @@ static bool is_out(const struct store_thread *t)
     return strcmp(t->init, t->peer) != 0;
 }
 
-/* Whose turn it is: does this thread wait for a person of this node? */
-bool api_awaits_us(const struct store_thread *t)
-{
-    /* clang-format off */
-    static const struct {
-        bool sender, receiver;
-    } turn[RS_COUNT] = {
-        [RS_DELIVERED] = {.receiver = true},    [RS_RECEIVED] = {.receiver = true},
-        [RS_INFO_NEEDED] = {.sender = true},    [RS_ACCEPTED] = {.receiver = true},
-        [RS_SCHEDULED] = {.receiver = true},    [RS_NO_SHOW] = {.receiver = true},
-        [RS_APPT_CANCELLED] = {.receiver = true}, [RS_IN_SERVICE] = {.receiver = true},
-        [RS_CANCEL_REQUESTED] = {.receiver = true}, [RS_COMPLETED] = {.sender = true},
-        [RS_DECLINED] = {.sender = true},       [RS_CANCELLED] = {.sender = true},
-    };
-    /* clang-format on */
-    enum ref_state s = t->fold.state;
-    return is_out(t) ? turn[s].sender : turn[s].receiver || t->fold.cancel_pending;
-}
-
 static void put_overdue(struct api_call *c, const struct store_thread *t, struct calendar *cal)
 {
     static const char *const names[] = {[OVERDUE_NONE] = "",
@@ -92,7 +73,7 @@ static int put_thread(struct api_call *c, const struct store_thread *t, struct c
     jw_int(&c->w, "updated", t->changed);
     put_overdue(c, t, cal);
     jw_bool(&c->w, "cancel_pending", t->fold.cancel_pending);
-    jw_bool(&c->w, "todo", api_awaits_us(t));
+    jw_bool(&c->w, "todo", app_referral_awaits(t));
     buf_wipe_done(&h.title);
     buf_done(&h.urgency);
     return r;
@@ -116,8 +97,8 @@ static int on_thread(const struct store_thread *t, void *arg)
         return 1;
     }
     l->seen++;
-    bool in_box =
-        l->box[0] == 't' ? api_awaits_us(t) : l->box[0] == '\0' || is_out(t) == (l->box[0] == 'o');
+    bool in_box = l->box[0] == 't' ? app_referral_awaits(t)
+                                   : l->box[0] == '\0' || is_out(t) == (l->box[0] == 'o');
     bool wanted =
         in_box && (l->state[0] == '\0' || strcmp(l->state, ref_state_name(t->fold.state)) == 0);
     if (!wanted) {

@@ -210,6 +210,8 @@ int api_put_content(struct api_call *c, const struct kind *k, struct span d);
 /* duties.c: "pair": where a record that others answer stands; nothing for other kinds. */
 int api_put_pair(struct api_call *c, const struct kind *k, const char *owner, const char *id,
                  struct span d);
+/* todo.c: "queue" of a record that waits for a decision, "acks" or "acked" of a notice. */
+int api_put_waiting(struct api_call *c, const struct kind *k, const struct store_rec *rec);
 /* "pair_state" alone, for lists. */
 int api_put_pair_state(struct api_call *c, const struct kind *k, const struct store_rec *rec);
 /* Found by a search: do the words stand in what he may see? */
@@ -237,10 +239,6 @@ int api_audit(struct api_call *c, const char *result);
 /* records.c: the members of one record, as far as this person sees them; member "explain" */
 int api_put_record(struct api_call *c, const struct store_rec *rec);
 int api_put_explain(struct api_call *c, const char *owner, const char *id);
-
-/* referrals.c */
-struct store_thread;
-bool api_awaits_us(const struct store_thread *t);
 
 /* session.c */
 /* Is this the password of who is logged in? Else SANJI_E_FORBIDDEN, or SANJI_E_RATE; c->code says
@@ -316,6 +314,8 @@ api_handler h_me;
 api_handler h_login;
 api_handler h_logout;
 api_handler h_password;
+/* todo.c */
+api_handler h_todo;
 /* status.c */
 api_handler h_status;
 api_handler h_certificate;

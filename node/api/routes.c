@@ -118,6 +118,7 @@ const struct api_route api_routes[] = {
     {"GET",  "/api/referrals/:",             WHO_CASES,  TX_NONE,  NO_BODY, false, h_referral},
     {"POST", "/api/referrals",               WHO_WRITE,  TX_APP,   BODY(BODY_RECORD, send), false, h_referral_send},
     {"POST", "/api/referrals/:/:",           WHO_WRITE,  TX_APP,   BODY(BODY_RECORD, event), false, h_referral_event},
+    {"GET",  "/api/todo",                    WHO_READ,   TX_NONE,  NO_BODY, false, h_todo},
     {"GET",  "/api/duties",                  WHO_READ,   TX_NONE,  NO_BODY, false, h_duties},
     {"GET",  "/api/nodes",                   WHO_READ,   TX_NONE,  NO_BODY, false, h_nodes},
     {"GET",  "/api/stats",                   WHO_READ,   TX_NONE,  NO_BODY, false, h_stats},

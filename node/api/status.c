@@ -142,7 +142,7 @@ static int on_thread(const struct store_thread *t, void *arg)
 {
     struct walk *x = arg;
     *(strcmp(t->init, t->peer) == 0 ? &x->in : &x->out) += 1;
-    x->todo += api_awaits_us(t);
+    x->todo += app_referral_awaits(t);
     return 0;
 }
 

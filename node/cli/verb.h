@@ -204,6 +204,7 @@ int v_user_add(struct verb *v);
 int v_user_reset(struct verb *v);
 int v_user_list(struct verb *v);
 int v_duties(struct verb *v);
+int v_todo(struct verb *v);
 int v_user_org(struct verb *v);
 int v_user_disable(struct verb *v);
 int v_erase_find(struct verb *v);

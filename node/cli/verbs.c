@@ -106,6 +106,7 @@ const struct verb_def verb_defs[] = {
     {"unsent discard", "NAME", 1, 1, VERB_NODE, 0, v_unsent_discard, NULL, {DATA, JSON}},
     {"versions", "", 0, 0, VERB_NODE, 0, v_versions, NULL, {DATA, V("done", "ID"), JSON}},
     {"stats", "", 0, 0, VERB_NODE, VERB_READS, v_stats, NULL, {DATA, M("period", "P"), V("of", "NODE"), B("csv"), B("recount"), JSON}},
+    {"todo", "", 0, 0, VERB_NODE, VERB_READS, v_todo, NULL, {DATA, V("login", "LOGIN"), JSON}},
     {"duties", "", 0, 0, VERB_NODE, VERB_READS, v_duties, NULL, {DATA, B("below"), V("periods", "N"), JSON}},
     {"user add", "LOGIN", 1, 1, VERB_NODE, 0, v_user_add, NULL,
      {DATA, V("name", "NAME"), V("role", "admin|manager|clerk|reviewer|supervisor|member"), V("org", "ID"), JSON}},

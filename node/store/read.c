@@ -119,6 +119,9 @@ static bool owner_is_big(struct store *s, const char *owner)
 
 static enum stmt_id list_stmt(struct store *s, const struct store_filter *f)
 {
+    if (f->kind != NULL && f->state != NULL && f->area == NULL) {
+        return Q_REC_LIST_STATE; /* what waits is little beside what is done */
+    }
     if (f->owner != NULL) {
         bool by_time = f->kind != NULL && f->area == NULL && owner_is_big(s, f->owner);
         return by_time ? Q_REC_LIST_KIND : Q_REC_LIST_OWNER;

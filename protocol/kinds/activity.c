@@ -58,5 +58,8 @@ const struct kind kind_activity = {
     .in_export = true,
     .steps = steps,
     .n_steps = F_COUNT(steps),
+    .decide = "submitted",
+    .redo = "draft returned",
+    .decide_days = 5,
     .closed = "submitted accepted",
 };

@@ -66,6 +66,9 @@ const struct kind kind_assessment = {
     .in_export = true,
     .steps = steps,
     .n_steps = F_COUNT(steps),
+    .decide = "submitted agreed",
+    .redo = "draft returned",
+    .decide_days = 5,
     .closed = "submitted agreed told",
     .effect = &effect,
 };

@@ -125,6 +125,10 @@ struct kind {
     /* The kind of its public card: while the BOOL member `public` is true the node keeps a record
      * "ID.card" of that kind, with the members that are marked KFF_CARD. */
     const struct kind *card;
+    /* States, space separated: in which a decision is due from whoever takes the step, within so
+     * many working days; in which it is the writers' turn (again). */
+    const char *decide, *redo;
+    int decide_days;
     const char *key; /* members, space separated, that make its id (kind_key_id()); NULL: any id */
     const struct kind_filing *filing; /* NULL: none */
     bool to_top;                      /* the audience `to` names the top as well */

@@ -104,6 +104,8 @@ const struct kind kind_org = {
     .in_export = true,
     .steps = steps,
     .n_steps = F_COUNT(steps),
+    .decide = "applying",
+    .decide_days = 5,
     .doubt = doubt,
     .card = &kind_card,
 };

@@ -140,7 +140,7 @@ test('a hostile record is text and nothing else: no script, no link that runs, 5
   assert.ok((await d.page.innerText('main')).includes(longer));
   await d.write('listing', { kind: 'venue', title: hostile[0], detail: long });
   assert.equal(await d.page.evaluate(() => window.pwned), undefined);
-  assert.ok((await d.page.title()).startsWith('<script>'));
+  assert.ok((await d.page.title()).replace(/^\(\d+\) /, '').startsWith('<script>')); // behind the number of what waits
 });
 
 test('a member, who may only read, is offered neither referrals nor forms', async () => {

@@ -92,6 +92,7 @@ static const struct {
                     "\"services\":3,\"why\":\"漏登\",\"counted\":{\"services\":2}}"},
     {"report_answer", "{\"about\":\"" NODE_A "/work_report.weekly.2026-W48\",\"state\":"
                       "\"accepted\",\"seen\":1}"},
+    {"ack", "{\"about\":\"" NODE_A "/n1\"}"},
     {"service", "{\"title\":\"入户\",\"date\":\"2026-11-01\",\"method\":\"case\"}"},
 };
 enum { N_VALID = sizeof(valid) / sizeof(valid[0]) };

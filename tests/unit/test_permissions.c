@@ -263,7 +263,7 @@ static void people_of_an_organisation(void **state)
     log_in("zu1");
     assert_status(ask("GET", "/api/records?kind=org", NULL), 200);
     assert_said("\"id\":\"zu1\"");
-    assert_false(said("zu2"));
+    assert_false(said("\"zu2\"")); /* a node's id may hold these letters by chance */
     assert_false(said("红旗"));
     assert_int_equal(member_int("total"), 1);
     assert_status(ask("GET", "/api/records?kind=org&q=%E7%BA%A2%E6%97%97", NULL), 200);

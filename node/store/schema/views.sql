@@ -55,6 +55,7 @@ CREATE TABLE record (
 ) STRICT;
 CREATE UNIQUE INDEX record_name ON record (owner, id, lane);
 CREATE INDEX record_time ON record (kind, ts) WHERE vis = 1;
+CREATE INDEX record_state ON record (kind, state, ts) WHERE vis = 1;
 CREATE INDEX record_area ON record (kind, area, ts) WHERE vis = 1;
 
 -- Events, named (owner, id, r); one row per lane and text that carries the name, at its lowest place.

@@ -20,6 +20,7 @@ import { Referrals } from "./pages/referrals.jsx";
 import { Reports } from "./pages/reports.jsx";
 import { Stats } from "./pages/stats.jsx";
 import { Status } from "./pages/status.jsx";
+import { Todo } from "./pages/todo.jsx";
 import { Trust } from "./pages/trust.jsx";
 import "./style.css";
 
@@ -28,6 +29,7 @@ const pages = {
   r: Records,
   referrals: Referrals,
   reports: Reports,
+  todo: Todo,
   stats: Stats,
   nodes: Nodes,
   import: Import,

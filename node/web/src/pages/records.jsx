@@ -7,6 +7,7 @@ import { dropDraft, loadDraft } from "../drafts.js";
 import { choiceLabel, fieldLabel, fieldWith, fieldsFor, recordScope, relatedTo, show, stateOf, stepsFrom, toContent, typed } from "../kinds.js";
 import { useLoad, useOnce } from "../load.js";
 import { Badge, Facts, Icon, Note, Problem, Rows, Stamp, Title, Waiting, areaText } from "../parts/bits.jsx";
+import { Acknowledge, Acks, Queue } from "../parts/acks.jsx";
 import { Content, Explain, useNames } from "../parts/detail.jsx";
 import { Form } from "../parts/form.jsx";
 import { Pair, PairBadge } from "../parts/pair.jsx";
@@ -21,6 +22,12 @@ function StateBadge({ k, state }) {
   const f = fieldWith(k.fields, "state");
   if (!state) return null;
   return <Badge value={state} text={state === "withdrawn" ? t("state.withdrawn") : f ? choiceLabel(recordScope(k.name), f, state) : state} />;
+}
+
+// Where others answer a record, what became of it counts and not that it was sent.
+function StandBadge({ k, it }) {
+  if (it.pair_state && it.state !== "withdrawn") return <PairBadge state={it.pair_state} />;
+  return <StateBadge k={k} state={it.state} />;
 }
 
 // What the filters say, under the names the API knows.
@@ -183,7 +190,7 @@ function List({ k, params, me }) {
     const r = {
       key: keyOf(it),
       title: <a href={href(["r", k.name, it.owner, it.id])}>{it.title || it.id}</a>,
-      state_: it.pair_state && it.state !== "withdrawn" ? <PairBadge state={it.pair_state} /> : it.state ? <StateBadge k={k} state={it.state} /> : null,
+      state_: <StandBadge k={k} it={it} />,
       area_: areaText(it.area, it.area_name),
       owner_: it.mine ? <strong>{it.owner_name || t("word.us")}</strong> : it.owner_name || it.owner,
       ts_: <Stamp ms={it.ts} />,
@@ -508,6 +515,8 @@ function Detail({ k, kinds, record, reload, saved, me }) {
         </Note>
       )}
       {ours && <Steps k={k} record={record} me={me} reload={reload} />}
+      {record.queue && <Queue queue={record.queue} />}
+      {record.acked !== undefined && <Acknowledge record={record} me={me} reload={reload} />}
       {record.pair && <Pair record={record} reload={reload} />}
       <section class="card">
         <p class="meta">
@@ -526,6 +535,7 @@ function Detail({ k, kinds, record, reload, saved, me }) {
           ]}
         />
       </section>
+      {record.acks && record.acks.length > 0 && <Acks list={record.acks} />}
       {record.mine && !gone && relatedTo(kinds, k.name).filter(([x]) => mayRead(me, x.name)).map(([x, f]) => <Related key={x.name} k={x} field={f} record={record} me={me} />)}
       {ours && !(k.sent && stateOf(k, record.d) === k.sent) && <Withdraw k={k} record={record} reload={reload} />}
       {record.explain && <Explain x={record.explain} owner={record.owner} />}

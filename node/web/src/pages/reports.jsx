@@ -23,10 +23,10 @@ export function DutyBadge({ cell }) {
   );
 }
 
-const reportLabel = (r) => choiceLabel(recordScope("work_report"), { name: "report" }, r);
+export const reportLabel = (r) => choiceLabel(recordScope("work_report"), { name: "report" }, r);
 
 // The form, with everything that is known already.
-function formOf(me, x) {
+export function formOf(me, x) {
   return href(["r", "work_report", "new"], {
     report: x.report,
     period: x.period,

@@ -12,6 +12,7 @@ const paths = {
   org: "M4 20V8l8-4 8 4v12M9 20v-5h6v5M9 11h.01M15 11h.01",
   service: "M5 12l4 4 10-10M5 20h14",
   reports: "M6 3h9l4 4v14H6zM15 3v4h4M9 12h7M9 16h7",
+  todo: "M9 11l3 3 8-8M20 12v7H4V5h10",
   card: "M3 6h18v12H3zM7 10h4M7 14h10",
   notice: "M4 10v4h3l6 4V6L7 10zM17 9a4 4 0 0 1 0 6",
   referrals: "M4 8h13l-3-3M20 16H7l3 3",
@@ -36,6 +37,14 @@ export function Icon({ name }) {
   );
 }
 
+// How much waits for this person stands in the tab's title, whatever page is open.
+let waits = 0;
+const bare = () => document.title.replace(/^\(\d+\) /, "");
+export function setWaits(n) {
+  waits = n;
+  document.title = waits ? `(${waits}) ${bare()}` : bare();
+}
+
 // The page's heading takes the focus after a move, so that keyboards and screen readers start there.
 let moved = false;
 window.addEventListener("hashchange", () => (moved = true));
@@ -43,7 +52,7 @@ window.addEventListener("hashchange", () => (moved = true));
 export function Title({ text, children, back }) {
   const ref = useRef(null);
   useEffect(() => {
-    document.title = `${text} · ${t("app.name")}`;
+    document.title = `${waits ? `(${waits}) ` : ""}${text} · ${t("app.name")}`;
     if (moved && ref.current && !(document.activeElement && document.activeElement.closest(".stay"))) {
       ref.current.focus();
       window.scrollTo(0, 0);

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // What surrounds every page: navigation at the side on wide screens and at the bottom on phones.
+import { useEffect } from "preact/hooks";
 import { languages, t } from "../i18n.js";
 import { href } from "../route.js";
 import { mayRead, mayWrite } from "../roles.js";
-import { Icon, areaText, tierName } from "./bits.jsx";
+import { Icon, areaText, setWaits, tierName } from "./bits.jsx";
+import { useLoad } from "../load.js";
 
 const places = [
   { key: "status", path: [], phone: true },
+  { key: "todo", path: ["todo"], phone: true },
   { key: "listing", path: ["r", "listing"], phone: true },
-  { key: "need", path: ["r", "need"], phone: true },
+  { key: "need", path: ["r", "need"] },
   { key: "referrals", path: ["referrals"], phone: true, kind: "referral" },
   { key: "org", path: ["r", "org"], kind: "org" },
   { key: "service", path: ["r", "service"], kind: "service" },
@@ -26,7 +29,7 @@ export const placesOf = (me) => places.filter((p) => (!p.kind || mayRead(me, p.k
 const here = (route, path) => path.join("/") === (route.path[0] === "r" ? route.path.slice(0, 2) : route.path.slice(0, 1)).join("/");
 
 // The phone's "more" stands for every place that has none of its own in the bar.
-function Links({ route, items, className }) {
+function Links({ route, items, className, waits }) {
   const at = items.find((p) => here(route, p.path)) || items.find((p) => p.key === "more");
   return (
     <ul class={className}>
@@ -35,6 +38,12 @@ function Links({ route, items, className }) {
           <a href={href(p.path)} aria-current={p === at ? (here(route, p.path) ? "page" : "true") : undefined}>
             <Icon name={p.key} />
             <span>{t(`nav.${p.key}`)}</span>
+            {p.key === "todo" && waits > 0 && (
+              <span class="count">
+                <span aria-hidden="true">{waits}</span>
+                <span class="hidden">{t("todo.count", { n: waits })}</span>
+              </span>
+            )}
           </a>
         </li>
       ))}
@@ -70,7 +79,15 @@ export function Brand({ small }) {
   );
 }
 
+const countMs = 10000;
+
 export function Frame({ me, route, lang, speak, leave, children }) {
+  const { data } = useLoad("/api/todo?count=1", countMs);
+  const waits = data ? data.count : 0;
+  useEffect(() => {
+    setWaits(waits);
+    return () => setWaits(0);
+  }, [waits]);
   const node = me.node || {};
   const phone = placesOf(me).filter((p) => p.phone).concat({ key: "more", path: ["more"] });
   return (
@@ -102,7 +119,7 @@ export function Frame({ me, route, lang, speak, leave, children }) {
             <span>{`${tierName(node.tier)} · ${areaText(node.area, node.area_name)}`}</span>
           </div>
         </div>
-        <Links route={route} items={placesOf(me).filter((p) => p.key !== "account")} className="side-links" />
+        <Links route={route} items={placesOf(me).filter((p) => p.key !== "account")} className="side-links" waits={waits} />
         <div class="side-foot">
           <a href={href(["account"])} aria-current={here(route, ["account"]) ? "page" : undefined}>
             <Icon name="account" />
@@ -119,7 +136,7 @@ export function Frame({ me, route, lang, speak, leave, children }) {
         {children}
       </main>
       <nav class="bottom" aria-label={t("nav.phone")}>
-        <Links route={route} items={phone} className="bottom-links" />
+        <Links route={route} items={phone} className="bottom-links" waits={waits} />
       </nav>
     </div>
   );
