@@ -491,6 +491,9 @@ static int tick(struct app *a, int64_t mono_ms)
         }
     }
     if (r == 0) {
+        r = app__audit_tick(a);
+    }
+    if (r == 0) {
         r = app_self_tick(a, mono_ms);
     }
     if (r == 0) {

@@ -356,6 +356,10 @@ int app__check(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *a
         ret->views_differ = n > 0;
         ret->wrong += n;
         if (r == 0) {
+            r = app__audit_check(a, fn, arg, &n);
+            ret->wrong += n;
+        }
+        if (r == 0) {
             r = store_integrity(a->store, c.s2, &with, &n);
             ret->wrong += n;
         }

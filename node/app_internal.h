@@ -69,6 +69,10 @@ bool app__outbox_takes(const struct app *a, size_t n);
 int app__outbox_add(struct app *a, const char *aud, struct span item);
 void app__outbox_added(struct app *a, size_t n);
 int app__outbox_load(struct app *a);
+/* app_audit.c: says up the tree how far the audit log had come at the day's end; holds the log to
+ * it. */
+int app__audit_tick(struct app *a);
+int app__audit_check(struct app *a, app_wrong_fn *fn, void *arg, int64_t *ret_wrong);
 /* node/app_area.c */
 void app__areas_free(struct app *a);
 extern const char *const app__backup_files[]; /* of the data folder; NULL ends */

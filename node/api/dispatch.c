@@ -24,14 +24,18 @@ bool api_role_may(const char *role, enum api_who who)
 {
     static const struct {
         const char *role;
-        bool cases, write;
+        bool cases, write, audit;
     } roles[] = {
-        {"admin", true, true},    {"manager", true, true},     {"clerk", true, true},
-        {"reviewer", true, true}, {"supervisor", true, false}, {"member", false, false},
+        {"admin", true, true, true},       {"manager", true, true, false},
+        {"clerk", true, true, false},      {"reviewer", true, true, false},
+        {"supervisor", true, false, true}, {"member", false, false, false},
     };
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
         if (strcmp(role, roles[i].role) == 0) {
-            return who == WHO_CASES ? roles[i].cases : who == WHO_WRITE ? roles[i].write : true;
+            return who == WHO_CASES   ? roles[i].cases
+                   : who == WHO_WRITE ? roles[i].write
+                   : who == WHO_AUDIT ? roles[i].audit
+                                      : true;
         }
     }
     return false;

@@ -22,6 +22,7 @@ enum api_who {
                   factor to be set up */
     WHO_READ,  /* records, nodes, figures */
     WHO_CASES, /* reads referrals: these hold personal data */
+    WHO_AUDIT, /* reads who did what here */
     WHO_WRITE, /* writes records, referral steps, asks for an exchange */
     WHO_COUNT
 };
@@ -263,6 +264,8 @@ const char *api_node_name(const struct api_call *c, const char *id);
 void api_put_area(struct api_call *c, const char *area);
 
 /* The handlers, by file; one a line. */
+/* audit.c */
+api_handler h_audit;
 /* drafts.c */
 api_handler h_drafts;
 api_handler h_draft;

@@ -124,6 +124,7 @@ const struct api_route api_routes[] = {
     {"GET",  "/api/stats",                   WHO_READ,   TX_NONE,  NO_BODY, false, h_stats},
     {"GET",  "/api/stats/cell",              WHO_READ,   TX_NONE,  NO_BODY, false, h_stats_cell},
     {"GET",  "/api/areas",                   WHO_READ,   TX_NONE,  NO_BODY, false, h_areas},
+    {"GET",  "/api/audit",                   WHO_AUDIT, TX_NONE,  NO_BODY, false, h_audit},
     {"POST", "/api/sync",                    WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, none), false, h_sync},
 };
 /* clang-format on */

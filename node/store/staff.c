@@ -311,6 +311,34 @@ int staff_audit_list(struct store *s, const char *who, int64_t before, int64_t l
     return r < 0 ? r : e;
 }
 
+static int audit_point(struct q *q, int64_t *ret_n, uint8_t ret[static HASH_LEN])
+{
+    bool found = q_row(q);
+    if (found) {
+        *ret_n = q_col_int(q, 0);
+        q_col_fixed(q, 1, ret, HASH_LEN);
+    }
+    int r = q_end(q);
+    return r < 0 ? r : found ? 0 : SANJI_E_NOT_FOUND;
+}
+
+int staff_audit_before(struct store *s, int64_t ts, int64_t *ret_n, uint8_t ret[static HASH_LEN])
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_STAFF_AUDIT_BEFORE);
+    q_int(&q, ts);
+    return audit_point(&q, ret_n, ret);
+}
+
+int staff_audit_at(struct store *s, int64_t n, uint8_t ret[static HASH_LEN])
+{
+    struct q q;
+    int64_t at;
+    q_begin(&q, &s->db, Q_STAFF_AUDIT_AT);
+    q_int(&q, n);
+    return audit_point(&q, &at, ret);
+}
+
 int staff_audit_verify(struct store *s, int64_t *ret_n)
 {
     uint8_t chain[HASH_LEN] = {0}, held[HASH_LEN];

@@ -76,6 +76,10 @@ int staff_audit_add(struct store *s, const struct staff_audit *a); /* n is given
 /* Newest first; before 0: from the newest; who NULL: all. */
 int staff_audit_list(struct store *s, const char *who, int64_t before, int64_t limit,
                      int (*fn)(const struct staff_audit *a, void *arg), void *arg);
+/* The last row before a moment, and the chain's value there. SANJI_E_NOT_FOUND: none. */
+int staff_audit_before(struct store *s, int64_t ts, int64_t *ret_n, uint8_t ret[static HASH_LEN]);
+/* The chain's value at one row. SANJI_E_NOT_FOUND. */
+int staff_audit_at(struct store *s, int64_t n, uint8_t ret[static HASH_LEN]);
 /* Recomputes the chain. SANJI_E_CORRUPT and the first row that does not fit; 0 and the last row. */
 int staff_audit_verify(struct store *s, int64_t *ret_n);
 

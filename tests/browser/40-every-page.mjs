@@ -39,7 +39,7 @@ before(async () => {
     status: '#/', listings: '#/r/listing', listing: one, 'listing-edit': `${one}/edit`, 'listing-new': '#/r/listing/new',
     needs: '#/r/need', 'need-new': '#/r/need/new', notices: '#/r/notice', 'notice-new': '#/r/notice/new',
     'referrals-in': '#/referrals', 'referrals-out': '#/referrals?box=out', 'referral-in': `#/referrals/${got}`, 'referral-out': `#/referrals/${sent}`,
-    'referral-new': '#/referrals/new', stats: `#/stats?period=${period}`, nodes: '#/nodes', help: '#/help', account: '#/account', more: '#/more',
+    'referral-new': '#/referrals/new', stats: `#/stats?period=${period}`, nodes: '#/nodes', audit: '#/audit', help: '#/help', account: '#/account', more: '#/more',
     nowhere: '#/no/such/page', 'no-record': `#/r/listing/${w.id('s1')}/nothing`,
   };
 });
@@ -86,7 +86,7 @@ for (const lang of languages) {
     await d.to('');
     await d.page.waitForSelector('#login');
     await look('login');
-    if (lang === languages[0]) await d.hire('wang', ['--name', '王芳']);
+    if (lang === languages[0]) await d.hire('wang', ['--name', '王芳', '--role', 'admin']);
     else await d.logIn('wang');
     await d.page.waitForSelector('.tiles');
     for (const [page, hash] of Object.entries(pages)) {

@@ -94,6 +94,7 @@ static const struct {
                       "\"accepted\",\"seen\":1}"},
     {"ack", "{\"about\":\"" NODE_A "/n1\"}"},
     {"service", "{\"title\":\"入户\",\"date\":\"2026-11-01\",\"method\":\"case\"}"},
+    {"audit", "{\"day\":\"2026-11-29\",\"line\":1,\"rows\":120,\"chain\":\"" B32 "\"}"},
 };
 enum { N_VALID = sizeof(valid) / sizeof(valid[0]) };
 

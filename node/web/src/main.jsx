@@ -10,6 +10,7 @@ import { forgetOnce } from "./load.js";
 import { href, useRoute } from "./route.js";
 import { Problem, Title, Waiting } from "./parts/bits.jsx";
 import { Frame } from "./parts/frame.jsx";
+import { Audit } from "./pages/audit.jsx";
 import { Account, Login, NewPassword, NewSecond } from "./pages/login.jsx";
 import { Help } from "./pages/help.jsx";
 import { Import } from "./pages/import.jsx";
@@ -33,6 +34,7 @@ const pages = {
   stats: Stats,
   nodes: Nodes,
   import: Import,
+  audit: Audit,
   help: Help,
   account: Account,
   more: More,

@@ -3,7 +3,7 @@
 import { useEffect } from "preact/hooks";
 import { languages, t } from "../i18n.js";
 import { href } from "../route.js";
-import { mayRead, mayWrite } from "../roles.js";
+import { mayAudit, mayRead, mayWrite } from "../roles.js";
 import { Icon, areaText, setWaits, tierName } from "./bits.jsx";
 import { useLoad } from "../load.js";
 
@@ -21,10 +21,11 @@ const places = [
   { key: "import", path: ["import"], write: true },
   { key: "stats", path: ["stats"], kind: "stat" },
   { key: "nodes", path: ["nodes"] },
+  { key: "audit", path: ["audit"], audit: true },
   { key: "help", path: ["help"] },
   { key: "account", path: ["account"] },
 ];
-export const placesOf = (me) => places.filter((p) => (!p.kind || mayRead(me, p.kind)) && (!p.write || mayWrite(me)));
+export const placesOf = (me) => places.filter((p) => (!p.kind || mayRead(me, p.kind)) && (!p.write || mayWrite(me)) && (!p.audit || mayAudit(me)));
 
 const here = (route, path) => path.join("/") === (route.path[0] === "r" ? route.path.slice(0, 2) : route.path.slice(0, 1)).join("/");
 
