@@ -169,7 +169,7 @@ int app__put_old(struct app *a, const char *owner, const char *id, struct old_re
 }
 
 /* Fills SINCE (kept from the old form, else today) and AREA (the node's own) where absent. */
-static int fill(struct app_put *p, const struct old_rec *o, int64_t now_ms)
+static int fill(struct app_put *p, const struct old_rec *o, int64_t now_ms, struct fault *f)
 {
     struct span d = span_of(p->d.data, p->d.len), v, keep;
     const struct kind_field *since = kind_field_with(p->k, KFF_SINCE),
@@ -212,7 +212,8 @@ static int fill(struct app_put *p, const struct old_rec *o, int64_t now_ms)
         r = buf_put(&p->d, out.data, out.len);
     }
     buf_done(&out);
-    return r;
+    /* What was filled in may contradict what was written (done before since). */
+    return r < 0 ? r : kind_check_content(p->k, span_of(p->d.data, p->d.len), f);
 }
 
 int app__put_lane(struct app_put *p, const struct kind *k, const char *aud, const char *id,
@@ -381,7 +382,7 @@ static int add_checked(struct app_put *p, const char *id, bool given, const char
     if (r == 0 && o.found && !o.withdrawn && strcmp(o.kind, p->k->name) != 0) {
         r = fault_set(f, SANJI_E_EXISTS, "id", o.kind);
     }
-    r = r < 0 ? r : fill(p, &o, now);
+    r = r < 0 ? r : fill(p, &o, now, f);
     r = r < 0 ? r : app__put_autos(p, &o, now, f);
     r = r < 0 ? r : app__put_audience(p, word, aud);
     if (r == 0 && stands_in) {

@@ -278,6 +278,8 @@ int v_doctor_node(struct verb *v)
     bad |= say_check(v, strcmp(n, "0") != 0 ? CHECK_NOTE : CHECK_FINE, "twice", n);
     snprintf(n, sizeof n, "%lld", (long long)app_unsent_count(v->app));
     bad |= say_check(v, strcmp(n, "0") != 0 ? CHECK_NOTE : CHECK_FINE, "unsent", n);
+    snprintf(n, sizeof n, "%lld", (long long)app_refused_count(v->app));
+    bad |= say_check(v, strcmp(n, "0") != 0 ? CHECK_WRONG : CHECK_FINE, "refused", n);
     const struct roster_node *me = app_self_node(v->app);
     bool ok = me != NULL && me->state == NODE_ACTIVE;
     bad |= say_check(v, ok ? CHECK_FINE : CHECK_WRONG, "roster",

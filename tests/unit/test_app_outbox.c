@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "node/app_internal.h"
 #include "tests/support/nodes.h"
 
 #include <stdio.h>
@@ -60,6 +61,58 @@ static void few_share_a_bundle(void **state)
     struct app_verdict v;
     assert_int_equal(app_verify(a, &v, NULL, NULL), 0);
     assert_int_equal(v.wrong, 0);
+    app_close(a);
+}
+
+/* What a put fills in may contradict what was written: said at once, and nothing is left to sign.
+ */
+static void filled_in_is_judged_too(void **state)
+{
+    (void)state;
+    char id[LIM_ID_BYTES + 1];
+    struct fault f = {0};
+    struct app *a = node_born(0, "filled");
+    a->may_defer = true;
+    a->signed_at = app_mono_ms() + 60000;
+    int r = node_put(a, "need", "{\"kind\":\"course\",\"title\":\"x\",\"done\":\"2020-01-02\"}", id,
+                     &f);
+    assert_int_equal(r, SANJI_E_SPEC);
+    assert_string_equal(f.member, "done");
+    assert_int_equal(a->outbox_n, 0);
+    r = node_put(a, "need",
+                 "{\"kind\":\"course\",\"title\":\"x\",\"since\":\"2020-01-01\","
+                 "\"done\":\"2020-01-02\"}",
+                 id, &f);
+    assert_int_equal(r, 0);
+    assert_int_equal(app_outbox_flush(a), 0);
+    app_close(a);
+}
+
+/* One that cannot be signed (rules of a newer program, say) holds up no other. */
+static void one_that_cannot_be_signed(void **state)
+{
+    (void)state;
+    char id[3][LIM_ID_BYTES + 1];
+    static const char bad[] = "{\"id\":\"bad1\",\"k\":\"need/1\",\"op\":\"put\",\"r\":1,"
+                              "\"d\":{\"kind\":\"no_such\",\"title\":\"x\"}}";
+    struct app *a = node_born(0, "bad");
+    a->may_defer = true;
+    a->signed_at = app_mono_ms() + 60000;
+    assert_int_equal(put(a, "{\"kind\":\"venue\",\"title\":\"one\"}", id[0]), 0);
+    assert_int_equal(store_begin(a->store), 0);
+    assert_int_equal(app__outbox_add(a, "fed", span_of(bad, sizeof bad - 1)), 0);
+    assert_int_equal(store_commit(a->store), 0);
+    app__outbox_added(a, 1);
+    assert_int_equal(put(a, "{\"kind\":\"venue\",\"title\":\"two\"}", id[1]), 0);
+    assert_int_equal(app_outbox_flush(a), 0);
+    assert_int_equal(a->outbox_n, 0);
+    assert_true(bundle_of(a, id[0]) > 0);
+    assert_true(bundle_of(a, id[1]) > 0);
+    assert_int_equal(app_refused_count(a), 1); /* and it is not thrown away */
+    assert_int_equal(put(a, "{\"kind\":\"venue\",\"title\":\"three\"}", id[2]), 0);
+    assert_int_equal(app_outbox_flush(a), 0);
+    assert_true(bundle_of(a, id[2]) > 0);
+    node_sound(a);
     app_close(a);
 }
 
@@ -187,8 +240,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, home_make, home_drop)
     const struct CMUnitTest tests[] = {
-        T(few_share_a_bundle),   T(a_later_form_sees_the_first),      T(audiences_stay_apart),
-        T(the_next_start_signs), T(what_is_signed_already_is_let_go),
+        T(filled_in_is_judged_too),          T(one_that_cannot_be_signed), T(few_share_a_bundle),
+        T(a_later_form_sees_the_first),      T(audiences_stay_apart),      T(the_next_start_signs),
+        T(what_is_signed_already_is_let_go),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);
