@@ -473,6 +473,7 @@ static int tick(struct app *a, int64_t mono_ms)
         a->views_changed = false;
         r = app_referral_auto(a);
         r = r < 0 ? r : app__referral_erase_auto(a);
+        r = r < 0 ? r : app__booking_tick(a, mono_ms, true);
         if (a->stats_due ==
             0) { /* the first change decides, so that a busy hour cannot put it off */
             a->stats_due =
@@ -480,6 +481,7 @@ static int tick(struct app *a, int64_t mono_ms)
                 (a->stats_cost * 20 > a->cfg.stats_delay ? a->stats_cost * 20 : a->cfg.stats_delay);
         }
     }
+    r = r < 0 ? r : app__booking_tick(a, mono_ms, false);
     if (r == 0 && a->stats_due != 0 && mono_ms >= a->stats_due) {
         int n = 0;
         int64_t began = app_mono_ms();

@@ -53,6 +53,8 @@ int app__referral_write(struct app *a, const struct app_step *x);
 /* app_reseal.c: asks for what this node cannot open, answers those who ask. */
 int app__reseal_auto(struct app *a);
 int app__recover_mark(struct store *s); /* app_recover.c: a node that comes back */
+/* app_booking_owner.c: answers by itself, when asks came or time has come. */
+int app__booking_tick(struct app *a, int64_t mono_ms, bool changed);
 void app__self(const struct app *a, struct sync_self *ret); /* keys and pin */
 int app__heal_trust(struct store *s); /* marks the trust bundles that keep it from opening */
 void app__wrote(struct app *a);

@@ -476,6 +476,7 @@ int app_table_value(struct app *a, const struct kind *k, const struct table_col 
     case KF_LONG:
     case KF_AREA:
     case KF_B64:
+    case KF_TIME: /* kinds with times are written by the node alone: no table brings them in */
         break;
     }
     put_string(out, s);

@@ -54,7 +54,7 @@ static bool has_line(const char *text, const char *want)
 
 int api_list_fits(struct api_list *l, const struct store_rec *rec, bool *ret)
 {
-    *ret = api_sees_record(l->c, l->k, rec->id, rec->d);
+    *ret = api_is_ours(l->c, rec) && api_sees_record(l->c, l->k, rec->id, rec->d);
     int e = *ret ? api_hit(l->c, l->k, l->q, rec->d, ret) : 0;
     if (e < 0) {
         return e;

@@ -62,6 +62,9 @@ struct one {
 static int on_one(const struct store_rec *rec, void *arg)
 {
     struct one *o = arg;
+    if (!api_is_ours(o->c, rec)) {
+        return SANJI_E_NOT_FOUND;
+    }
     o->r = rec->r;
     o->withdrawn = rec->withdrawn;
     size_t n = strcspn(rec->aud, ":");

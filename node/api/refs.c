@@ -12,6 +12,13 @@ struct named {
     struct buf title;
 };
 
+bool api_is_ours(const struct api_call *c, const struct store_rec *rec)
+{
+    const char *me = app_id(c->app);
+    return strncmp(rec->aud, "to:", 3) != 0 || strcmp(rec->owner, me) == 0 ||
+           strstr(rec->aud, me) != NULL;
+}
+
 static int on_named(const struct store_rec *rec, void *arg)
 {
     struct named *x = arg;

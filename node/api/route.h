@@ -110,6 +110,14 @@ struct body_import_part {
 struct body_import_plan {
     struct span plan;
 };
+struct body_occurrence {
+    int64_t no; /* 0: the whole ask */
+};
+struct body_answer {
+    const char *node, *ask, *say, *reason, *note;
+    int64_t no;
+    bool yes;
+};
 struct body_none {
     bool unused;
 };
@@ -126,6 +134,8 @@ union api_body {
     struct body_import_new import_new;
     struct body_import_part import_part;
     struct body_import_plan import_plan;
+    struct body_occurrence occurrence;
+    struct body_answer answer;
     struct body_none none;
 };
 
@@ -218,6 +228,9 @@ int api_put_pair_state(struct api_call *c, const struct kind *k, const struct st
 /* Found by a search: do the words stand in what he may see? */
 int api_hit(const struct api_call *c, const struct kind *k, const char *q, struct span d,
             bool *ret);
+/* May anybody here see this record? What is written to single nodes is for them, not for those it
+ * passes. */
+bool api_is_ours(const struct api_call *c, const struct store_rec *rec);
 /* "refs": the titles of the records this one names, by field. */
 void api_put_refs(struct api_call *c, const struct store_rec *rec);
 void api_header(struct api_reply *rep, const char *name, const char *value);
@@ -266,6 +279,12 @@ void api_put_area(struct api_call *c, const char *area);
 /* The handlers, by file; one a line. */
 /* audit.c */
 api_handler h_audit;
+/* bookings.c */
+api_handler h_bookings;
+api_handler h_booking_calendar;
+api_handler h_booking_ask;
+api_handler h_booking_answer;
+api_handler h_booking_withdraw;
 /* drafts.c */
 api_handler h_drafts;
 api_handler h_draft;

@@ -74,6 +74,20 @@ static const struct jspec spec_import_plan[] = {
     JF_RAW(struct body_import_plan, plan),
     JF_END,
 };
+static const struct jspec spec_occurrence[] = {
+    JF_INT(struct body_occurrence, no, 0, 60),
+    JF_END,
+};
+static const struct jspec spec_answer[] = {
+    JF_TOKEN(struct body_answer, node, LIM_NODE_ID, LIM_NODE_ID),
+    JF_TOKEN(struct body_answer, ask, 1, LIM_ID_BYTES),
+    JF_INT(struct body_answer, no, 1, 60),
+    JF_TOKEN(struct body_answer, say, 1, 16),
+    JF_TOKEN_OPT(struct body_answer, reason, 1, 16),
+    JF_TEXT_OPT(struct body_answer, note, 1, 800),
+    JF_BOOL_OPT(struct body_answer, yes),
+    JF_END,
+};
 static const struct jspec spec_none[] = {
     JF_END,
 };
@@ -120,6 +134,11 @@ const struct api_route api_routes[] = {
     {"POST", "/api/referrals/:/:",           WHO_WRITE,  TX_APP,   BODY(BODY_RECORD, event), false, h_referral_event},
     {"GET",  "/api/todo",                    WHO_READ,   TX_NONE,  NO_BODY, false, h_todo},
     {"GET",  "/api/duties",                  WHO_READ,   TX_NONE,  NO_BODY, false, h_duties},
+    {"GET",  "/api/bookings",                WHO_CASES,  TX_NONE,  NO_BODY, false, h_bookings},
+    {"GET",  "/api/bookings/calendar/:/:",   WHO_READ,   TX_NONE,  NO_BODY, false, h_booking_calendar},
+    {"POST", "/api/bookings",                WHO_WRITE,  TX_APP,   BODY(BODY_RECORD, event), false, h_booking_ask},
+    {"POST", "/api/bookings/answer",         WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, answer), false, h_booking_answer},
+    {"POST", "/api/bookings/:/withdraw",     WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, occurrence), false, h_booking_withdraw},
     {"GET",  "/api/nodes",                   WHO_READ,   TX_NONE,  NO_BODY, false, h_nodes},
     {"GET",  "/api/stats",                   WHO_READ,   TX_NONE,  NO_BODY, false, h_stats},
     {"GET",  "/api/stats/cell",              WHO_READ,   TX_NONE,  NO_BODY, false, h_stats_cell},

@@ -182,6 +182,13 @@ int v_import_undo(struct verb *v);
 int v_withdraw(struct verb *v);
 int v_ref_event(struct verb *v); /* send open accept ...: the event is the verb's second word */
 int v_ref_list(struct verb *v);
+int v_booking_ask(struct verb *v);
+int v_booking_withdraw(struct verb *v);
+int v_booking_answer(struct verb *v);
+int v_booking_allot(struct verb *v);
+int v_booking_recall(struct verb *v);
+int v_booking_list(struct verb *v);
+int v_booking_calendar(struct verb *v);
 int v_ref_show(struct verb *v);
 int v_export(struct verb *v);
 int v_bundles(struct verb *v);

@@ -258,6 +258,15 @@ int store_kind_counts(struct store *s, int (*fn)(const char *kind, int64_t n, vo
     return r < 0 ? r : e;
 }
 
+int store_kind_last(struct store *s, const char *kind, int64_t *ret)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_REC_KIND_LAST);
+    q_text(&q, kind);
+    *ret = q_row(&q) ? q_col_int(&q, 0) : 0;
+    return q_end(&q);
+}
+
 int store_explain(struct store *s, const char *owner, const char *id, store_rec_fn fn, void *arg)
 {
     char found[LIM_NODE_ID + 2];

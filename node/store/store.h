@@ -115,6 +115,8 @@ int store_record_at(struct store *s, const struct stream_key *key, int64_t seq, 
 int store_record_list(struct store *s, const struct store_filter *f, store_rec_fn fn, void *arg);
 /* Ignores limit, offset and before. */
 int store_record_count(struct store *s, const struct store_filter *f, int64_t *ret);
+/* Number of the row of a kind that changed last; 0: none. */
+int store_kind_last(struct store *s, const char *kind, int64_t *ret);
 int store_kind_counts(struct store *s, int (*fn)(const char *kind, int64_t n, void *arg),
                       void *arg);
 /* Every form held of an id, superseded ones included: why a record looks as it does. */

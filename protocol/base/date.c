@@ -132,6 +132,43 @@ int date_of_ms(int64_t ms_utc)
     return clamp_day(floor_div(china_ms(ms_utc), DAY_MS));
 }
 
+int minute_parse(const char *s, size_t n, int64_t *ret_min)
+{
+    int day = 0;
+    if (n != 16 || s[10] != 'T' || s[13] != ':') {
+        return SANJI_E_SYNTAX;
+    }
+    int r = date_parse(s, 10, &day);
+    int h = digits(s + 11, 2);
+    int m = digits(s + 14, 2);
+    if (r < 0 || h < 0 || m < 0) {
+        return r < 0 ? r : SANJI_E_SYNTAX;
+    }
+    if (h > 23 || m > 59) {
+        return SANJI_E_SPEC;
+    }
+    *ret_min = (int64_t)day * 1440 + h * 60 + m;
+    return 0;
+}
+
+void minute_write(int64_t min, char out[static 17])
+{
+    int days = clamp_day(floor_div(min, 1440));
+    int rest = (int)(min - (int64_t)days * 1440);
+    date_write(days, out);
+    char *p = out + 10;
+    *p++ = 'T';
+    p = put_digits(p, rest / 60, 2);
+    *p++ = ':';
+    p = put_digits(p, rest % 60, 2);
+    *p = '\0';
+}
+
+int64_t minute_of_ms(int64_t ms_utc)
+{
+    return floor_div(china_ms(ms_utc), 60000);
+}
+
 void time_write(int64_t ms_utc, char out[static 32])
 {
     int64_t ms = china_ms(ms_utc);

@@ -62,7 +62,8 @@
     X(KEPT_BACK,     "kept_back",       409) /* the parent has it, the table of heads does not */  \
     X(WENT_BACK,     "went_back",       409) /* the parent holds less than it held */              \
     X(ORDER,         "out_of_order",    409) /* a stream came in another order than written */     \
-    X(KEPT_FULL,     "kept_full",       409) /* a writer's share of custody is used up */
+    X(KEPT_FULL,     "kept_full",       409) /* a writer's share of custody is used up */          \
+    X(TAKEN,         "taken",           409) /* a time that is given away already */
 /* clang-format on */
 
 enum sanji_err {

@@ -32,7 +32,11 @@ int date_parse(const char *s, size_t n, int *ret_days); /* YYYY-MM-DD -> days si
 void date_write(int days, char out[static 11]);         /* with NUL */
 int date_weekday(int days);                             /* 0 Monday .. 6 Sunday */
 int date_of_ms(int64_t ms_utc);                         /* day number in UTC+8 */
-void time_write(int64_t ms_utc, char out[static 32]);   /* 2026-11-22T17:30:05.123+08:00 */
+/* YYYY-MM-DDTHH:MM <-> minutes since 1970-01-01T00:00, both in UTC+8 */
+int minute_parse(const char *s, size_t n, int64_t *ret_min);
+void minute_write(int64_t min, char out[static 17]); /* with NUL */
+int64_t minute_of_ms(int64_t ms_utc);
+void time_write(int64_t ms_utc, char out[static 32]); /* 2026-11-22T17:30:05.123+08:00 */
 /* Period "2026", "2026-H1", "2026-Q4", "2026-11", "2026-W07", "2026-11-22" -> [first,last] day. */
 int period_parse(const char *s, size_t n, int *ret_first, int *ret_last);
 

@@ -17,5 +17,11 @@
 #define CH_REPORT "weekly monthly quarterly annual_plan annual"
 /* Stages of incubation, in their order. */
 #define CH_STAGE "applying activity project organisation hub"
+/* Booking: what for, how it stands (flow_booking.h), and why not (booking.h). */
+#define CH_PURPOSE "meeting training event activity consult visit other"
+#define CH_BOOKING "held confirmed rejected waitlisted cancelled checked_in completed no_show"
+#define CH_WHY_NOT                                                                                 \
+    "past listing who closed length notice ahead quota taken refused changed withdrawn expired "   \
+    "owner other"
 
 #endif

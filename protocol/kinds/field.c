@@ -240,6 +240,23 @@ int kind__url(struct span value, struct fault *f)
     return ok ? 0 : kind__wrong(f, "url", "http:// or https://");
 }
 
+static bool time_of(struct span v, int64_t *ret)
+{
+    struct span s;
+    return unquote(v, &s) && minute_parse((const char *)s.p, s.n, ret) == 0;
+}
+
+bool kind__times(struct span value, int64_t *ret_from, int64_t *ret_to)
+{
+    struct jcur c;
+    struct span a;
+    struct span b;
+    struct span more;
+    return jcur_array(&c, value) && jcur_element(&c, &a) && jcur_element(&c, &b) &&
+           !jcur_element(&c, &more) && time_of(a, ret_from) && time_of(b, ret_to) &&
+           *ret_from < *ret_to;
+}
+
 static const char *check_form(const struct kind_field *fld, struct span v)
 {
     struct span s;
@@ -251,6 +268,10 @@ static const char *check_form(const struct kind_field *fld, struct span v)
     const char *p = (const char *)s.p;
     if (fld->type == KF_DATE) {
         return date_parse(p, s.n, &a) == 0 ? NULL : "a date YYYY-MM-DD";
+    }
+    if (fld->type == KF_TIME) {
+        int64_t min = 0;
+        return minute_parse(p, s.n, &min) == 0 ? NULL : "a time YYYY-MM-DDTHH:MM";
     }
     if (fld->type == KF_PERIOD) {
         return period_parse(p, s.n, &a, &b) == 0 ? NULL : "a period such as 2026-11";
@@ -329,6 +350,7 @@ static const char *check_value(const struct kind_field *fld, struct span v)
     case KF_ENUM:
         return kind__choice(v, fld->choices) ? NULL : fld->choices;
     case KF_DATE:
+    case KF_TIME:
     case KF_PERIOD:
     case KF_NODE:
     case KF_AREA:

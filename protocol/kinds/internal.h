@@ -16,6 +16,7 @@
 #define F_ENUM(n, ch, fl)          {n, KF_ENUM, 0, 0, fl, ch}
 #define F_ENUMS(n, lo, hi, ch, fl) {n, KF_ENUMS, lo, hi, fl, ch}
 #define F_DATE(n, fl)              {n, KF_DATE, 10, 10, fl, NULL}
+#define F_TIME(n, fl)              {n, KF_TIME, 16, 16, fl, NULL}
 #define F_PERIOD(n, fl)            {n, KF_PERIOD, 4, 10, fl, NULL}
 #define F_NODE(n, fl)              {n, KF_NODE, 14, 14, fl, NULL}
 #define F_AREA(n, fl)              {n, KF_AREA, 2, 12, fl, NULL}
@@ -51,6 +52,10 @@ bool kind__area(struct span s);
 int kind__url(struct span value, struct fault *f);
 /* Values of several members of d in one walk; empty when absent. */
 void kind__pick(struct span d, const char *const *names, size_t n, struct span *out);
+/* value is 1 to 60 of them, ascending, none over another; each is one occurrence of `at`. */
+int kind__occurrences(struct span value, int64_t *ret_n, struct fault *f);
+/* value is [from, to], two times, the later one last. */
+bool kind__times(struct span value, int64_t *ret_from, int64_t *ret_to);
 int kind__wrong(struct fault *f, const char *member, const char *want);
 
 #endif

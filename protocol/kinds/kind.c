@@ -331,7 +331,7 @@ static const char *const type_name[] = {
     [KF_TEXT] = "text",  [KF_LONG] = "long", [KF_INT] = "int",       [KF_BOOL] = "bool",
     [KF_ENUM] = "enum",  [KF_DATE] = "date", [KF_PERIOD] = "period", [KF_NODE] = "node",
     [KF_AREA] = "area",  [KF_REF] = "ref",   [KF_ENUMS] = "enums",   [KF_TEXTS] = "texts",
-    [KF_OBJ] = "object", [KF_B64] = "b64u",
+    [KF_OBJ] = "object", [KF_B64] = "b64u",  [KF_TIME] = "time",
 };
 static const char *const shape_name[] = {
     [KS_STATE] = "state",   [KS_EVENT] = "event", [KS_BOTH] = "both",

@@ -30,6 +30,7 @@ enum kf_type {
     KF_TEXTS,  /* array of lines, min..max elements, each at most 80 code points */
     KF_OBJ,    /* object or array, checked by the kind's own check */
     KF_B64,    /* base64url of min..max bytes, one spelling */
+    KF_TIME,   /* YYYY-MM-DDTHH:MM in UTC+8 */
 };
 
 enum {

@@ -95,6 +95,17 @@ static const struct {
     {"ack", "{\"about\":\"" NODE_A "/n1\"}"},
     {"service", "{\"title\":\"入户\",\"date\":\"2026-11-01\",\"method\":\"case\"}"},
     {"audit", "{\"day\":\"2026-11-29\",\"line\":1,\"rows\":120,\"chain\":\"" B32 "\"}"},
+    {"schedule", "{\"listing\":\"v1\",\"slot\":60,\"mon\":\"09:00-12:00 13:00-17:30\"}"},
+    {"booking_ask", "{\"listing\":\"" NODE_A "/v1\",\"org\":\"晨光社工\",\"purpose\":\"meeting\","
+                    "\"at\":[[\"2026-12-01T09:00\",\"2026-12-01T11:00\"]]}"},
+    {"booking",
+     "{\"ask\":\"" NODE_A "/a1\",\"no\":1,\"listing\":\"v1\",\"org\":\"晨光社工\",\"from\":"
+     "\"2026-12-01T09:00\",\"to\":\"2026-12-01T11:00\",\"state\":\"confirmed\"}"},
+    {"allotment", "{\"listing\":\"v1\",\"to\":\"" NODE_A "\",\"at\":[[\"2026-12-01T09:00\","
+                  "\"2026-12-01T11:00\"]],\"until\":\"2026-11-30T18:00\"}"},
+    {"allotment_back", "{\"allotment\":\"" NODE_A "/a1\"}"},
+    {"busy", "{\"listing\":\"v1\",\"month\":\"2026-12\",\"at\":[[\"2026-12-01T09:00\","
+             "\"2026-12-01T11:00\",\"taken\"]]}"},
 };
 enum { N_VALID = sizeof(valid) / sizeof(valid[0]) };
 
@@ -721,7 +732,7 @@ static void row_text(const struct kind_field *x, char *out, size_t size)
         [KF_TEXT] = "text",  [KF_LONG] = "long", [KF_INT] = "int",       [KF_BOOL] = "bool",
         [KF_ENUM] = "enum",  [KF_DATE] = "date", [KF_PERIOD] = "period", [KF_NODE] = "node",
         [KF_AREA] = "area",  [KF_REF] = "ref",   [KF_ENUMS] = "enums",   [KF_TEXTS] = "texts",
-        [KF_OBJ] = "object", [KF_B64] = "b64u",
+        [KF_OBJ] = "object", [KF_B64] = "b64u",  [KF_TIME] = "time",
     };
     char range[600];
     range_text(x, range, sizeof(range));

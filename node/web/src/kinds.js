@@ -94,6 +94,8 @@ export function fault(f, x) {
   switch (f.type) {
     case "int":
       return intFault(f, scale(s, digitsOf(f)));
+    case "time":
+      return isDate(s.slice(0, 10)) && /^.{10}T([01]\d|2[0-3]):[0-5]\d$/.test(s) ? null : { key: "check.time" };
     case "date":
       return isDate(s) ? null : { key: "check.date" };
     case "period":

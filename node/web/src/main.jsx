@@ -12,6 +12,7 @@ import { Problem, Title, Waiting } from "./parts/bits.jsx";
 import { Frame } from "./parts/frame.jsx";
 import { Audit } from "./pages/audit.jsx";
 import { Account, Login, NewPassword, NewSecond } from "./pages/login.jsx";
+import { Bookings } from "./pages/bookings.jsx";
 import { Help } from "./pages/help.jsx";
 import { Import } from "./pages/import.jsx";
 import { More } from "./pages/more.jsx";
@@ -31,6 +32,7 @@ const pages = {
   referrals: Referrals,
   reports: Reports,
   todo: Todo,
+  bookings: Bookings,
   stats: Stats,
   nodes: Nodes,
   import: Import,

@@ -417,6 +417,9 @@ function Withdraw({ k, record, reload }) {
   );
 }
 
+// Resources that are had by the hour (PROTOCOL.md 17.5); the rest is asked for by telephone.
+const bookable = ["venue", "mentor", "equipment", "space", "visit"];
+
 // The page's heading and the line below it say them already.
 const toldOf = (k) => k.fields.filter((f) => f.title || f.own_area || (k.sent && f.state)).map((f) => f.name);
 
@@ -498,6 +501,12 @@ function Detail({ k, kinds, record, reload, saved, me }) {
   return (
     <>
       <Title text={record.title || record.id} back={href(["r", k.name])}>
+        {k.name === "listing" && !gone && bookable.indexOf((record.d || {}).kind) >= 0 && (
+          <a class="button" href={href(["bookings", record.owner, record.id])}>
+            <Icon name="calendar" />
+            <span>{t("booking.book")}</span>
+          </a>
+        )}
         {ours && (
           <a class="button primary" href={href(["r", k.name, record.owner, record.id, "edit"])}>
             {t("action.edit")}

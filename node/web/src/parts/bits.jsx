@@ -17,6 +17,7 @@ const paths = {
   notice: "M4 10v4h3l6 4V6L7 10zM17 9a4 4 0 0 1 0 6",
   referrals: "M4 8h13l-3-3M20 16H7l3 3",
   import: "M12 4v11M7 10l5 5 5-5M4 20h16",
+  bookings: "M4 6h16v14H4zM4 10h16M8 3v4M16 3v4M8 14h3M8 17h6",
   stats: "M5 20V11M12 20V4M19 20v-6",
   audit: "M8 5h9v15H5V8zM8 5v3H5M9 12h5M9 16h5",
   nodes: "M12 4v5M6 15v-3h12v3M12 9v3M10 4h4M4 15h4v4H4zM16 15h4v4h-4z",

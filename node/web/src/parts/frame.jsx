@@ -13,6 +13,7 @@ const places = [
   { key: "listing", path: ["r", "listing"], phone: true },
   { key: "need", path: ["r", "need"] },
   { key: "referrals", path: ["referrals"], phone: true, kind: "referral" },
+  { key: "bookings", path: ["bookings"], kind: "booking" },
   { key: "org", path: ["r", "org"], kind: "org" },
   { key: "service", path: ["r", "service"], kind: "service" },
   { key: "reports", path: ["reports"], kind: "work_report" },

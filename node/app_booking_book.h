@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANJI_NODE_APP_BOOKING_BOOK_H
+#define SANJI_NODE_APP_BOOKING_BOOK_H
+
+#include "node/app_booking.h"
+#include "node/app_internal.h"
+#include "protocol/base/arena.h"
+#include "protocol/jwrite.h"
+
+/* Shared by node/app_booking*.c: everything this node knows of asks for its resources and of its
+ * own answers, read at the beginning of a transaction and kept in step with what is written in it.
+ */
+
+struct bk_ask {
+    char node[LIM_NODE_ID + 2], id[LIM_ID_BYTES + 1]; /* who asked */
+    const char *listing;                              /* id of the own resource */
+    const char *org, *since;
+    struct span d;
+    char instead[LIM_ID_BYTES + 1]; /* ask; empty: none */
+    char allot[LIM_ID_BYTES + 1];   /* inside these times; empty: none */
+    int64_t instead_no;
+    int64_t got, n; /* order of arrival */
+    uint64_t off;   /* bit per occurrence, 1 the lowest */
+    bool wait;
+    size_t n_at;
+    struct bk_span *at;
+};
+enum bk_allot_state { BK_ALLOT_OPEN, BK_ALLOT_RECALLED, BK_ALLOT_ENDED };
+struct bk_allot {
+    char id[LIM_ID_BYTES + 1], owner[LIM_NODE_ID + 2], node[LIM_NODE_ID + 2]; /* node: the holder */
+    const char *listing;
+    enum bk_allot_state state;
+    int64_t r, gap, until;
+    size_t n_at;
+    struct bk_span *at;
+    struct span d;
+    bool dirty;
+};
+struct bk_answer {
+    char id[LIM_ID_BYTES + 1], node[LIM_NODE_ID + 2], ask[LIM_ID_BYTES + 1];
+    int64_t no, r, until, place;
+    const char *listing, *org, *since, *note;
+    struct span alt; /* JSON; empty: none */
+    struct bk_span at;
+    enum bk_state state;
+    enum bk_reason reason;
+    enum bk_cancel { BK_CANCEL_NONE, BK_CANCEL_ASKED, BK_CANCEL_KEPT } cancel;
+    int64_t order; /* of arrival */
+    bool dirty;
+};
+struct bk_ghost { /* taken as everybody was told, by a booking that is not here */
+    struct bk_span at;
+};
+struct bk_place { /* one own resource */
+    const char *id;
+    bool found, bookable, approval;
+    const char *aud, *who;
+    struct bk_schedule *sched;
+    struct bk_rules rules;
+    struct bk_ghost *ghost;
+    size_t n_ghost;
+    bool dirty; /* busy is to be written again */
+};
+struct book {
+    struct app *a;
+    struct arena *arena;
+    struct calendar *cal;
+    int64_t now;
+    struct bk_ask *ask;
+    size_t n_ask, cap_ask;
+    struct bk_answer *ans;
+    size_t n_ans, cap_ans;
+    uint32_t *slot; /* answers by id, open addressing; 0: free, else index + 1 */
+    size_t n_slot;
+    struct bk_place **place;
+    size_t n_place;
+    struct bk_allot *allot; /* own ones */
+    size_t n_allot;
+    const struct bk_allot *inside; /* its times do not stand in the way */
+    struct bk_use *use;            /* scratch of book_uses() */
+};
+
+/* Reads all; book_free() in every case. */
+int book_load(struct app *a, int64_t now, struct book *ret);
+void book_free(struct book *b);
+/* The place of an own resource, also of one that is not there. */
+int book_place(struct book *b, const char *listing, struct bk_place **ret);
+struct bk_answer *book_answer(struct book *b, const char *node, const char *ask, int64_t no);
+struct bk_ask *book_ask(struct book *b, const char *node, const char *id);
+/* Times of the place that are given away, without `skip` and `skip2` (may be NULL): in b->use. */
+int book_uses(struct book *b, const struct bk_place *p, const struct bk_answer *skip,
+              const struct bk_answer *skip2, size_t *ret_n);
+/* Sets an answer, the first one or the next. The pointer is valid until another is added. */
+int book_set(struct book *b, const struct bk_ask *k, int64_t no, enum bk_state state,
+             enum bk_reason why, struct bk_answer **ret);
+/* Alternatives for an answer that says no, into x->alt. */
+int book_alternatives(struct book *b, struct bk_place *p, struct bk_answer *x);
+/* Who waits moves up where time became free, and everybody's place in the line is made right. */
+int book_promote(struct book *b, const char *listing);
+bool book_inside(const struct bk_allot *x, struct bk_span at);
+int book_allot_state(struct book *b, struct bk_allot *x, enum bk_allot_state state);
+int book_take_back(struct book *b);
+/* r < 0: rolls back. Else writes, commits; the caller's transaction ends in every case. */
+int book_finish(struct book *b, int r);
+/* Signs what was set, and the months of busy/1 that changed; in the caller's transaction. *ret_n:
+ * items. */
+int book_write(struct book *b, size_t *ret_n);
+
+int app__booking_allot_read(struct arena *ar, const struct store_rec *rec, struct bk_allot *ret);
+/* Those this node owns, or those it holds; *ret is freed by the caller. */
+int app__booking_allots(struct app *a, struct arena *ar, bool mine, struct bk_allot **ret,
+                        size_t *ret_n);
+/* May d, an ask with `allot`, be confirmed by this node itself? */
+int app__booking_use(struct app *a, const char *owner, struct span d, struct fault *f);
+/* Gives back what is asked back or over by this node's clock. *ret_holds: something is left. */
+int app__booking_give_back(struct app *a, int64_t now, bool *ret_holds);
+/* May this node give times away now? 0, SANJI_E_HELD, or why it may not write. */
+int app__booking_may(const struct app *a);
+/* One ask as read from its record, NULL content left out. false: not one for `owner`. */
+int app__booking_ask_read(struct arena *ar, const struct store_rec *rec, const char *owner,
+                          struct bk_ask *ret, bool *ret_is);
+int app__booking_answer_read(struct arena *ar, const struct store_rec *rec, struct bk_answer *ret);
+/* Schedules of a resource of any owner, and what it is. */
+int app__booking_place_read(struct app *a, struct arena *ar, const struct calendar *cal,
+                            const char *owner, const char *listing, struct bk_place *ret);
+struct span app__booking_plain(struct span d, const char *name); /* a text without escapes; "" */
+void app__booking_minute(struct jw *w, const char *name, int64_t m);
+bool app__booking_kind(const char *resource); /* can be booked */
+
+#endif
