@@ -83,7 +83,7 @@ s() { # s NODE VERB...: the verb on that node's folder
     local words=("$1")
     shift
     case "${words[0]}" in
-    node | user | referral | parked) words+=("$1"); shift ;;
+    node | user | referral | booking | parked) words+=("$1"); shift ;;
     esac
     "$sanji" "${words[@]}" --data "$work/$n" --lang "$slang" "$@"
 }
@@ -189,6 +189,25 @@ for n in "${order[@]}"; do
 done
 say "    ${#order[@]} 个节点，$listings 条资源，$needs 条需求，用时 $((($(date +%s%N) - t0) / 1000000)) 毫秒" \
     "    ${#order[@]} nodes, $listings listings, $needs needs, $((($(date +%s%N) - t0) / 1000000)) ms"
+
+step "三个街道申请市级路演厅的同一时段：一家获批，两家候补；获批的撤回后自动递补" "three streets ask for the city's hall at one time: one has it, two wait; given back, the next one moves up"
+load schedule "$root/deploy/demo/schedules.ndjson"
+day=$(date -u -d '+8 hours +8 days' +%Y-%m-%d)
+opened() { s "$1" get "${id_of[city]}/hall.hours" >/dev/null 2>&1; }
+for n in s01 s05 z02; do
+    wait_for 60 opened "$n" || fail "开放时间没有到达 $n" "the opening hours did not arrive at $n"
+    printf '{"listing":"%s/hall","org":"%s社团联席","purpose":"meeting","heads":30,"wait":true,"at":[["%sT14:30","%sT16:30"]]}' \
+        "${id_of[city]}" "${name_of[$n]%%街道*}" "$day" "$day" >"$work/ask.json"
+    s "$n" booking ask "$work/ask.json" >"$work/$n.ask" || fail "$n 未能申请" "$n could not ask"
+done
+stands() { s city booking list --here --all --json 2>/dev/null | grep -o "\"state\":\"$1\"" | grep -c .; }
+booked() { [ "$(stands confirmed)" -eq 1 ] && [ "$(stands waitlisted)" -eq "$1" ]; }
+wait_for 60 booked 2 || fail "获批的不是一家" "not one has it"
+for n in s01 s05 z02; do
+    if s "$n" booking list --json | grep -q '"state":"confirmed"'; then break; fi
+done
+s "$n" booking withdraw "$(cat "$work/$n.ask")" >/dev/null || fail "未能撤回" "it could not be given back"
+wait_for 60 booked 1 || fail "候补没有递补" "nobody moved up"
 
 step "各平台为所服务的组织建档、记服务（只留在本节点；公开的名片到达全市）" "every platform files its organisations and services (they stay at home; public cards travel)"
 load org "$root/deploy/demo/orgs.ndjson"
