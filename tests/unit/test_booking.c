@@ -357,9 +357,13 @@ static size_t n_booked;
 static int period_of(int per, int day)
 {
     char s[11];
+    int64_t month = 0, year = 0;
     date_write(DAY0 + day, s);
-    int month = atoi(s + 5), year = atoi(s);
-    return per == 1 ? (day + 1) / 7 : per == 2 ? year * 12 + month : year * 4 + (month - 1) / 3;
+    assert_int_equal(text_i64(s, 4, 1, 9999, &year), 0);
+    assert_int_equal(text_i64(s + (s[5] == '0' ? 6 : 5), s[5] == '0' ? 1 : 2, 1, 12, &month), 0);
+    return (int)(per == 1   ? (day + 1) / 7
+                 : per == 2 ? year * 12 + month
+                            : year * 4 + (month - 1) / 3);
 }
 
 static enum bk_reason model(const struct booked *w, int now)
