@@ -68,6 +68,19 @@ struct api_route {
 extern const struct api_route api_routes[];
 extern const size_t api_routes_n;
 
+/* docs.c: what the description of the interface needs beside that. */
+struct api_doc {
+    const char *method, *path;
+    const char *params; /* names of the path's ":" in order, separated by spaces */
+    const char *query;  /* names that may stand behind the "?" */
+    const char *reply;  /* content type; NULL: JSON */
+};
+extern const struct api_doc api_docs[];
+extern const size_t api_docs_n;
+const struct api_doc *api_doc_of(const struct api_route *r); /* NULL: none, a fault */
+bool api_doc_asks(const struct api_route *r, const char *name);
+bool api_doc_word(const char **io, struct span *ret); /* the next word of a list; false: none */
+
 /* Forms of bodies (bodies.c is this table's other half in routes.c). */
 struct body_login {
     const char *login, *password, *code; /* code NULL: none yet */
@@ -322,6 +335,8 @@ api_handler h_metrics;
 api_handler h_record;
 api_handler h_record_put;
 api_handler h_record_withdraw;
+/* openapi.c */
+api_handler h_openapi;
 /* referrals.c */
 api_handler h_referrals;
 api_handler h_referral;

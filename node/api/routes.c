@@ -100,6 +100,7 @@ const struct api_route api_routes[] = {
     {"GET",  "/metrics",                     WHO_LOCAL,  TX_NONE,  NO_BODY, false, h_metrics},
     {"GET",  "/api/certificate",             WHO_ANYONE, TX_NONE,  NO_BODY, false, h_certificate},
     {"GET",  "/api/certificate/sanji.crt",   WHO_ANYONE, TX_NONE,  NO_BODY, false, h_certificate_file},
+    {"GET",  "/api/openapi.json",            WHO_READ,   TX_NONE,  NO_BODY, false, h_openapi},
     {"GET",  "/api/me",                      WHO_SELF,   TX_NONE,  NO_BODY, false, h_me},
     {"POST", "/api/login",                   WHO_ANYONE, TX_STAFF, BODY(BODY_SMALL, login), false, h_login},
     {"POST", "/api/logout",                  WHO_SELF,   TX_STAFF, BODY(BODY_SMALL, none), false, h_logout},

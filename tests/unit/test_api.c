@@ -39,6 +39,34 @@ static void table_is_sound(void **state)
     }
 }
 
+/* The description names every route, every place of its path, and has words for it. */
+static void routes_are_described(void **state)
+{
+    (void)state;
+    char key[200];
+    assert_int_equal(api_docs_n, api_routes_n);
+    for (size_t i = 0; i < api_routes_n; i++) {
+        const struct api_route *r = &api_routes[i];
+        const struct api_doc *doc = api_doc_of(r);
+        struct span w;
+        int places = 0, names = 0;
+        if (doc == NULL) {
+            fail_msg("%s %s is not in node/api/docs.c", r->method, r->path);
+        }
+        for (const char *p = r->path; *p != '\0'; p++) {
+            places += *p == ':';
+        }
+        for (const char *p = doc->params; api_doc_word(&p, &w);) {
+            names++;
+        }
+        assert_int_equal(places, names);
+        snprintf(key, sizeof key, "doc.%s %s", r->method, r->path);
+        if (!text_has(TEXT_EN, key) || !text_has(TEXT_ZH, key)) {
+            fail_msg("no text \"%s\"", key);
+        }
+    }
+}
+
 static void finding_a_route(void **state)
 {
     (void)state;
@@ -524,6 +552,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table_is_sound),
+        cmocka_unit_test(routes_are_described),
         cmocka_unit_test(finding_a_route),
         cmocka_unit_test(passwords),
         ON_A_NODE(cookies_and_tokens),
