@@ -7,6 +7,7 @@
 #include "protocol/base/text.h"
 #include "protocol/jcur.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,6 +305,7 @@ static int by_arrival(const void *x, const void *y)
 static uint32_t *slot_of(struct book *b, const char *id)
 {
     uint64_t h = 14695981039346656037u;
+    assert(id != NULL); /* every answer has one */
     for (const char *p = id; *p != '\0'; p++) {
         h = (h ^ (uint8_t)*p) * 1099511628211u;
     }
@@ -477,7 +479,7 @@ int book_place(struct book *b, const char *listing, struct bk_place **ret)
             return 0;
         }
     }
-    struct bk_place **v = realloc(b->place, (b->n_place + 1) * sizeof *v);
+    struct bk_place **v = realloc(b->place, (b->n_place + 1) * sizeof(void *));
     struct bk_place *p = arena_alloc(b->arena, sizeof *p);
     b->place = v != NULL ? v : b->place;
     if (v == NULL || p == NULL) {
@@ -538,6 +540,7 @@ int book_set(struct book *b, const struct bk_ask *k, int64_t no, enum bk_state s
         if (r < 0) {
             return r;
         }
+        assert(b->ans != NULL); /* room was made */
         x = &b->ans[b->n_ans];
         memset(x, 0, sizeof *x);
         date_write((int)(b->now / 1440), today);
