@@ -532,8 +532,11 @@ static int accept_one(struct sync *s, const struct bundle *b, struct span frame,
         sync__origin_full(s, b->hdr.by.s)) {
         return SANJI_E_QUOTA;
     }
-    if (r == 0 && st->doubt != 0 && st->kept > st->row.seq && !sync__custody_room(s, &b->hdr.by)) {
-        return SANJI_E_GAP; /* what is held would be let go of, and there is no place for it */
+    /* What is held would be let go of, and there is no place for it. Own bundles need none: they
+     * are said again. */
+    if (r == 0 && st->doubt != 0 && st->kept > st->row.seq &&
+        node_id_cmp(&b->hdr.by, &s->self.id) != 0 && !sync__custody_room(s, &b->hdr.by)) {
+        return SANJI_E_GAP;
     }
     if (r == 0 && idx < 0) {
         r = idx = sync__stream_intern(s, &ret->stream);

@@ -263,7 +263,8 @@ static int keep(struct sync *s, int64_t no, const struct custody_bundle *c, stru
     char name[NAME_BYTES];
     const struct custody_stream g = {.no = no};
     int r = remember(s, no, c);
-    return r != 0 ? (r < 0 ? r : 0) : s->st->kv_put(s->st->ctx, name_of(&g, c, name), frame);
+    /* Also where one lies already: that one may be damaged, and this one was just checked. */
+    return r < 0 ? r : s->st->kv_put(s->st->ctx, name_of(&g, c, name), frame);
 }
 
 int sync__custody_keep(struct sync *s, const struct sync_bundle_row *row)

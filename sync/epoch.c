@@ -369,6 +369,15 @@ int sync__epoch_seen(struct sync *s, const struct bundle *b)
     if (r < 0 || (right ? !unsure : b->hdr.n_merges == 0 || decided)) {
         return r;
     }
+    if (!right && st->jump != 0) { /* a keyframe that is not whole yet is of the branch that goes */
+        if (!sync__custody_room(s, &k.by)) {
+            return 0; /* not noted: it is decided when there is room */
+        }
+        r = sync__key_give_up(s, (size_t)idx);
+        if (r < 0) {
+            return r;
+        }
+    }
     r = s->st->thaw(s->st->ctx, st->row.no);
     st->row.frozen = false;
     if (r == 0 && !decided) { /* whoever was to show the other branch waits for this one now */

@@ -104,6 +104,19 @@ static int jump_back(struct sync *s, size_t idx)
     return sync__want_trim(s, st);
 }
 
+static int keep_one(const struct sync_bundle_row *row, void *arg)
+{
+    return row->items > 0 ? sync__custody_keep(arg, row) : 0;
+}
+
+int sync__key_give_up(struct sync *s, size_t idx)
+{
+    const struct stream *st = &s->streams[idx];
+    int r = s->st->bundles(s->st->ctx, st->row.no, st->jump - 1, SIZE_MAX, keep_one, s);
+    r = r < 0 ? r : jump_back(s, idx);
+    return r < 0 ? r : sync__redo_add(s, &s->streams[idx].row.key.by);
+}
+
 int sync__key_closing(struct sync *s, size_t idx, const struct bundle *b)
 {
     const struct stream *st = &s->streams[idx];

@@ -57,17 +57,29 @@ static int keyed(struct sync *s, const struct stream *st, const struct bundle *b
     return r;
 }
 
+static int ts_one(const struct sync_bundle_row *row, void *arg)
+{
+    *(int64_t *)arg = row->ts;
+    return 1;
+}
+
 /* Is this place before the keyframe of stream o, and did its writer know of it? */
 static int passed(struct sync *s, const struct stream *o, const struct stream *st, int64_t seq,
-                  bool *ret_by, bool *ret_known)
+                  int64_t ts, bool *ret_by, bool *ret_known)
 {
     char name[NAME_BYTES];
     int64_t from, known = 0;
     *ret_by = *ret_known = false;
     (void)snprintf(name, sizeof(name), "keyed/%lld", (long long)o->row.no);
     int r = get(s, name, &from);
-    if (r < 0 || from != o->base || !sync__key_under(o, &st->row.key, st->row.no, seq)) {
+    if (r < 0 || !sync__key_under(o, &st->row.key, st->row.no, seq)) {
         return r;
+    }
+    if (from != o->base) { /* it came back */
+        int64_t at = INT64_MAX;
+        r = s->st->bundles(s->st->ctx, o->row.no, o->base_to - 1, 1, ts_one, &at);
+        *ret_by = ts > at;
+        return r < 0 ? r : 0;
     }
     (void)snprintf(name, sizeof(name), "keyed/%lld/%lld", (long long)o->row.no,
                    (long long)st->row.no);
@@ -84,7 +96,7 @@ static int taken(struct sync *s, const struct stream *st, const struct bundle *b
     for (int i = sync__stream_first(s, st->row.key.by.s, st->row.key.aud);
          r == 0 && i >= 0 && !known; i = s->streams[i].next) {
         bool by;
-        r = passed(s, &s->streams[i], st, b->hdr.seq, &by, &known);
+        r = passed(s, &s->streams[i], st, b->hdr.seq, b->hdr.ts, &by, &known);
         unknown = unknown || by;
     }
     return r < 0 || known || !unknown ? r : sync__branch_say_again(s, st, b->hdr.seq, b->id, frame);

@@ -771,6 +771,69 @@ static void a_damaged_one_that_waits_to_be_said_again(void **state)
     world_done(w);
 }
 
+/* What lies there already may be damaged: a whole copy takes its place. */
+static void a_whole_copy_counts(void **state)
+{
+    struct teller t;
+    struct past p;
+    (void)state;
+    begin(&t, 51, 0, 0);
+    struct world *w = &t.w;
+    lose(w, S1, "v", 6, &p);
+    give(w, D1, CITY, &p, 1, p.n);
+    turn_a_bit(w, D1, false);
+    give(w, D1, CITY, &p, 1, p.n);
+    assert_int_equal((int)sync__peer_find(w->node[D1].s, w->node[CITY].id.s)->n_left, 0);
+    w->node[S1].cut = false;
+    world_start(w, S1);
+    world_run(w, 3600000);
+    has_all(w, CITY, S1, "v", 1, 6);
+    past_done(&p);
+    world_done(w);
+}
+
+/* What a writer gives up of its own is said again and needs no room: a full share holds it up
+ * nowhere. */
+static void own_bundles_need_no_room(void **state)
+{
+    struct teller t;
+    struct past a, b;
+    (void)state;
+    begin(&t, 51, SHARE, 0);
+    struct world *w = &t.w;
+    assert_int_equal(world_put(w, D1, "fed", "begin", 1, "x", NULL), 0);
+    world_run(w, 60000);
+    for (int i = 0; i < w->n; i++) {
+        w->node[i].cut = i != D1;
+    }
+    world_stop(w, S1);
+    world_stop(w, S2);
+    lose(w, D1, "a", 60, &a);
+    world_start(w, D1);
+    lose(w, D1, "b", 3, &b);
+    world_start(w, D1);
+    world_start(w, S1);
+    give(w, S1, D1, &a, 0, a.n);
+    give(w, CITY, D1, &b, 0, b.n);
+    for (int k = 0; k < 3; k++) {
+        char id[24];
+        (void)snprintf(id, sizeof(id), "c%d", k);
+        assert_int_equal(world_put(w, D1, "fed", id, 1, "c", NULL), 0);
+    }
+    for (int i = 0; i < w->n; i++) {
+        w->node[i].cut = false;
+    }
+    world_run(w, 1000);
+    world_start(w, S2);
+    world_run(w, 20 * 3600000);
+    has_all(w, S3, D1, "a", 0, 60);
+    has_all(w, S3, D1, "b", 0, 3);
+    has_all(w, S3, D1, "c", 0, 3);
+    past_done(&a);
+    past_done(&b);
+    world_done(w);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -779,6 +842,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(no_branch_is_given_up_without_room),
         cmocka_unit_test(a_damaged_one_is_told_and_holds_nothing_up),
         cmocka_unit_test(a_damaged_one_at_its_writer),
+        cmocka_unit_test(a_whole_copy_counts),
+        cmocka_unit_test(own_bundles_need_no_room),
         cmocka_unit_test(erased_while_it_is_kept),
         cmocka_unit_test(a_closed_writers_share_ends),
         cmocka_unit_test(a_wrong_clock_ends_nothing),
