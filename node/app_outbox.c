@@ -201,12 +201,13 @@ static int sign_one(struct app *a, const struct waiting *w, size_t i)
 static int set_aside(struct app *a, const struct waiting *w, size_t i)
 {
     const struct sync_store *st = store_port(a->store);
-    char key[48];
+    char key[64];
     struct buf b;
     buf_init(&b, LIM_ITEM_BYTES + LIM_AUD_BYTES + 2);
     buf_printf(&b, "%s\n", text_at(w, w->at[i].aud));
     int r = buf_put(&b, w->text.data + w->at[i].item, w->at[i].end - w->at[i].item);
-    (void)snprintf(key, sizeof key, "%s%.32s", refused, text_at(w, w->at[i].key));
+    (void)snprintf(key, sizeof key, "%s%lld.%.24s", refused, (long long)app_now_ms(),
+                   text_at(w, w->at[i].key) + sizeof prefix - 1); /* numbers begin anew */
     r = r < 0 ? r : store_begin(a->store);
     if (r == 0) {
         r = st->kv_put(st->ctx, key, span_of(b.data, b.len));

@@ -14,6 +14,7 @@
 #include "node/staff_tls.h"
 #include "node/worker.h"
 
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ struct serve {
     struct loop_signal *sig[3];
     struct loop_timer *watchdog, *look;
     struct staff_tls *staff_tls; /* NULL: plain, on loopback */
+    bool strict;                 /* the certificate is one of the administrator's */
     int stopping; /* listeners still closing, plus one while the engine answers held requests */
     bool stop_begun;
 };
@@ -88,7 +90,7 @@ static void on_staff(struct http_request *rq, void *arg)
 {
     struct serve *s = arg;
     if (!api_is_route(http_path(rq))) {
-        api_static(rq);
+        api_static(rq, s->strict);
         return;
     }
     struct staff_job *j = calloc(1, sizeof(*j));
@@ -235,6 +237,24 @@ static void on_watchdog(void *arg)
 
 /* ---- listening ---- */
 
+/* A socket that was handed over says itself where it listens, whatever the settings say. */
+static bool speaks_tls(const struct config *c, int fd)
+{
+    struct sockaddr_storage ss = {0};
+    socklen_t n = sizeof ss;
+    if (fd <= 0) {
+        return app_staff_speaks_tls(c);
+    }
+    if (c->staff_tls || getsockname(fd, (struct sockaddr *)&ss, &n) < 0) {
+        return true;
+    }
+    const struct sockaddr_in *a4 = (const void *)&ss;
+    const struct sockaddr_in6 *a6 = (const void *)&ss;
+    return ss.ss_family == AF_INET    ? (ntohl(a4->sin_addr.s_addr) >> 24) != 127
+           : ss.ss_family == AF_INET6 ? !IN6_IS_ADDR_LOOPBACK(&a6->sin6_addr)
+                                      : true;
+}
+
 static int listen_staff(struct serve *s, int fd, struct fault *f)
 {
     const struct config *c = &s->app->cfg;
@@ -248,12 +268,13 @@ static int listen_staff(struct serve *s, int fd, struct fault *f)
         return 0;
     }
     /* Passwords never travel in clear: off loopback the staff pages speak TLS whatever is set. */
-    if (app_staff_speaks_tls(c)) {
+    if (speaks_tls(c, fd)) {
         int r = staff_tls_new(s->app, &s->staff_tls, f);
         if (r < 0) {
             return r;
         }
         api_set_authority(s->api, staff_tls_ca(s->staff_tls));
+        s->strict = staff_tls_ca(s->staff_tls).n == 0;
         cfg.tls = staff_tls_ctx(s->staff_tls);
         s->look = loop_timer_new(s->loop, on_look, s);
     }

@@ -44,6 +44,6 @@ int64_t api_body_max(const struct http_request *rq);
 /* Database thread. rep is initialised by the caller (buf_init) and owned by it. */
 void api_handle(struct api *a, const struct http_request *rq, struct api_reply *rep);
 /* Loop thread: answers a page asset at once (or 404/405) with the security headers. */
-void api_static(struct http_request *rq);
+void api_static(struct http_request *rq, bool strict);
 
 #endif

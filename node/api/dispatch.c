@@ -104,7 +104,7 @@ void api_header(struct api_reply *rep, const char *name, const char *value)
     rep->h[rep->n_h++] = (struct http_header){name, value};
 }
 
-size_t api_security_headers(bool is_tls, struct http_header *h, size_t max)
+size_t api_security_headers(bool strict, struct http_header *h, size_t max)
 {
     static const struct http_header fixed[] = {
         {"Content-Security-Policy", WEB_CSP "; object-src 'none'"},
@@ -115,7 +115,7 @@ size_t api_security_headers(bool is_tls, struct http_header *h, size_t max)
         {"Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"},
         {"Strict-Transport-Security", "max-age=31536000"},
     };
-    size_t n = sizeof fixed / sizeof fixed[0] - (is_tls ? 0 : 1);
+    size_t n = sizeof fixed / sizeof fixed[0] - (strict ? 0 : 1);
     assert(n <= max);
     memcpy(h, fixed, n * sizeof *h);
     return n;
@@ -384,7 +384,7 @@ void api_dispatch(struct api *a, const struct api_request *rq, struct api_reply 
     c.mono = app_mono_ms();
     c.lang = language_of(&c);
     rep->status = 200;
-    rep->n_h = api_security_headers(rq->is_tls, rep->h, API_HEADERS);
+    rep->n_h = api_security_headers(rq->is_tls && a->authority.n == 0, rep->h, API_HEADERS);
     api_header(rep, "Cache-Control", "no-store");
     jw_init(&c.w, &rep->body);
     sweep(a, c.now, c.mono);

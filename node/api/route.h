@@ -89,7 +89,7 @@ struct body_second {
     const char *password, *secret, *code;
 };
 struct body_second_off {
-    const char *password;
+    const char *password, *code;
 };
 struct body_password {
     const char *old, *new;
@@ -247,8 +247,9 @@ bool api_is_ours(const struct api_call *c, const struct store_rec *rec);
 /* "refs": the titles of the records this one names, by field. */
 void api_put_refs(struct api_call *c, const struct store_rec *rec);
 void api_header(struct api_reply *rep, const char *name, const char *value);
-/* Headers every answer of this listener carries. */
-size_t api_security_headers(bool is_tls, struct http_header *h, size_t max);
+/* Headers every answer of this listener carries. strict: over TLS for good (RFC 6797), which only a
+ * certificate of a public authority can promise: an own authority may be made anew. */
+size_t api_security_headers(bool strict, struct http_header *h, size_t max);
 
 /* guard.c */
 bool api_host_ok(const struct config *cfg, const char *host);

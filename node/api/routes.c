@@ -33,6 +33,7 @@ static const struct jspec spec_second[] = {
 };
 static const struct jspec spec_second_off[] = {
     JF_TEXT(struct body_second_off, password, 1, 512),
+    JF_TEXT(struct body_second_off, code, 1, 16),
     JF_END,
 };
 static const struct jspec spec_record[] = {

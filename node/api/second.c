@@ -78,6 +78,10 @@ int h_second_set(struct api_call *c)
 {
     uint8_t secret[TOTP_SECRET];
     struct change x = {.c = c, .secret = span_of(secret, sizeof secret)};
+    if (c->me.second) { /* another telephone: off with this one first */
+        c->code = "has_second";
+        return SANJI_E_EXISTS;
+    }
     if (totp_from_base32(c->in.second.secret, secret) < 0) {
         return fault_set(&c->f, SANJI_E_SPEC, "secret", "A-Z 2-7");
     }
@@ -93,9 +97,29 @@ int h_second_set(struct api_call *c)
     return r;
 }
 
+struct present {
+    const struct api_call *c;
+    int64_t step; /* 0: the code is not right */
+};
+
+static int on_present(const struct staff_user *u, void *arg)
+{
+    struct present *x = arg;
+    (void)totp_check(u->totp, x->c->in.second_off.code, x->c->now, u->totp_last, &x->step);
+    return 0;
+}
+
+/* With password and code: a session that was stolen does not take the second factor along. */
 int h_second_off(struct api_call *c)
 {
     struct change x = {.c = c, .secret = span_of(NULL, 0)};
+    struct present p = {.c = c};
     int r = api_password_is(c, "password", c->in.second_off.password);
+    r = r < 0 ? r : staff_user_get(c->app->store, c->me.login, on_present, &p);
+    if (r == 0 && p.step == 0) {
+        api_login_result(c->api, c->rq->peer, c->me.login, c->mono, false);
+        c->code = "wrong_code";
+        return fault_set(&c->f, SANJI_E_SPEC, "code", NULL);
+    }
     return r == 0 ? change(c, &x) : r;
 }

@@ -148,10 +148,10 @@ static void send_asset(struct http_request *rq, const struct web_asset *as, stru
     (void)http_reply_ref(rq, 200, h, n, copy, len, free, copy);
 }
 
-void api_static(struct http_request *rq)
+void api_static(struct http_request *rq, bool strict)
 {
     struct http_header h[STATIC_HEADERS];
-    size_t n = api_security_headers(http_is_tls(rq), h, STATIC_HEADERS);
+    size_t n = api_security_headers(http_is_tls(rq) && strict, h, STATIC_HEADERS);
     if (strcmp(http_method(rq), "GET") != 0) {
         h[n++] = (struct http_header){"Allow", "GET, HEAD"};
         (void)http_reply(rq, 405, h, n, "", 0);

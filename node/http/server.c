@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -255,6 +256,10 @@ static int open_listener(struct http_server *s)
     socklen_t n = 0;
     if (s->cfg.fd > 0) {
         s->fd = s->cfg.fd;
+        int fl = fcntl(s->fd, F_GETFL); /* systemd hands on sockets that block */
+        if (fl < 0 || fcntl(s->fd, F_SETFL, fl | O_NONBLOCK) < 0) {
+            return SANJI_E_CONFIG;
+        }
     } else {
         int r = address_parse(s->cfg.listen, &ss, &n);
         if (r < 0) {

@@ -69,6 +69,7 @@ test('on the desk the log-in asks for it, in English too', async () => {
   await pc.to('#/account');
   await looked(pc, '80-account');
   await pc.page.fill('#second-password', password('wang'));
+  await pc.page.fill('#second-code', code(key, 1));
   await pc.button('second.off_go').click();
   await pc.page.waitForSelector(`text=${pc.t('second.lead')}`);
 });

@@ -43,7 +43,7 @@ const value = (s, deep) => {
     case 'object': return s.properties ? Object.fromEntries(Object.entries(s.properties).filter(([k]) => s.required?.includes(k) || rnd(2)).map(([k, x]) => [k, value(x, deep + 1)])) : {};
     default:
       if (s.format === 'date') return `20${10 + rnd(30)}-0${1 + rnd(9)}-1${rnd(10)}`;
-      if (s.pattern?.startsWith('^k')) return 'kaaaaaaaaaaaaa';
+      if (s.pattern?.startsWith('^n')) return w.id('city');
       if (s.pattern?.includes('{2,12}')) return '370102';
       if (s.pattern?.includes('{4}')) return '2026-11';
       return 'x'.repeat(Math.max(1, s.minLength ?? 1));
@@ -115,6 +115,12 @@ test('every operation is described: words, places, bodies, roles; references lea
   const refs = [...JSON.stringify(doc).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)].map((m) => m[1]);
   for (const r of new Set(refs)) assert.ok(doc.components.schemas[r], r);
   assert.ok(refs.includes('record.listing') && !doc.components.schemas['record.card']);
+});
+
+test('the forms it gives for ids are those of ids', () => {
+  const forms = Object.entries(doc.components.schemas).flatMap(([k, s]) => Object.entries(s.properties).filter(([, p]) => p.pattern?.includes('[a-z2-7]')).map(([f, p]) => [`${k}.${f}`, p.pattern]));
+  assert.ok(forms.some(([, p]) => p.startsWith('^n')) && forms.some(([, p]) => p.startsWith('^(n')));
+  for (const [where, p] of forms) assert.match(p.startsWith('^(') ? `${w.id('city')}/r1` : w.id('city'), new RegExp(p), where);
 });
 
 test('without a session the description and all that needs one are closed', async () => {

@@ -96,9 +96,16 @@ static void from_set_up_to_off(void **state)
     assert_status(log_in_with("wang", right, code(0)), 401); /* once */
     assert_said("\"err\":\"wrong_code\"");
 
-    assert_status(ask("POST", "/api/second/off", "{\"password\":\"wrong\"}"), 403);
+    snprintf(body, sizeof body, "{\"password\":\"wrong\",\"code\":\"%s\"}", code(1));
+    assert_status(ask("POST", "/api/second/off", body), 403);
+    snprintf(body, sizeof body, "{\"password\":\"%s\",\"code\":\"000000\"}", right);
     memset(d.api->by_login, 0, sizeof d.api->by_login);
-    snprintf(body, sizeof body, "{\"password\":\"%s\"}", right);
+    assert_status(ask("POST", "/api/second/off", body), 422); /* the password alone is not enough */
+    assert_said("\"err\":\"wrong_code\"");
+    memset(d.api->by_login, 0, sizeof d.api->by_login);
+    set_up(code(1), 409);
+    assert_said("\"err\":\"has_second\"");
+    snprintf(body, sizeof body, "{\"password\":\"%s\",\"code\":\"%s\"}", right, code(1));
     assert_status(ask("POST", "/api/second/off", body), 200);
     assert_said("\"second\":false");
     assert_status(log_in_with("wang", right, NULL), 200);

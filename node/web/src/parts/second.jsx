@@ -40,11 +40,11 @@ export function SecondFactor({ me, again }) {
   const submit = (e) => {
     e.preventDefault();
     const digits = code.replace(/\s/g, "");
-    if (!password || (!me.second && digits.length !== 6)) {
-      setProblem(t(me.second ? "password.need_old" : "second.need"));
+    if (!password || digits.length !== 6) {
+      setProblem(t("second.need"));
       return;
     }
-    if (me.second) run(post("/api/second/off", { password }), ended);
+    if (me.second) run(post("/api/second/off", { password, code: digits }), ended);
     else run(post("/api/second", { password, secret: offer.secret, code: digits }), ended);
   };
   if (!me.second && !offer)
@@ -77,7 +77,7 @@ export function SecondFactor({ me, again }) {
         </>
       )}
       <Refusal text={problem} />
-      {!me.second && <Text id="second-code" type="text" mode="numeric" label={t("second.code")} value={code} onInput={setCode} auto="one-time-code" />}
+      <Text id="second-code" type="text" mode="numeric" label={t("second.code")} value={code} onInput={setCode} auto="one-time-code" />
       <Password value={password} onInput={setPassword} />
       <button type="submit" class={`button ${me.second ? "" : "primary"} wide`} disabled={busy}>
         {t(busy ? "word.sending" : me.second ? "second.off_go" : "second.go")}
