@@ -14,6 +14,9 @@ export const whenOtherSession = (fn) => (onOtherSession = fn);
 // A question without an answer for so long counts as unreachable: a dead network says nothing.
 const patienceMs = 30000;
 
+// How many things wait: asked every few seconds.
+export const countPath = "/api/todo?count=1";
+
 function fail(status, body) {
   const e = new Error(body.err || "failed");
   e.status = status;
@@ -88,8 +91,9 @@ async function exchange(method, path, body, signal) {
   }
   if (!res.ok || json === null || typeof json !== "object") {
     const e = fail(res.status, json && typeof json === "object" ? json : {});
-    // The first question of a visit has no session yet that could have ended.
-    if (res.status === 401 && path !== "/api/login" && path !== "/api/me") onSignedOut();
+    // The first question of a visit has no session yet that could have ended, and what a page asks by
+    // itself takes no form away from somebody who comes back to it.
+    if (res.status === 401 && path !== "/api/login" && path !== "/api/me" && path !== countPath) onSignedOut();
     throw e;
   }
   return json;

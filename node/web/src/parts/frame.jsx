@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What surrounds every page: navigation at the side on wide screens and at the bottom on phones.
 import { useEffect } from "preact/hooks";
+import { countPath } from "../api.js";
 import { languages, t } from "../i18n.js";
 import { href } from "../route.js";
 import { mayAudit, mayRead, mayWrite } from "../roles.js";
@@ -84,7 +85,7 @@ export function Brand({ small }) {
 const countMs = 10000;
 
 export function Frame({ me, route, lang, speak, leave, children }) {
-  const { data } = useLoad("/api/todo?count=1", countMs);
+  const { data } = useLoad(countPath, countMs);
   const waits = data ? data.count : 0;
   useEffect(() => {
     setWaits(waits);
