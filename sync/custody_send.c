@@ -325,16 +325,26 @@ static int own_batch(struct sync *s, struct custody_stream *g, struct own_look *
     return r;
 }
 
-static int own_some(struct sync *s, struct custody_stream *g)
+/* What is kept of one own stream; NULL: nothing. */
+static struct custody_stream *own_stream(struct sync *s, size_t i)
 {
-    struct own_look k = {.st = &s->streams[g->idx], .a = arena_new(ARENA_MAX)};
+    struct custody_stream *g = i < s->custody.n ? &s->custody.st[i] : NULL;
+    const struct stream *st = g == NULL || g->n == 0 ? NULL : &s->streams[g->idx];
+    return st == NULL || node_id_cmp(&st->row.key.by, &s->self.id) != 0 || st->jump != 0 ? NULL : g;
+}
+
+static int own_some(struct sync *s, size_t at)
+{
+    struct own_look k = {.a = arena_new(ARENA_MAX)};
     struct buf *const bufs[] = {&k.known, &k.ranges, &k.said, &k.frame, &k.line};
     for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++) {
         buf_init(bufs[i], (size_t)1 << 30);
     }
     int r = k.a == NULL ? SANJI_E_NOMEM : sync__tx_begin(s);
-    if (r == 0) {
-        r = sync__tx_end(s, own_batch(s, g, &k));
+    if (r == 0) { /* a transaction may begin with everything read anew */
+        struct custody_stream *g = own_stream(s, at);
+        k.st = g == NULL ? NULL : &s->streams[g->idx];
+        r = sync__tx_end(s, g == NULL ? 0 : own_batch(s, g, &k));
     }
     for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++) {
         buf_done(bufs[i]);
@@ -347,12 +357,10 @@ int sync__custody_own(struct sync *s)
 {
     int r = 0;
     for (size_t i = 0; r == 0 && i < s->custody.n;) {
-        struct custody_stream *g = &s->custody.st[i];
-        const struct stream *st = &s->streams[g->idx];
-        if (g->n == 0 || node_id_cmp(&st->row.key.by, &s->self.id) != 0 || st->jump != 0) {
+        if (own_stream(s, i) == NULL) {
             i++;
         } else {
-            r = own_some(s, g);
+            r = own_some(s, i);
         }
     }
     return r;
