@@ -252,18 +252,25 @@ static bool is_level(const struct sync *s, const struct peer *there, int idx)
 }
 
 /* Of two earlier epochs of one number the writer of this one may have known one only: it knew those
- * that its `epoch` bundles name. */
+ * that its `epoch` bundles name. All are read at once, and not without end: each beat asks for
+ * them.
+ */
+struct named {
+    int64_t ep, seq;
+    uint8_t en[8];
+};
+
 struct naming {
     struct sync *s;
-    const struct stream *x;
-    bool is;
+    struct buf named;
+    bool is_read;
+    uint32_t top; /* epochs below it are below a keyframe */
 };
 
 static int look_named(const struct sync_bundle_row *row, void *arg)
 {
     struct naming *n = arg;
     struct arena *a = row->type == BUNDLE_EPOCH ? arena_new((size_t)64 * 1024) : NULL;
-    const struct stream_key *k = &n->x->row.key;
     struct bundle b;
     struct buf line;
     if (row->type != BUNDLE_EPOCH) {
@@ -271,17 +278,34 @@ static int look_named(const struct sync_bundle_row *row, void *arg)
     }
     buf_init(&line, LIM_BUNDLE_BYTES + 64); /* the engine's own is in use */
     int r = a == NULL ? SANJI_E_NOMEM : sync__stored(n->s, row, READ_HEAD, &line, a, &b);
-    n->is = r == 0 && b.hdr.pe.ep == (int64_t)k->ep && b.hdr.pe.seq == n->x->row.seq &&
-            memcmp(b.hdr.pe.en, k->en, sizeof(k->en)) == 0;
+    if (r == 0) {
+        struct named v = {.ep = b.hdr.pe.ep, .seq = b.hdr.pe.seq};
+        memcpy(v.en, b.hdr.pe.en, sizeof(v.en));
+        r = buf_put(&n->named, &v, sizeof(v));
+    }
     buf_done(&line);
     arena_free(a);
-    return r < 0 ? r : n->is;
+    return r < 0 ? r : n->named.len >= LIM_JUDGED_EPOCHS * 4 * sizeof(struct named);
 }
 
-static int is_known(struct sync *s, const struct stream *st, const struct stream *x, bool *ret)
+static bool is_named(const struct naming *n, const struct stream *x)
 {
-    struct naming n = {.s = s, .x = x};
+    for (size_t at = 0; at < n->named.len; at += sizeof(struct named)) {
+        struct named v;
+        memcpy(&v, n->named.data + at, sizeof(v));
+        if (v.ep == (int64_t)x->row.key.ep && v.seq == x->row.seq &&
+            memcmp(v.en, x->row.key.en, sizeof(v.en)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int is_known(struct sync *s, const struct stream *st, const struct stream *x,
+                    struct naming *n, bool *ret)
+{
     bool paired = false, under = false;
+    int r = 0;
     for (int i = sync__stream_first(s, x->row.key.by.s, x->row.key.aud); i >= 0;
          i = s->streams[i].next) {
         const struct stream *o = &s->streams[i];
@@ -289,8 +313,50 @@ static int is_known(struct sync *s, const struct stream *st, const struct stream
         under = under || sync__key_under(o, &x->row.key, x->row.no, x->row.seq);
     }
     *ret = !paired || under;
-    int r = *ret ? 0 : s->st->bundles(s->st->ctx, st->row.no, 0, SIZE_MAX, look_named, &n);
-    *ret = *ret || n.is;
+    if (!*ret && !n->is_read) {
+        n->is_read = true;
+        r = s->st->bundles(s->st->ctx, st->row.no, 0, SIZE_MAX, look_named, n);
+    }
+    *ret = *ret || is_named(n, x);
+    return r < 0 ? r : 0;
+}
+
+static bool too_many(const struct sync *s, const struct stream *st, uint32_t *ret_top)
+{
+    int open = 0;
+    uint32_t top = 0;
+    for (int i = sync__stream_first(s, st->row.key.by.s, st->row.key.aud); i >= 0;
+         i = s->streams[i].next) {
+        const struct stream *x = &s->streams[i];
+        bool has_base = x->row.no != 0 && x->base != 0 && x->base_to <= end_of(x);
+        top = has_base && x->row.key.ep > top ? x->row.key.ep : top;
+    }
+    for (int i = sync__stream_first(s, st->row.key.by.s, st->row.key.aud); i >= 0;
+         i = s->streams[i].next) {
+        open += s->streams[i].row.no != 0 && s->streams[i].row.key.ep >= top;
+    }
+    *ret_top = top;
+    return open > LIM_JUDGED_EPOCHS;
+}
+
+/* Is every other epoch of the lane an earlier one, held as far as its writer knew it? */
+static int lane_known(struct sync *s, const struct stream *st, const struct peer *there,
+                      struct naming *n, bool *ret)
+{
+    bool own = node_id_cmp(&st->row.key.by, &s->self.id) == 0;
+    int r = 0;
+    for (int i = sync__stream_first(s, st->row.key.by.s, st->row.key.aud); r == 0 && i >= 0 && *ret;
+         i = s->streams[i].next) {
+        const struct stream *x = &s->streams[i];
+        bool parked = false;
+        if (x->row.no == 0) {
+            continue;
+        }
+        r = s->st->has_parked(s->st->ctx, x->row.no, &parked);
+        *ret = r == 0 && !parked &&
+               (x == st || (x->row.key.ep < st->row.key.ep && (own || is_level(s, there, i))));
+        r = *ret && x != st && !own && x->row.key.ep >= n->top ? is_known(s, st, x, n, ret) : r;
+    }
     return r < 0 ? r : 0;
 }
 
@@ -311,26 +377,12 @@ int sync__key_may_judge(struct sync *s, const struct stream *st, bool *ret)
     if (r < 0) {
         return r;
     }
-    *ret = *ret && before.is_here;
-    for (int i = sync__stream_first(s, st->row.key.by.s, st->row.key.aud); i >= 0 && *ret;
-         i = s->streams[i].next) {
-        const struct stream *x = &s->streams[i];
-        bool parked = false;
-        if (x->row.no == 0) {
-            continue;
-        }
-        r = s->st->has_parked(s->st->ctx, x->row.no, &parked);
-        if (r < 0) {
-            return r;
-        }
-        *ret = !parked &&
-               (x == st || (x->row.key.ep < st->row.key.ep && (own || is_level(s, there, i))));
-        r = *ret && x != st && !own ? is_known(s, st, x, ret) : 0;
-        if (r < 0) {
-            return r;
-        }
-    }
-    return 0;
+    struct naming n = {.s = s};
+    buf_init(&n.named, (size_t)1 << 30);
+    *ret = *ret && before.is_here && !too_many(s, st, &n.top);
+    r = lane_known(s, st, there, &n, ret);
+    buf_done(&n.named);
+    return r;
 }
 
 int sync__key_before(struct sync *s, size_t idx, const struct bundle *b, struct key_check *ret)

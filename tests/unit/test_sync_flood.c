@@ -185,6 +185,140 @@ static void a_damaged_table(void **state)
     world_done(w);
 }
 
+/* ---- signed by a writer that counts wrongly ---- */
+
+/* What the engine asks of its store. */
+static struct {
+    const struct sync_store *real;
+    struct sync_store port;
+    int scans, forgets;
+} counted;
+
+static int count_bundles(void *ctx, int64_t no, int64_t after, size_t max,
+                         int (*fn)(const struct sync_bundle_row *row, void *arg), void *arg)
+{
+    counted.scans++;
+    return counted.real->bundles(ctx, no, after, max, fn, arg);
+}
+
+static int count_forget(void *ctx, const char *by)
+{
+    counted.forgets++;
+    return counted.real->forget(ctx, by);
+}
+
+static void count_calls(struct sync *s)
+{
+    counted.real = s->st;
+    counted.port = *s->st;
+    counted.scans = counted.forgets = 0;
+    counted.port.bundles = count_bundles;
+    counted.port.forget = count_forget;
+    s->st = &counted.port;
+}
+
+/* One more bundle without items, signed by node i. */
+static void forge(struct world *w, int i, struct bundle_header *h, struct buf *out)
+{
+    struct sync *s = w->node[i].s;
+    struct arena *a = arena_new(ARENA_MAX);
+    struct buf line;
+    struct bundle b;
+    buf_init(&line, LIM_BUNDLE_BYTES);
+    assert_int_equal(bundle_make(h, NULL, 0, s->key, &line), 0);
+    assert_int_equal(frame_pack(s->fc, span_of(line.data, line.len), out), 0);
+    assert_int_equal(bundle_parse(span_of(line.data, line.len), a, &b, NULL), 0);
+    memcpy(h->prev, b.id, HASH_LEN);
+    h->seq++;
+    arena_free(a);
+    buf_done(&line);
+}
+
+static void take(struct world *w, int at, int from, const struct buf *message)
+{
+    struct sync *s = w->node[at].s;
+    struct sync_tick t;
+    int64_t stored = 0;
+    world_tick(w, at, &t);
+    s->tick = t;
+    assert_int_equal(sync__take_bundles(s, sync__peer_find(s, w->node[from].id.s),
+                                        span_of(message->data, message->len), 0, &stored),
+                     0);
+}
+
+static void begin_up(struct teller *t, uint64_t seed, char up[static 64])
+{
+    world_init(&t->w, seed);
+    story_go(t, three_tiers);
+    (void)snprintf(up, 64, "up:%s", t->w.node[CITY].id.s);
+    assert_int_equal(world_put(&t->w, S1, up, "u0", 1, "v", NULL), 0);
+    world_run(&t->w, 600000);
+}
+
+enum { PAIRS = 40 };
+
+/* Two epochs of every number: what one beat makes us read does not grow with them. */
+static void beats_beside_pairs(void **state)
+{
+    (void)state;
+    struct teller t;
+    char up[64];
+    begin_up(&t, 86, up);
+    struct world *w = &t.w;
+    struct sync *s1 = w->node[S1].s, *d1 = w->node[D1].s;
+    static uint8_t id[PAIRS * 2 + 1][HASH_LEN], en[PAIRS * 2 + 1][8];
+    struct bundle_header h;
+    struct buf m;
+    buf_init(&m, LIM_MESSAGE_BYTES);
+    assert_int_equal(sync__next_header(s1, BUNDLE_EPOCH, up, &h), 0);
+    int i = sync__stream_first(s1, w->node[S1].id.s, up);
+    memcpy(id[0], h.prev, HASH_LEN);
+    memcpy(en[0], s1->streams[i].row.key.en, 8);
+    h.has_pe = h.pe.ok = true;
+    for (int k = 1; k <= PAIRS * 2; k++) {
+        int pair = (k + 1) / 2, before = pair == 1 ? 0 : (pair - 1) * 2;
+        h.pe.ep = pair;
+        h.pe.seq = before == 0 ? s1->streams[i].row.seq : 1;
+        memcpy(h.pe.en, en[before], 8);
+        memcpy(h.pe.id, id[before], HASH_LEN);
+        h.ep = pair + 1;
+        en[k][0] = (uint8_t)k;
+        memcpy(h.en, en[k], 8);
+        h.seq = 1;
+        memset(h.prev, 0, HASH_LEN);
+        forge(w, S1, &h, &m);
+        memcpy(id[k], h.prev, HASH_LEN);
+    }
+    h.ep = PAIRS + 2;
+    memset(h.en, 255, 8);
+    h.seq = 1;
+    memset(h.prev, 0, HASH_LEN);
+    for (int k = PAIRS * 2; k >= 1; k--) {
+        h.pe.ep = (k + 1) / 2 + 1;
+        h.pe.seq = 1;
+        memcpy(h.pe.en, en[k], 8);
+        memcpy(h.pe.id, id[k], HASH_LEN);
+        forge(w, S1, &h, &m);
+    }
+    w->node[S1].cut = true;
+    take(w, D1, S1, &m);
+    buf_reset(&m);
+    h.t = BUNDLE_BEAT;
+    h.has_pe = false;
+    h.has_live = true;
+    h.live.c = 1;
+    forge(w, S1, &h, &m);
+    count_calls(d1);
+    take(w, D1, S1, &m);
+    d1->st = counted.real;
+    int at = sync__stream_newest(d1, w->node[S1].id.s, up);
+    assert_int_equal(d1->streams[at].row.key.ep, PAIRS + 2);
+    assert_int_equal(d1->streams[at].row.seq, h.seq - 1);
+    assert_true(counted.scans < 8);
+    buf_done(&m);
+    world_done(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +326,7 @@ int main(void)
         cmocka_unit_test(noise_is_told_in_measure),
         cmocka_unit_test(who_states_less_is_believed),
         cmocka_unit_test(a_damaged_table),
+        cmocka_unit_test(beats_beside_pairs),
     };
     return cmocka_run_group_tests_name("sync_flood", tests, NULL, NULL);
 }
