@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-enum { SOON_MS = 5, AGAIN_MS = 3600000 };
-static const char kept_name[] = "differ";
+enum { SOON_MS = 5, KEYED_MS = 60000, AGAIN_MS = 3600000 };
+static const char kept_name[] = "differ", keyed_name[] = "keywaits";
 
 struct kept_differ {
     int64_t state, at, seq; /* seq: of the beat */
@@ -41,13 +41,25 @@ static int load_one(struct sync *s, struct stream *st, const void *value)
     return 0;
 }
 
+static int load_keyed(struct sync *s, struct stream *st, const void *value)
+{
+    (void)value;
+    st->key_waits = true;
+    s->n_key_waits++;
+    s->heal_at = 1;
+    return 0;
+}
+
 int sync__heal_load(struct sync *s)
 {
     s->heal_at = 0;
+    s->n_key_waits = 0;
     for (size_t i = 0; i < s->n_streams; i++) {
         s->streams[i].differs = DIFFER_NONE;
+        s->streams[i].key_waits = false;
     }
-    return sync__kept_each(s, kept_name, sizeof(struct kept_differ), load_one);
+    int r = sync__kept_each(s, kept_name, sizeof(struct kept_differ), load_one);
+    return r < 0 ? r : sync__kept_each(s, keyed_name, sizeof(int64_t), load_keyed);
 }
 
 int64_t sync__heal_wake(const struct sync *s)
@@ -72,7 +84,8 @@ static int may_compare(struct sync *s, size_t idx, const struct bundle *b, bool 
     struct sync_tally l = {0};
     uint8_t rv[8];
     *ret = false;
-    if (st->jump != 0 || st->row.frozen || st->doubt != 0 || st->kept != st->row.seq) {
+    if (st->jump != 0 || st->row.frozen || st->doubt != 0 || st->kept != st->row.seq ||
+        sync__heal_waits(s, &st->row.key.by)) {
         return 0;
     }
     int r = sync__key_may_judge(s, st, ret);
@@ -157,12 +170,79 @@ void sync__heal_done(struct sync *s, size_t idx)
     s->streams[idx].mended_at = s->tick.mono_ms > 0 ? s->tick.mono_ms : 1;
 }
 
+/* ---- for a keyframe ---- */
+
+bool sync__heal_waits(const struct sync *s, const struct node_id *by)
+{
+    for (size_t i = 0; i < s->n_streams && s->n_key_waits > 0; i++) {
+        if (s->streams[i].key_waits && node_id_cmp(&s->streams[i].row.key.by, by) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* When the next one of this writer is due. */
+static int64_t keyed_next(const struct sync *s, const struct node_id *by)
+{
+    int64_t at = 0;
+    for (size_t i = 0; i < s->n_streams; i++) {
+        const struct stream *st = &s->streams[i];
+        if (st->keyed_at != 0 && node_id_cmp(&st->row.key.by, by) == 0 &&
+            st->keyed_at + KEYED_MS > at) {
+            at = st->keyed_at + KEYED_MS;
+        }
+    }
+    return at;
+}
+
+/* It is done now: for all streams of the writer, because they are derived together. */
+static int keyed_done(struct sync *s, size_t idx)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < s->n_streams; i++) {
+        struct stream *st = &s->streams[i];
+        if (st->key_waits && node_id_cmp(&st->row.key.by, &s->streams[idx].row.key.by) == 0) {
+            r = sync__kept_set(s, keyed_name, st->row.no, NULL, 0);
+            st->key_waits = false;
+            s->n_key_waits--;
+        }
+    }
+    s->streams[idx].keyed_at = s->tick.mono_ms > 0 ? s->tick.mono_ms : 1;
+    return r;
+}
+
+int sync__heal_keyed(struct sync *s, size_t idx, bool *ret_now)
+{
+    struct stream *st = &s->streams[idx];
+    int64_t at = keyed_next(s, &st->row.key.by);
+    *ret_now = s->from == NULL || s->tick.mono_ms >= at;
+    if (*ret_now) {
+        return keyed_done(s, idx);
+    }
+    s->heal_at = s->heal_at == 0 || at < s->heal_at ? at : s->heal_at;
+    if (st->key_waits) {
+        return 0;
+    }
+    st->key_waits = true;
+    s->n_key_waits++;
+    return sync__kept_set(s, keyed_name, st->row.no, &at, sizeof(at));
+}
+
 /* ---- one lane a turn ---- */
 
 static int derive(struct sync *s, const struct node_id *by)
 {
     int r = sync__redo_add(s, by);
     return r < 0 ? r : sync__redo(s);
+}
+
+/* In a transaction. */
+static int derive_keyed(struct sync *s, size_t idx)
+{
+    struct node_id by = s->streams[idx].row.key.by;
+    int r = keyed_done(s, idx);
+    return r < 0 ? r : derive(s, &by);
 }
 
 /* In a transaction. Every bundle is whole and the views are made of them. When more has come since
@@ -205,6 +285,11 @@ static int mend(struct sync *s, size_t idx)
 static bool has_turn(const struct sync *s, const struct stream *st, int64_t *io_later)
 {
     int64_t at = 0;
+    if (st->key_waits) {
+        at = keyed_next(s, &st->row.key.by);
+        *io_later = *io_later == 0 || at < *io_later ? at : *io_later;
+        return s->tick.mono_ms >= at; /* then, what a beat says */
+    }
     if (st->row.no == 0 || (st->differs != DIFFER_NEW && st->differs != DIFFER_LOST)) {
         return false;
     }
@@ -228,9 +313,12 @@ int sync__heal_step(struct sync *s)
     for (size_t i = 0; i < s->n_streams; i++) {
         if (has_turn(s, &s->streams[i], &later)) {
             bool is_new = s->streams[i].differs == DIFFER_NEW;
+            bool is_keyed = s->streams[i].key_waits;
             int r = sync__tx_begin(s);
             if (r == 0) {
-                r = sync__tx_end(s, is_new ? mend(s, i) : judge(s, i));
+                r = sync__tx_end(s, is_keyed ? derive_keyed(s, i)
+                                    : is_new ? mend(s, i)
+                                             : judge(s, i));
             }
             s->heal_at = s->tick.mono_ms + (r < 0 ? AGAIN_MS : SOON_MS);
             return r == SANJI_E_CORRUPT ? 0 : r; /* that is known */

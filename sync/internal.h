@@ -28,6 +28,8 @@ struct stream {
     uint8_t differs;        /* enum differ */
     int64_t differs_at;     /* wall: since when */
     int64_t mended_at;      /* mono: for its sake the writer's part was last derived; 0: never */
+    int64_t keyed_at;       /* mono: it was for the sake of a keyframe of this stream; 0: never */
+    bool key_waits;         /* it is to be once more, see sync__heal_keyed(); kept in the store */
     int64_t news;           /* wall: receipt of the newest bundle; 0: not known */
     /* What a neighbour states beyond what is held here, and since when nothing of it came (mono).
      */
@@ -271,7 +273,8 @@ struct sync {
     char table_day[16];
     int64_t table_made, table_mono; /* wall, by whichever clock is lower; mono: known here since */
     bool table_new, ack_dirty;
-    int64_t heal_at; /* mono: something waits to be mended; 0: nothing */
+    size_t n_key_waits; /* streams with key_waits */
+    int64_t heal_at;    /* mono: something waits to be mended; 0: nothing */
 
     struct frame_ctx *fc;
     struct arena *arena;
@@ -499,6 +502,10 @@ void sync__heal_soon(struct sync *s); /* what was wanted is here, or wanted no m
  * Once an hour: the work is ours, and the word costs it nothing. *ret_at: when, if not now. */
 bool sync__heal_may(const struct sync *s, const struct node_id *by, int64_t *ret_at);
 void sync__heal_done(struct sync *s, size_t idx); /* it is, for the sake of this stream */
+/* A keyframe of this stream asks for it, because other epochs are held. *ret_now: the caller does
+ * it; else it is done in a while, once for all that a neighbour brings until then. */
+int sync__heal_keyed(struct sync *s, size_t idx, bool *ret_now);
+bool sync__heal_waits(const struct sync *s, const struct node_id *by); /* is it still to be done? */
 
 /* self.c */
 /* A neighbour holds k up to e; only own streams matter. */

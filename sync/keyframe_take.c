@@ -448,12 +448,15 @@ int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const st
     /* Rows were damaged, or what a jump passes over is of another past of its writer, as another
      * epoch may be, and hid what stands: derived again from what is stored. */
     int64_t at;
+    bool need = r == 0 && (beside || (!same && (judge || jumped || mixed)));
     bool is_word = !beside && !jumped && !mixed; /* nothing but what it says: once an hour */
-    if (r == 0 && (beside || (!same && (judge || jumped || mixed))) &&
-        (!is_word || sync__heal_may(s, &st->row.key.by, &at))) {
-        if (is_word) {
-            sync__heal_done(s, idx);
-        }
+    bool now = need && is_word && sync__heal_may(s, &st->row.key.by, &at);
+    if (now) {
+        sync__heal_done(s, idx);
+    } else if (need && !is_word) { /* it may have to be: not for each, but for the last */
+        r = sync__heal_keyed(s, idx, &now);
+    }
+    if (r == 0 && now) {
         r = jumped && judge && !same ? begin_at(s, idx, b->hdr.kf.from) : 0;
         if (r == 0) {
             r = sync__redo_add(s, &b->hdr.by);
@@ -466,7 +469,8 @@ int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const st
         }
     }
     st = &s->streams[idx];
-    if (r == 0 && judge && !(same && (jumped || c->was_equal))) {
+    bool waits = sync__heal_waits(s, &b->hdr.by); /* nobody knows yet what the views say */
+    if (r == 0 && judge && !waits && !(same && (jumped || c->was_equal))) {
         sync__alarm(s, SANJI_E_HASH, &b->hdr.by,
                     audience_is_private(st->aud.type) ? "keyframe" : st->row.key.aud);
     }

@@ -255,6 +255,54 @@ static void begin_up(struct teller *t, uint64_t seed, char up[static 64])
     world_run(&t->w, 600000);
 }
 
+/* Keyframes without end that say what is not so, in a lane with two epochs: whatever they say, the
+ * writer's part is derived again now and, for all that came meanwhile, once a while later. */
+static void false_keyframes(void **state)
+{
+    (void)state;
+    struct teller t;
+    char up[64];
+    begin_up(&t, 85, up);
+    struct world *w = &t.w;
+    struct sync *s1 = w->node[S1].s, *d1 = w->node[D1].s;
+    struct bundle_header h;
+    struct buf m;
+    int i = sync__stream_first(s1, w->node[S1].id.s, up);
+    assert_int_equal(sync__self_doubt(s1, &s1->streams[i].row.key), 0);
+    assert_int_equal(world_put(w, S1, up, "u1", 1, "v", NULL), 0);
+    world_run(w, 600000);
+    i = sync__stream_first(d1, w->node[S1].id.s, up);
+    assert_true(i >= 0 && d1->streams[i].next >= 0); /* two epochs */
+    assert_int_equal(sync__next_header(s1, BUNDLE_KEY, up, &h), 0);
+    w->node[S1].cut = true;
+    buf_init(&m, LIM_MESSAGE_BYTES);
+    h.has_kf = true;
+    h.kf.live.c = 7;
+    for (int k = 0; k < 40; k++) {
+        h.kf.from = h.kf.to = h.seq;
+        h.kf.covers = h.seq - 1;
+        memset(h.kf.live.s, k + 1, HASH_LEN);
+        forge(w, S1, &h, &m);
+        if (k % 10 == 9) {
+            if (k == 9) {
+                count_calls(d1);
+            }
+            take(w, D1, S1, &m);
+            buf_reset(&m);
+        }
+    }
+    int at = sync__stream_newest(d1, w->node[S1].id.s, up);
+    assert_int_equal(d1->streams[at].row.seq, h.seq - 1); /* all of them were taken */
+    assert_int_equal(counted.forgets, 1);
+    world_run(w, 300000);
+    assert_int_equal(counted.forgets, 2); /* later, and not lost */
+    world_run(w, 300000);
+    assert_int_equal(counted.forgets, 2);
+    d1->st = counted.real;
+    buf_done(&m);
+    world_done(w);
+}
+
 enum { PAIRS = 40 };
 
 /* Two epochs of every number: what one beat makes us read does not grow with them. */
@@ -326,6 +374,7 @@ int main(void)
         cmocka_unit_test(noise_is_told_in_measure),
         cmocka_unit_test(who_states_less_is_believed),
         cmocka_unit_test(a_damaged_table),
+        cmocka_unit_test(false_keyframes),
         cmocka_unit_test(beats_beside_pairs),
     };
     return cmocka_run_group_tests_name("sync_flood", tests, NULL, NULL);
