@@ -49,14 +49,13 @@ enum {
     LIM_PARKED_AHEAD = 64,        /* bundles kept that came before their predecessor */
     LIM_CUSTODY_BYTES = 16 << 20, /* of each writer: given-up bundles, on their way to it */
     LIM_LEFT = 64,                /* bundles named in one hello as not kept */
-    LIM_JUDGED_EPOCHS = 256,      /* of a lane with more that no keyframe ends, nothing is compared */
-    LIM_GONE_DAYS = 30,           /* what can be handed to no writer is kept so long */
-    LIM_QUOTA_ITEMS = 5000000,    /* per node and day where no quota act says otherwise */
+    LIM_JUDGED_EPOCHS = 256,   /* of a lane with more that no keyframe ends, nothing is compared */
+    LIM_GONE_DAYS = 30,        /* what can be handed to no writer is kept so long */
+    LIM_SAID_DAYS = 730,       /* of keyframes: a writer remembers what they let go of */
+    LIM_QUOTA_ITEMS = 5000000, /* per node and day where no quota act says otherwise */
     LIM_FERRY_PART_BYTES = 512 << 20,
 };
 /* Bytes per node and day where no quota act says otherwise. */
 #define LIM_QUOTA_BYTES ((int64_t)4 << 30)
-/* How long a writer remembers the ids of what its keyframes let go of: two years. */
-#define LIM_SAID_MS ((int64_t)2 * 365 * 24 * 3600 * 1000)
 
 #endif

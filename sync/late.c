@@ -108,7 +108,7 @@ static int taken(struct sync *s, const struct stream *st, const struct bundle *b
  * them up to `to` was never here: a keyframe that came back began behind it. */
 struct said {
     int64_t seq;    /* of the first element: `to` */
-    uint8_t id8[8]; /* of the first element: when that was, by this clock; zero: not known */
+    uint8_t id8[8]; /* of the first element: on which of the days counted */
 };
 
 static int said_range(struct sync *s, int64_t no, int64_t from, int64_t to, struct buf *ids)
@@ -127,6 +127,29 @@ static int said_range(struct sync *s, int64_t no, int64_t from, int64_t to, stru
     return r;
 }
 
+/* Days on which a keyframe let go of something. They are counted one by one, by what is kept of the
+ * stream: a clock that is wrong for once ends nothing. */
+struct said_days {
+    int64_t n, at;
+};
+
+static const char days_name[] = "saiddays";
+static const int64_t day_least_ms = (int64_t)20 * 3600 * 1000;
+
+static int today(struct sync *s, int64_t no, int64_t *ret)
+{
+    struct said_days d = {0};
+    int r = sync__kept_get(s, days_name, no, &d, sizeof(d));
+    if (r < 0 && r != SANJI_E_NOT_FOUND && r != SANJI_E_CORRUPT) {
+        return r;
+    }
+    bool is_new = d.n == 0 || s->tick.now_ms < d.at || s->tick.now_ms >= d.at + day_least_ms;
+    d.n += is_new ? 1 : 0;
+    d.at = is_new ? s->tick.now_ms : d.at;
+    *ret = d.n;
+    return is_new ? sync__kept_set(s, days_name, no, &d, sizeof(d)) : 0;
+}
+
 struct old {
     int64_t before;
     char name[NAME_BYTES];
@@ -137,21 +160,21 @@ static int one_old(const char *name, struct span list, void *arg)
 {
     struct old *o = arg;
     struct said to;
-    int64_t at = 0;
+    int64_t day = 0;
     if (list.n < sizeof(to)) {
         return 0;
     }
     memcpy(&to, list.p, sizeof(to));
-    memcpy(&at, to.id8, sizeof(at));
-    o->found = at != 0 && at < o->before;
+    memcpy(&day, to.id8, sizeof(day));
+    o->found = day != 0 && day < o->before; /* a version before wrote a time: never */
     (void)snprintf(o->name, sizeof(o->name), "%s", name);
     return o->found ? 1 : 0;
 }
 
 /* Who comes back after so long with something from before brings nothing anew. */
-static int said_end(struct sync *s, int64_t no)
+static int said_end(struct sync *s, int64_t no, int64_t day)
 {
-    struct old o = {.before = s->tick.now_ms - LIM_SAID_MS};
+    struct old o = {.before = day - LIM_SAID_DAYS};
     char name[NAME_BYTES];
     int r = 0;
     (void)snprintf(name, sizeof(name), "said/%lld/", (long long)no);
@@ -175,9 +198,14 @@ int sync__late_let_go(struct sync *s, size_t idx, int64_t from)
     if (node_id_cmp(&st->row.key.by, &s->self.id) != 0 || st->row.first >= from) {
         return 0;
     }
-    memcpy(to.id8, &s->tick.now_ms, sizeof(to.id8));
+    int64_t day = 0;
+    int r = today(s, st->row.no, &day);
+    if (r < 0) {
+        return r;
+    }
+    memcpy(to.id8, &day, sizeof(to.id8));
     buf_init(&ids, (size_t)1 << 30);
-    int r = st->jump == 0 ? 0 : sync__kept_get(s, "jump", st->row.no, &j, sizeof(j));
+    r = st->jump == 0 ? 0 : sync__kept_get(s, "jump", st->row.no, &j, sizeof(j));
     if (r == 0) {
         r = buf_put(&ids, &to, sizeof(to));
     }
@@ -193,7 +221,7 @@ int sync__late_let_go(struct sync *s, size_t idx, int64_t from)
         r = s->st->kv_put(s->st->ctx, name, span_of(ids.data, ids.len));
     }
     buf_done(&ids);
-    return r < 0 ? r : said_end(s, st->row.no);
+    return r < 0 ? r : said_end(s, st->row.no, day);
 }
 
 struct reading {

@@ -550,6 +550,30 @@ static void a_wrong_clock_ends_nothing(void **state)
     world_done(w);
 }
 
+/* Twelve revisions of one listing, every one a compaction or nearly so. */
+static void revise(struct world *w, const char *id, int *io_r)
+{
+    for (int i = 0; i < 12; i++) {
+        assert_int_equal(world_put(w, S1, "fed", id, (*io_r)++, "v", NULL), 0);
+        world_run(w, 2000);
+    }
+}
+
+/* As if so many days with a keyframe had gone by. */
+static void days_go_by(struct world *w, int i, int64_t days)
+{
+    struct sync *s = w->node[i].s;
+    struct {
+        int64_t n, at;
+    } d;
+    int64_t no = fed_of(s, i, w);
+    assert_int_equal(sync__kept_get(s, "saiddays", no, &d, sizeof(d)), 0);
+    assert_true(d.n >= 1);
+    d.n += days;
+    assert_int_equal(sync__tx_begin(s), 0);
+    assert_int_equal(sync__tx_end(s, sync__kept_set(s, "saiddays", no, &d, sizeof(d))), 0);
+}
+
 /* The list of what an own keyframe let go of ends, too. */
 static void what_was_said_once_is_forgotten(void **state)
 {
@@ -560,18 +584,44 @@ static void what_was_said_once_is_forgotten(void **state)
     int64_t n[3];
     int r = 1;
     for (int k = 0; k < 3; k++) {
-        for (int i = 0; i < 12; i++) {
-            assert_int_equal(world_put(w, S1, "fed", "v0", r++, "v", NULL), 0);
-            world_run(w, 2000);
-        }
+        revise(w, "v0", &r);
         n[k] = kept(w, S1, "said/").n;
         world_run(w, 60000);
         if (k > 0) { /* nothing is forgotten early */
-            world_skip(w, LIM_SAID_MS + 86400000);
+            days_go_by(w, S1, LIM_SAID_DAYS + 1);
         }
     }
     assert_true(n[0] >= 1 && n[1] > n[0]);
     assert_true(n[2] >= 1 && n[2] <= n[1] - n[0]);
+    world_done(w);
+}
+
+/* A keyframe is written while the clock is three years ahead: what was let go of before is still
+ * remembered, and a past that comes afterwards is known to be another one. */
+static void a_wrong_clock_forgets_nothing(void **state)
+{
+    static const int64_t ahead = (int64_t)3 * 366 * 86400000;
+    struct teller t;
+    struct past p;
+    int r = 2;
+    (void)state;
+    begin(&t, 51, 0, 2);
+    struct world *w = &t.w;
+    lose(w, S1, "v", 6, &p);
+    world_start(w, S1);
+    revise(w, "begin", &r);
+    int64_t before = kept(w, S1, "said/").n;
+    w->node[S1].clock_off += ahead;
+    revise(w, "begin", &r);
+    w->node[S1].clock_off -= ahead;
+    revise(w, "begin", &r);
+    assert_true(before >= 1 && kept(w, S1, "said/").n > before);
+    w->node[S1].cut = false;
+    world_run(w, 600000);
+    give(w, S1, D1, &p, 1, p.n);
+    world_run(w, 3600000);
+    has_all(w, CITY, S1, "v", 1, 6);
+    past_done(&p);
     world_done(w);
 }
 
@@ -848,6 +898,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_closed_writers_share_ends),
         cmocka_unit_test(a_wrong_clock_ends_nothing),
         cmocka_unit_test(what_was_said_once_is_forgotten),
+        cmocka_unit_test(a_wrong_clock_forgets_nothing),
         cmocka_unit_test(what_could_not_be_sent),
         cmocka_unit_test(a_bit_in_what_is_kept),
         cmocka_unit_test(a_damaged_one_that_waits_to_be_said_again),
