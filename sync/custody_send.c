@@ -59,7 +59,23 @@ static void mark_left(struct custody_stream *g, struct named *k, bool behind)
     }
 }
 
-void sync__custody_hear(struct sync *s, const struct peer *p, const struct msg_hello *h)
+/* With what it has said so far. */
+static bool was_taken(const struct custody_bundle *c, const struct peer *p)
+{
+    return c->with == p && !c->left;
+}
+
+static bool any_taken(const struct custody_stream *g, const struct peer *p)
+{
+    for (size_t k = 0; g->waiting < g->n && k < g->n; k++) {
+        if (was_taken(&g->v[k], p)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void sync__custody_hear(struct sync *s, struct peer *p, const struct msg_hello *h)
 {
     const char *const *name = h->left.v;
     struct named k = {.p = p, .last = -1};
@@ -70,6 +86,9 @@ void sync__custody_hear(struct sync *s, const struct peer *p, const struct msg_h
         mark_left(&s->custody.st[i], &k, false);
     }
     for (size_t i = 0; h->left.n == LIM_LEFT && i < s->custody.n; i++) {
+        /* Full of others, it says nothing of these. Nor would it the next time, behind the same
+         * others: so they go alone. */
+        p->kept_alone = p->kept_alone || (k.last < 0 && any_taken(&s->custody.st[i], p));
         mark_left(&s->custody.st[i], &k, true);
     }
 }
@@ -187,11 +206,6 @@ void sync__custody_again(struct sync *s, const struct peer *p)
     }
 }
 
-static bool was_taken(const struct custody_bundle *c, const struct peer *p)
-{
-    return c->with == p && !c->left;
-}
-
 static int one_taken(struct sync *s, const struct custody_stream *g, const struct custody_bundle *c,
                      void *arg)
 {
@@ -199,16 +213,6 @@ static int one_taken(struct sync *s, const struct custody_stream *g, const struc
     (void)s;
     (void)g;
     return was_taken(c, *p) ? 1 : 0;
-}
-
-static bool any_taken(const struct custody_stream *g, const struct peer *p)
-{
-    for (size_t k = 0; g->waiting < g->n && k < g->n; k++) {
-        if (was_taken(&g->v[k], p)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 int sync__custody_taken(struct sync *s, const struct peer *p)

@@ -111,6 +111,7 @@ struct peer {
     char left[LIM_LEFT][B64U_LEN(8) + 1];
     const char *left_said[LIM_LEFT];
     size_t n_left;
+    bool kept_alone; /* what is kept for writers beyond it goes by itself in the next message */
     int64_t quota_day, quota_items, quota_bytes;
     bool quota_told, quota_loaded; /* loaded: from the store, where the day's count is kept */
     struct sync_peer_status st;
@@ -624,7 +625,7 @@ int sync__custody_passed(struct sync *s, size_t idx, const struct bundle *b);
 /* custody_send.c */
 void sync__custody_leave(struct sync *s, const struct bundle *b); /* not kept: s->from hears */
 void sync__custody_say(struct peer *p, struct msg_hello *h);
-void sync__custody_hear(struct sync *s, const struct peer *p, const struct msg_hello *h);
+void sync__custody_hear(struct sync *s, struct peer *p, const struct msg_hello *h);
 bool sync__custody_due(const struct sync *s, const struct peer *p);
 /* One writer's trust streams, or others, as far as *io_left bytes go. */
 int sync__custody_send(struct sync *s, struct peer *p, bool trust, int64_t *io_left,

@@ -436,6 +436,15 @@ static int send_passes(struct sending *d, struct peer *p)
                                             : sync__custody_send(d->s, p, false, &d->left, d->out);
 }
 
+/* The last message of this kind came back with a list that was full before it spoke of these. */
+static int send_kept(struct sending *d, struct peer *p)
+{
+    int64_t room = d->left;
+    p->kept_alone = false;
+    int r = sync__custody_send(d->s, p, true, &d->left, d->out);
+    return r < 0 || d->left < room ? r : sync__custody_send(d->s, p, false, &d->left, d->out);
+}
+
 int sync__send_some(struct sync *s, struct peer *p, int64_t max, struct buf *out, bool *ret_more,
                     int64_t *ret_n)
 {
@@ -446,7 +455,7 @@ int sync__send_some(struct sync *s, struct peer *p, int64_t max, struct buf *out
     if (!p->their_known || sync__peer_grow(s, p) < 0 || d.left <= 0) {
         return 0;
     }
-    int r = send_passes(&d, p);
+    int r = p->kept_alone && sync__custody_due(s, p) ? send_kept(&d, p) : send_passes(&d, p);
     size_t kept = 0; /* keep only what still lacks something: idle streams leave the queue */
     for (size_t i = 0; i < p->sendq.n; i++) {
         size_t idx = p->sendq.v[i];

@@ -309,6 +309,40 @@ static void what_finds_no_room_stays_where_it_is(void **state)
     world_done(w);
 }
 
+/* ---- what the next message says of the last ---- */
+
+/* Many others are refused day after day: that says nothing of what stands behind them. */
+static void a_list_that_is_full_of_others(void **state)
+{
+    struct teller t;
+    struct past p;
+    (void)state;
+    begin(&t, 51, 0, 0);
+    struct world *w = &t.w;
+    lose(w, S3, "v", 6, &p);
+    assert_int_equal(world_put(w, S1, "fed", "f", 1, "v", NULL), 0);
+    world_run(w, 60000);
+    struct sync *city = w->node[CITY].s;
+    int idx = sync__stream_first(city, w->node[S1].id.s, "fed");
+    city->streams[idx].row.frozen = true; /* as when it was shown something else there */
+    w->node[D1].cut = true;
+    for (int k = 0; k < LIM_LEFT + 6; k++) {
+        char id[24];
+        (void)snprintf(id, sizeof(id), "x%d", k);
+        assert_int_equal(world_put(w, S1, "fed", id, 1, "v", NULL), 0);
+    }
+    world_run(w, 600000);
+    give(w, D1, S2, &p, 1, p.n);
+    assert_int_equal(kept(w, D1, "custody/").n, 5);
+    w->node[D1].cut = false;
+    world_run(w, (int64_t)48 * 3600000);
+    assert_true(city->streams[idx].row.frozen);
+    assert_int_equal(sync__peer_find(city, w->node[D1].id.s)->n_left, LIM_LEFT);
+    assert_int_equal(kept(w, D1, "custody/").n, 0);
+    past_done(&p);
+    world_done(w);
+}
+
 /* The branch that a relay would let go of stays while there is no place for it. */
 static void no_branch_is_given_up_without_room(void **state)
 {
@@ -889,6 +923,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_dishonest_writer_takes_nobodys_place),
         cmocka_unit_test(what_finds_no_room_stays_where_it_is),
+        cmocka_unit_test(a_list_that_is_full_of_others),
         cmocka_unit_test(no_branch_is_given_up_without_room),
         cmocka_unit_test(a_damaged_one_is_told_and_holds_nothing_up),
         cmocka_unit_test(a_damaged_one_at_its_writer),
