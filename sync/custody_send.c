@@ -21,6 +21,16 @@ void sync__custody_leave(struct sync *s, const struct bundle *b)
     }
 }
 
+/* A full list, with names that are nobody's: whatever stood behind the last one it names. */
+void sync__custody_stop(struct peer *p)
+{
+    static const uint8_t nobody[8];
+    while (p->n_left < LIM_LEFT) {
+        char *at = p->left[p->n_left++];
+        at[b64u_put(nobody, sizeof(nobody), at)] = '\0';
+    }
+}
+
 void sync__custody_say(struct peer *p, struct msg_hello *h)
 {
     for (size_t i = 0; i < p->n_left; i++) {

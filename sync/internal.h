@@ -624,6 +624,7 @@ int sync__custody_tidy(struct sync *s); /* once a day: what can be handed to nob
 int sync__custody_passed(struct sync *s, size_t idx, const struct bundle *b);
 /* custody_send.c */
 void sync__custody_leave(struct sync *s, const struct bundle *b); /* not kept: s->from hears */
+void sync__custody_stop(struct peer *p); /* the rest of its message cannot be read */
 void sync__custody_say(struct peer *p, struct msg_hello *h);
 void sync__custody_hear(struct sync *s, struct peer *p, const struct msg_hello *h);
 bool sync__custody_due(const struct sync *s, const struct peer *p);

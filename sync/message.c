@@ -240,6 +240,9 @@ int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t 
         rest = span_of(rest.p + used, rest.n - used);
     }
     s->from = NULL;
+    if (rest.n > 0) {
+        sync__custody_stop(p);
+    }
     if (r == 0 && !p->is_parent && p->quota_items != counted) {
         r = quota_save(s, p);
     }

@@ -11,6 +11,7 @@
 
 #include "protocol/base/text.h"
 #include "sync/internal.h"
+#include "tests/support/mem_internal.h"
 #include "tests/support/story.h"
 
 #include <stdio.h>
@@ -310,6 +311,55 @@ static void what_finds_no_room_stays_where_it_is(void **state)
 }
 
 /* ---- what the next message says of the last ---- */
+
+/* The newest bundle of `by` that `at` holds is no frame any more. */
+static void spoil(struct world *w, int at, int by)
+{
+    struct mem_store *m = w->node[at].mem;
+    struct sync *s = w->node[at].s;
+    const struct stream *x = &s->streams[sync__stream_first(s, w->node[by].id.s, "fed")];
+    for (size_t i = 0; i < m->tab[TAB_BUNDLE].n; i++) {
+        const struct bundle_r *b = mem__at(m, TAB_BUNDLE, i);
+        if (b->row.is_dead || b->b.no != x->row.no || b->b.seq != x->row.seq) {
+            continue;
+        }
+        struct buf copy;
+        size_t used;
+        buf_init(&copy, b->b.frame.n);
+        assert_int_equal(buf_put(&copy, b->b.frame.p, b->b.frame.n), 0);
+        copy.data[0] ^= 0x10;
+        assert_true(frame_unpack(s->fc, span_of(copy.data, copy.len), &s->line, &used) < 0);
+        struct span bad = mem__bytes(m, span_of(copy.data, copy.len));
+        ((struct bundle_r *)mem__edit(m, TAB_BUNDLE, i))->b.frame = bad;
+        mem__undo_forget(m);
+        buf_done(&copy);
+        return;
+    }
+    fail_msg("no such bundle");
+}
+
+/* Whoever stops reading at a frame says so: nothing behind it counts as taken, and it comes. */
+static void what_stands_behind_a_damaged_frame(void **state)
+{
+    struct teller t;
+    struct past p;
+    (void)state;
+    begin(&t, 51, 0, 0);
+    struct world *w = &t.w;
+    lose(w, S1, "v", 6, &p);
+    give(w, D1, CITY, &p, 1, p.n);
+    assert_int_equal(kept(w, D1, "custody/").n, 5);
+    assert_int_equal(world_put(w, CITY, "fed", "c0", 1, "v", NULL), 0);
+    world_run(w, 60000);
+    spoil(w, D1, CITY);
+    w->node[S1].cut = false;
+    world_start(w, S1);
+    world_run(w, 2 * 3600000);
+    has_all(w, CITY, S1, "v", 1, 6);
+    assert_int_equal(kept(w, D1, "custody/").n, 0);
+    past_done(&p);
+    world_done(w);
+}
 
 /* Many others are refused day after day: that says nothing of what stands behind them. */
 static void a_list_that_is_full_of_others(void **state)
@@ -923,6 +973,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_dishonest_writer_takes_nobodys_place),
         cmocka_unit_test(what_finds_no_room_stays_where_it_is),
+        cmocka_unit_test(what_stands_behind_a_damaged_frame),
         cmocka_unit_test(a_list_that_is_full_of_others),
         cmocka_unit_test(no_branch_is_given_up_without_room),
         cmocka_unit_test(a_damaged_one_is_told_and_holds_nothing_up),
