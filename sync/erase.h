@@ -50,6 +50,10 @@ bool sync__erasable(struct span text);
 /* Replaces what is erased: io_b gets stubs, line and frame are written. *ret_n: how many. */
 int sync__erase_stub(struct sync *s, const struct stream_key *key, struct arena *a,
                      struct bundle *io_b, struct buf *line, struct buf *frame, size_t *ret_n);
+/* Names in the store of bundles kept beside the streams begin so; ends with NULL. */
+extern const char *const sync__kept_beside[];
+/* The stream such a name speaks of, by its place in the table. */
+int sync__kept_stream(const struct sync *s, const char *name, int *ret);
 void sync__withheld_drop(struct erasing *e, int64_t no, int64_t seq, int idx);
 
 #endif

@@ -3,7 +3,7 @@
  * of a name that is still held, and publishes their hashes in the audiences they stand in. The act
  * is stored by the same function as a foreign one, so the writer erases as every other holder does.
  */
-#include "sync/internal.h"
+#include "sync/erase.h"
 
 #include "protocol/base/enc.h"
 
@@ -56,6 +56,15 @@ static int add(struct found *f, const uint8_t leaf[static HASH_LEN])
     return 0;
 }
 
+static int look_into(struct found *f, const struct bundle *b)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && b->item != NULL && i < (size_t)b->hdr.n; i++) {
+        r = concerns(f, &b->item[i]) ? add(f, b->item[i].leaf) : 0;
+    }
+    return r;
+}
+
 static int look(const struct sync_bundle_row *row, void *arg)
 {
     struct found *f = arg;
@@ -64,15 +73,36 @@ static int look(const struct sync_bundle_row *row, void *arg)
     if (r != 0) {
         return r < 0 ? r : SANJI_E_CORRUPT; /* nobody knows what else of the person is in it */
     }
-    for (size_t i = 0; b.item != NULL && i < (size_t)b.hdr.n; i++) {
-        if (!concerns(f, &b.item[i])) {
-            continue;
-        }
-        if ((r = add(f, b.item[i].leaf)) < 0) {
-            return r;
-        }
+    return look_into(f, &b);
+}
+
+struct beside {
+    struct found *f;
+    const char *by, *aud;
+};
+
+/* What was put aside may be published again, or handed to its writer: it is no less held. What
+ * cannot be read goes when something of its audience is erased (erase_scrub.c). */
+static int look_beside(const char *name, struct span value, void *arg)
+{
+    const struct beside *k = arg;
+    struct found *f = k->f;
+    struct bundle b;
+    size_t used;
+    int idx = -1;
+    if (sync__kept_stream(f->s, name, &idx) == 0 &&
+        (strcmp(f->s->streams[idx].row.key.by.s, k->by) != 0 ||
+         strcmp(f->s->streams[idx].row.key.aud, k->aud) != 0)) {
+        return 0;
     }
-    return 0;
+    arena_reset(f->a);
+    int r = frame_unpack(f->s->fc, value, &f->in, &used);
+    r = r < 0 ? r : bundle_parse(span_of(f->in.data, f->in.len), f->a, &b, NULL);
+    if (r < 0) {
+        return r == SANJI_E_NOMEM ? r : 0;
+    }
+    bool is = strcmp(b.hdr.by.s, k->by) == 0 && strcmp(b.hdr.aud, k->aud) == 0;
+    return is ? look_into(f, &b) : 0;
 }
 
 /* Its name says nothing about whose record it was. */
@@ -124,7 +154,7 @@ static int publish(struct found *f, const char *aud)
     return r;
 }
 
-/* All epochs of one audience. */
+/* All epochs of one audience, and what is kept beside them. */
 static int one_audience(struct found *f, size_t first, int64_t *ret_n)
 {
     struct sync *s = f->s;
@@ -136,6 +166,10 @@ static int one_audience(struct found *f, size_t first, int64_t *ret_n)
         if (s->streams[i].row.no != 0) {
             r = s->st->bundles(s->st->ctx, s->streams[i].row.no, 0, SIZE_MAX, look, f);
         }
+    }
+    struct beside k = {f, s->streams[first].row.key.by.s, aud};
+    for (size_t i = 0; r == 0 && sync__kept_beside[i] != NULL; i++) {
+        r = s->st->kv_each(s->st->ctx, sync__kept_beside[i], look_beside, &k);
     }
     *ret_n += (int64_t)f->n;
     return r < 0 ? r : publish(f, aud);

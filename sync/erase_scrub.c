@@ -175,8 +175,10 @@ struct kept {
     struct buf value;
 };
 
-/* Is it of a lane in which something is to be erased? ".../NO/SEQ/ID". */
-static bool is_concerned(const struct sync *s, const char *name)
+const char *const sync__kept_beside[] = {"again/", "unsent/", "custody/", NULL};
+
+/* ".../NO/SEQ/ID". */
+int sync__kept_stream(const struct sync *s, const char *name, int *ret)
 {
     const char *from = name + strlen(name);
     int64_t no = 0;
@@ -186,17 +188,27 @@ static bool is_concerned(const struct sync *s, const char *name)
     from += *from == '/';
     from += strspn(from, "0");
     if (text_i64(from, strcspn(from, "/"), 1, INT64_MAX, &no) < 0) {
+        return SANJI_E_CORRUPT;
+    }
+    *ret = sync__by_no(s, no);
+    return *ret < 0 ? SANJI_E_NOT_FOUND : 0;
+}
+
+/* Is it of a lane in which something is to be erased? */
+static bool is_concerned(const struct sync *s, const char *name)
+{
+    int idx = -1;
+    if (sync__kept_stream(s, name, &idx) < 0) {
         return true; /* looked into, to be sure */
     }
-    int idx = sync__by_no(s, no);
-    for (size_t i = 0; idx >= 0 && i < s->erase->n_lanes; i++) {
+    for (size_t i = 0; i < s->erase->n_lanes; i++) {
         const struct erase_part *l = &s->erase->lane[i];
         if (l->pending && node_id_cmp(&l->by, &s->streams[idx].row.key.by) == 0 &&
             strcmp(l->aud, s->streams[idx].row.key.aud) == 0) {
             return true;
         }
     }
-    return idx < 0;
+    return false;
 }
 
 /* The bundle with stubs in c->frame, *ret_n: how many are new. 1: it cannot be read. */
@@ -305,9 +317,8 @@ int sync__erase_scrub(struct sync *s)
     for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++) {
         buf_init(bufs[i], (size_t)16 << 20);
     }
-    static const char *const kept[] = {"again/", "unsent/", "custody/"};
-    for (size_t i = 0; r == 0 && i < sizeof(kept) / sizeof(kept[0]); i++) {
-        r = scrub_kept(&c, kept[i]); /* while the lanes still know what is new */
+    for (size_t i = 0; r == 0 && sync__kept_beside[i] != NULL; i++) {
+        r = scrub_kept(&c, sync__kept_beside[i]); /* while the lanes still know what is new */
     }
     for (size_t i = 0; r == 0 && i < s->erase->n_lanes; i++) {
         r = s->erase->lane[i].pending ? scrub_lane(&c, (int)i) : 0;

@@ -21,7 +21,7 @@ void sim_erase(struct sim *m, int i)
         return;
     }
     /* What comes back of another past is not named; what nobody holds any more cannot come back. */
-    bool *held = sim_held(m, i), *there = sim_somewhere(m);
+    bool *held = sim_held(m, i, true), *there = sim_somewhere(m);
     const struct sync_erase what = {.id = x->id, .why = "mistake"};
     const struct sync_store *st = mem_store_port(n->mem);
     world_tick(w, i, &t);

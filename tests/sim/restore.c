@@ -102,14 +102,15 @@ static void look_at(struct seen *x, int i, const char *const *names)
     mem_store_free(copy);
 }
 
-bool *sim_held(struct sim *m, int at)
+bool *sim_held(struct sim *m, int at, bool beside)
 {
-    static const char *const none[] = {NULL};
+    static const char *const all[] = {"again/", "custody/", "unsent/", NULL}, *const none[] = {
+                                                                                  NULL};
     struct seen x = {.m = m, .fc = frame_ctx_new(), .a = arena_new(16 << 20)};
     buf_init(&x.line, LIM_BUNDLE_BYTES + 64);
     x.there = calloc(SIM_WRITES, sizeof(*x.there));
     assert(x.there != NULL);
-    look_at(&x, at, none);
+    look_at(&x, at, beside ? all : none);
     buf_done(&x.line);
     arena_free(x.a);
     frame_ctx_free(x.fc);
@@ -130,7 +131,7 @@ static bool is_later_held(const struct sim *m, const bool *there, size_t k)
 
 void sim_keep_held(struct sim *m, int i, int at)
 {
-    bool *there = sim_held(m, at);
+    bool *there = sim_held(m, at, false);
     static char lost[SIM_WRITES][20];
     size_t n = 0, kept = 0;
     for (size_t k = 0; k < m->n_writes; k++) {

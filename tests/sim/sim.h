@@ -98,8 +98,8 @@ void sim_forget_record(struct sim *m, int owner, const char *id);
 /* Its key was cut: what only it held, after others were put back, is out of reach for good. */
 void sim_shut_out(struct sim *m, int i);
 
-/* Which writes node `at` holds; to be freed. */
-bool *sim_held(struct sim *m, int at);
+/* Which writes node `at` holds, in its streams or (`beside`) kept beside them; to be freed. */
+bool *sim_held(struct sim *m, int at, bool beside);
 /* Which are in any store that can still be reached; what was compacted away is not, and is not
  * lost.
  */

@@ -875,6 +875,52 @@ static void a_bit_in_what_is_kept(void **state)
     world_done(w);
 }
 
+/* What waits beside the streams is held, too: erased by its writer it does not come back. */
+static void erased_while_it_could_not_be_sent(void **state)
+{
+    struct teller t;
+    struct past p;
+    struct mem_seen seen;
+    struct listed l = {0};
+    char name[128];
+    int64_t found = 0;
+    int n[2] = {0};
+    (void)state;
+    begin(&t, 111, 0, 0);
+    struct world *w = &t.w;
+    lose(w, S1, "v", 4, &p);
+    world_start(w, S1);
+    assert_int_equal(world_put(w, S1, "fed", "v1", 1, "other", NULL), 0);
+    set_aside(w, S1, "unsent/again/", &p.frame[1], name);
+    set_aside(w, S1, "unsent/again/", &p.frame[2], name);
+    struct sync *s = w->node[S1].s;
+    const struct sync_erase what = {.id = "v1", .why = "person"};
+    const struct sync_store *st = mem_store_port(w->node[S1].mem);
+    struct sync_tick tick;
+    world_tick(w, S1, &tick);
+    assert_int_equal(st->begin(st->ctx), 0);
+    assert_int_equal(sync_erase(s, &tick, &what, &found), 0);
+    assert_int_equal(st->commit(st->ctx), 0);
+    assert_int_equal(found, 2); /* both pasts' forms */
+    assert_int_equal(st->kv_each(st->ctx, "unsent/", read_kept, n), 0);
+    assert_int_equal(n[0], 2);
+    assert_int_equal(n[1], 1);
+    assert_int_equal(sync_unsent_each(s, one_listed, &l), 0);
+    assert_int_equal(l.n, 2);
+    assert_int_equal(l.bad, 0);
+    for (int i = 0; i < l.n; i++) {
+        assert_int_equal(sync_unsent_again(s, l.name[i]), 0);
+    }
+    w->node[S1].cut = false;
+    world_run(w, 3600000);
+    has_all(w, CITY, S1, "v", 2, 3); /* the other one does */
+    assert_int_equal(mem_store_record(w->node[CITY].mem, w->node[S1].id.s, "v1", &seen),
+                     SANJI_E_NOT_FOUND);
+    assert_int_equal(kept(w, S1, "unsent/").n + kept(w, S1, "again/").n, 0);
+    past_done(&p);
+    world_done(w);
+}
+
 static void a_damaged_one_that_waits_to_be_said_again(void **state)
 {
     struct teller t;
@@ -986,6 +1032,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_was_said_once_is_forgotten),
         cmocka_unit_test(a_wrong_clock_forgets_nothing),
         cmocka_unit_test(what_could_not_be_sent),
+        cmocka_unit_test(erased_while_it_could_not_be_sent),
         cmocka_unit_test(a_bit_in_what_is_kept),
         cmocka_unit_test(a_damaged_one_that_waits_to_be_said_again),
     };
