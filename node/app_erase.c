@@ -315,6 +315,7 @@ static int erase_record(struct app *a, struct app_erase *e, const char *login)
     r = r < 0 ? r : erase_card(a, &t, e);
     r = r < 0 ? r : staff_draft_about(a->store, e->id);
     r = r < 0 ? r : import_about(a->store, e->id);
+    r = r < 0 ? r : app__refused_about(a, e->id);
     r = r < 0 ? r : end(a, e, login, "done");
     if (r == 0) {
         r = store_commit(a->store);

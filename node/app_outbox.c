@@ -254,6 +254,37 @@ int64_t app_refused_count(struct app *a)
     return n;
 }
 
+struct about {
+    const char *id;
+    struct buf keys; /* of those about it, each with its NUL */
+};
+
+/* What is no item says by its text alone whom it is about. */
+static int on_about(const char *key, struct span value, void *arg)
+{
+    struct about *k = arg;
+    const uint8_t *nl = value.n > 0 ? memchr(value.p, '\n', value.n) : NULL;
+    struct span text = nl == NULL ? value : span_of(nl + 1, value.n - (size_t)(nl + 1 - value.p));
+    struct item it;
+    bool is = item_parse(text, &it, NULL) == 0
+                  ? strcmp(it.id, k->id) == 0
+                  : text.n > 0 && memmem(text.p, text.n, k->id, strlen(k->id)) != NULL;
+    return is ? buf_put(&k->keys, key, strlen(key) + 1) : 0;
+}
+
+int app__refused_about(struct app *a, const char *id)
+{
+    const struct sync_store *st = store_port(a->store);
+    struct about k = {.id = id};
+    buf_init(&k.keys, (size_t)16 << 20);
+    int r = st->kv_each(st->ctx, refused, on_about, &k);
+    for (size_t at = 0; r == 0 && at < k.keys.len; at += strlen(buf_str(&k.keys) + at) + 1) {
+        r = st->kv_del(st->ctx, buf_str(&k.keys) + at);
+    }
+    buf_done(&k.keys);
+    return r;
+}
+
 int app_outbox_flush(struct app *a)
 {
     if (a->outbox_n == 0) {

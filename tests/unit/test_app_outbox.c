@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "node/app_erase.h"
 #include "node/app_internal.h"
 #include "tests/support/nodes.h"
 
@@ -113,6 +114,44 @@ static void one_that_cannot_be_signed(void **state)
     assert_int_equal(app_outbox_flush(a), 0);
     assert_true(bundle_of(a, id[2]) > 0);
     node_sound(a);
+    app_close(a);
+}
+
+static void add_bad(struct app *a, const char *id)
+{
+    char bad[200];
+    (void)snprintf(bad, sizeof bad,
+                   "{\"id\":\"%s\",\"k\":\"listing/1\",\"op\":\"put\",\"r\":9,"
+                   "\"d\":{\"kind\":\"no_such\",\"title\":\"x\"}}",
+                   id);
+    assert_int_equal(store_begin(a->store), 0);
+    assert_int_equal(app__outbox_add(a, "fed", span_of(bad, strlen(bad))), 0);
+    assert_int_equal(store_commit(a->store), 0);
+    app__outbox_added(a, 1);
+}
+
+/* A later form that could not be signed is of the person, too. */
+static void erased_with_what_could_not_be_signed(void **state)
+{
+    (void)state;
+    char id[LIM_ID_BYTES + 1];
+    int64_t n = 0;
+    struct app_erase e;
+    struct fault f = {0};
+    struct app *a = node_born(0, "gone");
+    assert_int_equal(put(a, "{\"kind\":\"venue\",\"title\":\"one\"}", id), 0);
+    assert_int_equal(app_outbox_flush(a), 0);
+    a->may_defer = true;
+    a->signed_at = app_mono_ms() + 60000;
+    add_bad(a, id);
+    add_bad(a, "another");
+    assert_int_equal(app_outbox_flush(a), 0);
+    assert_int_equal(app_refused_count(a), 2);
+    assert_int_equal(app_erase_request(a, "wang", id, "person", &n, &f), 0);
+    assert_int_equal(app_refused_count(a), 2);
+    assert_int_equal(app_erase_confirm(a, "chen", n, &e, &f), 0);
+    assert_int_equal(bundle_of(a, id), 0);
+    assert_int_equal(app_refused_count(a), 1);
     app_close(a);
 }
 
@@ -240,9 +279,14 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, home_make, home_drop)
     const struct CMUnitTest tests[] = {
-        T(filled_in_is_judged_too),          T(one_that_cannot_be_signed), T(few_share_a_bundle),
-        T(a_later_form_sees_the_first),      T(audiences_stay_apart),      T(the_next_start_signs),
+        T(filled_in_is_judged_too),
+        T(one_that_cannot_be_signed),
+        T(few_share_a_bundle),
+        T(a_later_form_sees_the_first),
+        T(audiences_stay_apart),
+        T(the_next_start_signs),
         T(what_is_signed_already_is_let_go),
+        T(erased_with_what_could_not_be_signed),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);
