@@ -3,6 +3,7 @@
  * views still show what it said: that is written once more, one revision on, and the stream begins
  * anew without the damaged bundle. What cannot be read there either is lost, and named. */
 #include "node/app_check.h"
+#include "node/app_internal.h"
 
 #include "protocol/json_gate.h"
 
@@ -55,11 +56,10 @@ static void on_wanted(const struct sync_wanted *w, void *arg)
     }
 }
 
-static void lost(struct own *o, const struct store_rec *rec)
+static void lost(struct own *o, const char *kind, const char *id)
 {
     if (o->did->lost < APP_LOST_NAMED) {
-        (void)snprintf(o->did->name[o->did->lost], sizeof o->did->name[0], "%s/%s", rec->kind,
-                       rec->id);
+        (void)snprintf(o->did->name[o->did->lost], sizeof o->did->name[0], "%.38s/%s", kind, id);
     }
     o->did->lost++;
 }
@@ -92,8 +92,19 @@ static int on_rec(const struct store_rec *rec, void *arg)
         return 0;
     }
     o->texts.len = was;
-    lost(o, rec);
+    lost(o, rec->kind, rec->id);
     return 0;
+}
+
+/* A bit in its text has made it what no rule allows: it can be written by nobody. */
+static void say_lost(struct own *o, struct span item)
+{
+    struct item it;
+    bool is = item_parse(item, &it, NULL) == 0;
+    if (is) {
+        it.k[strcspn(it.k, "/")] = '\0';
+    }
+    lost(o, is ? it.k : "own", is ? it.id : "?");
 }
 
 /* Each in a bundle of its own: what one of them is refused for is nothing to the others. */
@@ -104,6 +115,10 @@ static int say(struct own *o)
         struct span item = span_of(o->texts.data + at, o->end[i] - at);
         r = sync_write(o->a->sync, &o->t, "own", &item, 1, false, NULL);
         o->did->said += r == 0;
+        if (app__is_content(r)) {
+            say_lost(o, item);
+            r = 0;
+        }
     }
     return r;
 }

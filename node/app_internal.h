@@ -71,6 +71,8 @@ bool app__outbox_takes(const struct app *a, size_t n);
 int app__outbox_add(struct app *a, const char *aud, struct span item);
 void app__outbox_added(struct app *a, size_t n);
 int app__outbox_load(struct app *a);
+/* Does this say that the record itself is not one, whoever tries and whenever? */
+bool app__is_content(int r);
 /* A record was erased: what could not be signed of it goes. In a transaction. */
 int app__refused_about(struct app *a, const char *id);
 /* app_audit.c: says up the tree how far the audit log had come at the day's end; holds the log to

@@ -166,8 +166,7 @@ static int sign_in_tx(struct app *a, struct waiting *w)
     return r;
 }
 
-/* Does this say that the record itself is not one, whoever tries and whenever? */
-static bool is_content(int r)
+bool app__is_content(int r)
 {
     return r == SANJI_E_SPEC || r == SANJI_E_SYNTAX || r == SANJI_E_SIZE || r == SANJI_E_VERSION ||
            r == SANJI_E_AUDIENCE || r == SANJI_E_AUTHORITY;
@@ -228,7 +227,7 @@ static int sign_each(struct app *a, const struct waiting *w)
     int r = 0;
     for (size_t i = 0; r == 0 && i < w->n; i++) {
         r = sign_one(a, w, i);
-        if (is_content(r)) {
+        if (app__is_content(r)) {
             log_event(LOG_ERR, "outbox.refused", "err=%s", err_name(r));
             r = set_aside(a, w, i);
         }
@@ -302,7 +301,7 @@ int app_outbox_flush(struct app *a)
     buf_init(&w->text, (size_t)FULL * (LIM_ITEM_BYTES + LIM_AUD_BYTES + 64));
     r = sign_in_tx(a, w);
     a->outbox_n -= r == 0 ? w->n : 0;
-    r = is_content(r) ? sign_each(a, w) : r;
+    r = app__is_content(r) ? sign_each(a, w) : r;
     if (r == 0) {
         a->signed_at = app_mono_ms();
         app__wrote(a);

@@ -390,6 +390,37 @@ static void what_is_lost_is_named(void **state)
     app_close(a);
 }
 
+/* Where the views say what no rule allows, that one is lost alone, at every later start as well. */
+static void what_is_refused_holds_nothing_up(void **state)
+{
+    (void)state;
+    char path[512], is[512];
+    struct app_verdict v;
+    struct app_healed h;
+    struct app *a = node_born(0, "refused");
+    for (int i = 1; i <= 4; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "o%d", i);
+        note(a, id, "机构");
+    }
+    app_close(a);
+    snprintf(path, sizeof path, "%s/sanji.db", home_dirs[0]);
+    damage(path, "UPDATE bundle SET frame=CAST('no frame' AS BLOB) WHERE pos>>32=(SELECT no FROM "
+                 "stream WHERE aud='own') AND (pos&4294967295)>=2");
+    damage(path, "UPDATE record SET d=replace(d,'\"机构\"','7') WHERE id='o2'");
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    assert_int_equal(app_heal(a, &h), 0);
+    assert_int_equal(h.said, 2);
+    assert_int_equal(h.lost, 1);
+    assert_string_equal(h.name[0], "org/o2");
+    steps(a);
+    assert_int_equal(app_verify(a, &v, NULL, NULL), 0);
+    assert_int_equal(v.wrong, 0);
+    assert_true(has_record(a, "o1", is) && has_record(a, "o3", is) && has_record(a, "o4", is));
+    assert_false(has_record(a, "o2", is));
+    app_close(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +431,7 @@ int main(void)
         cmocka_unit_test(what_is_kept_is_looked_at),
         cmocka_unit_test(own_filing_is_written_again),
         cmocka_unit_test(what_is_lost_is_named),
+        cmocka_unit_test(what_is_refused_holds_nothing_up),
     };
     return cmocka_run_group_tests(tests, home_make, home_drop);
 }
