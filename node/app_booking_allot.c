@@ -143,6 +143,9 @@ static int is_free(struct book *b, const struct bk_place *p, const struct bk_all
                 return fault_set(f, SANJI_E_TAKEN, "at", NULL);
             }
         }
+        if (book_month_full(b, n, x->at[i], x->n_at)) {
+            return fault_set(f, SANJI_E_STATE, "at", bk_reason_name(BKR_QUOTA));
+        }
     }
     return r;
 }
@@ -218,6 +221,7 @@ int book_allot_state(struct book *b, struct bk_allot *x, enum bk_allot_state sta
         x->state = state;
         x->dirty = true;
         p->dirty = p->dirty || state == BK_ALLOT_ENDED;
+        p->freed = p->freed || state == BK_ALLOT_ENDED;
     }
     buf_done(&d);
     return r < 0 ? r : held == NULL ? SANJI_E_NOMEM : 0;

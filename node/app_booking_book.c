@@ -288,7 +288,10 @@ static int on_answer(const struct store_rec *rec, void *arg)
     }
     int r = room_for_answer(b);
     r = r < 0 ? r : app__booking_answer_read(b->arena, rec, &b->ans[b->n_ans]);
-    b->n_ans += r == 0;
+    if (r == 0) {
+        b->ans[b->n_ans].took = bk_state_takes(b->ans[b->n_ans].state);
+        b->n_ans++;
+    }
     return r;
 }
 
@@ -392,6 +395,7 @@ void book_free(struct book *b)
     free(b->allot);
     free(b->place);
     free(b->use);
+    free(b->load);
 }
 
 struct bk_ask *book_ask(struct book *b, const char *node, const char *id)
@@ -562,6 +566,8 @@ int book_set(struct book *b, const struct bk_ask *k, int64_t no, enum bk_state s
     }
     p->dirty = p->dirty || bk_state_takes(x->state) != bk_state_takes(state) ||
                (x->state == BKS_HELD) != (state == BKS_HELD);
+    p->freed = p->freed || (bk_state_takes(x->state) && !bk_state_takes(state));
+    p->line = p->line || x->state == BKS_WAITLISTED || state == BKS_WAITLISTED;
     x->order = order_of(b, k->node, k->id, no);
     x->state = state;
     x->reason = why;

@@ -45,8 +45,9 @@ struct bk_answer {
     enum bk_state state;
     enum bk_reason reason;
     enum bk_cancel { BK_CANCEL_NONE, BK_CANCEL_ASKED, BK_CANCEL_KEPT } cancel;
-    int64_t order; /* of arrival */
-    bool dirty;
+    int64_t order;    /* of arrival */
+    bool dirty, took; /* took: its time was taken when it was read */
+    bool stays;       /* on the list, whatever becomes free in this transaction */
 };
 struct bk_ghost { /* taken as everybody was told, by a booking that is not here */
     struct bk_span at;
@@ -60,6 +61,12 @@ struct bk_place { /* one own resource */
     struct bk_ghost *ghost;
     size_t n_ghost;
     bool dirty; /* busy is to be written again */
+    bool freed; /* a time of it became free, and nobody has moved up yet */
+    bool line;  /* who waits for it is to be counted again */
+};
+struct bk_load { /* how many occurrences of a node wait */
+    char node[LIM_NODE_ID + 2];
+    size_t n;
 };
 struct book {
     struct app *a;
@@ -78,6 +85,8 @@ struct book {
     size_t n_allot;
     const struct bk_allot *inside; /* its times do not stand in the way */
     struct bk_use *use;            /* scratch of book_uses() */
+    struct bk_load *load;
+    size_t n_load;
 };
 
 /* Reads all; book_free() in every case. */
@@ -95,8 +104,25 @@ int book_set(struct book *b, const struct bk_ask *k, int64_t no, enum bk_state s
              enum bk_reason why, struct bk_answer **ret);
 /* Alternatives for an answer that says no, into x->alt. */
 int book_alternatives(struct book *b, struct bk_place *p, struct bk_answer *x);
-/* Who waits moves up where time became free, and everybody's place in the line is made right. */
+/* Who waits moves up where time became free: held where a person has to say yes, else confirmed. */
 int book_promote(struct book *b, const char *listing);
+/* The same for all places, and everybody's place in the line is made right. */
+int book_settle(struct book *b);
+/* Has its writer taken it back, or asked for something else since, or is the ask here no more? */
+bool book_gone(struct book *b, const struct bk_answer *x);
+/* The ask as it was answered: an answer alone says which time of what it is about. */
+int book_answered(struct book *b, const struct bk_answer *x, struct bk_ask *ret);
+bool book_needs_approval(const struct bk_place *p, struct bk_span at);
+/* May this platform ask for it at all? Its own always. */
+bool book_may_ask(const struct book *b, const struct bk_place *p, const char *node);
+/* The booking that a change gives back, while it can still be given back; NULL: none. */
+struct bk_answer *book_given_back(struct book *b, const struct bk_ask *k);
+/* A change after the cut-off is no way round it. */
+bool book_too_late(struct book *b, const struct bk_answer *x);
+int book_cancel(struct book *b, struct bk_answer *x, enum bk_reason why);
+int book_give(struct book *b, const struct bk_ask *k, int64_t no, enum bk_state state);
+/* Is there no room in busy/1 of its months for so many more beside the n in b->use? */
+bool book_month_full(const struct book *b, size_t n, struct bk_span at, size_t more);
 bool book_inside(const struct bk_allot *x, struct bk_span at);
 int book_allot_state(struct book *b, struct bk_allot *x, enum bk_allot_state state);
 int book_take_back(struct book *b);

@@ -127,39 +127,58 @@ static void put_rules(struct jw *w, const struct bk_place *p, int day)
     }
 }
 
-/* Asks and answers of an own resource within the days shown, with what they collide with. */
+struct shown {
+    const char *node, *ask, *org;
+    int64_t no;
+    struct bk_span at;
+};
+
+static void put_entry(struct book *b, struct jw *w, const struct shown *s,
+                      const struct bk_answer *x, bool clash)
+{
+    jw_obj(w, NULL);
+    put_node(b->a, w, s->node);
+    jw_str(w, "ask", s->ask);
+    jw_int(w, "no", s->no);
+    jw_str(w, "org", s->org);
+    app__booking_minute(w, "from", s->at.from);
+    app__booking_minute(w, "to", s->at.to);
+    if (x != NULL) {
+        put_answer(w, x);
+    } else {
+        jw_str(w, "state", "asked");
+        jw_bool(w, "clash", clash);
+    }
+    put_next(w, x == NULL ? BKS_ASKED : x->state, false);
+    jw_end_obj(w);
+}
+
+/* Answers of an own resource within the days shown, whatever became of their asks, and asks without
+ * one with what they collide with. */
 static int put_entries(struct book *b, struct jw *w, const struct bk_place *p, struct bk_span in)
 {
     size_t used = 0;
     int r = book_uses(b, p, NULL, NULL, &used);
     jw_arr(w, "entries");
+    for (size_t i = 0; r == 0 && i < b->n_ans; i++) {
+        const struct bk_answer *x = &b->ans[i];
+        if (strcmp(x->listing, p->id) == 0 && bk_meet(x->at, in)) {
+            struct shown s = {x->node, x->ask, x->org, x->no, x->at};
+            put_entry(b, w, &s, x, false);
+        }
+    }
     for (size_t i = 0; r == 0 && i < b->n_ask; i++) {
         const struct bk_ask *k = &b->ask[i];
         for (int64_t no = 1; no <= (int64_t)k->n_at && strcmp(k->listing, p->id) == 0; no++) {
-            const struct bk_answer *x = book_answer(b, k->node, k->id, no);
-            struct bk_span at = k->at[no - 1];
+            struct shown s = {k->node, k->id, k->org, no, k->at[no - 1]};
             bool gone = (k->off >> (no - 1) & 1) != 0, clash = false;
-            if (!bk_meet(at, in) || (x == NULL && gone)) {
+            if (gone || !bk_meet(s.at, in) || book_answer(b, k->node, k->id, no) != NULL) {
                 continue;
             }
-            for (size_t j = 0; x == NULL && j < used; j++) {
-                clash = clash || bk_clash(&p->rules, at, b->use[j].at);
+            for (size_t j = 0; j < used; j++) {
+                clash = clash || bk_clash(&p->rules, s.at, b->use[j].at);
             }
-            jw_obj(w, NULL);
-            put_node(b->a, w, k->node);
-            jw_str(w, "ask", k->id);
-            jw_int(w, "no", no);
-            jw_str(w, "org", k->org);
-            app__booking_minute(w, "from", at.from);
-            app__booking_minute(w, "to", at.to);
-            if (x != NULL) {
-                put_answer(w, x);
-            } else {
-                jw_str(w, "state", "asked");
-                jw_bool(w, "clash", clash);
-            }
-            put_next(w, x == NULL ? BKS_ASKED : x->state, x == NULL && gone);
-            jw_end_obj(w);
+            put_entry(b, w, &s, NULL, clash);
         }
     }
     jw_end_arr(w);
@@ -315,8 +334,9 @@ static int put_occurrences(struct listing_of *l, const char *owner, const struct
         r = answer_to(l, owner, k, no);
         jw_obj(l->w, NULL);
         jw_int(l->w, "no", no);
-        app__booking_minute(l->w, "from", k->at[no - 1].from);
-        app__booking_minute(l->w, "to", k->at[no - 1].to);
+        const struct bk_span *at = l->found ? &l->x.at : &k->at[no - 1];
+        app__booking_minute(l->w, "from", at->from);
+        app__booking_minute(l->w, "to", at->to);
         jw_bool(l->w, "given_back", gone);
         if (l->found) {
             put_answer(l->w, &l->x);
@@ -344,8 +364,9 @@ static int is_open(struct listing_of *l, const char *owner, const struct bk_ask 
         r = answer_to(l, owner, k, no);
         bool ends = l->found ? bk_state_is_end(l->x.state) : gone;
         *ret = *ret || (ahead && !ends);
-        *ret_waits = *ret_waits || (ahead && !l->found && !gone) ||
-                     (l->found && ahead && l->x.cancel == BK_CANCEL_ASKED);
+        *ret_waits =
+            *ret_waits || (ahead && !l->found && !gone) ||
+            (l->found && ahead && (l->x.cancel == BK_CANCEL_ASKED || l->x.state == BKS_HELD));
     }
     return r;
 }

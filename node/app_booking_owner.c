@@ -5,10 +5,9 @@
 #include "node/app_booking_book.h"
 
 #include "protocol/base/text.h"
-#include "protocol/jcur.h"
-#include "protocol/jwrite.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* A database that was put back does not know what it gave away since: neighbours tell it first. */
@@ -23,85 +22,6 @@ int app__booking_may(const struct app *a)
     return sure ? 0 : SANJI_E_HELD;
 }
 
-static bool needs_approval(const struct bk_place *p, struct bk_span at)
-{
-    const struct bk_schedule *s = bk_on(&p->rules, (int)(at.from / 1440));
-    if (s == NULL || s->approval == BK_APPROVAL_LISTING) {
-        return p->approval;
-    }
-    return s->approval == BK_APPROVAL_YES;
-}
-
-/* May this platform ask for it at all? Its own always. */
-static bool may_ask(const struct book *b, const struct bk_place *p, const char *node)
-{
-    static const struct {
-        const char *word;
-        int64_t lv;
-    } tier[] = {{"city", 20}, {"district", 30}, {"street", 40}, {"community", 50}};
-    const struct roster_node *n = roster_node(app_roster(b->a), node);
-    struct jcur c;
-    struct span e;
-    if (strcmp(node, app_id(b->a)) == 0 || p->who[0] == '\0') {
-        return true;
-    }
-    bool any = false, ok = jcur_array(&c, span_of(p->who, strlen(p->who)));
-    while (ok && jcur_element(&c, &e)) {
-        any = true;
-        if (span_eqs(e, "\"all\"") || span_eqs(e, "\"org\"") || span_eqs(e, "\"resident\"")) {
-            return true;
-        }
-        for (size_t i = 0; n != NULL && i < sizeof tier / sizeof tier[0]; i++) {
-            char quoted[16];
-            snprintf(quoted, sizeof quoted, "\"%s\"", tier[i].word);
-            if (n->lv == tier[i].lv && span_eqs(e, quoted)) {
-                return true;
-            }
-        }
-    }
-    return !any;
-}
-
-/* ---- what follows a decision ---- */
-
-static int put_alternatives(struct book *b, struct bk_answer *x, const struct bk_span *v, size_t n)
-{
-    struct buf out;
-    struct jw w;
-    buf_init(&out, 4096);
-    jw_init(&w, &out);
-    jw_arr(&w, NULL);
-    for (size_t i = 0; i < n; i++) {
-        char from[17], to[17];
-        minute_write(v[i].from, from);
-        minute_write(v[i].to, to);
-        jw_obj(&w, NULL);
-        jw_str(&w, "from", from);
-        jw_str(&w, "to", to);
-        jw_end_obj(&w);
-    }
-    jw_end_arr(&w);
-    int r = jw_done(&w);
-    const char *held = r < 0 ? NULL : arena_dup(b->arena, out.data, out.len);
-    x->alt = span_of(held, held == NULL || n == 0 ? 0 : out.len);
-    buf_done(&out);
-    return r < 0 ? r : held == NULL ? SANJI_E_NOMEM : 0;
-}
-
-int book_alternatives(struct book *b, struct bk_place *p, struct bk_answer *x)
-{
-    struct bk_span found[3];
-    size_t n = 0;
-    if (!p->bookable || x->at.from <= b->now) {
-        return 0;
-    }
-    int r = book_uses(b, p, x, NULL, &n);
-    const struct bk_use want = {x->at, x->node, x->org};
-    return r < 0 ? r
-                 : put_alternatives(b, x, found,
-                                    bk_alternatives(&p->rules, b->use, n, &want, b->now, found, 3));
-}
-
 static int refuse(struct book *b, const struct bk_ask *k, int64_t no, enum bk_reason why)
 {
     struct bk_answer *x = NULL;
@@ -114,139 +34,7 @@ static int refuse(struct book *b, const struct bk_ask *k, int64_t no, enum bk_re
 static int put_on_list(struct book *b, const struct bk_ask *k, int64_t no)
 {
     struct bk_answer *x = NULL;
-    int r = book_set(b, k, no, BKS_WAITLISTED, BKR_NONE, &x);
-    return r < 0 ? r : book_promote(b, k->listing);
-}
-
-/* Of those who wait, is y before x? */
-static bool is_before(const struct bk_answer *y, const struct bk_answer *x)
-{
-    return y->order != x->order ? y->order < x->order : y < x;
-}
-
-static struct bk_answer *next_waiting(struct book *b, const char *listing,
-                                      const struct bk_answer *after)
-{
-    struct bk_answer *best = NULL;
-    for (size_t i = 0; i < b->n_ans; i++) {
-        struct bk_answer *x = &b->ans[i];
-        if (x->state == BKS_WAITLISTED && strcmp(x->listing, listing) == 0 &&
-            (after == NULL || is_before(after, x)) && (best == NULL || is_before(x, best))) {
-            best = x;
-        }
-    }
-    return best;
-}
-
-static int promote_one(struct book *b, struct bk_place *p, struct bk_answer *x, bool *ret)
-{
-    size_t n = 0;
-    *ret = false;
-    if (x->at.from <= b->now || !p->bookable) {
-        return 0;
-    }
-    int r = book_uses(b, p, x, NULL, &n);
-    const struct bk_use want = {x->at, x->node, x->org};
-    if (r < 0 || bk_judge_uses(&p->rules, b->use, n, &want) != BKR_NONE) {
-        return r;
-    }
-    x->state = BKS_CONFIRMED;
-    x->place = 0;
-    x->dirty = p->dirty = *ret = true;
-    return 0;
-}
-
-int book_promote(struct book *b, const char *listing)
-{
-    struct bk_place *p = NULL;
-    struct bk_answer *x = NULL;
-    int r = book_place(b, listing, &p);
-    while (r == 0 && (x = next_waiting(b, listing, x)) != NULL) {
-        bool up = false;
-        r = promote_one(b, p, x, &up);
-        if (r == 0 && up) {
-            x = NULL; /* from the beginning: the list is another one now */
-        }
-    }
-    /* Each sees how many wait before him for a time that meets his own. */
-    for (size_t i = 0; r == 0 && i < b->n_ans; i++) {
-        x = &b->ans[i];
-        int64_t place = 1;
-        for (size_t j = 0; j < b->n_ans && x->state == BKS_WAITLISTED; j++) {
-            const struct bk_answer *y = &b->ans[j];
-            place += y != x && y->state == BKS_WAITLISTED && strcmp(y->listing, x->listing) == 0 &&
-                     is_before(y, x) && bk_meet(y->at, x->at);
-        }
-        if (x->state == BKS_WAITLISTED && strcmp(x->listing, listing) == 0 && x->place != place) {
-            x->place = place;
-            x->dirty = true;
-        }
-    }
-    return r;
-}
-
-/* The booking that a change gives back, while it can still be given back; NULL: none. */
-static struct bk_answer *given_back(struct book *b, const struct bk_ask *k)
-{
-    struct bk_answer *old =
-        k->instead[0] == '\0' ? NULL : book_answer(b, k->node, k->instead, k->instead_no);
-    bool stands = old != NULL && (old->state == BKS_CONFIRMED || old->state == BKS_HELD ||
-                                  old->state == BKS_WAITLISTED);
-    return stands ? old : NULL;
-}
-
-/* A change after the cut-off is no way round it. */
-static bool too_late(struct book *b, const struct bk_answer *x)
-{
-    struct bk_place *p = NULL;
-    return x->state == BKS_CONFIRMED && book_place(b, x->listing, &p) == 0 &&
-           !bk_in_time(&p->rules, x->at, b->now);
-}
-
-static int cancel(struct book *b, struct bk_answer *x, enum bk_reason why)
-{
-    struct bk_place *p = NULL;
-    int r = book_place(b, x->listing, &p);
-    if (r == 0) {
-        p->dirty = p->dirty || bk_state_takes(x->state);
-        x->state = BKS_CANCELLED;
-        x->reason = why;
-        x->until = x->place = 0;
-        x->cancel = BK_CANCEL_NONE;
-        x->dirty = true;
-        r = book_promote(b, x->listing);
-    }
-    return r;
-}
-
-/* Given away: what it replaces is free again, before anybody else looks. */
-static int give(struct book *b, const struct bk_ask *k, int64_t no, enum bk_state state)
-{
-    struct bk_answer *x = NULL, *old = state == BKS_CONFIRMED ? given_back(b, k) : NULL;
-    struct bk_place *p = NULL;
-    char listing[LIM_ID_BYTES + 1] = "";
-    int r = 0;
-    if (old != NULL) { /* as cancel(), but nobody moves up before the new time is taken */
-        r = book_place(b, old->listing, &p);
-        if (r == 0) {
-            snprintf(listing, sizeof listing, "%s", old->listing);
-            p->dirty = true;
-            old->state = BKS_CANCELLED;
-            old->reason = BKR_CHANGED;
-            old->until = old->place = 0;
-            old->cancel = BK_CANCEL_NONE;
-            old->dirty = true;
-        }
-    }
-    r = r < 0 ? r : book_set(b, k, no, state, BKR_NONE, &x);
-    if (r == 0 && state == BKS_HELD) {
-        r = book_place(b, k->listing, &p);
-        const struct bk_schedule *s =
-            r < 0 ? NULL : bk_on(&p->rules, (int)(k->at[no - 1].from / 1440));
-        x->until = b->now + (s != NULL ? s->hold : (int64_t)BK_HOLD_HOURS * 60);
-        x->until = x->until < x->at.from ? x->until : x->at.from;
-    }
-    return r < 0 || listing[0] == '\0' ? r : book_promote(b, listing);
+    return book_set(b, k, no, BKS_WAITLISTED, BKR_NONE, &x);
 }
 
 /* ---- by itself ---- */
@@ -277,8 +65,45 @@ static int answer_use(struct book *b, const struct bk_ask *k, int64_t no, const 
             return 0; /* an honest holder never says this */
         }
     }
+    r = r < 0 ? r : book_uses(b, p, NULL, NULL, &n);
+    if (r < 0) {
+        return r;
+    }
     *ret = true;
-    return r < 0 ? r : give(b, k, no, BKS_CONFIRMED);
+    return book_month_full(b, n, at, 1) ? refuse(b, k, no, BKR_QUOTA)
+                                        : book_give(b, k, no, BKS_CONFIRMED);
+}
+
+/* May this node have one more that waits? They all are gone through whenever a time is free. */
+static bool one_more(struct book *b, const char *node)
+{
+    struct bk_load *l = NULL;
+    for (size_t i = 0; l == NULL && i < b->n_load; i++) {
+        l = strcmp(b->load[i].node, node) == 0 ? &b->load[i] : NULL;
+    }
+    if (l == NULL) {
+        struct bk_load *v = realloc(b->load, (b->n_load + 1) * sizeof *v);
+        if (v == NULL) {
+            return true; /* no memory is no reason to say no */
+        }
+        b->load = v;
+        l = &v[b->n_load++];
+        snprintf(l->node, sizeof l->node, "%s", node);
+        l->n = 0;
+        for (size_t i = 0; i < b->n_ans; i++) {
+            l->n += b->ans[i].state == BKS_WAITLISTED && strcmp(b->ans[i].node, node) == 0;
+        }
+    }
+    bool may = l->n < LIM_BOOKING_OPEN;
+    l->n += may;
+    return may;
+}
+
+/* Without alternatives: to look for them so often is what the limit is there against. */
+static int too_many(struct book *b, const struct bk_ask *k, int64_t no)
+{
+    struct bk_answer *x = NULL;
+    return book_set(b, k, no, BKS_REJECTED, BKR_QUOTA, &x);
 }
 
 static int answer_new(struct book *b, const struct bk_ask *k, int64_t no)
@@ -292,57 +117,72 @@ static int answer_new(struct book *b, const struct bk_ask *k, int64_t no)
     if (r < 0 || used) {
         return r;
     }
-    enum bk_reason why = !p->bookable              ? BKR_LISTING
-                         : !may_ask(b, p, k->node) ? BKR_WHO
-                                                   : bk_judge_rules(&p->rules, at, b->now);
+    enum bk_reason why = !p->bookable                   ? BKR_LISTING
+                         : !book_may_ask(b, p, k->node) ? BKR_WHO
+                                                        : bk_judge_rules(&p->rules, at, b->now);
     if (why != BKR_NONE) {
         return refuse(b, k, no, why);
     }
-    const struct bk_answer *old = given_back(b, k);
-    if (needs_approval(p, at) || (old != NULL && too_late(b, old))) {
-        return 0; /* a person's decision */
+    const struct bk_answer *old = book_given_back(b, k);
+    if (book_needs_approval(p, at) || (old != NULL && book_too_late(b, old))) {
+        return one_more(b, k->node) ? 0 : too_many(b, k, no); /* a person's decision */
     }
-    r = book_uses(b, p, NULL, old, &n);
+    r = book_promote(b, k->listing); /* who waits goes before */
+    r = r < 0 ? r : book_uses(b, p, NULL, old = book_given_back(b, k), &n);
     const struct bk_use want = {at, k->node, k->org};
     why = r < 0 ? BKR_NONE : bk_judge_uses(&p->rules, b->use, n, &want);
     if (r < 0) {
         return r;
     }
-    if (why == BKR_NONE) {
-        return give(b, k, no, BKS_CONFIRMED);
+    if (why == BKR_NONE && book_month_full(b, n, at, 1)) {
+        why = BKR_QUOTA;
     }
-    return why == BKR_TAKEN && k->wait ? put_on_list(b, k, no) : refuse(b, k, no, why);
+    if (why == BKR_NONE) {
+        return book_give(b, k, no, BKS_CONFIRMED);
+    }
+    if (why == BKR_TAKEN && k->wait) {
+        return one_more(b, k->node) ? put_on_list(b, k, no) : too_many(b, k, no);
+    }
+    return refuse(b, k, no, why);
 }
 
-/* The asker has given it back. */
-static int give_back(struct book *b, const struct bk_ask *k, struct bk_answer *x)
+/* The asker has given it back, or says something else by now. */
+static int give_back(struct book *b, struct bk_answer *x)
 {
     struct bk_place *p = NULL;
     enum bk_state next;
+    const struct bk_ask *k = book_ask(b, x->node, x->ask);
     int r = book_place(b, x->listing, &p);
-    if (r < 0 || bk_next(x->state, BKE_WITHDRAW, BK_A, &next) < 0) {
+    if (r < 0 || (k == NULL && x->at.from <= b->now)) { /* what is over stays as it was */
         return r;
     }
-    bool own_time = k->allot[0] != '\0'; /* the holder has counted it free since */
+    if (bk_next(x->state, BKE_WITHDRAW, BK_A, &next) < 0) {
+        return 0;
+    }
+    bool own_time = k != NULL && k->allot[0] != '\0'; /* the holder has counted it free since */
     if (x->state == BKS_CONFIRMED && !own_time && !bk_in_time(&p->rules, x->at, b->now)) {
         x->cancel = BK_CANCEL_ASKED;
         x->dirty = true;
         return 0;
     }
-    return cancel(b, x, BKR_WITHDRAWN);
+    return book_cancel(b, x, BKR_WITHDRAWN);
 }
 
 static int by_time(struct book *b, struct bk_answer *x)
 {
     if (x->state == BKS_HELD && x->until <= b->now) {
-        return cancel(b, x, BKR_EXPIRED);
+        return book_cancel(b, x, BKR_EXPIRED);
     }
     if (x->state == BKS_WAITLISTED && x->at.from <= b->now) {
-        x->state = BKS_REJECTED;
-        x->reason = BKR_TAKEN;
-        x->place = 0;
-        x->dirty = true;
-        return book_promote(b, x->listing);
+        struct bk_place *p = NULL;
+        int r = book_place(b, x->listing, &p);
+        if (r == 0) {
+            x->state = BKS_REJECTED;
+            x->reason = BKR_TAKEN;
+            x->place = 0;
+            x->dirty = p->line = true;
+        }
+        return r;
     }
     if (x->state == BKS_CHECKED_IN && x->at.to <= b->now) {
         x->state = BKS_COMPLETED;
@@ -372,33 +212,46 @@ static bool is_open(struct book *b, const struct bk_ask *k, int64_t no)
     return (k->off >> (no - 1) & 1) == 0 && book_answer(b, k->node, k->id, no) == NULL;
 }
 
-static int decide_all(struct book *b)
+static int decide_answers(struct book *b)
 {
     int r = 0;
     for (size_t i = 0; r == 0 && i < b->n_ans; i++) {
         r = by_time(b, &b->ans[i]);
     }
-    for (size_t i = 0; r == 0 && i < b->n_ask; i++) { /* what became free goes first */
-        const struct bk_ask *k = &b->ask[i];
-        for (int64_t no = 1; r == 0 && no <= (int64_t)k->n_at; no++) {
-            struct bk_answer *x = book_answer(b, k->node, k->id, no);
-            if (x != NULL && (k->off >> (no - 1) & 1) != 0 && x->cancel == BK_CANCEL_NONE) {
-                r = give_back(b, k, x);
-            }
+    for (size_t i = 0; r == 0 && i < b->n_ans; i++) { /* what became free goes first */
+        struct bk_answer *x = &b->ans[i];
+        if (!bk_state_is_end(x->state) && x->cancel == BK_CANCEL_NONE && book_gone(b, x)) {
+            r = give_back(b, x);
         }
     }
-    for (size_t i = 0; r == 0 && i < b->n_ask; i++) {
+    return r < 0 ? r : book_settle(b);
+}
+
+/* What of an own transaction for each ask is done. */
+struct part {
+    const char *node, *ask; /* NULL: no single ask */
+    bool answers, asks, refuse;
+};
+
+static int decide(struct book *b, const struct part *w)
+{
+    int r = w->answers ? decide_answers(b) : 0;
+    for (size_t i = 0; r == 0 && w->asks && i < b->n_ask; i++) {
         const struct bk_ask *k = &b->ask[i];
-        for (int64_t no = 1; r == 0 && no <= (int64_t)k->n_at; no++) {
-            r = is_open(b, k, no) ? answer_new(b, k, no) : 0;
+        bool it = w->ask == NULL || (strcmp(k->id, w->ask) == 0 && strcmp(k->node, w->node) == 0);
+        for (int64_t no = 1; r == 0 && it && no <= (int64_t)k->n_at; no++) {
+            r = !is_open(b, k, no) ? 0
+                : w->refuse        ? refuse(b, k, no, BKR_OTHER)
+                                   : answer_new(b, k, no);
         }
     }
-    return r < 0 ? r : book_take_back(b);
+    return r < 0 || !w->answers ? r : book_take_back(b);
 }
 
 int book_finish(struct book *b, int r)
 {
     size_t n = 0;
+    r = r < 0 ? r : book_settle(b);
     r = r < 0 ? r : book_write(b, &n);
     if (r == 0) {
         r = store_commit(b->a->store);
@@ -413,9 +266,56 @@ int book_finish(struct book *b, int r)
     return r;
 }
 
-int app_booking_auto(struct app *a, int64_t now, int64_t *ret_next)
+static int go(struct app *a, int64_t now, const struct part *w, int64_t *ret_next)
 {
     struct book b;
+    int r = store_begin(a->store);
+    if (r < 0) {
+        return r;
+    }
+    r = book_load(a, now, &b);
+    r = book_finish(&b, r < 0 ? r : decide(&b, w));
+    if (r == 0) {
+        next_due(&b, ret_next);
+    }
+    book_free(&b);
+    return r;
+}
+
+/* It lies in what was to be written, and not in this machine. */
+static bool is_content(int r)
+{
+    return r == SANJI_E_TAKEN || r == SANJI_E_SPEC || r == SANJI_E_SIZE;
+}
+
+/* One ask that cannot be answered stops no other: it is refused. */
+static int one_by_one(struct app *a, int64_t now, int64_t *ret_next)
+{
+    const struct part answers = {.answers = true};
+    struct book b;
+    int r = go(a, now, &answers, ret_next), e = book_load(a, now, &b);
+    r = e < 0 ? e : is_content(r) ? 0 : r;
+    for (size_t i = 0; r == 0 && i < b.n_ask; i++) {
+        const struct bk_ask *k = &b.ask[i];
+        bool any = false;
+        for (int64_t no = 1; no <= (int64_t)k->n_at; no++) {
+            any = any || is_open(&b, k, no);
+        }
+        struct part one = {k->node, k->id, false, true, false};
+        r = any ? go(a, now, &one, ret_next) : 0;
+        if (is_content(r)) {
+            one.refuse = true;
+            r = go(a, now, &one, ret_next);
+        }
+        r = is_content(r) ? 0 : r;
+    }
+    book_free(&b);
+    return r;
+}
+
+int app_booking_auto(struct app *a, int64_t now, int64_t *ret_next)
+{
+    const struct part all = {.answers = true, .asks = true};
     int64_t next = 0;
     if (app_self_node(a) == NULL || app__booking_may(a) < 0) {
         if (ret_next != NULL) {
@@ -426,17 +326,10 @@ int app_booking_auto(struct app *a, int64_t now, int64_t *ret_next)
     bool holds = false;
     int r = app_outbox_flush(a);
     r = r < 0 ? r : app__booking_give_back(a, now, &holds);
-    r = r < 0 ? r : store_begin(a->store);
-    if (r < 0) {
-        return r;
-    }
-    r = book_load(a, now, &b);
-    r = book_finish(&b, r < 0 ? r : decide_all(&b));
-    next_due(&b, &next);
-    next = next == 0 && holds ? 1 : next;
-    book_free(&b);
+    r = r < 0 ? r : go(a, now, &all, &next);
+    r = is_content(r) ? one_by_one(a, now, &next) : r;
     if (ret_next != NULL) {
-        *ret_next = next;
+        *ret_next = next == 0 && holds ? 1 : next;
     }
     return r;
 }
@@ -466,8 +359,11 @@ int app__booking_tick(struct app *a, int64_t mono_ms, bool changed)
     }
     int r = app_booking_auto(a, minute_of_ms(app_now_ms()), &next);
     bool held = app__booking_may(a) < 0;
-    a->booking_seen = held ? -1 : last != 0 ? last : a->booking_seen;
-    a->booking_due = held ? app_mono_ms() + HELD_MS : next > 0 ? app_mono_ms() + LOOK_MS : 0;
+    bool done = r == 0 && !held;
+    a->booking_seen = held ? -1 : done && last != 0 ? last : a->booking_seen;
+    a->booking_due = held                ? app_mono_ms() + HELD_MS
+                     : !done || next > 0 ? app_mono_ms() + LOOK_MS
+                                         : 0;
     return r;
 }
 
@@ -504,7 +400,7 @@ static int confirm(struct book *b, const struct app_booking_step *s, const struc
     const struct bk_span at = k->at[s->no - 1];
     size_t n = 0, n_hit = 0;
     int r = book_place(b, k->listing, &p);
-    r = r < 0 ? r : book_uses(b, p, mine, given_back(b, k), &n);
+    r = r < 0 ? r : book_uses(b, p, mine, book_given_back(b, k), &n);
     for (size_t i = 0; r == 0 && i < n; i++) { /* quotas and hours are the owner's to overlook */
         if (bk_clash(&p->rules, at, b->use[i].at)) {
             return fault_set(f, SANJI_E_TAKEN, "from", NULL);
@@ -513,11 +409,14 @@ static int confirm(struct book *b, const struct app_booking_step *s, const struc
     if (r == 0 && at.from <= b->now) {
         return fault_set(f, SANJI_E_STATE, bk_event_name(s->ev), bk_reason_name(BKR_PAST));
     }
+    if (r == 0 && book_month_full(b, n, at, 1)) {
+        return fault_set(f, SANJI_E_STATE, bk_event_name(s->ev), bk_reason_name(BKR_QUOTA));
+    }
     r = r < 0 ? r : hits(b, p, k, s->no, false, ret_hit, &n_hit);
     if (r == 0 && n_hit > 0 && !s->yes) {
         return fault_set(f, SANJI_E_CONFLICT, "yes", NULL);
     }
-    r = r < 0 ? r : give(b, k, s->no, next);
+    r = r < 0 ? r : book_give(b, k, s->no, next);
     return r < 0 || n_hit == 0 ? r : hits(b, p, k, s->no, true, NULL, &n_hit);
 }
 
@@ -543,20 +442,30 @@ static int set_state(struct book *b, const struct app_booking_step *s, const str
     if (r == 0 && s->ev == BKE_KEEP) {
         x->cancel = BK_CANCEL_KEPT;
     }
-    return r < 0 ? r : book_promote(b, k->listing);
+    if (r == 0) {
+        x->stays = next == BKS_WAITLISTED; /* who was put there just now does not come back */
+    }
+    return r;
 }
 
 static int step(struct book *b, const struct app_booking_step *s, struct buf *ret_hit,
                 struct fault *f)
 {
     const struct bk_ask *k = book_ask(b, s->node, s->ask);
-    if (k == NULL || s->no < 1 || s->no > (int64_t)k->n_at) {
+    struct bk_answer *x = book_answer(b, s->node, s->ask, s->no);
+    struct bk_ask own;
+    if (x == NULL && (k == NULL || s->no < 1 || s->no > (int64_t)k->n_at)) {
         return fault_set(f, SANJI_E_NOT_FOUND, "ask", NULL);
     }
-    struct bk_answer *x = book_answer(b, k->node, k->id, s->no);
     enum bk_state now = x == NULL ? BKS_ASKED : x->state, next = now;
-    bool gone = x == NULL && (k->off >> (s->no - 1) & 1) != 0;
-    int r = gone ? SANJI_E_STATE : bk_next(now, s->ev, BK_O, &next);
+    bool gives = s->ev == BKE_CONFIRM || s->ev == BKE_HOLD || s->ev == BKE_WAITLIST;
+    bool gone = x == NULL ? (k->off >> (s->no - 1) & 1) != 0 : gives && book_gone(b, x);
+    int r = x == NULL ? 0 : book_answered(b, x, &own);
+    if (r < 0) {
+        return r;
+    }
+    k = x == NULL ? k : &own; /* what was answered, whatever the ask says now */
+    r = gone ? SANJI_E_STATE : bk_next(now, s->ev, BK_O, &next);
     if (r < 0 || s->ev == BKE_EXPIRE) { /* that one is the clock's */
         return fault_set(f, SANJI_E_STATE, bk_event_name(s->ev),
                          gone ? "withdrawn" : bk_state_name(now));

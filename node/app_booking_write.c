@@ -171,6 +171,20 @@ static bool in_month(struct bk_span at, int month)
     return month_of(at.from) <= month && month_of(at.to - 1) >= month;
 }
 
+bool book_month_full(const struct book *b, size_t n, struct bk_span at, size_t more)
+{
+    for (int m = month_of(at.from); m <= month_of(at.to - 1); m++) {
+        size_t held = more;
+        for (size_t i = 0; i < n; i++) {
+            held += in_month(b->use[i].at, m);
+        }
+        if (held > BK_BUSY) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static size_t entries_of(const struct book *b, const struct bk_place *p, int month,
                          struct entry *out)
 {
@@ -310,10 +324,32 @@ static int add_busy(struct book *b, struct batch *x, const struct bk_place *p)
     return r;
 }
 
+/* The last look, at what is to be signed and nothing else: a time is given away once. A change that
+ * is held may meet what it replaces. */
+static int check_once(struct book *b)
+{
+    for (size_t i = 0; i < b->n_ans; i++) {
+        const struct bk_answer *x = &b->ans[i];
+        if (!x->dirty || x->took || !bk_state_takes(x->state)) {
+            continue;
+        }
+        const struct bk_ask *k = x->state == BKS_HELD ? book_ask(b, x->node, x->ask) : NULL;
+        const struct bk_answer *old = k == NULL ? NULL : book_given_back(b, k);
+        for (size_t j = 0; j < b->n_ans; j++) {
+            const struct bk_answer *y = &b->ans[j];
+            if (y != x && y != old && bk_state_takes(y->state) && bk_meet(x->at, y->at) &&
+                strcmp(x->listing, y->listing) == 0) {
+                return SANJI_E_TAKEN;
+            }
+        }
+    }
+    return 0;
+}
+
 int book_write(struct book *b, size_t *ret_n)
 {
     struct batch x = {0};
-    int r = 0;
+    int r = check_once(b);
     buf_init(&x.text, BATCH_BYTES);
     for (size_t i = 0; r == 0 && i < b->n_ans; i++) {
         if (b->ans[i].dirty) {

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "node/app_booking.h"
+#include "node/app_internal.h"
 #include "protocol/base/text.h"
 #include "protocol/jcur.h"
 #include "protocol/jwrite.h"
@@ -289,7 +290,8 @@ static void test_approval(void **state)
     assert_int_equal(step(d1, &a, BKE_CANCEL, false, &hit), 0);
     nodes_settle(city, d1);
     is(d1, d1, &a, "cancelled", "owner");
-    is(d1, d1, &c, "confirmed", "");
+    is(d1, d1, &c, "held", ""); /* a person says yes here */
+    assert_int_equal(step(d1, &c, BKE_CONFIRM, false, &hit), 0);
     assert_int_equal(step(d1, &c, BKE_CHECK_IN, false, &hit), 0);
     is(city, d1, &c, "checked_in", "");
     assert_int_equal(step(d1, &c, BKE_NO_SHOW, false, &hit), SANJI_E_STATE);
@@ -367,6 +369,240 @@ static void test_change_and_series(void **state)
     nodes_settle(city, d1);
     assert_string_equal(how(d1, d1, &s, 1).state, "confirmed");
     assert_string_equal(how(d1, d1, &s, 3).state, "cancelled");
+    end();
+}
+
+/* ---- its writer says something else, or nothing any more ---- */
+
+static int on_aud(const struct store_rec *rec, void *arg)
+{
+    struct got *g = arg;
+    (void)on_got(rec, arg);
+    g->place = rec->r;
+    snprintf(g->reason, sizeof g->reason, "%.19s", rec->aud);
+    return 0;
+}
+
+/* As a node that keeps to no rules may: the next form of an own ask, or its end (day < 0). */
+static void say_again(struct app *a, const struct asked *x, int day, int from, int to)
+{
+    struct got g = {0};
+    struct buf d, item;
+    struct sync_tick t;
+    char at_[80];
+    const struct kind *k = kind_find("booking_ask");
+    assert_int_equal(store_record_get(a->store, app_id(a), "booking_ask", x->id, on_aud, &g), 0);
+    buf_init(&d, LIM_ITEM_BYTES);
+    buf_init(&item, LIM_ITEM_BYTES);
+    snprintf(at_, sizeof at_, "[[\"%s\",\"%s\"]]", at(day, from), at(day, to));
+    assert_int_equal(kind_member_set(k, lit(g.d), "at", lit(at_), &d), 0);
+    assert_int_equal(app__item(NULL, x->id, k, day < 0 ? OP_WITHDRAW : OP_PUT, g.place + 1,
+                               day < 0 ? span_of(NULL, 0) : span_of(d.data, d.len), &item),
+                     0);
+    assert_int_equal(app_tick_make(&t), 0);
+    struct span it = span_of(item.data, item.len);
+    assert_int_equal(sync_write(a->sync, &t, g.reason, &it, 1, false, NULL), 0);
+    buf_done(&d);
+    buf_done(&item);
+}
+
+static void test_said_again(void **state)
+{
+    (void)state;
+    two("again");
+    venue("v1", "", true);
+    nodes_settle(city, d1);
+    struct asked a = ask(d1, "v1", 3, 9, 11, ""), b = ask(d1, "v1", 3, 9, 11, ",\"wait\":true"),
+                 c = ask(city, "v1", 3, 9, 11, ",\"wait\":true");
+    nodes_settle(city, d1);
+    assert_int_equal(step(d1, &a, BKE_CONFIRM, true, NULL), 0);
+    is(city, d1, &b, "waitlisted", "");
+    is(city, city, &c, "waitlisted", "");
+    /* Before the node has seen to it, and after. */
+    say_again(city, &c, 3, 14, 15);
+    assert_int_equal(step(city, &c, BKE_CONFIRM, true, NULL), SANJI_E_STATE);
+    say_again(d1, &b, 3, 14, 15);
+    nodes_settle(city, d1);
+    assert_int_equal(step(d1, &b, BKE_CONFIRM, true, NULL), SANJI_E_STATE);
+    is(city, d1, &a, "confirmed", "");
+    is(city, d1, &b, "cancelled", "withdrawn");
+    is(city, city, &c, "cancelled", "withdrawn");
+    end();
+}
+
+/* The owner's booking stands without the ask, and can be ended. */
+static void test_said_no_more(void **state)
+{
+    (void)state;
+    struct span v;
+    struct buf out;
+    struct jw w;
+    two("no-more");
+    venue("v1", ",\"cutoff_hours\":240", false);
+    nodes_settle(city, d1);
+    struct asked a = ask(d1, "v1", 3, 9, 11, ""), far = ask(d1, "v1", 20, 9, 11, "");
+    nodes_settle(city, d1);
+    is(city, d1, &a, "confirmed", "");
+    say_again(d1, &a, -1, 0, 0);
+    say_again(d1, &far, -1, 0, 0);
+    nodes_settle(city, d1);
+    is(city, d1, &far, "cancelled", "withdrawn");
+    is(city, d1, &a, "confirmed", ""); /* after the cut-off: a wish */
+    assert_non_null(strstr(how(city, d1, &a, 1).d, "\"cancel\":\"asked\""));
+    buf_init(&out, 1 << 20);
+    jw_init(&w, &out);
+    int day = date_of_ms(app_now_ms());
+    assert_int_equal(app_booking_calendar(city, app_id(city), "v1", day, day + 6, true, &w), 0);
+    assert_int_equal(jw_done(&w), 0);
+    assert_true(jcur_get(span_of(out.data, out.len), "entries", &v));
+    assert_non_null(memmem(v.p, v.n, a.id, strlen(a.id)));
+    buf_done(&out);
+    assert_int_equal(step(d1, &a, BKE_CANCEL, false, NULL), 0);
+    is(city, d1, &a, "cancelled", "owner");
+    end();
+}
+
+/* ---- the list of those who wait ---- */
+
+static void test_list_is_judged(void **state)
+{
+    (void)state;
+    char more[120];
+    two("list");
+    venue("v1", "", true);
+    venue("v2", "", false);
+    nodes_settle(city, d1);
+    struct asked a = ask(d1, "v1", 3, 9, 11, ""), b = ask(d1, "v1", 3, 9, 11, ",\"wait\":true");
+    nodes_settle(city, d1);
+    assert_int_equal(step(d1, &a, BKE_CONFIRM, true, NULL), 0);
+    is(city, d1, &b, "waitlisted", "");
+    give_back(d1, &a, 0);
+    nodes_settle(city, d1);
+    is(city, d1, &b, "held", ""); /* a person has the last word */
+    int64_t n = 0;
+    assert_int_equal(app_booking_waiting(city, &n), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(step(d1, &b, BKE_WAITLIST, true, NULL), 0);
+    is(city, d1, &b, "waitlisted", ""); /* and it stands */
+    /* Who may not ask any more does not move up. */
+    struct asked c = ask(city, "v2", 3, 9, 11, ""), e = ask(d1, "v2", 3, 9, 11, ",\"wait\":true");
+    nodes_settle(city, d1);
+    put(city, "listing",
+        "{\"id\":\"v2\",\"kind\":\"venue\",\"title\":\"会议室\",\"who\":[\"street\"]}");
+    give_back(city, &c, 0);
+    nodes_settle(city, d1);
+    is(city, d1, &e, "waitlisted", "");
+    /* A change that moves up gives the old time back. */
+    venue("v3", "", false);
+    nodes_settle(city, d1);
+    struct asked old = ask(d1, "v3", 3, 9, 10, ""), other = ask(city, "v3", 3, 14, 15, "");
+    nodes_settle(city, d1);
+    snprintf(more, sizeof more, ",\"wait\":true,\"instead\":\"%s.1\"", old.id);
+    struct asked moved = ask(d1, "v3", 3, 14, 15, more);
+    nodes_settle(city, d1);
+    is(city, d1, &moved, "waitlisted", "");
+    is(city, d1, &old, "confirmed", "");
+    give_back(city, &other, 0);
+    nodes_settle(city, d1);
+    is(city, d1, &moved, "confirmed", "");
+    is(city, d1, &old, "cancelled", "changed");
+    end();
+}
+
+/* ---- limits ---- */
+
+static int allot(const char *listing, int day, int from, int to, char id[LIM_ID_BYTES + 1]);
+
+/* n occurrences of m minutes one after the other, within the opening hours of days from `day` on;
+ * *io counts them. */
+static struct asked many(struct app *a, const char *listing, int day, int n, int m, int *io,
+                         const char *more)
+{
+    static char d[6000];
+    struct asked x;
+    struct fault f = {0};
+    size_t len = (size_t)snprintf(
+        d, sizeof d,
+        "{\"listing\":\"%s/%s\",\"org\":\"晨光社工\",\"purpose\":\"meeting\"%s,\"at\":[",
+        app_id(city), listing, more);
+    for (int i = 0; i < n; i++, ++*io) {
+        char from[17], to[17];
+        int a_day = 720 / m;
+        int64_t t = (int64_t)(date_of_ms(app_now_ms()) + day + *io / a_day) * 1440 + 480 +
+                    (int64_t)(*io % a_day) * m;
+        minute_write(t, from);
+        minute_write(t + m, to);
+        len += (size_t)snprintf(d + len, sizeof d - len, "%s[\"%s\",\"%s\"]", i > 0 ? "," : "",
+                                from, to);
+    }
+    snprintf(d + len, sizeof d - len, "]}");
+    int r = app_booking_ask(a, lit(d), x.id, &f);
+    if (r != 0) {
+        fail_msg("%s: %s wants %s", err_name(r), f.member, f.want);
+    }
+    return x;
+}
+
+static void test_full_month(void **state)
+{
+    (void)state;
+    char id[LIM_ID_BYTES + 1];
+    int day = 32, used = 0;
+    two("full");
+    venue("v1", "", false);
+    venue("v2", "", false);
+    put(city, "schedule", "{\"listing\":\"v1\",\"slot\":5,\"id\":\"s-v1\"," EVERY_DAY "}");
+    while (strncmp(at(day, 0) + 8, "01", 2) != 0) {
+        day++;
+    }
+    nodes_settle(city, d1);
+    for (int i = 0; i < 16; i++) {
+        struct asked x = many(city, "v1", day, 60, 5, &used, "");
+        assert_string_equal(how(city, city, &x, 60).state, "confirmed");
+    }
+    (void)many(city, "v1", day, 39, 5, &used, "");
+    struct asked last = many(d1, "v1", day, 2, 5, &used, ""), next = ask(d1, "v1", 3, 9, 10, ""),
+                 else_ = ask(d1, "v2", 3, 9, 10, "");
+    nodes_settle(city, d1);
+    assert_string_equal(how(d1, d1, &last, 1).state, "confirmed"); /* 1,000 */
+    assert_string_equal(how(d1, d1, &last, 2).state, "rejected");
+    assert_string_equal(how(d1, d1, &last, 2).reason, "quota");
+    is(d1, d1, &next, "confirmed", "");
+    is(d1, d1, &else_, "confirmed", "");
+    assert_int_equal(allot("v1", day + 10, 9, 10, id), SANJI_E_STATE);
+    end();
+}
+
+static void test_many_wait(void **state)
+{
+    (void)state;
+    struct got g[2] = {{.found = false}};
+    two("many");
+    venue("v1", "", false);
+    nodes_settle(city, d1);
+    struct asked a = ask(city, "v1", 3, 8, 20, ""), last = a;
+    for (int i = 0; i < 9; i++) {
+        int n = 0;
+        last = many(d1, "v1", 3, 12, 60, &n, ",\"wait\":true");
+        for (int j = 0; i < 8 && j < 4; j++) {
+            n = 0;
+            last = many(d1, "v1", 3, 12, 60, &n, ",\"wait\":true");
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        int n = 0;
+        last = many(d1, "v1", 3, 12, 60, &n, ",\"wait\":true");
+    }
+    /* 43 times 12 */
+    nodes_settle(city, d1);
+    g[0] = how(d1, d1, &last, 1);
+    assert_string_equal(g[0].state, "rejected");
+    assert_string_equal(g[0].reason, "quota");
+    give_back(city, &a, 0);
+    nodes_settle(city, d1);
+    struct asked more = ask(d1, "v1", 3, 9, 10, ",\"wait\":true");
+    nodes_settle(city, d1);
+    is(d1, d1, &more, "waitlisted", ""); /* twelve moved up */
     end();
 }
 
@@ -718,6 +954,9 @@ int main(void)
         cmocka_unit_test(test_change_and_series),  cmocka_unit_test(test_put_back),
         cmocka_unit_test(test_told_and_forgotten), cmocka_unit_test(test_any_order),
         cmocka_unit_test(test_allotment),          cmocka_unit_test(test_allotted_in_any_order),
+        cmocka_unit_test(test_said_again),         cmocka_unit_test(test_said_no_more),
+        cmocka_unit_test(test_list_is_judged),     cmocka_unit_test(test_full_month),
+        cmocka_unit_test(test_many_wait),
     };
     return cmocka_run_group_tests_name("app_booking", tests, home_make, home_drop);
 }
