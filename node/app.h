@@ -188,8 +188,9 @@ int app_put_check(const struct kind *k, struct span json, struct buf *ret_d,
 /* One record at once (API). role: of the person, for the steps of workflows; NULL: any. */
 int app_put_one(struct app *a, const struct kind *k, const char *aud, const char *role,
                 struct span json, char ret_id[static LIM_ID_BYTES + 1], struct fault *f);
-/* owner NULL: an own record; else this node is that one's steward, as below. */
-int app_withdraw(struct app *a, const char *owner, const char *id);
+/* owner NULL: an own record; else this node is that one's steward, as below. f, may be NULL: why it
+ * has to stay. */
+int app_withdraw(struct app *a, const char *owner, const char *id, struct fault *f);
 /* What follows changes records of `owner`, whose steward this node is. SANJI_E_NOT_FOUND,
  * _AUTHORITY (another one is, or none), _STATE: it can speak for itself. */
 int app_put_for(struct app_put *p, const char *owner);

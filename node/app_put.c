@@ -550,20 +550,7 @@ static int is_orphan(struct app *a, const char *id, bool *ret)
     return r;
 }
 
-static bool was_sent(const struct kind *k, const struct old_rec *o)
-{
-    struct buf state;
-    if (k == NULL || k->filing == NULL) {
-        return false;
-    }
-    buf_init(&state, 256);
-    bool sent = kind_field_text(k, span_of(o->d.data, o->d.len), KFF_STATE, &state) == 0 &&
-                state.len > 0 && strcmp(buf_str(&state), k->filing->sent) == 0;
-    buf_done(&state);
-    return sent;
-}
-
-int app_withdraw(struct app *a, const char *owner, const char *id)
+int app_withdraw(struct app *a, const char *owner, const char *id, struct fault *f)
 {
     struct old_rec o = {0};
     struct app_put *p = NULL;
@@ -576,8 +563,8 @@ int app_withdraw(struct app *a, const char *owner, const char *id)
     if (r == 0 && owner != NULL) {
         r = may_stand_for(a, owner);
     }
-    if (r == 0 && owner == NULL && !o.withdrawn && was_sent(k, &o)) {
-        r = SANJI_E_STATE; /* others have read it: it is put right, not taken back */
+    if (r == 0 && owner == NULL && !o.withdrawn && k != NULL) {
+        r = app__put_may_go(k, &o, f);
     }
     if (r < 0 || o.withdrawn) {
         r = r < 0 ? r : app__may_write(a);

@@ -76,6 +76,8 @@ int app__dry_keep(struct app_put *p, const char *id, const char *aud);
 bool app__dry_holds(const struct app_put *p, const char *id);
 int app__dry_old(const struct app_put *p, const char *id, struct old_rec *ret);
 void app__dry_free(struct app_put *p);
+/* May the own record o be taken away? SANJI_E_STATE: others have read it or build on it. */
+int app__put_may_go(const struct kind *k, const struct old_rec *o, struct fault *f);
 /* Takes an own record away, in the batch; with its card. */
 int app__put_withdraw(struct app_put *p, const char *id, const struct old_rec *o);
 /* The card says what the record says, or is gone. d: the record's content; empty: withdrawn. */

@@ -3,6 +3,7 @@
  * its kind, what it names must be there, its public card follows it, and some change another
  * record (an assessment the stage of an organisation). */
 #include "node/app_put.h"
+#include "protocol/flow_pair.h"
 #include "protocol/jcur.h"
 
 #include <stdio.h>
@@ -82,6 +83,31 @@ int app__put_card(struct app_put *p, const struct kind *k, const char *id, struc
     buf_done(&o.d);
     buf_done(&c);
     return r;
+}
+
+static bool was_sent(const struct kind *k, const struct old_rec *o)
+{
+    struct buf state;
+    if (k->filing == NULL) {
+        return false;
+    }
+    buf_init(&state, 256);
+    bool sent = kind_field_text(k, span_of(o->d.data, o->d.len), KFF_STATE, &state) == 0 &&
+                state.len > 0 && strcmp(buf_str(&state), k->filing->sent) == 0;
+    buf_done(&state);
+    return sent;
+}
+
+int app__put_may_go(const struct kind *k, const struct old_rec *o, struct fault *f)
+{
+    enum pair_side side = PAIR_OWNER;
+    if (was_sent(k, o)) { /* it is put right, not taken back */
+        return fault_set(f, SANJI_E_STATE, "", "sent: correct it and send it again");
+    }
+    if (pair_flow_of(k, &side) != NULL && side == PAIR_OTHER) { /* with it a lock would go */
+        return fault_set(f, SANJI_E_STATE, "", "an answer: it stays, change it to reopened");
+    }
+    return 0;
 }
 
 int app__put_withdraw(struct app_put *p, const char *id, const struct old_rec *o)

@@ -321,7 +321,7 @@ int h_record_withdraw(struct api_call *c)
     if (!o.free && strcmp(c->me.role, "admin") != 0 && strcmp(c->me.role, "manager") != 0) {
         return SANJI_E_FORBIDDEN; /* it would be a way round the steps */
     }
-    r = app_withdraw(c->app, NULL, c->param[1]);
+    r = app_withdraw(c->app, NULL, c->param[1], &c->f);
     if (r < 0) {
         return r;
     }

@@ -137,11 +137,12 @@ int v_withdraw(struct verb *v)
 {
     int code = EXIT_OK;
     for (int i = 0; i < v->n_args; i++) {
-        int r = app_withdraw(v->app, verb_flag(v, "for"), v->arg[i]);
+        struct fault f = {0};
+        int r = app_withdraw(v->app, verb_flag(v, "for"), v->arg[i], &f);
         if (r < 0) {
             const char *node = verb_flag(v, "for");
             code = node != NULL && r != SANJI_E_NOT_FOUND ? verb_for_failed(v, r, node)
-                                                          : verb_fail(v, r, v->arg[i]);
+                                                          : verb_fail_fault(v, r, &f, v->arg[i]);
         } else if (verb_has(v, "json")) {
             (void)verb_out(v, "{\"id\":\"%s\",\"withdrawn\":true}\n", v->arg[i]);
         } else {

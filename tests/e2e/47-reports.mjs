@@ -102,6 +102,12 @@ test('accepted and sent again at the same time: the new form waits for an answer
   assert.equal(put('d1', 'report_answer', answer('s1', { state: 'accepted', seen: 3 })).code, 0);
   assert.equal(put('d1', 'report_answer', answer('s1', { state: 'locked', seen: 3 })).code, 0);
   await sees('s1', 's1', 'locked');
+  // With the answer the lock would go: it stays, and the remedy is named.
+  const id = w.state('d1').split('\n').filter(Boolean).map((l) => JSON.parse(l)).find((r) => r.kind === 'report_answer' && r.owner === w.id('d1')).id;
+  const gone = w.tryVerb('d1', 'withdraw', [id]);
+  assert.notEqual(gone.code, 0);
+  assert.match(gone.err, /write it anew as reopened/);
+  await sees('s1', 's1', 'locked');
   // The city above opens it again; the district's word does not close that.
   await until('the city has it', 15000, () => body('city', 's1').d.no === 3 && w.state('city').includes('"locked"'));
   const city = put('city', 'report_answer', answer('s1', { state: 'reopened', seen: 3, reason: '市级抽查' }));

@@ -130,7 +130,7 @@ int scene__write(struct app *a, struct tally *t)
     }
     if (what == 2 && old != NULL) {
         (void)snprintf(id, sizeof(id), "%s", old);
-        int r = app_withdraw(a, NULL, id);
+        int r = app_withdraw(a, NULL, id, NULL);
         if (r == 0) {
             said_yes(a, t, id);
         }

@@ -161,9 +161,9 @@ static void records_are_kept_updated_and_withdrawn(void **state)
     node_export(a, "fed", &e2);
     assert_null(strstr(buf_str(&e2), "\"id\":\"v1\""));
     buf_done(&e2);
-    assert_int_equal(app_withdraw(a, NULL, "v1"), 0);
-    assert_int_equal(app_withdraw(a, NULL, "v1"), 0);
-    assert_int_equal(app_withdraw(a, NULL, "nobody"), SANJI_E_NOT_FOUND);
+    assert_int_equal(app_withdraw(a, NULL, "v1", NULL), 0);
+    assert_int_equal(app_withdraw(a, NULL, "v1", NULL), 0);
+    assert_int_equal(app_withdraw(a, NULL, "nobody", NULL), SANJI_E_NOT_FOUND);
     node_export(a, NULL, &e2);
     assert_null(strstr(buf_str(&e2), "\"id\":\"v1\""));
     buf_done(&e2);

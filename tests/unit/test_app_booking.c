@@ -211,7 +211,7 @@ static void test_first_come(void **state)
     assert_int_equal(node_put(city, "booking", how(city, d1, &c, 1).d, id, &f), SANJI_E_FORBIDDEN);
     assert_int_equal(node_put(city, "busy", busy(city, "v1", 3).d, id, &f), SANJI_E_FORBIDDEN);
     snprintf(id, sizeof id, "v1.%.7s", at(3, 0));
-    assert_int_equal(app_withdraw(city, NULL, id), SANJI_E_FORBIDDEN);
+    assert_int_equal(app_withdraw(city, NULL, id, NULL), SANJI_E_FORBIDDEN);
     end();
 }
 

@@ -330,7 +330,7 @@ static void own_filing_is_written_again(void **state)
         note(a, id[i], "机构");
     }
     note(a, "o2", "新名称");
-    assert_int_equal(app_withdraw(a, NULL, "o3"), 0);
+    assert_int_equal(app_withdraw(a, NULL, "o3", NULL), 0);
     for (int i = 0; i < 4; i++) {
         assert_true(has_record(a, id[i], was[i]));
     }

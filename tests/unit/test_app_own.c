@@ -101,7 +101,7 @@ static void test_stays_at_home(void **state)
         0);
     nodes_settle(city, d1);
     assert_true(shows(city, d1, "o1.card"));
-    assert_int_equal(app_withdraw(d1, NULL, "o1"), 0);
+    assert_int_equal(app_withdraw(d1, NULL, "o1", NULL), 0);
     nodes_settle(city, d1);
     assert_true(look(d1, d1, "o1").withdrawn && look(city, d1, "o1.card").withdrawn);
     node_sound(city);
@@ -199,7 +199,7 @@ static void test_corners(void **state)
                          "{\"id\":\"o1\",\"name\":\"甲\",\"state\":\"incubating\",\"public\":true}",
                          &f),
                      0);
-    assert_int_equal(app_withdraw(a, NULL, "o1.card"), SANJI_E_FORBIDDEN);
+    assert_int_equal(app_withdraw(a, NULL, "o1.card", NULL), SANJI_E_FORBIDDEN);
     int64_t n = 0;
     struct app_erase e;
     assert_int_equal(app_erase_request(a, "wang", "o1", "person", &n, &f), 0);

@@ -359,7 +359,7 @@ static void the_tops_areas_overrule_the_table(void **state)
     assert_non_null(strstr(buf_str(&now), "泉城"));
     assert_null(strstr(buf_str(&now), "济南市"));
     /* Taken back: what was built in is valid again. */
-    assert_int_equal(app_withdraw(city, NULL, "a7"), 0);
+    assert_int_equal(app_withdraw(city, NULL, "a7", NULL), 0);
     nodes_settle(city, street);
     name_is(street, "370102", buf_str(&was));
     buf_done(&was);
