@@ -153,23 +153,63 @@ int app__import_run(struct app *a, struct app_import *job, bool *ret_more)
 
 /* ---- taking back ---- */
 
+/* Others may have built on it: whoever it was sent to or answers, the record it changed. */
+static int relied_on(const struct kind *k, const struct old_rec *o, struct span was)
+{
+    struct span ref, value, none = span_of(NULL, 0);
+    bool effect = kind_effect_due(k, none, span_of(o->d.data, o->d.len), &ref, &value) ||
+                  (was.n > 0 && kind_effect_due(k, none, was, &ref, &value));
+    return effect ? SANJI_E_STATE : app__put_may_go(k, o, NULL);
+}
+
+/* The older form goes through what any form goes through: the steps, whom it names, its audience.
+ */
+static int may_return(struct running *x, const struct old_rec *o, struct span was)
+{
+    struct fault f = {0};
+    char word[8], aud[LIM_AUD_BYTES + 1];
+    (void)snprintf(word, sizeof word, "%.*s", (int)strcspn(o->aud, ":"), o->aud);
+    buf_reset(&x->p->d);
+    int r = buf_put(&x->p->d, was.p, was.n);
+    r = r < 0 ? r : app__put_may(x->p, o, &f);
+    r = r < 0 ? r : app__put_audience(x->p, word, aud);
+    return r < 0 || strcmp(aud, o->aud) == 0 ? r : SANJI_E_AUDIENCE;
+}
+
+static int give_back(struct running *x, struct slice_row *row, const struct old_rec *o)
+{
+    const struct kind *k = x->x->k;
+    struct span was = span_of(x->s.pool.data + row->old, row->n_old);
+    int r = relied_on(k, o, was);
+    r = r < 0 || row->n_old == 0 ? r : may_return(x, o, was);
+    if (r < 0) {
+        return r;
+    }
+    x->p->has_given = true;
+    if (row->n_old == 0) {
+        return app__put_withdraw(x->p, row->rec, o);
+    }
+    r = app__put_lane(x->p, k, o->aud, row->rec, OP_PUT, o->r + 1, was);
+    return r < 0 ? r : app__put_card(x->p, k, row->rec, was);
+}
+
 static int take_back(struct running *x, struct slice_row *row)
 {
     struct old_rec o = {0};
+    struct fault f = {0};
     int r = app__put_old(x->a, app_id(x->a), row->rec, &o);
-    struct span was = span_of(x->s.pool.data + row->old, row->n_old);
     if (r == 0 && (!o.found || o.withdrawn || o.r != row->r)) {
         (void)snprintf(row->st, sizeof row->st, "kept"); /* somebody has worked on it since */
     } else if (r == 0) {
-        if (row->n_old > 0) {
-            x->p->has_given = true;
-            r = app__put_lane(x->p, x->x->k, o.aud, row->rec, OP_PUT, o.r + 1, was);
-            r = r < 0 ? r : app__put_card(x->p, x->x->k, row->rec, was);
-        } else {
-            r = app__put_withdraw(x->p, row->rec, &o);
+        r = give_back(x, row, &o);
+        if (r < 0 && app__import_of_row(r)) {
+            (void)snprintf(row->st, sizeof row->st, "kept");
+            app__slice_fault(row, r, &f);
+            r = 0;
+        } else if (r == 0) {
+            (void)snprintf(row->st, sizeof row->st, "undone");
+            row->n_old = 0;
         }
-        (void)snprintf(row->st, sizeof row->st, "undone");
-        row->n_old = 0;
     }
     buf_done(&o.d);
     return r;

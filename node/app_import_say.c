@@ -83,7 +83,7 @@ void app_import_say(const struct kind *k, const struct import_row *row, enum tex
                     struct buf *out)
 {
     if (strcmp(row->st, "kept") == 0) {
-        text_put(out, l, "import.kept", "id", row->rec, NULL);
+        text_put(out, l, row->err < 0 ? "import.kept_used" : "import.kept", "id", row->rec, NULL);
     } else if (row->err < 0) {
         put_fault(k, row, l, out);
     } else if (row->twin[0] == '#') {

@@ -283,6 +283,59 @@ static void the_same_check_as_put(void **state)
     assert_int_equal(records("org"), 3);
 }
 
+/* What may have gone to others meanwhile is not taken back behind their backs. */
+static void what_others_rely_on_stays(void **state)
+{
+    (void)state;
+    struct fault f = {0};
+    char id[LIM_ID_BYTES + 1], table[256];
+    static const char draft[] = "{\"report\":\"annual\",\"period\":\"2025\",\"title\":\"年报\","
+                                "\"done\":\"草稿里的话\"}";
+    static const char sent[] =
+        "id,report,period,title,state\nwork_report.annual.2025,annual,2025,年报,submitted\n";
+    user_in("chen", "manager");
+    assert_int_equal(app_put_one(d.app, kind_find("work_report"), NULL, NULL,
+                                 span_of(draft, sizeof draft - 1), table, &f),
+                     0);
+    assert_status(bring("work_report", sent, sizeof sent - 1), 200);
+    settle("checked");
+    assert_status(post("plan",
+                       "{\"plan\":{\"map\":[\"id\",\"report\",\"period\",\"title\",\"state\"],"
+                       "\"doubles\":\"update\"}}"),
+                  200);
+    settle("checked");
+    assert_int_equal(count("update"), 1);
+    assert_status(post("start", "{}"), 200);
+    settle("done");
+    assert_int_equal(count("stored"), 1);
+    assert_status(ask("GET", "/api/records/me/work_report/work_report.annual.2025", NULL), 200);
+    assert_said("\"r\":2");
+    assert_said("\"aud\":\"up:");
+    assert_status(post("undo", "{}"), 200);
+    settle("undone");
+    assert_int_equal(count("kept"), 1);
+    assert_said("others may rely on it");
+    assert_status(ask("GET", "/api/records/me/work_report/work_report.annual.2025", NULL), 200);
+    assert_said("\"r\":2");
+    assert_said("\"state\":\"submitted\"");
+    /* A step is no way back where there is none in that direction. */
+    assert_status(
+        ask("POST", "/api/records/org", "{\"d\":{\"name\":\"晚霞\",\"state\":\"applying\"}}"), 200);
+    member("id", id, sizeof id);
+    (void)snprintf(table, sizeof table, "id,state\n%s,incubating\n", id);
+    assert_status(bring("org", table, strlen(table)), 200);
+    assert_status(post("plan", "{\"plan\":{\"map\":[\"id\",\"state\"],\"doubles\":\"update\"}}"),
+                  200);
+    settle("checked");
+    assert_status(post("start", "{}"), 200);
+    settle("done");
+    assert_int_equal(count("stored"), 1);
+    assert_status(post("undo", "{}"), 200);
+    settle("undone");
+    assert_int_equal(count("kept"), 1);
+    assert_int_equal(count("undone"), 0);
+}
+
 /* The program ends between two slices, and in a slice's transaction: no row twice, none lost. */
 static void the_program_ends(void **state)
 {
@@ -357,9 +410,12 @@ static void whose_it_is(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        ON_A_NODE(a_table_of_organisations), ON_A_NODE(other_encodings),
-        ON_A_NODE(what_is_here_already),     ON_A_NODE(the_same_check_as_put),
-        ON_A_NODE(the_program_ends),         ON_A_NODE(whose_it_is)};
+    const struct CMUnitTest tests[] = {ON_A_NODE(a_table_of_organisations),
+                                       ON_A_NODE(other_encodings),
+                                       ON_A_NODE(what_is_here_already),
+                                       ON_A_NODE(the_same_check_as_put),
+                                       ON_A_NODE(what_others_rely_on_stays),
+                                       ON_A_NODE(the_program_ends),
+                                       ON_A_NODE(whose_it_is)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
