@@ -5,6 +5,7 @@
 #include "node/app_pair.h"
 
 #include "node/app_put.h"
+#include "protocol/base/enc.h"
 #include "protocol/jcur.h"
 
 #include <stdio.h>
@@ -37,8 +38,19 @@ static void state_word(const struct kind *k, struct span d, char *out, size_t si
     buf_done(&b);
 }
 
+enum { FORM = B64U_LEN(HASH_LEN) };
+
+/* What an answer says it has read, so that nobody puts other content under it. */
+static void form_of(struct span d, char out[static FORM + 1])
+{
+    uint8_t h[HASH_LEN];
+    hash_bytes(d.p, d.n, h);
+    out[b64u_put(h, sizeof h, out)] = '\0';
+}
+
 struct found {
     const struct pair_flow *f;
+    const char *form; /* of the record as it is now */
     struct pair_answer *to;
     bool there;
 };
@@ -57,20 +69,24 @@ static int on_answer(const struct store_rec *rec, void *arg)
             x->there = true;
         }
     }
+    struct span v, form;
     x->to->seen = number_of(rec->d, x->f->seen);
+    x->to->other =
+        jcur_get(rec->d, x->f->form, &v) && jcur_plain(v, &form) && !span_eqs(form, x->form);
     return 0;
 }
 
 static int collect(struct app *a, const struct pair_flow *f, const char *owner, const char *id,
-                   struct app_pair *ret)
+                   struct span d, struct app_pair *ret)
 {
-    char key[LIM_ID_BYTES + 1];
+    char key[LIM_ID_BYTES + 1], form[FORM + 1];
     const struct roster *ro = app_roster(a);
     const struct roster_node *me = roster_node(ro, owner);
     int r = app_pair_answer_id(f, owner, id, key);
+    form_of(d, form);
     for (size_t i = 0; r == 0 && me != NULL && i < roster_count(ro) && ret->n < PAIR_ANSWERS; i++) {
         const struct roster_node *n = roster_at(ro, i);
-        struct found x = {.f = f, .to = &ret->answer[ret->n]};
+        struct found x = {.f = f, .form = form, .to = &ret->answer[ret->n]};
         if (n->lv >= me->lv || !roster_was_ancestor(ro, n->id.s, owner)) {
             continue;
         }
@@ -92,7 +108,7 @@ int app_pair_now(struct app *a, const struct pair_flow *f, const char *owner, co
     ret->no = number_of(d, f->no);
     if (d.n > 0) {
         state_word(f->owner, d, word, sizeof word);
-        r = strcmp(word, f->sent) == 0 ? collect(a, f, owner, id, ret) : 0;
+        r = strcmp(word, f->sent) == 0 ? collect(a, f, owner, id, d, ret) : 0;
     }
     pair_fold(f,
               d.n == 0                     ? NULL
@@ -219,6 +235,11 @@ int app__pair_autos(struct app_put *p, struct jw *w, struct fault *fl)
     if (r == 0) {
         jw_str(w, kind_field_with(p->k, KFF_TO)->name, at.owner);
         jw_strn(w, kind_field_with(p->k, KFF_TITLE)->name, buf_str(&title), title.len);
+        if (f->form != NULL) {
+            char form[FORM + 1];
+            form_of(span_of(o.d.data, o.d.len), form);
+            jw_str(w, f->form, form);
+        }
     }
     buf_done(&title);
     buf_done(&o.d);

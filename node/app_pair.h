@@ -10,7 +10,7 @@ enum { PAIR_ANSWERS = 16 };
 struct app_pair {
     const char *state; /* of the pair; static */
     int64_t no;        /* how often the record was sent */
-    bool again;        /* sent again since the answer that counts */
+    bool again;        /* sent again, or changed, since the answer that counts */
     size_t n, which;   /* n: none */
     struct pair_answer answer[PAIR_ANSWERS];
 };

@@ -36,6 +36,7 @@ static const struct pair_flow report_flow = {
     .no = "no",
     .about = "about",
     .seen = "seen",
+    .form = "form",
     .sent = "submitted",
     .states = "none draft submitted returned accepted locked reopened",
     .edges = report_edges,
@@ -64,6 +65,9 @@ static bool goes_before(const struct pair_answer *a, const struct pair_answer *b
     if (a->seen != b->seen) {
         return b->seen > a->seen;
     }
+    if (a->other != b->other) {
+        return a->other;
+    }
     return a->lv != b->lv ? b->lv < a->lv : strcmp(b->by.s, a->by.s) < 0;
 }
 
@@ -83,7 +87,7 @@ void pair_fold(const struct pair_flow *f, const char *own, int64_t no, const str
         return;
     }
     /* An answer to more than there is: the record's node was put back to an older day. */
-    bool latest = a[ret->which].seen >= no;
+    bool latest = a[ret->which].seen >= no && !a[ret->which].other;
     ret->again = !latest;
     for (size_t i = 0; i < f->n_rules; i++) {
         if (f->rules[i].latest == latest && strcmp(f->rules[i].answer, a[ret->which].state) == 0) {

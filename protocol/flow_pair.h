@@ -30,9 +30,9 @@ struct pair_rule {
 };
 struct pair_flow {
     const struct kind *owner, *answer;
-    /* Members: of the record, how often it was sent; of the answer, which record and which of its
-     * sendings it is about. */
-    const char *no, *about, *seen;
+    /* Members: of the record, how often it was sent; of the answer, which record, which of its
+     * sendings and which content it is about (a hash; may be absent). */
+    const char *no, *about, *seen, *form;
     const char *sent;   /* the record's state in which others have it */
     const char *states; /* of the pair, space separated; the first two: none, kept at home */
     const struct pair_edge *edges;
@@ -49,15 +49,17 @@ struct pair_answer {
     int64_t lv; /* of who wrote it: smaller is higher in the tree */
     struct node_id by;
     int64_t seen;
+    bool other;        /* it is about other content than there is now */
     const char *state; /* a word of the answer's table */
 };
 struct pair_now {
     const char *state;
     size_t which; /* the answer that counts; n: none */
-    bool again;   /* sent again since that answer */
+    bool again;   /* sent again, or changed, since that answer */
 };
 /* own: the record's state, NULL: there is none (or it was withdrawn); no: how often it was sent.
- * Of several answers the one about the latest sending counts, among these the highest node's. */
+ * Content that was changed under the same number counts as sent once more. Of several answers the
+ * one about the latest sending counts, among these the highest node's. */
 void pair_fold(const struct pair_flow *f, const char *own, int64_t no, const struct pair_answer *a,
                size_t n, struct pair_now *ret);
 /* May this side write its record with state `to` now? 0 or SANJI_E_STATE. */

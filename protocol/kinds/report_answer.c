@@ -11,6 +11,7 @@ static const struct kind_field fields[] = {
     F_TEXT("title", 0, 120, KFF_TITLE | KFF_SEARCH | KFF_LIST | KFF_AUTO),
     F_ENUM("state", "returned accepted locked reopened", KFF_REQ | KFF_STATE | KFF_LIST | KFF_FILTER),
     F_INT("seen", 1, 1000000, KFF_REQ | KFF_LIST),
+    F_TEXT("form", 43, 43, KFF_AUTO),
     F_LONG("reason", 0, 2000, 0),
     F_LONG("note", 0, 2000, 0),
     F_DATE("since", KFF_SINCE),

@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include "node/app_erase.h"
+#include "node/app_internal.h"
+#include "node/app_pair.h"
 #include "protocol/jcur.h"
 #include "tests/support/nodes.h"
 
@@ -106,6 +108,91 @@ static void test_stays_at_home(void **state)
     assert_true(look(d1, d1, "o1").withdrawn && look(city, d1, "o1.card").withdrawn);
     node_sound(city);
     node_sound(d1);
+    app_close(d1);
+    app_close(city);
+}
+
+#define REPORT "work_report.annual.2025"
+
+static struct app_pair pair_at(struct app *at, struct app *of)
+{
+    struct app_pair now;
+    enum pair_side side;
+    struct seen s = look(at, of, REPORT);
+    assert_int_equal(app_pair_now(at, pair_flow_of(kind_find("work_report"), &side), app_id(of),
+                                  REPORT, span_of(s.d, strlen(s.d)), &now),
+                     0);
+    return now;
+}
+
+static int answered(struct app *a, struct app *of, const char *word, struct fault *f)
+{
+    char d[256];
+    snprintf(d, sizeof d,
+             "{\"about\":\"%s/" REPORT "\",\"state\":\"%s\",\"seen\":1,\"reason\":\"r\"}",
+             app_id(of), word);
+    return put(a, "report_answer", d, f);
+}
+
+/* A program of its own at the station writes other content under the number that was locked. */
+static void forge(struct app *a)
+{
+    struct seen s = look(a, a, REPORT);
+    struct sync_tick t;
+    struct buf item;
+    char *word = strstr(s.d, "12 户");
+    assert_non_null(word);
+    word[0] = '9';
+    buf_init(&item, LIM_ITEM_BYTES * 2);
+    assert_int_equal(app__item(NULL, REPORT, kind_find("work_report"), OP_PUT, s.r + 1,
+                               span_of(s.d, strlen(s.d)), &item),
+                     0);
+    struct span text = span_of(item.data, item.len);
+    assert_int_equal(app_tick_make(&t), 0);
+    assert_int_equal(store_begin(a->store), 0);
+    assert_int_equal(sync_write(a->sync, &t, s.aud, &text, 1, true, NULL), 0);
+    assert_int_equal(store_commit(a->store), 0);
+    buf_done(&item);
+}
+
+static void test_an_answer_is_about_what_was_read(void **state)
+{
+    (void)state;
+    struct fault f;
+    char id[LIM_ID_BYTES + 1];
+    enum pair_side side;
+    struct app *city = node_born(0, "pair-city"), *d1 = node_child(city, 1, "pair-district");
+    nodes_settle(city, d1);
+    assert_int_equal(put(d1, "work_report",
+                         "{\"report\":\"annual\",\"period\":\"2025\",\"title\":\"年报\",\"done\":"
+                         "\"走访 12 户\",\"state\":\"submitted\"}",
+                         &f),
+                     0);
+    nodes_settle(city, d1);
+    assert_int_equal(answered(city, d1, "accepted", &f), 0);
+    assert_int_equal(answered(city, d1, "locked", &f), 0);
+    nodes_settle(city, d1);
+    assert_string_equal(pair_at(city, d1).state, "locked");
+    assert_false(pair_at(city, d1).again);
+    assert_int_equal(
+        app_pair_answer_id(pair_flow_of(kind_find("work_report"), &side), app_id(d1), REPORT, id),
+        0);
+    assert_int_equal(app_withdraw(city, NULL, id, &f), SANJI_E_STATE);
+    assert_true(f.want[0] != '\0');
+    assert_true(shows(city, city, id));
+    forge(d1);
+    nodes_settle(city, d1);
+    assert_non_null(strstr(look(city, d1, REPORT).d, "92 户"));
+    for (int i = 0; i < 2; i++) {
+        struct app_pair now = pair_at(i == 0 ? city : d1, d1);
+        assert_string_equal(now.state, "locked");
+        assert_int_equal(now.no, 1);
+        assert_true(now.again);
+    }
+    assert_int_equal(answered(city, d1, "reopened", &f), 0);
+    nodes_settle(city, d1);
+    assert_string_equal(pair_at(d1, d1).state, "reopened");
+    assert_false(pair_at(d1, d1).again);
     app_close(d1);
     app_close(city);
 }
@@ -252,6 +339,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stays_at_home),
+        cmocka_unit_test(test_an_answer_is_about_what_was_read),
         cmocka_unit_test(test_steps_names_and_effects),
         cmocka_unit_test(test_corners),
         cmocka_unit_test(test_taken_from_nobody),

@@ -164,6 +164,31 @@ static void several_answers(void **state)
     }
 }
 
+/* Content changed under the number that was answered: as if it had been sent once more. */
+static void changed_under_an_answer(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"returned", "accepted", "locked", "reopened"};
+    static const char *const older[] = {"submitted", "submitted", "locked", "submitted"};
+    struct pair_now now;
+    for (size_t i = 0; i < 4; i++) {
+        struct pair_answer a[2] = {said("nc", 20, 1, words[i]), said("nd", 30, 1, "accepted")};
+        a[0].other = true;
+        pair_fold(flow(), "submitted", 1, a, 1, &now);
+        assert_string_equal(now.state, older[i]);
+        assert_true(now.again);
+        /* an answer to what is there now goes before, whoever gives it and in either order */
+        for (int turn = 0; turn < 2; turn++) {
+            pair_fold(flow(), "submitted", 1, a, 2, &now);
+            assert_string_equal(now.state, "accepted");
+            assert_false(now.again);
+            struct pair_answer first = a[0];
+            a[0] = a[1];
+            a[1] = first;
+        }
+    }
+}
+
 static void ids_from_content(void **state)
 {
     (void)state;
@@ -244,11 +269,9 @@ static void periods(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_state_and_word),
-        cmocka_unit_test(every_answer),
-        cmocka_unit_test(several_answers),
-        cmocka_unit_test(ids_from_content),
-        cmocka_unit_test(periods),
+        cmocka_unit_test(every_state_and_word), cmocka_unit_test(every_answer),
+        cmocka_unit_test(several_answers),      cmocka_unit_test(changed_under_an_answer),
+        cmocka_unit_test(ids_from_content),     cmocka_unit_test(periods),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
