@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NOTICES = 300 };
+enum { NOTICES = 5000 }; /* looked at; those that ask nothing cost little */
 
 static bool asks(struct span d)
 {
@@ -78,6 +78,7 @@ struct wanted {
     app_ack_fn *fn;
     void *arg;
     int today;
+    int64_t n;
 };
 
 static int on_notice(const struct store_rec *rec, void *arg)
@@ -85,6 +86,7 @@ static int on_notice(const struct store_rec *rec, void *arg)
     struct wanted *w = arg;
     bool wants = false, done = false;
     int by = last_day(rec->d);
+    w->n++;
     if (by != 0 && by < w->today) {
         return 0;
     }
@@ -97,11 +99,13 @@ static int on_notice(const struct store_rec *rec, void *arg)
     return w->fn(&n, w->arg);
 }
 
-int app_ack_wanted(struct app *a, app_ack_fn *fn, void *arg)
+int app_ack_wanted(struct app *a, app_ack_fn *fn, void *arg, bool *ret_more)
 {
     struct wanted w = {.a = a, .fn = fn, .arg = arg, .today = date_of_ms(app_now_ms())};
     struct store_filter f = {.kind = "notice", .limit = NOTICES};
-    return store_record_list(a->store, &f, on_notice, &w);
+    int r = store_record_list(a->store, &f, on_notice, &w);
+    *ret_more = *ret_more || w.n == NOTICES;
+    return r;
 }
 
 int app_ack_nodes(struct app *a, const struct store_rec *rec, app_ack_node_fn *fn, void *arg)

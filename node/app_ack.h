@@ -11,8 +11,9 @@ struct app_ack_notice {
     int by; /* last day it matters; 0: none */
 };
 typedef int app_ack_fn(const struct app_ack_notice *n, void *arg);
-/* Notices of others that ask this node and have no answer of it. */
-int app_ack_wanted(struct app *a, app_ack_fn *fn, void *arg);
+/* Notices of others that ask this node and have no answer of it. *ret_more: set when there may be
+ * others beside those looked at. */
+int app_ack_wanted(struct app *a, app_ack_fn *fn, void *arg, bool *ret_more);
 /* Does a record (owner, audience, content) ask this node, and has it answered? */
 int app_ack_own(struct app *a, const struct store_rec *rec, bool *ret_asks, bool *ret_done);
 /* Nodes an own notice asks: those who may hold it, in its area. ts 0: nothing heard. */

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 200, REPORTS = 400, PERIODS = 6, ANSWER_DAYS = 5, OPEN_DAYS = 2 };
+enum { ROWS = 200, REPORTS = 400 /* of a child */, PERIODS = 6, ANSWER_DAYS = 5, OPEN_DAYS = 2 };
 
 struct walk {
     struct app *a;
@@ -114,15 +114,16 @@ static int reports(struct walk *w)
 struct asked {
     struct walk *w;
     const struct pair_flow *f;
+    int64_t n; /* looked at, of one child */
 };
 
 static int on_report(const struct store_rec *rec, void *arg)
 {
     struct asked *x = arg;
     struct app_pair pair;
-    const struct roster_node *n = roster_node(app_roster(x->w->a), rec->owner);
-    if (n == NULL || strcmp(n->up.s, app_id(x->w->a)) != 0) {
-        return 0; /* answered by its own parent */
+    x->n++;
+    if (strcmp(rec->state, x->f->sent) != 0) {
+        return 0;
     }
     int r = app_pair_now(x->w->a, x->f, rec->owner, rec->id, rec->d, &pair);
     if (r < 0 || strcmp(pair.state, x->f->sent) != 0) {
@@ -138,13 +139,27 @@ static int on_report(const struct store_rec *rec, void *arg)
     return 0;
 }
 
+/* Child by child, so that one that sends much does not hide what another one waits for; the others
+ * are answered by their own parents. */
 static int answers(struct walk *w)
 {
     enum pair_side side;
+    const struct roster *ro = app_roster(w->a);
     struct asked x = {.w = w, .f = pair_flow_of(kind_find("work_report"), &side)};
-    struct store_filter f = {.kind = "work_report", .state = x.f->sent, .limit = REPORTS};
-    return may(w, x.f->answer->name, KACT_WRITE) ? store_record_list(w->a->store, &f, on_report, &x)
-                                                 : 0;
+    int r = 0;
+    if (!may(w, x.f->answer->name, KACT_WRITE)) {
+        return 0;
+    }
+    for (size_t i = 0; r == 0 && i < roster_count(ro); i++) {
+        const struct roster_node *n = roster_at(ro, i);
+        struct store_filter f = {.kind = x.f->owner->name, .owner = n->id.s, .limit = REPORTS};
+        if (strcmp(n->up.s, app_id(w->a)) == 0) {
+            x.n = 0;
+            r = store_record_list(w->a->store, &f, on_report, &x);
+            w->out->more = w->out->more || x.n == REPORTS;
+        }
+    }
+    return r;
 }
 
 /* ---- records that wait ---- */
@@ -275,7 +290,7 @@ static int on_notice(const struct app_ack_notice *n, void *arg)
 
 static int notices(struct walk *w)
 {
-    return may(w, "ack", KACT_WRITE) ? app_ack_wanted(w->a, on_notice, w) : 0;
+    return may(w, "ack", KACT_WRITE) ? app_ack_wanted(w->a, on_notice, w, &w->out->more) : 0;
 }
 
 static int on_erase(const struct app_erase *e, void *arg)

@@ -129,8 +129,9 @@ static void notices(void **state)
 {
     (void)state;
     int n = 0;
+    bool more = false;
     put_record("notice", "{\"id\":\"n1\",\"kind\":\"notice\",\"title\":\"通知\",\"ack\":true}");
-    assert_int_equal(app_ack_wanted(d.app, on_any, &n), 0);
+    assert_int_equal(app_ack_wanted(d.app, on_any, &n, &more), 0);
     assert_int_equal(n, 0);
     user_in("chen", "manager");
     assert_status(ask("GET", "/api/records/me/notice/n1", NULL), 200);

@@ -11,6 +11,7 @@
 #include "node/app_erase.h"
 #include "node/app_internal.h"
 #include "node/app_pair.h"
+#include "node/app_todo.h"
 #include "protocol/jcur.h"
 #include "tests/support/nodes.h"
 
@@ -197,6 +198,44 @@ static void test_an_answer_is_about_what_was_read(void **state)
     app_close(city);
 }
 
+/* One child that sends much does not hide what another one has been waiting for. */
+static void test_what_waits_is_found_behind_others(void **state)
+{
+    (void)state;
+    struct fault f;
+    struct app_todo_list *l = NULL;
+    struct app *city = node_born(0, "todo-city"), *quiet = node_child(city, 1, "todo-quiet"),
+               *busy = node_child(city, 2, "todo-busy");
+    char json[256];
+    size_t n = 0;
+    nodes_settle(city, quiet);
+    nodes_settle(city, busy);
+    assert_int_equal(put(quiet, "work_report",
+                         "{\"report\":\"annual\",\"period\":\"2025\",\"title\":\"年报\","
+                         "\"state\":\"submitted\"}",
+                         &f),
+                     0);
+    nodes_settle(city, quiet);
+    for (int i = 0; i < 402; i++) {
+        snprintf(json, sizeof json,
+                 "{\"report\":\"weekly\",\"period\":\"%d-W%02d\",\"title\":\"周报\",\"state\":"
+                 "\"submitted\"}",
+                 2010 + i / 52, i % 52 + 1);
+        assert_int_equal(put(busy, "work_report", json, &f), 0);
+    }
+    nodes_settle(city, busy);
+    assert_int_equal(app_todo(city, "", "manager", &l), 0);
+    for (size_t i = 0; i < l->n; i++) {
+        n += l->v[i].source == TODO_ANSWER && strcmp(l->v[i].owner, app_id(quiet)) == 0;
+    }
+    assert_int_equal(n, 1);
+    assert_true(l->more); /* of the busy one not all were looked at, and it is said */
+    free(l);
+    app_close(busy);
+    app_close(quiet);
+    app_close(city);
+}
+
 static int assess(struct app *a, const char *state, struct fault *f)
 {
     char d[300];
@@ -340,6 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stays_at_home),
         cmocka_unit_test(test_an_answer_is_about_what_was_read),
+        cmocka_unit_test(test_what_waits_is_found_behind_others),
         cmocka_unit_test(test_steps_names_and_effects),
         cmocka_unit_test(test_corners),
         cmocka_unit_test(test_taken_from_nobody),
