@@ -171,7 +171,9 @@ int api_list_read(struct api_list *l, struct store_filter *f)
     f->state = l->state[0] == '\0' ? NULL : l->state;
     f->area = l->area[0] == '\0' ? NULL : l->area;
     f->text = l->q[0] == '\0' ? NULL : l->q;
-    l->narrow = l->n_f > 0 || api_is_bound(c, l->k) || (l->q[0] != '\0' && api_is_cut(c, l->k));
+    /* What passes between others is not shown (api_is_ours()): it is not counted either. */
+    l->narrow = l->n_f > 0 || api_is_bound(c, l->k) || strstr(l->k->audiences, "to") != NULL ||
+                (l->q[0] != '\0' && api_is_cut(c, l->k));
     f->limit = l->narrow ? SCAN_MAX + 1 : l->limit + 1;
     f->now_ms = c->now;
     return r;

@@ -2,9 +2,11 @@
 /* Who may do what, compared with permissions.txt, which says it independently of the tables: every
  * route and every kind for every role, asked of a real node. Then record by record: what of an
  * archive a supervisor and the people of an organisation get to see. */
+#include "node/app_internal.h"
 #include "protocol/jcur.h"
 #include "protocol/kinds/kind.h"
 #include "tests/support/desk.h"
+#include "tests/support/nodes.h"
 
 enum { WHOS = 7, ROWS = 128, CELL = 8 };
 
@@ -372,6 +374,113 @@ static void belonging(void **state)
     assert_said("\"org\":\"zu1\"");
 }
 
+/* ---- between others ---- */
+
+static void say(struct app *a, const char *kind, const char *id, const char *to, const char *json)
+{
+    struct sync_tick t;
+    struct buf item;
+    char aud[LIM_AUD_BYTES + 1];
+    buf_init(&item, LIM_ITEM_BYTES * 2);
+    assert_int_equal(
+        app__item(NULL, id, kind_find(kind), OP_PUT, 1, span_of(json, strlen(json)), &item), 0);
+    struct span text = span_of(item.data, item.len);
+    snprintf(aud, sizeof aud, "to:%s", to);
+    assert_int_equal(app_tick_make(&t), 0);
+    assert_int_equal(store_begin(a->store), 0);
+    int r = sync_write(a->sync, &t, aud, &text, 1, true, NULL);
+    if (r < 0) {
+        fail_msg("%s: %s", kind, err_name(r));
+    }
+    assert_int_equal(store_commit(a->store), 0);
+    buf_done(&item);
+}
+
+/* Of kinds that go to a named node (NODE), told apart by a word. */
+static const struct {
+    const char *kind, *json;
+} to_one[] = {
+    {"booking_ask", "{\"listing\":\"NODE/l1\",\"org\":\"WORD\",\"purpose\":\"meeting\",\"at\":"
+                    "[[\"2026-12-01T08:00\",\"2026-12-01T09:00\"]],\"state\":\"asked\"}"},
+};
+
+static void say_all(struct app *a, const char *to, const char *word)
+{
+    for (size_t i = 0; i < sizeof to_one / sizeof to_one[0]; i++) {
+        char json[512], id[64];
+        size_t n = 0;
+        for (const char *p = to_one[i].json; *p != '\0';) {
+            const char *v = strncmp(p, "NODE", 4) == 0   ? to
+                            : strncmp(p, "WORD", 4) == 0 ? word
+                                                         : NULL;
+            if (v == NULL) {
+                json[n++] = *p++;
+                continue;
+            }
+            n += (size_t)snprintf(json + n, sizeof json - n, "%s", v);
+            p += 4;
+        }
+        json[n] = '\0';
+        snprintf(id, sizeof id, "%s.%s", word, to_one[i].kind);
+        say(a, to_one[i].kind, id, to, json);
+    }
+}
+
+static int on_held(const struct store_rec *rec, void *arg)
+{
+    (void)rec;
+    (void)arg;
+    return 0;
+}
+
+/* What passes through this node on the way between two others nobody here reads, counts or finds;
+ * behind much of it what is for this node is still found. */
+static void what_is_between_others(void **state)
+{
+    (void)state;
+    char path[160];
+    everybody();
+    assert_int_equal(home_make(NULL), 0);
+    struct app *b = node_child(d.app, 1, "b"), *c = node_child(d.app, 2, "c");
+    nodes_settle(d.app, b);
+    nodes_settle(d.app, c);
+    nodes_settle(d.app, b);
+    say_all(b, app_id(d.app), "mineone");
+    nodes_settle(d.app, b);
+    say_all(b, app_id(c), "theirone");
+    say_all(b, app_id(c), "theirtwo");
+    nodes_settle(d.app, b);
+    nodes_settle(d.app, c);
+    for (size_t who = 0; who < 5; who++) {
+        log_in(logins[who]);
+        for (size_t i = 0; i < sizeof to_one / sizeof to_one[0]; i++) {
+            const char *k = to_one[i].kind;
+            snprintf(path, sizeof path, "/api/records/%s/%s/theirone.%s", app_id(b), k, k);
+            assert_int_equal(
+                store_record_get(d.app->store, app_id(b), k, strrchr(path, '/') + 1, on_held, NULL),
+                0);
+            assert_status(ask("GET", path, NULL), 404);
+            snprintf(path, sizeof path, "/api/records/%s/%s/mineone.%s", app_id(b), k, k);
+            assert_status(ask("GET", path, NULL), 200);
+            snprintf(path, sizeof path, "/api/records?kind=%s&limit=1", k);
+            assert_status(ask("GET", path, NULL), 200);
+            assert_said("mineone");
+            assert_false(said("theirone") || said("theirtwo"));
+            assert_int_equal(member_int("total"), 1);
+            snprintf(path, sizeof path, "/api/records?kind=%s&q=theirone", k);
+            assert_status(ask("GET", path, NULL), 200);
+            assert_int_equal(member_int("total"), 0);
+            snprintf(path, sizeof path, "/api/records/export?kind=%s", k);
+            assert_status(ask("GET", path, NULL), 200);
+            assert_said("mineone");
+            assert_false(said("theirone") || said("theirtwo"));
+        }
+    }
+    app_close(c);
+    app_close(b);
+    assert_int_equal(home_drop(NULL), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -382,6 +491,7 @@ int main(void)
         ON_A_NODE(personal_members),
         ON_A_NODE(other_kinds),
         ON_A_NODE(belonging),
+        ON_A_NODE(what_is_between_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
