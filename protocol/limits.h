@@ -53,9 +53,7 @@ enum {
     LIM_GONE_DAYS = 30,        /* what can be handed to no writer is kept so long */
     LIM_SAID_DAYS = 730,       /* of keyframes: a writer remembers what they let go of */
     LIM_QUOTA_ITEMS = 5000000, /* per node and day where no quota act says otherwise */
-    LIM_GONE_DAYS = 30,           /* what can be handed to no writer is kept so long */
-    LIM_QUOTA_ITEMS = 5000000,    /* per node and day where no quota act says otherwise */
-    LIM_BOOKING_OPEN = 500,       /* occurrences of one node that wait at one owner */
+    LIM_BOOKING_OPEN = 500,    /* occurrences of one node that wait at one owner */
     LIM_FERRY_PART_BYTES = 512 << 20,
 };
 /* Bytes per node and day where no quota act says otherwise. */

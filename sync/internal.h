@@ -429,7 +429,8 @@ int sync__key_jump(struct sync *s, struct stream *st, const struct bundle *b);
 /* The last bundle of a run is about to be stored. SANJI_E_GAP: the run is not all here, and the
  * stream stands again where it stood before. */
 int sync__key_closing(struct sync *s, size_t idx, const struct bundle *b);
-/* Back to the head from before a keyframe that is not whole; what it said is kept for its writer. */
+/* Back to the head from before a keyframe that is not whole; what it said is kept for its writer.
+ */
 int sync__key_give_up(struct sync *s, size_t idx);
 /* Views: takes the keyframe that this bundle closes, if its run is held. */
 int sync__key_apply(struct sync *s, const struct bundle *b, const struct sync_bundle_row *row,
