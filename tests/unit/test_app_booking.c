@@ -462,6 +462,41 @@ static void test_said_no_more(void **state)
     end();
 }
 
+/* An allotment whose resource is not here: what booking cannot write stops no other duty. */
+static void test_no_such_place(void **state)
+{
+    (void)state;
+    struct sync_tick t;
+    struct buf d, item;
+    char aud[LIM_AUD_BYTES + 1], on[11], over[11];
+    two("no-place");
+    date_write(date_of_ms(app_now_ms()) + 3, on);
+    date_write(date_of_ms(app_now_ms()) - 1, over);
+    buf_init(&d, 4096);
+    buf_init(&item, LIM_ITEM_BYTES);
+    buf_printf(&d,
+               "{\"listing\":\"nowhere\",\"to\":\"%s\",\"at\":[[\"%sT09:00\",\"%sT11:00\"]],"
+               "\"until\":\"%sT08:00\"}",
+               app_id(d1), on, on, over);
+    snprintf(aud, sizeof aud, "to:%s", app_id(d1));
+    assert_int_equal(
+        app__item(NULL, "al1", kind_find("allotment"), OP_PUT, 1, span_of(d.data, d.len), &item),
+        0);
+    assert_int_equal(app_tick_make(&t), 0);
+    struct span it = span_of(item.data, item.len);
+    assert_int_equal(sync_write(city->sync, &t, aud, &it, 1, false, NULL), 0);
+    app__wrote(city);
+    nodes_settle(city, d1); /* asserts that every tick succeeds */
+    venue("v1", "", false);
+    nodes_settle(city, d1);
+    struct asked a = ask(d1, "v1", 3, 9, 11, "");
+    nodes_settle(city, d1);
+    is(city, d1, &a, "confirmed", "");
+    buf_done(&d);
+    buf_done(&item);
+    end();
+}
+
 /* ---- the list of those who wait ---- */
 
 static void test_list_is_judged(void **state)
@@ -955,8 +990,8 @@ int main(void)
         cmocka_unit_test(test_told_and_forgotten), cmocka_unit_test(test_any_order),
         cmocka_unit_test(test_allotment),          cmocka_unit_test(test_allotted_in_any_order),
         cmocka_unit_test(test_said_again),         cmocka_unit_test(test_said_no_more),
-        cmocka_unit_test(test_list_is_judged),     cmocka_unit_test(test_full_month),
-        cmocka_unit_test(test_many_wait),
+        cmocka_unit_test(test_no_such_place),      cmocka_unit_test(test_list_is_judged),
+        cmocka_unit_test(test_full_month),         cmocka_unit_test(test_many_wait),
     };
     return cmocka_run_group_tests_name("app_booking", tests, home_make, home_drop);
 }
