@@ -128,7 +128,7 @@ static int answer_new(struct book *b, const struct bk_ask *k, int64_t no)
         return one_more(b, k->node) ? 0 : too_many(b, k, no); /* a person's decision */
     }
     r = book_promote(b, k->listing); /* who waits goes before */
-    r = r < 0 ? r : book_uses(b, p, NULL, old = book_given_back(b, k), &n);
+    r = r < 0 ? r : book_uses(b, p, NULL, book_given_back(b, k), &n);
     const struct bk_use want = {at, k->node, k->org};
     why = r < 0 ? BKR_NONE : bk_judge_uses(&p->rules, b->use, n, &want);
     if (r < 0) {
