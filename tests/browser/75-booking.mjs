@@ -109,7 +109,7 @@ test('a change keeps the old time until the new one is confirmed; giving back le
   await city.to('#/bookings?box=here');
   await card(city, '晨光改期').getByRole('button', { name: city.t('booking.do.confirm'), exact: true }).click();
   await until('old one gone, new one there', 20000, () => states('s1').includes('晨光社会工作服务中心 cancelled') && states('s1').includes('晨光改期 confirmed'));
-  await until('who waited has the time now', 20000, () => states('city').includes('市志愿者协会 confirmed'));
+  await until('the time is held for who waited: a person confirms it', 20000, () => states('city').includes('市志愿者协会 held'));
   await clerk.to('#/bookings');
   const back = card(clerk, '晨光改期').getByRole('button', { name: clerk.t('booking.give_back'), exact: true });
   await back.click();
