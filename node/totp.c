@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/totp.h"
 
+#include "protocol/base/enc.h"
 #include "protocol/base/err.h"
 #include "protocol/suite.h"
 
@@ -10,7 +11,6 @@
 #include <string.h>
 
 enum { SHA1_LEN = 20, AROUND = 1 };
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 int totp_code(struct span secret, int64_t step, char ret[static TOTP_DIGITS + 1])
 {
@@ -53,36 +53,29 @@ bool totp_check(struct span secret, const char *code, int64_t now_ms, int64_t la
 
 void totp_base32(const uint8_t secret[static TOTP_SECRET], char ret[static TOTP_BASE32 + 1])
 {
-    for (int i = 0; i < TOTP_BASE32; i++) {
-        int bit = i * 5;
-        unsigned two =
-            (unsigned)secret[bit / 8] << 8 | (bit / 8 + 1 < TOTP_SECRET ? secret[bit / 8 + 1] : 0U);
-        ret[i] = alphabet[two >> (11 - bit % 8) & 31];
+    size_t n = b32_put(secret, TOTP_SECRET, ret);
+    ret[n] = '\0';
+    for (char *p = ret; *p != '\0'; p++) { /* authenticators show capitals */
+        *p = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
     }
-    ret[TOTP_BASE32] = '\0';
 }
 
 int totp_from_base32(const char *text, uint8_t ret[static TOTP_SECRET])
 {
-    int n = 0;
-    memset(ret, 0, TOTP_SECRET);
+    char s[TOTP_BASE32];
+    size_t n = 0;
     for (const char *p = text; *p != '\0'; p++) {
-        char c = *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
-        const char *at = strchr(alphabet, c);
-        if (c == ' ') {
+        if (*p == ' ') {
             continue;
         }
-        if (at == NULL || n == TOTP_BASE32) {
+        if (n == sizeof s) {
             return SANJI_E_SPEC;
         }
-        unsigned v = (unsigned)(at - alphabet) << (11 - n * 5 % 8);
-        ret[n * 5 / 8] |= (uint8_t)(v >> 8);
-        if (n * 5 / 8 + 1 < TOTP_SECRET) {
-            ret[n * 5 / 8 + 1] |= (uint8_t)v;
-        }
-        n++;
+        s[n++] = *p >= 'A' && *p <= 'Z' ? (char)(*p + 32) : *p;
     }
-    return n == TOTP_BASE32 ? 0 : SANJI_E_SPEC;
+    int r = b32_get(s, n, ret, TOTP_SECRET);
+    mem_wipe(s, sizeof s);
+    return r < 0 ? SANJI_E_SPEC : 0;
 }
 
 static void put_encoded(struct buf *out, const char *s)
