@@ -18,24 +18,6 @@ enum { EVERY = 1 << 30 };
 
 /* ---- records ---- */
 
-static int read_spans(struct arena *ar, struct span d, struct bk_allot *ret)
-{
-    struct jcur c, p;
-    struct span v, e, x, y;
-    ret->at = arena_alloc(ar, BK_SERIES * sizeof *ret->at);
-    if (ret->at == NULL) {
-        return SANJI_E_NOMEM;
-    }
-    for (bool ok = jcur_get(d, "at", &v) && jcur_array(&c, v);
-         ok && ret->n_at < BK_SERIES && jcur_element(&c, &e);) {
-        struct bk_span *s = &ret->at[ret->n_at];
-        ok = jcur_array(&p, e) && jcur_element(&p, &x) && jcur_element(&p, &y) &&
-             bk_pair_read(x, y, &s->from, &s->to);
-        ret->n_at += ok;
-    }
-    return 0;
-}
-
 int app__booking_allot_read(struct arena *ar, const struct store_rec *rec, struct bk_allot *ret)
 {
     struct span l = app__booking_plain(rec->d, "listing"), to = app__booking_plain(rec->d, "to"),
@@ -54,7 +36,9 @@ int app__booking_allot_read(struct arena *ar, const struct store_rec *rec, struc
     (void)(jcur_get(rec->d, "gap", &v) && jcur_int(v, &ret->gap));
     const char *d = arena_dup(ar, rec->d.p, rec->d.n);
     ret->d = span_of(d, rec->d.n);
-    return ret->listing == NULL || d == NULL ? SANJI_E_NOMEM : read_spans(ar, rec->d, ret);
+    return ret->listing == NULL || d == NULL
+               ? SANJI_E_NOMEM
+               : app__booking_spans_read(ar, rec->d, &ret->at, &ret->n_at);
 }
 
 bool book_inside(const struct bk_allot *x, struct bk_span at)

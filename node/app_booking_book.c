@@ -77,20 +77,33 @@ static int64_t moment(struct span d, const char *name)
 
 /* ---- records ---- */
 
-static int read_times(struct arena *ar, struct span d, struct bk_ask *ret)
+int app__booking_spans_read(struct arena *ar, struct span d, struct bk_span **ret, size_t *ret_n)
 {
     struct jcur c, p;
     struct span v, e, x, y;
-    ret->at = arena_alloc(ar, BK_SERIES * sizeof *ret->at);
-    if (ret->at == NULL) {
+    struct bk_span *at = arena_alloc(ar, BK_SERIES * sizeof *at);
+    size_t n = 0;
+    if (at == NULL) {
         return SANJI_E_NOMEM;
     }
     for (bool ok = jcur_get(d, "at", &v) && jcur_array(&c, v);
-         ok && ret->n_at < BK_SERIES && jcur_element(&c, &e);) {
-        struct bk_span *s = &ret->at[ret->n_at];
+         ok && n < BK_SERIES && jcur_element(&c, &e);) {
         ok = jcur_array(&p, e) && jcur_element(&p, &x) && jcur_element(&p, &y) &&
-             bk_pair_read(x, y, &s->from, &s->to);
-        ret->n_at += ok;
+             bk_pair_read(x, y, &at[n].from, &at[n].to);
+        n += ok;
+    }
+    *ret = at;
+    *ret_n = n;
+    return 0;
+}
+
+static int read_times(struct arena *ar, struct span d, struct bk_ask *ret)
+{
+    struct jcur c;
+    struct span v, e;
+    int r = app__booking_spans_read(ar, d, &ret->at, &ret->n_at);
+    if (r < 0) {
+        return r;
     }
     for (bool ok = jcur_get(d, "off", &v) && jcur_array(&c, v); ok && jcur_element(&c, &e);) {
         int64_t no = 0;

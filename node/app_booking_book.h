@@ -132,6 +132,8 @@ int book_finish(struct book *b, int r);
  * items. */
 int book_write(struct book *b, size_t *ret_n);
 
+/* The times of an ask or an allotment, from its member `at`; *ret lies in the arena. */
+int app__booking_spans_read(struct arena *ar, struct span d, struct bk_span **ret, size_t *ret_n);
 int app__booking_allot_read(struct arena *ar, const struct store_rec *rec, struct bk_allot *ret);
 /* Those this node owns, or those it holds; *ret is freed by the caller. */
 int app__booking_allots(struct app *a, struct arena *ar, bool mine, struct bk_allot **ret,
