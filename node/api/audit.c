@@ -2,7 +2,6 @@
 /* The audit log as a page reads it: who, what, on which id, with what result. Ids and codes only;
  * no row holds a name or a text of a record. */
 #include "node/api/route.h"
-#include "protocol/base/text.h"
 
 #include <string.h>
 
@@ -22,16 +21,6 @@ static int on_row(const struct staff_audit *a, void *arg)
     return 0;
 }
 
-static int number(struct api_call *c, const char *name, int64_t max, int64_t *io)
-{
-    char s[32];
-    int r = api_query(c, name, s, sizeof s);
-    if (r < 0 || (s[0] != '\0' && text_i64(s, strlen(s), 1, max, io) < 0)) {
-        return fault_set(&c->f, SANJI_E_SPEC, name, "1 ..");
-    }
-    return 0;
-}
-
 int h_audit(struct api_call *c)
 {
     char who[STAFF_LOGIN_BYTES + 1];
@@ -39,8 +28,8 @@ int h_audit(struct api_call *c)
     if (api_query(c, "who", who, sizeof who) < 0) {
         return fault_set(&c->f, SANJI_E_SPEC, "who", "1 .. 64");
     }
-    int r = number(c, "before", INT64_MAX, &before);
-    r = r < 0 ? r : number(c, "limit", ROWS_MAX, &limit);
+    int r = api_query_int(c, "before", 1, INT64_MAX, &before);
+    r = r < 0 ? r : api_query_int(c, "limit", 1, ROWS_MAX, &limit);
     if (r < 0) {
         return r;
     }

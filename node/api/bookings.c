@@ -11,16 +11,6 @@
 
 enum { LIST_MAX = 500, DAYS_DEFAULT = 7, DAYS_MAX = 62 };
 
-static int number(struct api_call *c, const char *name, int64_t lo, int64_t hi, int64_t *io)
-{
-    char s[24];
-    int r = api_query(c, name, s, sizeof s);
-    if (r == 0 && s[0] != '\0') {
-        r = text_i64(s, strlen(s), lo, hi, io);
-    }
-    return r < 0 ? fault_set(&c->f, SANJI_E_SPEC, name, NULL) : 0;
-}
-
 int h_bookings(struct api_call *c)
 {
     char box[8];
@@ -29,8 +19,8 @@ int h_bookings(struct api_call *c)
         (strcmp(box, "mine") != 0 && strcmp(box, "here") != 0)) {
         return fault_set(&c->f, SANJI_E_SPEC, "box", "mine here");
     }
-    int r = number(c, "open", 0, 1, &open);
-    r = r < 0 ? r : number(c, "limit", 1, LIST_MAX, &limit);
+    int r = api_query_int(c, "open", 0, 1, &open);
+    r = r < 0 ? r : api_query_int(c, "limit", 1, LIST_MAX, &limit);
     r = r < 0 ? r : app_booking_waiting(c->app, &waiting);
     if (r < 0) {
         return r;
@@ -53,7 +43,7 @@ int h_booking_calendar(struct api_call *c)
     if (r < 0 || (from[0] != '\0' && date_parse(from, strlen(from), &first) < 0)) {
         return fault_set(&c->f, SANJI_E_SPEC, "from", "YYYY-MM-DD");
     }
-    r = number(c, "days", 1, DAYS_MAX, &days);
+    r = api_query_int(c, "days", 1, DAYS_MAX, &days);
     return r < 0 ? r
                  : app_booking_calendar(c->app, owner, c->param[1], first, first + (int)days - 1,
                                         api_role_may(c->me.role, WHO_CASES), &c->w);

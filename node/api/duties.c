@@ -112,21 +112,21 @@ static int on_grid(const struct app_duty_cell *x, void *arg)
 
 int h_duties(struct api_call *c)
 {
-    char s[16], day[11];
+    char day[11];
     int64_t periods = PERIODS;
     struct grid g = {.c = c, .today = date_of_ms(c->now)};
     if (!api_may_named(c, "work_report", KACT_READ)) {
         return SANJI_E_FORBIDDEN;
     }
-    if (api_query(c, "periods", s, sizeof s) < 0 ||
-        (s[0] != '\0' && text_i64(s, strlen(s), 1, PERIODS_MAX, &periods) < 0)) {
-        return fault_set(&c->f, SANJI_E_SPEC, "periods", "1 .. 60");
+    int r = api_query_int(c, "periods", 1, PERIODS_MAX, &periods);
+    if (r < 0) {
+        return r;
     }
     date_write(g.today, day);
     jw_obj(&c->w, NULL);
     jw_str(&c->w, "today", day);
     jw_arr(&c->w, "mine");
-    int r = app_duty_of(c->app, app_id(c->app), NULL, (int)periods, on_mine, c);
+    r = app_duty_of(c->app, app_id(c->app), NULL, (int)periods, on_mine, c);
     jw_end_arr(&c->w);
     jw_arr(&c->w, "grids");
     r = r < 0 ? r : app_duty_grid(c->app, NULL, (int)periods, on_grid, &g);

@@ -206,14 +206,10 @@ int h_import(struct api_call *c)
     struct app_import x;
     static struct import_plan plan; /* one thread; large */
     struct shown s = {.c = c, .x = &x, .plan = &plan};
-    char after[24];
     int64_t from = 0;
     int r = load(c, &x);
     memset(&plan, 0, sizeof plan);
-    r = r < 0 ? r : api_query(c, "after", after, sizeof after);
-    if (r == 0 && after[0] != '\0' && text_i64(after, strlen(after), 0, INT64_MAX / 2, &from) < 0) {
-        r = fault_set(&c->f, SANJI_E_SPEC, "after", NULL);
-    }
+    r = r < 0 ? r : api_query_int(c, "after", 0, INT64_MAX / 2, &from);
     if (r == 0) {
         jw_obj(&c->w, NULL);
         jw_int(&c->w, "n", x.n);

@@ -127,7 +127,6 @@ static int read_after(struct api_list *l, struct store_filter *f)
 int api_list_read(struct api_list *l, struct store_filter *f)
 {
     struct api_call *c = l->c;
-    char limit[16];
     int r = read_text(c, "kind", l->kind, sizeof l->kind);
     l->k = r == 0 ? kind_find(l->kind) : NULL;
     if (l->k == NULL) {
@@ -153,12 +152,9 @@ int api_list_read(struct api_list *l, struct store_filter *f)
     if (r == 0 && l->area[0] != '\0' && strspn(l->area, "0123456789") != strlen(l->area)) {
         r = fault_set(&c->f, SANJI_E_SPEC, "area", "2 .. 12 digits");
     }
-    if (r == 0) {
-        r = read_text(c, "limit", limit, sizeof limit);
-    }
     l->limit = LIST_DEFAULT;
-    if (r == 0 && limit[0] != '\0' && text_i64(limit, strlen(limit), 1, LIST_MAX, &l->limit) < 0) {
-        r = fault_set(&c->f, SANJI_E_SPEC, "limit", "1 .. 200");
+    if (r == 0) {
+        r = api_query_int(c, "limit", 1, LIST_MAX, &l->limit);
     }
     if (r == 0) {
         r = read_after(l, f);

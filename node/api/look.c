@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Small lists the pages read once: kinds, nodes, areas. And what every handler needs. */
 #include "node/api/route.h"
+#include "protocol/base/text.h"
 #include "protocol/jcur.h"
 #include "protocol/kinds/referral.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 int api_query(const struct api_call *c, const char *name, char *out, size_t max)
@@ -16,6 +18,18 @@ int api_query(const struct api_call *c, const char *name, char *out, size_t max)
         return 0;
     }
     return r;
+}
+
+int api_query_int(struct api_call *c, const char *name, int64_t lo, int64_t hi, int64_t *io)
+{
+    char s[24], want[48];
+    int r = api_query(c, name, s, sizeof s);
+    if (r == 0 && s[0] != '\0') {
+        r = text_i64(s, strlen(s), lo, hi, io);
+    }
+    snprintf(want, sizeof want, hi > INT64_C(1000000000000) ? "%lld .." : "%lld .. %lld",
+             (long long)lo, (long long)hi);
+    return r < 0 ? fault_set(&c->f, SANJI_E_SPEC, name, want) : 0;
 }
 
 const char *api_node_name(const struct api_call *c, const char *id)

@@ -2,7 +2,6 @@
 /* Referrals this node takes part in. Their content is personal: only roles with that right get
  * here, nothing of it goes into a log or an audit row, and a list shows no more than the title. */
 #include "node/api/route.h"
-#include "protocol/base/text.h"
 #include "protocol/calendar.h"
 #include "protocol/jcur.h"
 #include "protocol/kinds/referral.h"
@@ -111,16 +110,6 @@ static int on_thread(const struct store_thread *t, void *arg)
     return r;
 }
 
-static int read_number(struct api_call *c, const char *name, int64_t lo, int64_t hi, int64_t *io)
-{
-    char s[24];
-    int r = api_query(c, name, s, sizeof s);
-    if (r == 0 && s[0] != '\0') {
-        r = text_i64(s, strlen(s), lo, hi, io);
-    }
-    return r < 0 ? fault_set(&c->f, SANJI_E_SPEC, name, NULL) : 0;
-}
-
 static int read_list(struct list *l)
 {
     struct api_call *c = l->c;
@@ -133,8 +122,8 @@ static int read_list(struct list *l)
     if (api_query(c, "state", l->state, sizeof l->state) < 0) {
         return fault_set(&c->f, SANJI_E_SPEC, "state", NULL);
     }
-    int r = read_number(c, "limit", 1, LIST_MAX, &l->limit);
-    return r == 0 ? read_number(c, "after", 0, INT64_C(1) << 40, &l->skip) : r;
+    int r = api_query_int(c, "limit", 1, LIST_MAX, &l->limit);
+    return r == 0 ? api_query_int(c, "after", 0, INT64_C(1) << 40, &l->skip) : r;
 }
 
 static struct calendar *calendar_of(struct api_call *c)

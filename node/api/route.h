@@ -286,6 +286,8 @@ void api_count(struct api *a, const struct api_route *route, int status);
 
 /* shared by handlers */
 int api_query(const struct api_call *c, const char *name, char *out, size_t max); /* absent: "" */
+/* A number from lo to hi; absent: *io stays. SANJI_E_SPEC with the name and the range. */
+int api_query_int(struct api_call *c, const char *name, int64_t lo, int64_t hi, int64_t *io);
 const char *api_node_name(const struct api_call *c, const char *id);
 /* area and area_name */
 void api_put_area(struct api_call *c, const char *area);
