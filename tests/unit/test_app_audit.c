@@ -95,30 +95,41 @@ static void ticks(struct app *a)
     }
 }
 
+/* A district that knows itself, with one row of each of these days (0: today). */
+static struct app *desk(struct app *city, int i, const char *name, const int *back, size_t n)
+{
+    static const char *const what[] = {"one", "two", "three"};
+    struct app *a = node_child(city, i, name);
+    nodes_settle(city, a);
+    for (size_t k = 0; k < n; k++) {
+        row(a, app_now_ms() - back[k] * DAY_MS, what[k]);
+    }
+    return a;
+}
+
+static void change(struct app **a, int i, const char *name, const char *text)
+{
+    app_close(*a);
+    sql(home_in(i, name), text);
+    assert_int_equal(app_open(home_in(i, name), a, NULL), 0);
+}
+
 static void test_a_day_that_has_ended(void **state)
 {
     (void)state;
-    char id[64];
-    struct app *city = node_born(0, "city"), *d1 = node_child(city, 1, "d1");
-    nodes_settle(city, d1);
-    int64_t now = app_now_ms();
-    row(d1, now, "today");
+    static const int today[] = {0}, three[] = {2, 1, 0};
+    struct app *city = node_born(0, "city"), *d1 = desk(city, 1, "d1", today, 1);
     ticks(d1);
     assert_int_equal(heads(d1, d1).n, 0); /* the day has not ended */
     verify(d1, 0);
 
-    struct app *d2 = node_child(city, 2, "d2");
-    nodes_settle(city, d2);
-    row(d2, now - 2 * DAY_MS, "one");
-    row(d2, now - DAY_MS, "two");
-    row(d2, now, "three");
+    struct app *d2 = desk(city, 2, "d2", three, 3);
     ticks(d2);
     struct seen s = heads(d2, d2);
     assert_int_equal(s.n, 1);
     assert_non_null(strstr(s.d, "\"rows\":2,"));
     assert_non_null(strstr(s.d, "\"line\":1,"));
     assert_int_equal(strncmp(s.aud, "up:", 3), 0);
-    snprintf(id, sizeof id, "%s", s.id);
     nodes_settle(d2, city);
     assert_string_equal(heads(city, d2).d, s.d); /* and the nodes above hold it */
     assert_null(strstr(s.d, "wang"));
@@ -126,61 +137,66 @@ static void test_a_day_that_has_ended(void **state)
     assert_int_equal(heads(d2, d2).n, 1);
     verify(d2, 0);
     node_sound(d2);
-
-    /* A changed row: the chain says where. */
-    app_close(d2);
-    sql(home_in(2, "d2"), "UPDATE audit SET result='forbidden' WHERE n=2");
-    assert_int_equal(app_open(home_in(2, "d2"), &d2, NULL), 0);
-    verify(d2, 1);
-    assert_string_equal(wrong_where, "2");
-    assert_string_equal(wrong_member, "row");
-
-    /* The whole chain computed anew by somebody who knows how: what was said of it does not fit. */
-    app_close(d2);
-    sql(home_in(2, "d2"), "DELETE FROM audit; DELETE FROM sqlite_sequence WHERE name='audit'");
-    assert_int_equal(app_open(home_in(2, "d2"), &d2, NULL), 0);
-    row(d2, now - 2 * DAY_MS, "one");
-    row(d2, now - DAY_MS, "nothing of the kind");
-    row(d2, now - DAY_MS, "three");
-    verify(d2, 1);
-    assert_string_equal(wrong_where, "2");
-    assert_string_equal(wrong_member, id);
-
-    /* It says so itself on the next day: another line, and the old one stays with everybody. */
-    ticks(d2);
-    assert_int_equal(heads(d2, d2).n, 2);
-    nodes_settle(d2, city);
-    s = heads(city, d2);
-    assert_int_equal(s.n, 2);
-    verify(d2, 0);
-
-    /* A log that has become shorter, as after a restored backup. */
-    app_close(d2);
-    sql(home_in(2, "d2"), "DELETE FROM audit WHERE n>1");
-    assert_int_equal(app_open(home_in(2, "d2"), &d2, NULL), 0);
-    verify(d2, 1);
-    assert_string_equal(wrong_where, "3");
-    ticks(d2);
-    assert_int_equal(heads(d2, d2).n, 3);
-    verify(d2, 0);
-
-    /* And one that is empty. */
-    app_close(d2);
-    sql(home_in(2, "d2"), "DELETE FROM audit");
-    assert_int_equal(app_open(home_in(2, "d2"), &d2, NULL), 0);
-    verify(d2, 1);
-    ticks(d2);
-    assert_non_null(strstr(heads(d2, d2).d, "\"rows\":0,"));
-    verify(d2, 0);
-    ticks(d2);
-    assert_int_equal(heads(d2, d2).n, 4);
     app_close(d2);
     app_close(d1);
     app_close(city);
 }
 
+static void test_a_log_that_was_changed(void **state)
+{
+    (void)state;
+    char id[64];
+    static const int two[] = {2, 1};
+    struct app *city = node_born(0, "city2"), *d = desk(city, 1, "d3", two, 2);
+    ticks(d);
+    nodes_settle(d, city);
+    snprintf(id, sizeof id, "%s", heads(d, d).id);
+
+    /* A changed row: the chain says where. */
+    change(&d, 1, "d3", "UPDATE audit SET result='forbidden' WHERE n=2");
+    verify(d, 1);
+    assert_string_equal(wrong_where, "2");
+    assert_string_equal(wrong_member, "row");
+
+    /* The whole chain computed anew by somebody who knows how: what was said of it does not fit. */
+    change(&d, 1, "d3", "DELETE FROM audit; DELETE FROM sqlite_sequence WHERE name='audit'");
+    row(d, app_now_ms() - 2 * DAY_MS, "one");
+    row(d, app_now_ms() - DAY_MS, "nothing of the kind");
+    row(d, app_now_ms() - DAY_MS, "three");
+    verify(d, 1);
+    assert_string_equal(wrong_where, "2");
+    assert_string_equal(wrong_member, id);
+
+    /* It says so itself on the next day: another line, and the old one stays with everybody. */
+    ticks(d);
+    nodes_settle(d, city);
+    assert_int_equal(heads(d, d).n, 2);
+    assert_int_equal(heads(city, d).n, 2);
+    verify(d, 0);
+
+    /* A log that has become shorter, as after a restored backup, and one that is empty. */
+    change(&d, 1, "d3", "DELETE FROM audit WHERE n>1");
+    verify(d, 1);
+    assert_string_equal(wrong_where, "3");
+    ticks(d);
+    assert_int_equal(heads(d, d).n, 3);
+    verify(d, 0);
+    change(&d, 1, "d3", "DELETE FROM audit");
+    verify(d, 1);
+    ticks(d);
+    assert_non_null(strstr(heads(d, d).d, "\"rows\":0,"));
+    verify(d, 0);
+    ticks(d);
+    assert_int_equal(heads(d, d).n, 4);
+    app_close(d);
+    app_close(city);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_day_that_has_ended)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_day_that_has_ended),
+        cmocka_unit_test(test_a_log_that_was_changed),
+    };
     return cmocka_run_group_tests(tests, home_make, home_drop);
 }
