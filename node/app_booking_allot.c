@@ -372,7 +372,7 @@ int app__booking_use(struct app *a, const char *owner, struct span d, struct fau
         (r == 0 && (back || x.state != BK_ALLOT_OPEN || x.until <= minute_of_ms(app_now_ms())))) {
         r = fault_set(f, SANJI_E_NOT_FOUND, "allot", "times handed to this node and not ended");
     }
-    const struct store_rec rec = {.id = "new", .owner = app_id(a), .aud = aud, .since = "", .d = d};
+    const struct store_rec rec = {.id = "new", .owner = app_id(a), .aud = aud, .d = d};
     r = r < 0 ? r : app__booking_ask_read(ar, &rec, owner, &want, &is);
     if (r == 0 && (!is || x.listing == NULL || strcmp(want.listing, x.listing) != 0)) {
         r = fault_set(f, SANJI_E_SPEC, "listing", "that of the allotment");

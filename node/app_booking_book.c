@@ -131,9 +131,8 @@ int app__booking_ask_read(struct arena *ar, const struct store_rec *rec, const c
     snprintf(ret->id, sizeof ret->id, "%s", rec->id);
     ret->listing = arena_dup(ar, id.p, id.n);
     ret->org = text(ar, rec->d, "org");
-    ret->since = arena_strdup(ar, rec->since);
     const char *d = arena_dup(ar, rec->d.p, rec->d.n);
-    if (ret->listing == NULL || ret->org == NULL || ret->since == NULL || d == NULL) {
+    if (ret->listing == NULL || ret->org == NULL || d == NULL) {
         return SANJI_E_NOMEM;
     }
     ret->d = span_of(d, rec->d.n);
@@ -200,7 +199,6 @@ struct reading {
     struct bk_place *p;
     const char *listing;
     size_t cap;
-    int err;
 };
 
 static int on_listing(const struct store_rec *rec, void *arg)

@@ -14,7 +14,7 @@
 struct bk_ask {
     char node[LIM_NODE_ID + 2], id[LIM_ID_BYTES + 1]; /* who asked */
     const char *listing;                              /* id of the own resource */
-    const char *org, *since;
+    const char *org;
     struct span d;
     char instead[LIM_ID_BYTES + 1]; /* ask; empty: none */
     char allot[LIM_ID_BYTES + 1];   /* inside these times; empty: none */
@@ -147,6 +147,8 @@ int app__booking_may(const struct app *a);
 /* One ask as read from its record, NULL content left out. false: not one for `owner`. */
 int app__booking_ask_read(struct arena *ar, const struct store_rec *rec, const char *owner,
                           struct bk_ask *ret, bool *ret_is);
+/* How it stands: state and what belongs to it, as booking/1 and the pages have it. */
+void app__booking_put_answer(struct jw *w, const struct bk_answer *x);
 int app__booking_answer_read(struct arena *ar, const struct store_rec *rec, struct bk_answer *ret);
 /* Schedules of a resource of any owner, and what it is. */
 int app__booking_place_read(struct app *a, struct arena *ar, const struct calendar *cal,

@@ -25,7 +25,7 @@ bool book_gone(struct book *b, const struct bk_answer *x)
 int book_answered(struct book *b, const struct bk_answer *x, struct bk_ask *ret)
 {
     const struct bk_ask *k = book_ask(b, x->node, x->ask);
-    struct bk_ask own = {.since = x->since};
+    struct bk_ask own = {0};
     *ret = k != NULL ? *k : own;
     snprintf(ret->node, sizeof ret->node, "%s", x->node);
     snprintf(ret->id, sizeof ret->id, "%s", x->ask);

@@ -22,7 +22,7 @@ static void put_node(struct app *a, struct jw *w, const char *id)
 
 /* ---- one answer ---- */
 
-static void put_answer(struct jw *w, const struct bk_answer *x)
+void app__booking_put_answer(struct jw *w, const struct bk_answer *x)
 {
     jw_str(w, "state", bk_state_name(x->state));
     if (x->state == BKS_HELD) {
@@ -112,11 +112,8 @@ static void put_open(struct jw *w, const struct bk_rules *rules, int first, int 
 static void put_rules(struct jw *w, const struct bk_place *p, int day)
 {
     const struct bk_schedule *s = bk_on(&p->rules, day);
-    bool approval = s == NULL || s->approval == BK_APPROVAL_LISTING
-                        ? p->approval
-                        : s->approval == BK_APPROVAL_YES;
     jw_bool(w, "bookable", p->bookable && p->rules.n > 0);
-    jw_bool(w, "approval", approval);
+    jw_bool(w, "approval", book_needs_approval(p, (struct bk_span){.from = (int64_t)day * 1440}));
     if (s != NULL) {
         jw_int(w, "slot", s->slot);
         jw_int(w, "notice_hours", s->notice / 60);
@@ -144,7 +141,7 @@ static void put_entry(struct book *b, struct jw *w, const struct shown *s,
     app__booking_minute(w, "from", s->at.from);
     app__booking_minute(w, "to", s->at.to);
     if (x != NULL) {
-        put_answer(w, x);
+        app__booking_put_answer(w, x);
     } else {
         jw_str(w, "state", "asked");
         jw_bool(w, "clash", clash);
@@ -339,7 +336,7 @@ static int put_occurrences(struct listing_of *l, const char *owner, const struct
         app__booking_minute(l->w, "to", at->to);
         jw_bool(l->w, "given_back", gone);
         if (l->found) {
-            put_answer(l->w, &l->x);
+            app__booking_put_answer(l->w, &l->x);
         } else {
             bool settled = k->allot[0] != '\0' && !gone; /* by this node, inside its times */
             jw_str(l->w, "state", gone ? "withdrawn" : settled ? "confirmed" : "asked");

@@ -6,6 +6,7 @@
 
 #include "protocol/base/text.h"
 #include "protocol/jwrite.h"
+#include "protocol/stats.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,25 +98,7 @@ static int answer_content(const struct bk_answer *x, struct buf *out)
     jw_str(&w, "org", x->org);
     app__booking_minute(&w, "from", x->at.from);
     app__booking_minute(&w, "to", x->at.to);
-    jw_str(&w, "state", bk_state_name(x->state));
-    if (x->state == BKS_HELD) {
-        app__booking_minute(&w, "until", x->until);
-    }
-    if (x->state == BKS_WAITLISTED) {
-        jw_int(&w, "place", x->place);
-    }
-    if (x->reason != BKR_NONE) {
-        jw_str(&w, "reason", bk_reason_name(x->reason));
-    }
-    if (x->note[0] != '\0') {
-        jw_str(&w, "note", x->note);
-    }
-    if (x->alt.n > 0) {
-        jw_raw(&w, "alt", x->alt.p, x->alt.n);
-    }
-    if (x->cancel != BK_CANCEL_NONE) {
-        jw_str(&w, "cancel", x->cancel == BK_CANCEL_ASKED ? "asked" : "kept");
-    }
+    app__booking_put_answer(&w, x);
     jw_str(&w, "since", x->since);
     jw_end_obj(&w);
     return jw_done(&w);
@@ -139,17 +122,7 @@ static int add_answer(struct book *b, struct batch *x, const struct bk_answer *a
 
 static int month_of(int64_t min)
 {
-    char s[11];
-    date_write((int)(min / 1440), s);
-    return ((s[0] - '0') * 1000 + (s[1] - '0') * 100 + (s[2] - '0') * 10 + (s[3] - '0')) * 12 +
-           (s[5] - '0') * 10 + (s[6] - '0') - 1;
-}
-
-static void month_write(int month, char out[static 8])
-{
-    int y = month / 12, m = month % 12 + 1;
-    snprintf(out, 8, "%c%c%c%c-%c%c", '0' + y / 1000 % 10, '0' + y / 100 % 10, '0' + y / 10 % 10,
-             '0' + y % 10, '0' + m / 10, '0' + m % 10);
+    return stat_month((int)(min / 1440));
 }
 
 struct entry {
@@ -260,7 +233,7 @@ static int add_month(struct book *b, struct batch *x, const struct bk_place *p, 
         return SANJI_E_NOMEM;
     }
     buf_init(&d, LIM_ITEM_BYTES);
-    month_write(month, name);
+    stat_month_write(month, name);
     snprintf(id, sizeof id, "%s.%s", p->id, name);
     int r = busy_content(p, name, v, entries_of(b, p, month, v), &d);
     h.d = span_of(d.data, d.len);

@@ -73,8 +73,6 @@ struct bk_rules {
 const struct bk_schedule *bk_on(const struct bk_rules *r, int day);
 /* Opening hours of a day; how many. */
 size_t bk_open(const struct bk_rules *r, int day, struct bk_span out[static BK_DAY_SPANS]);
-/* Minutes open in [from, to). */
-int64_t bk_open_minutes(const struct bk_rules *r, struct bk_span in);
 
 /* ---- judging ---- */
 struct bk_use { /* a time that is given away, or asked for */

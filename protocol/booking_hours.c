@@ -170,26 +170,6 @@ size_t bk_open(const struct bk_rules *r, int day, struct bk_span out[static BK_D
     return h->n;
 }
 
-static int64_t floor_day(int64_t min)
-{
-    return min >= 0 ? min / DAY_MIN : -((-min + DAY_MIN - 1) / DAY_MIN);
-}
-
-int64_t bk_open_minutes(const struct bk_rules *r, struct bk_span in)
-{
-    int64_t sum = 0;
-    for (int64_t day = floor_day(in.from); day * DAY_MIN < in.to; day++) {
-        struct bk_span v[BK_DAY_SPANS];
-        size_t n = bk_open(r, (int)day, v);
-        for (size_t i = 0; i < n; i++) {
-            int64_t from = v[i].from > in.from ? v[i].from : in.from;
-            int64_t to = v[i].to < in.to ? v[i].to : in.to;
-            sum += to > from ? to - from : 0;
-        }
-    }
-    return sum;
-}
-
 /* ---- small forms ---- */
 
 bool bk_instead_read(struct span s, struct span *ret_ask, int64_t *ret_no)

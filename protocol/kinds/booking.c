@@ -59,16 +59,13 @@ static int check(struct span d, struct fault *f)
                                             "until", "place", "reason", "alt"};
     struct span v[COUNT];
     struct span s;
-    struct span t;
     int64_t from = 0;
     int64_t to = 0;
     kind__pick(d, name, COUNT, v);
     if (!jcur_plain(v[ASK], &s) || memchr(s.p, '/', s.n) == NULL) {
         return kind__wrong(f, "ask", "owner/id");
     }
-    if (!jcur_plain(v[FROM], &s) || !jcur_plain(v[TO], &t) ||
-        minute_parse((const char *)s.p, s.n, &from) < 0 ||
-        minute_parse((const char *)t.p, t.n, &to) < 0 || to <= from || to - from > BK_LONGEST) {
+    if (!bk_pair_read(v[FROM], v[TO], &from, &to) || to - from > BK_LONGEST) {
         return kind__wrong(f, "to", "later than from, at most 31 days");
     }
     bool waits = span_eqs(v[STATE], "\"waitlisted\"");

@@ -200,9 +200,6 @@ static void test_rules(void **st)
     struct bk_rules none = {NULL, 0, &cal};
     assert_int_equal(judged(&none, NULL, 0, "2026-12-02T09:00", "2026-12-02T10:00", now),
                      BKR_LISTING);
-    assert_int_equal(bk_open_minutes(&r, (struct bk_span){minute("2026-12-07T00:00"),
-                                                          minute("2026-12-08T10:00")}),
-                     8 * 60 + 60);
 }
 
 static void test_over_midnight(void **st)
