@@ -16,7 +16,6 @@ static int on_job(const struct import_job *j, void *arg)
     struct app_import *x = arg;
     x->n = j->n;
     x->created = j->created;
-    x->changed = j->changed;
     x->at = j->at;
     x->bytes = j->bytes;
     (void)snprintf(x->login, sizeof x->login, "%s", j->login);
@@ -56,7 +55,7 @@ int app__import_save(struct app *a, const struct app_import *x)
     return import_job_save(a->store, &j);
 }
 
-static int end_tx(struct app *a, int r)
+int app__import_end_tx(struct app *a, int r)
 {
     if (r == 0) {
         return store_commit(a->store);
@@ -70,7 +69,7 @@ static int to_state(struct app *a, struct app_import *x, const char *state, int6
     (void)snprintf(x->state, sizeof x->state, "%s", state);
     x->at = at;
     int r = store_begin(a->store);
-    return r < 0 ? r : end_tx(a, app__import_save(a, x));
+    return r < 0 ? r : app__import_end_tx(a, app__import_save(a, x));
 }
 
 static bool is_in(const struct app_import *x, const char *states)
@@ -116,7 +115,7 @@ int app_import_new(struct app *a, const char *login, const char *role, const str
         return fault_set(f, SANJI_E_QUOTA, "import", "5 imports that are not ended");
     }
     r = r < 0 ? r : store_begin(a->store);
-    return r < 0 ? r : end_tx(a, import_job_add(a->store, &j, ret_n));
+    return r < 0 ? r : app__import_end_tx(a, import_job_add(a->store, &j, ret_n));
 }
 
 int app_import_part(struct app *a, int64_t n, int64_t i, struct span data, struct fault *f)
@@ -134,7 +133,7 @@ int app_import_part(struct app *a, int64_t n, int64_t i, struct span data, struc
     r = r < 0 ? r : store_begin(a->store);
     if (r == 0) {
         r = import_part_add(a->store, n, i, data);
-        r = end_tx(a, r < 0 ? r : app__import_save(a, &x));
+        r = app__import_end_tx(a, r < 0 ? r : app__import_save(a, &x));
     }
     app_import_done(&x);
     return r;
@@ -161,7 +160,7 @@ int app_import_plan(struct app *a, int64_t n, struct span plan, struct fault *f)
         hash_bytes(x.head.data, x.head.len, h);
         r = jcur_get(plan, "map", &map) ? import_head_put(a->store, x.k->name, h, map, app_now_ms())
                                         : 0;
-        r = end_tx(a, r < 0 ? r : app__import_save(a, &x));
+        r = app__import_end_tx(a, r < 0 ? r : app__import_save(a, &x));
     }
     app_import_done(&x);
     free(p);
@@ -201,15 +200,15 @@ int app_import_drop(struct app *a, int64_t n)
     app_import_done(&x);
     r = r == SANJI_E_VERSION ? 0 : r; /* of a kind that is no more */
     r = r < 0 ? r : store_begin(a->store);
-    return r < 0 ? r : end_tx(a, import_job_drop(a->store, n));
+    return r < 0 ? r : app__import_end_tx(a, import_job_drop(a->store, n));
 }
 
 int app_import_expire(struct app *a, int64_t now_ms)
 {
     int r = store_begin(a->store);
     return r < 0 ? r
-                 : end_tx(a, import_job_expire(a->store, now_ms - IMPORT_KEPT_MS,
-                                               now_ms - IMPORT_OPEN_MS));
+                 : app__import_end_tx(a, import_job_expire(a->store, now_ms - IMPORT_KEPT_MS,
+                                                           now_ms - IMPORT_OPEN_MS));
 }
 
 /* ---- slices ---- */

@@ -30,7 +30,7 @@ enum {
 #define IMPORT_OPEN_MS (INT64_C(7) * 86400000)  /* what nobody went on with */
 
 struct app_import {
-    int64_t n, created, changed, at, bytes;
+    int64_t n, created, at, bytes;
     char login[65], role[17], kind[40], state[12], name[820];
     struct buf head, plan; /* JSON */
     const struct kind *k;
@@ -87,6 +87,7 @@ int app_import_report_row(const struct app_import *x, const struct import_row *r
 int app__import_check(struct app *a, struct app_import *x, bool *ret_more);
 int app__import_run(struct app *a, struct app_import *x, bool *ret_more);
 int app__import_undo(struct app *a, struct app_import *x, bool *ret_more);
+int app__import_end_tx(struct app *a, int r); /* commits, or rolls back and gives r back */
 int app__import_save(struct app *a, const struct app_import *x); /* in a transaction */
 bool app__import_of_row(int err); /* an error of the row, not of the node */
 

@@ -287,11 +287,7 @@ static int save(struct app *a, struct app_import *x, struct import_slice *s)
         (void)snprintf(x->state, sizeof x->state, "checked");
     }
     r = r < 0 ? r : app__import_save(a, x);
-    if (r == 0) {
-        return store_commit(a->store);
-    }
-    store_rollback(a->store);
-    return r;
+    return app__import_end_tx(a, r);
 }
 
 int app__import_check(struct app *a, struct app_import *x, bool *ret_more)

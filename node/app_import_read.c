@@ -208,12 +208,7 @@ int app_import_read(struct app *a, int64_t n, struct fault *f)
     r = r < 0 ? r : to_utf8(span_of(raw.data, raw.len), &text, f);
     r = r < 0 ? r : store_begin(a->store);
     if (r == 0) {
-        r = read_rows(a, &x, span_of(text.data, text.len), f);
-        if (r == 0) {
-            r = store_commit(a->store);
-        } else {
-            store_rollback(a->store);
-        }
+        r = app__import_end_tx(a, read_rows(a, &x, span_of(text.data, text.len), f));
     }
     buf_done(&raw);
     buf_done(&text);

@@ -43,12 +43,7 @@ static int noted(struct running *x)
 {
     int r = app_put_pending(x->p) > 0 ? app_put_flush(x->p) : store_begin(x->a->store);
     if (r == 0 && store_in_tx(x->a->store)) {
-        r = note(x);
-        if (r == 0) {
-            r = store_commit(x->a->store);
-        } else {
-            store_rollback(x->a->store);
-        }
+        r = app__import_end_tx(x->a, note(x));
     }
     x->saved = r == 0 ? x->done : x->saved;
     return r;

@@ -336,7 +336,7 @@ static void what_others_rely_on_stays(void **state)
     assert_int_equal(count("undone"), 0);
 }
 
-/* The program ends between two slices, and in a slice's transaction: no row twice, none lost. */
+/* The program ends between two slices: no row twice, none lost. */
 static void the_program_ends(void **state)
 {
     (void)state;
