@@ -157,8 +157,17 @@ static int remember(struct sync *s, int64_t no, const struct custody_bundle *c)
     bool is = false;
     int r = stream_of(s, no, &g);
     size_t at = r < 0 ? 0 : bundle_at(g, c, &is);
-    if (r < 0 || is) {
-        return r < 0 ? r : 1;
+    if (r == 0 && is) {
+        struct custody_bundle *have = &g->v[at];
+        if (have->told) { /* that one was damaged, and counts as sent: this one has yet to go */
+            g->waiting += have->with != NULL;
+            have->with = NULL;
+            have->told = have->left = false;
+        }
+        return 1;
+    }
+    if (r < 0) {
+        return r;
     }
     r = writer_of(s, &s->streams[g->idx].row.key.by, &w);
     void *v = g->v;

@@ -131,6 +131,12 @@ struct handing {
     struct buf *out;
 };
 
+/* The store could not answer just now; what cannot be read for good is damage. */
+static bool not_now(int r)
+{
+    return sync_is_store_failure(r) && r != SANJI_E_CORRUPT;
+}
+
 /* 1: the message is full. A damaged one is of use to nobody: it is told, and goes with the rest. */
 static int hand_one(struct sync *s, const struct custody_stream *g, struct custody_bundle *c,
                     struct handing *h)
@@ -144,7 +150,7 @@ static int hand_one(struct sync *s, const struct custody_stream *g, struct custo
         return r;
     }
     r = sync__custody_read(s, g, c, &h->frame, &s->line, h->a, &b);
-    if (r < 0 && (r == SANJI_E_NOMEM || r == SANJI_E_IO)) {
+    if (not_now(r)) {
         return r;
     }
     if (r < 0) {
@@ -227,21 +233,19 @@ static int one_taken(struct sync *s, const struct custody_stream *g, const struc
 
 int sync__custody_taken(struct sync *s, const struct peer *p)
 {
-    bool begun = false;
-    int r = 0;
+    bool any = false;
+    for (size_t i = 0; !any && i < s->custody.n; i++) {
+        any = any_taken(&s->custody.st[i], p);
+    }
+    int r = any ? sync__tx_begin(s) : 0; /* may read everything anew */
+    if (r < 0 || !any) {
+        return r;
+    }
     for (size_t i = 0; r == 0 && i < s->custody.n; i++) {
         struct custody_stream *g = &s->custody.st[i];
-        if (!any_taken(g, p)) {
-            continue;
-        }
-        r = begun ? 0 : sync__tx_begin(s);
-        if (r < 0) {
-            return r;
-        }
-        begun = true;
         r = sync__custody_sift(s, g, g->n, one_taken, &p);
     }
-    return begun ? sync__tx_end(s, r) : r;
+    return sync__tx_end(s, r);
 }
 
 /* ---- the writer ---- */
@@ -308,7 +312,7 @@ static int own_one(struct sync *s, const struct custody_stream *g, const struct 
         return r < 0 ? r : 1;
     }
     r = sync__custody_read(s, g, c, &k->frame, &k->line, k->a, &b);
-    if (r == SANJI_E_NOMEM || r == SANJI_E_IO) {
+    if (not_now(r)) {
         return r;
     }
     if (r < 0) {

@@ -182,15 +182,16 @@ int sync_hollow(struct sync *s, const struct sync_tick *t, const struct stream_k
     if (idx < 0 || s->streams[idx].row.no == 0 || s->streams[idx].aud.type != AUD_OWN) {
         return SANJI_E_NOT_FOUND; /* others may hold it */
     }
-    struct stream *st = &s->streams[idx];
     s->tick = *t;
-    const int64_t sum = sync__want_sum(s, st->row.no);
-    if (sum == 0 || !compactable(s, (size_t)idx)) {
-        return 0;
-    }
     int r = sync__tx_begin(s);
     if (r < 0) {
         return r;
+    }
+    idx = sync__stream_find(s, key); /* a transaction may begin with everything read anew */
+    struct stream *st = idx < 0 ? NULL : &s->streams[idx];
+    const int64_t sum = st == NULL ? 0 : sync__want_sum(s, st->row.no);
+    if (sum == 0 || st->hollow == sum || !compactable(s, (size_t)idx)) {
+        return sync__tx_end(s, 0);
     }
     r = sync__kept_set(s, "hollow", st->row.no, &sum, sizeof(sum));
     if (r == 0 && st->run == 0) {

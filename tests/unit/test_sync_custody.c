@@ -972,6 +972,63 @@ static void a_whole_copy_counts(void **state)
     world_done(w);
 }
 
+/* A copy that comes whole while the damaged one is on its way is not let go of with it. */
+static void a_whole_copy_comes_later(void **state)
+{
+    struct teller t;
+    struct past p;
+    struct buf out;
+    int64_t left = LIM_BUNDLE_BYTES;
+    (void)state;
+    begin(&t, 51, 0, 0);
+    struct world *w = &t.w;
+    struct sync *s = w->node[D1].s;
+    buf_init(&out, 4 * LIM_BUNDLE_BYTES);
+    lose(w, S1, "v", 6, &p);
+    give(w, D1, CITY, &p, 1, p.n);
+    turn_a_bit(w, D1, false);
+    struct peer *to = sync__peer_find(s, w->node[S1].id.s);
+    assert_non_null(to);
+    assert_int_equal(sync__custody_send(s, to, false, &left, &out), 0);
+    assert_true(out.len > 0);
+    give(w, D1, CITY, &p, 1, p.n);
+    assert_int_equal(sync__custody_taken(s, to), 0);
+    assert_int_equal((int)kept(w, D1, "custody/").n, 1); /* the rest has arrived */
+    buf_done(&out);
+    past_done(&p);
+    world_done(w);
+}
+
+/* A store that cannot answer now says nothing about what it holds. */
+static void a_busy_store_damages_nothing(void **state)
+{
+    static const int err[] = {SANJI_E_BUSY, SANJI_E_FULL, SANJI_E_IO, SANJI_E_NOMEM, SANJI_E_BUG};
+    (void)state;
+    for (size_t i = 0; i < sizeof(err) / sizeof(err[0]); i++) {
+        struct teller t;
+        struct past p;
+        struct buf out;
+        int64_t left = LIM_BUNDLE_BYTES;
+        begin(&t, 51, 0, 0);
+        struct world *w = &t.w;
+        struct sync *s = w->node[D1].s;
+        buf_init(&out, 4 * LIM_BUNDLE_BYTES);
+        lose(w, S1, "v", 6, &p);
+        give(w, D1, CITY, &p, 1, p.n);
+        int n = (int)kept(w, D1, "custody/").n;
+        struct peer *to = sync__peer_find(s, w->node[S1].id.s);
+        mem_store_fail_at(w->node[D1].mem, 2, err[i]); /* 1: is it held as well? */
+        assert_int_equal(sync__custody_send(s, to, false, &left, &out), err[i]);
+        assert_true(mem_store_failed(w->node[D1].mem));
+        mem_store_fail_at(w->node[D1].mem, 0, 0);
+        assert_int_equal(sync__custody_taken(s, to), 0);
+        assert_int_equal((int)kept(w, D1, "custody/").n, n);
+        buf_done(&out);
+        past_done(&p);
+        world_done(w);
+    }
+}
+
 /* What a writer gives up of its own is said again and needs no room: a full share holds it up
  * nowhere. */
 static void own_bundles_need_no_room(void **state)
@@ -1025,6 +1082,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_damaged_one_is_told_and_holds_nothing_up),
         cmocka_unit_test(a_damaged_one_at_its_writer),
         cmocka_unit_test(a_whole_copy_counts),
+        cmocka_unit_test(a_whole_copy_comes_later),
+        cmocka_unit_test(a_busy_store_damages_nothing),
         cmocka_unit_test(own_bundles_need_no_room),
         cmocka_unit_test(erased_while_it_is_kept),
         cmocka_unit_test(a_closed_writers_share_ends),
