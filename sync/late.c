@@ -70,9 +70,12 @@ static int passed(struct sync *s, const struct stream *o, const struct stream *s
     char name[NAME_BYTES];
     int64_t from, known = 0;
     *ret_by = *ret_known = false;
+    if (!sync__key_under(o, &st->row.key, st->row.no, seq)) {
+        return 0;
+    }
     (void)snprintf(name, sizeof(name), "keyed/%lld", (long long)o->row.no);
     int r = get(s, name, &from);
-    if (r < 0 || !sync__key_under(o, &st->row.key, st->row.no, seq)) {
+    if (r < 0) {
         return r;
     }
     if (from != o->base) { /* it came back */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What seldom happens by itself is made to happen (--rare): messages of one bundle, keyframes of
- * which each slice is a bundle, memory thrown away and read again, views derived anew in the middle
+/* What seldom happens by itself is made to happen (--rare): keyframes of which each slice is a
+ * bundle, memory thrown away and read again, views derived anew in the middle
  * of everything. None of it may be seen from outside. */
 #include "tests/sim/sim.h"
 
@@ -12,11 +12,10 @@ bool sim_rare;
 
 void sim_rare_draw(struct sim *m, uint64_t seed)
 {
-    static const int64_t bytes[] = {1, 3000, 30000, 1 << 20}, slices[] = {1, 2, 7, 0};
+    static const int64_t slices[] = {1, 2, 7, 0};
     uint64_t h = (seed + 3) * UINT64_C(0x9e3779b97f4a7c15);
     m->rare = sim_rare;
     if (m->rare) {
-        m->w.tune.max_bytes = bytes[h >> 50 & 3];
         m->w.tune.key_slice = slices[h >> 54 & 3];
     }
 }

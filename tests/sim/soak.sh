@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # soak.sh BUILD_DIR SECONDS [FROM]: new seeds until the time is over, on every processor. Closes with
-# the number of seeds and prints the failing ones; they belong into regress/seeds.
+# the number of seeds and prints the failing ones; they belong into the list
+# of their flags in regress/. SIM_FLAGS: --restores, --erases, --rare.
 set -eu
 sim=$1/tests/sim/sim
 seconds=$2
@@ -14,7 +15,7 @@ worker() {
     at=$1
     while [ "$(date +%s)" -lt "$end" ]; do
         rc=0
-        "$sim" --seeds "$at" 50 || rc=$?
+        "$sim" ${SIM_FLAGS-} --seeds "$at" 50 || rc=$?
         [ $rc -le 1 ] || echo "sim: stopped at or after seed $at with status $rc"
         at=$((at + procs * 50))
     done
