@@ -171,32 +171,26 @@ static int walk(struct duties *x, const struct app_duty *d, const char *node, in
     return r;
 }
 
-int app_duty_of(struct app *a, const char *node, const char *owner, int periods, app_duty_fn *fn,
-                void *arg)
+int app_duty_of(struct app *a, const char *node, int periods, app_duty_fn *fn, void *arg)
 {
     struct duties *x = NULL;
     int r = load(a, &x);
     for (size_t i = 0; r == 0 && i < x->n; i++) {
-        if (owner == NULL || strcmp(x->v[i].owner, owner) == 0) {
-            r = walk(x, &x->v[i], node, periods, fn, arg);
-        }
+        r = walk(x, &x->v[i], node, periods, fn, arg);
     }
     free(x);
     return r;
 }
 
-int app_duty_grid(struct app *a, const char *obligation, int periods, app_duty_fn *fn, void *arg)
+int app_duty_grid(struct app *a, int periods, app_duty_fn *fn, void *arg)
 {
     const struct roster *ro = app_roster(a);
     struct duties *x = NULL;
     int r = load(a, &x);
     for (size_t i = 0; r == 0 && i < x->n; i++) {
         const struct app_duty *d = &x->v[i];
-        if (strcmp(d->owner, app_id(a)) != 0 ||
-            (obligation != NULL && strcmp(d->id, obligation) != 0)) {
-            continue;
-        }
-        for (size_t k = 0; r == 0 && k < roster_count(ro); k++) {
+        bool own = strcmp(d->owner, app_id(a)) == 0;
+        for (size_t k = 0; own && r == 0 && k < roster_count(ro); k++) {
             r = walk(x, d, roster_at(ro, k)->id.s, periods, fn, arg);
         }
     }
@@ -231,6 +225,22 @@ int app_duty_due(struct app *a, struct span report, struct span period, int *ret
     }
     free(x);
     return r < 0 || found ? r : SANJI_E_NOT_FOUND;
+}
+
+void app_duty_write(struct jw *w, const struct app_duty_cell *c)
+{
+    char day[11];
+    date_write(c->due, day);
+    jw_str(w, "period", c->period);
+    jw_str(w, "due", day);
+    jw_bool(w, "due_uncertain", c->marked);
+    jw_str(w, "state", c->state);
+    jw_str(w, "record", c->record);
+    jw_bool(w, "filed", c->filed);
+    jw_bool(w, "draft", c->draft);
+    jw_bool(w, "late", c->late);
+    jw_bool(w, "revised", c->revised);
+    jw_bool(w, "again", c->again);
 }
 
 void app_duty_add(struct app_duty_sum *s, const struct app_duty_cell *c, int today)

@@ -28,13 +28,14 @@ struct app_duty_sum { /* RPT01 */
 };
 void app_duty_add(struct app_duty_sum *s, const struct app_duty_cell *c, int today);
 typedef int app_duty_fn(const struct app_duty_cell *c, void *arg);
-/* What concerns `node`, newest period last, at most `periods` of each obligation. owner: only those
- * of this node; NULL: of anybody. */
-int app_duty_of(struct app *a, const char *node, const char *owner, int periods, app_duty_fn *fn,
-                void *arg);
+enum { DUTY_PERIODS = 6, DUTY_PERIODS_MAX = 60 }; /* shown, and shown at most */
+/* What concerns `node`, newest period last, at most `periods` of each obligation. */
+int app_duty_of(struct app *a, const char *node, int periods, app_duty_fn *fn, void *arg);
 /* Every obligation this node has made, each with the nodes it concerns: by obligation, node,
- * period. obligation NULL: all. */
-int app_duty_grid(struct app *a, const char *obligation, int periods, app_duty_fn *fn, void *arg);
+ * period. */
+int app_duty_grid(struct app *a, int periods, app_duty_fn *fn, void *arg);
+/* The members of a cell, for the interface and the command line alike. */
+void app_duty_write(struct jw *w, const struct app_duty_cell *c);
 /* The first day by which this report of that period is owed to anybody. SANJI_E_NOT_FOUND: it is
  * not. */
 int app_duty_due(struct app *a, struct span report, struct span period, int *ret_day,

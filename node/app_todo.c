@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 200, REPORTS = 400 /* of a child */, PERIODS = 6, ANSWER_DAYS = 5, OPEN_DAYS = 2 };
+enum { ROWS = 200, REPORTS = 400 /* of a child */, THREADS = 1000, ANSWER_DAYS = 5 /* a report */ };
 
 struct walk {
     struct app *a;
@@ -26,6 +26,7 @@ struct walk {
     int today;
     enum app_todo_source source;
     const struct kind *k; /* being listed */
+    int64_t seen;         /* rows of the present list */
     struct app_todo_list *out;
 };
 
@@ -38,6 +39,29 @@ static const char *const source_names[TODO_SOURCES] = {
 const char *app_todo_source_name(enum app_todo_source s)
 {
     return source_names[s];
+}
+
+void app_todo_write(struct app *a, struct jw *w, const struct app_todo *t)
+{
+    const struct roster_node *n = roster_node(app_roster(a), t->owner);
+    char due[11];
+    jw_obj(w, NULL);
+    jw_str(w, "source", app_todo_source_name(t->source));
+    jw_str(w, "kind", t->kind);
+    jw_str(w, "owner", t->owner);
+    jw_str(w, "owner_name", n == NULL ? "" : n->name);
+    jw_str(w, "id", t->id);
+    jw_str(w, "title", t->title);
+    jw_str(w, "state", t->state);
+    jw_str(w, "extra", t->extra);
+    jw_int(w, "since", t->since_ms);
+    if (t->due != 0) {
+        date_write(t->due, due);
+        jw_str(w, "due", due);
+    }
+    jw_bool(w, "overdue", t->overdue);
+    jw_bool(w, "due_uncertain", t->marked);
+    jw_end_obj(w);
 }
 
 static struct app_todo *add(struct walk *w, const char *kind, const char *id, int64_t since_ms)
@@ -107,7 +131,7 @@ static int on_duty(const struct app_duty_cell *c, void *arg)
 static int reports(struct walk *w)
 {
     return may(w, "work_report", KACT_WRITE)
-               ? app_duty_of(w->a, app_id(w->a), NULL, PERIODS, on_duty, w)
+               ? app_duty_of(w->a, app_id(w->a), DUTY_PERIODS, on_duty, w)
                : 0;
 }
 
@@ -168,6 +192,7 @@ static int on_waiting(const struct store_rec *rec, void *arg)
 {
     struct walk *w = arg;
     struct app_todo *t = add(w, rec->kind, rec->id, rec->ts);
+    w->seen++;
     if (t != NULL) {
         (void)snprintf(t->owner, sizeof t->owner, "%s", rec->owner);
         (void)snprintf(t->title, sizeof t->title, "%s", rec->title);
@@ -201,7 +226,9 @@ static int each_state(struct walk *w, const char *states)
             .kind = w->k->name, .owner = app_id(w->a), .state = state, .limit = ROWS};
         (void)snprintf(state, sizeof state, "%.*s", (int)n, p);
         if (takes(w->k, state, w->role) && kind_may(w->k, w->role, KACT_WRITE)) {
+            w->seen = 0;
             r = store_record_list(w->a->store, &f, on_waiting, w);
+            w->out->more = w->out->more || w->seen == ROWS;
         }
         p += n + (p[n] == ' ');
     }
@@ -250,7 +277,8 @@ static int on_title(const struct store_thread_event *e, void *arg)
 static int on_thread(const struct store_thread *th, void *arg)
 {
     struct walk *w = arg;
-    enum ref_state s = ref_now(&th->fold);
+    int days = ref_workdays(ref_now(&th->fold));
+    w->seen++;
     if (!app_referral_awaits(th)) {
         return 0;
     }
@@ -260,8 +288,8 @@ static int on_thread(const struct store_thread *th, void *arg)
     }
     (void)snprintf(t->owner, sizeof t->owner, "%s", th->peer);
     (void)snprintf(t->state, sizeof t->state, "%s", ref_state_name(th->fold.state));
-    if (s == RS_DELIVERED || s == RS_RECEIVED || s == RS_CANCEL_REQUESTED) {
-        put_due(w, t, date_of_ms(th->since), s == RS_DELIVERED ? OPEN_DAYS : ANSWER_DAYS);
+    if (days > 0) {
+        put_due(w, t, date_of_ms(th->since), days);
     }
     return may(w, "referral", KACT_PERSONAL) ? store_thread_events(w->a->store, th->n, on_title, t)
                                              : 0;
@@ -269,8 +297,13 @@ static int on_thread(const struct store_thread *th, void *arg)
 
 static int referrals(struct walk *w)
 {
-    return may(w, "referral", KACT_WRITE) ? store_thread_list(w->a->store, 1000, 0, on_thread, w)
-                                          : 0;
+    if (!may(w, "referral", KACT_WRITE)) {
+        return 0;
+    }
+    w->seen = 0;
+    int r = store_thread_list(w->a->store, THREADS, 0, on_thread, w);
+    w->out->more = w->out->more || w->seen == THREADS;
+    return r;
 }
 
 /* ---- notices, erasures, parked items ---- */

@@ -34,6 +34,8 @@ struct app_todo_list {
     struct app_todo v[TODO_MAX];
 };
 const char *app_todo_source_name(enum app_todo_source s);
+/* One matter as an object, for the interface and the command line alike. */
+void app_todo_write(struct app *a, struct jw *w, const struct app_todo *t);
 /* login "": nobody's drafts. Sorted: overdue first, then by due day, then the newest. The caller
  * frees *ret. */
 int app_todo(struct app *a, const char *login, const char *role, struct app_todo_list **ret);

@@ -375,19 +375,22 @@ int ref_check_content(enum ref_event e, struct span d, struct fault *f)
 
 enum { DAY_MS = 86400000, OPEN_WORKDAYS = 2, ANSWER_WORKDAYS = 5 };
 
+int ref_workdays(enum ref_state s)
+{
+    return s == RS_DELIVERED                              ? OPEN_WORKDAYS
+           : s == RS_RECEIVED || s == RS_CANCEL_REQUESTED ? ANSWER_WORKDAYS
+                                                          : 0;
+}
+
 enum ref_overdue ref_overdue(enum ref_state s, int64_t state_since_ms, int64_t now_ms,
                              int (*workdays)(int from_day, int to_day, void *arg), void *arg)
 {
-    bool opened = s == RS_RECEIVED || s == RS_CANCEL_REQUESTED;
     if (s == RS_SENT) {
         return now_ms - state_since_ms > DAY_MS ? OVERDUE_DELIVERY : OVERDUE_NONE;
     }
-    if ((s != RS_DELIVERED && !opened) || now_ms <= state_since_ms) {
+    if (ref_workdays(s) == 0 || now_ms <= state_since_ms ||
+        workdays(date_of_ms(state_since_ms), date_of_ms(now_ms), arg) <= ref_workdays(s)) {
         return OVERDUE_NONE;
     }
-    int passed = workdays(date_of_ms(state_since_ms), date_of_ms(now_ms), arg);
-    if (s == RS_DELIVERED) {
-        return passed > OPEN_WORKDAYS ? OVERDUE_OPEN : OVERDUE_NONE;
-    }
-    return passed > ANSWER_WORKDAYS ? OVERDUE_ANSWER : OVERDUE_NONE;
+    return s == RS_DELIVERED ? OVERDUE_OPEN : OVERDUE_ANSWER;
 }

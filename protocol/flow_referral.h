@@ -103,6 +103,8 @@ int ref_check_content(enum ref_event e, struct span d, struct fault *f);
 
 /* Derived, never written. state_since_ms is the moment of the last event that changed the state;
  * workdays counts the working days after from_day up to and including to_day. */
+/* Working days R has in a state until somebody is overdue; 0: nobody is waited for by days. */
+int ref_workdays(enum ref_state s);
 enum ref_overdue { OVERDUE_NONE, OVERDUE_DELIVERY, OVERDUE_OPEN, OVERDUE_ANSWER };
 enum ref_overdue ref_overdue(enum ref_state s, int64_t state_since_ms, int64_t now_ms,
                              int (*workdays)(int from_day, int to_day, void *arg), void *arg);

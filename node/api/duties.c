@@ -9,25 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PERIODS = 6, PERIODS_MAX = 60 };
-
-static void put_cell(struct api_call *c, const struct app_duty_cell *x)
-{
-    char day[11];
-    struct jw *w = &c->w;
-    date_write(x->due, day);
-    jw_str(w, "period", x->period);
-    jw_str(w, "due", day);
-    jw_bool(w, "due_uncertain", x->marked);
-    jw_str(w, "state", x->state);
-    jw_str(w, "record", x->record);
-    jw_bool(w, "filed", x->filed);
-    jw_bool(w, "draft", x->draft);
-    jw_bool(w, "late", x->late);
-    jw_bool(w, "revised", x->revised);
-    jw_bool(w, "again", x->again);
-}
-
 static void put_sum(struct jw *w, const struct app_duty_sum *s)
 {
     jw_obj(w, "sum");
@@ -48,7 +29,7 @@ static int on_mine(const struct app_duty_cell *x, void *arg)
     jw_str(&c->w, "owner_name", api_node_name(c, x->duty->owner));
     jw_str(&c->w, "title", x->duty->title);
     jw_str(&c->w, "report", x->duty->report);
-    put_cell(c, x);
+    app_duty_write(&c->w, x);
     jw_end_obj(&c->w);
     return 0;
 }
@@ -104,7 +85,7 @@ static int on_grid(const struct app_duty_cell *x, void *arg)
         jw_arr(w, "cells");
     }
     jw_obj(w, NULL);
-    put_cell(g->c, x);
+    app_duty_write(&g->c->w, x);
     jw_end_obj(w);
     app_duty_add(&g->sum, x, g->today);
     return 0;
@@ -113,12 +94,12 @@ static int on_grid(const struct app_duty_cell *x, void *arg)
 int h_duties(struct api_call *c)
 {
     char day[11];
-    int64_t periods = PERIODS;
+    int64_t periods = DUTY_PERIODS;
     struct grid g = {.c = c, .today = date_of_ms(c->now)};
     if (!api_may_named(c, "work_report", KACT_READ)) {
         return SANJI_E_FORBIDDEN;
     }
-    int r = api_query_int(c, "periods", 1, PERIODS_MAX, &periods);
+    int r = api_query_int(c, "periods", 1, DUTY_PERIODS_MAX, &periods);
     if (r < 0) {
         return r;
     }
@@ -126,10 +107,10 @@ int h_duties(struct api_call *c)
     jw_obj(&c->w, NULL);
     jw_str(&c->w, "today", day);
     jw_arr(&c->w, "mine");
-    r = app_duty_of(c->app, app_id(c->app), NULL, (int)periods, on_mine, c);
+    r = app_duty_of(c->app, app_id(c->app), (int)periods, on_mine, c);
     jw_end_arr(&c->w);
     jw_arr(&c->w, "grids");
-    r = r < 0 ? r : app_duty_grid(c->app, NULL, (int)periods, on_grid, &g);
+    r = r < 0 ? r : app_duty_grid(c->app, (int)periods, on_grid, &g);
     end_grid(&g);
     jw_end_arr(&c->w);
     jw_end_obj(&c->w);

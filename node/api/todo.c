@@ -18,25 +18,6 @@ static void put_day(struct jw *w, const char *name, int day)
     }
 }
 
-static void put_item(struct api_call *c, const struct app_todo *t)
-{
-    struct jw *w = &c->w;
-    jw_obj(w, NULL);
-    jw_str(w, "source", app_todo_source_name(t->source));
-    jw_str(w, "kind", t->kind);
-    jw_str(w, "owner", t->owner);
-    jw_str(w, "owner_name", api_node_name(c, t->owner));
-    jw_str(w, "id", t->id);
-    jw_str(w, "title", t->title);
-    jw_str(w, "state", t->state);
-    jw_str(w, "extra", t->extra);
-    jw_int(w, "since", t->since_ms);
-    put_day(w, "due", t->due);
-    jw_bool(w, "overdue", t->overdue);
-    jw_bool(w, "due_uncertain", t->marked);
-    jw_end_obj(w);
-}
-
 int h_todo(struct api_call *c)
 {
     char only[4];
@@ -62,7 +43,7 @@ int h_todo(struct api_call *c)
     if (only[0] == '\0') {
         jw_arr(&c->w, "items");
         for (size_t i = 0; i < l->n; i++) {
-            put_item(c, &l->v[i]);
+            app_todo_write(c->app, &c->w, &l->v[i]);
         }
         jw_end_arr(&c->w);
     }

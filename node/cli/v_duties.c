@@ -8,9 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PERIODS = 6, PERIODS_MAX = 60 };
-
-static int put_json(struct verb *v, const struct app_duty_cell *c, const char *due)
+static int put_json(struct verb *v, const struct app_duty_cell *c)
 {
     struct buf b;
     struct jw w;
@@ -21,15 +19,7 @@ static int put_json(struct verb *v, const struct app_duty_cell *c, const char *d
     jw_str(&w, "obligation", c->duty->id);
     jw_str(&w, "owner", c->duty->owner);
     jw_str(&w, "report", c->duty->report);
-    jw_str(&w, "period", c->period);
-    jw_str(&w, "due", due);
-    jw_bool(&w, "due_uncertain", c->marked);
-    jw_str(&w, "state", c->state);
-    jw_str(&w, "record", c->record);
-    jw_bool(&w, "filed", c->filed);
-    jw_bool(&w, "late", c->late);
-    jw_bool(&w, "revised", c->revised);
-    jw_bool(&w, "again", c->again);
+    app_duty_write(&w, c);
     jw_end_obj(&w);
     int r = jw_done(&w);
     r = r == 0 ? verb_text(v, &b) : r;
@@ -45,11 +35,12 @@ static int on_cell(const struct app_duty_cell *c, void *arg)
     const struct roster_node *n = roster_node(app_roster(v->app), c->node);
     date_write(c->due, due);
     if (verb_has(v, "json")) {
-        return put_json(v, c, due);
+        return put_json(v, c);
     }
     due[10] = c->marked ? '?' : '\0';
     due[11] = '\0';
-    (void)snprintf(key, sizeof key, "duty.%s", c->state);
+    (void)snprintf(key, sizeof key, "duty.%s",
+                   c->draft && strcmp(c->state, "not_due") != 0 ? "draft" : c->state);
     (void)snprintf(state, sizeof state, "%s%s", text_get(v->lang, key),
                    c->late ? text_get(v->lang, "duty.late") : "");
     const char *cell[] = {due, c->period, state, n == NULL ? c->node : n->name, c->duty->title};
@@ -63,15 +54,14 @@ int v_duties(struct verb *v)
                                          {"col.state", 20},
                                          {"col.platform", 24},
                                          {"col.title", 0}};
-    int64_t periods = PERIODS;
+    int64_t periods = DUTY_PERIODS;
     const char *n = verb_flag(v, "periods");
     struct table t = {.v = v, .cols = cols, .n = sizeof cols / sizeof cols[0]};
-    if (n != NULL && text_i64(n, strlen(n), 1, PERIODS_MAX, &periods) < 0) {
+    if (n != NULL && text_i64(n, strlen(n), 1, DUTY_PERIODS_MAX, &periods) < 0) {
         return verb_bad_value(v, "periods");
     }
-    int r = verb_has(v, "below")
-                ? app_duty_grid(v->app, NULL, (int)periods, on_cell, &t)
-                : app_duty_of(v->app, app_id(v->app), NULL, (int)periods, on_cell, &t);
+    int r = verb_has(v, "below") ? app_duty_grid(v->app, (int)periods, on_cell, &t)
+                                 : app_duty_of(v->app, app_id(v->app), (int)periods, on_cell, &t);
     if (r < 0) {
         return verb_fail(v, r, NULL);
     }

@@ -16,24 +16,13 @@ static int on_role(const struct staff_user *u, void *arg)
     return 0;
 }
 
-static int put_json(struct verb *v, const struct app_todo *t, const char *due)
+static int put_json(struct verb *v, const struct app_todo *t)
 {
     struct buf b;
     struct jw w;
     buf_init(&b, 8192);
     jw_init(&w, &b);
-    jw_obj(&w, NULL);
-    jw_str(&w, "source", app_todo_source_name(t->source));
-    jw_str(&w, "kind", t->kind);
-    jw_str(&w, "owner", t->owner);
-    jw_str(&w, "id", t->id);
-    jw_str(&w, "title", t->title);
-    jw_str(&w, "state", t->state);
-    jw_int(&w, "since_ms", t->since_ms);
-    jw_str(&w, "due", due);
-    jw_bool(&w, "overdue", t->overdue);
-    jw_bool(&w, "due_uncertain", t->marked);
-    jw_end_obj(&w);
+    app_todo_write(v->app, &w, t);
     int r = jw_done(&w);
     r = r == 0 ? verb_text(v, &b) : r;
     buf_done(&b);
@@ -43,14 +32,12 @@ static int put_json(struct verb *v, const struct app_todo *t, const char *due)
 static int put_row(struct table *t, const struct app_todo *x)
 {
     char due[16] = "", key[40];
-    if (x->due != 0) {
-        date_write(x->due, due);
-    }
     if (verb_has(t->v, "json")) {
-        return put_json(t->v, x, due);
+        return put_json(t->v, x);
     }
     (void)snprintf(key, sizeof key, "todo.%s", app_todo_source_name(x->source));
     if (x->due != 0) { /* "!": overdue; "?": a year's working days are not known */
+        date_write(x->due, due);
         due[10] = x->overdue ? '!' : x->marked ? '?' : '\0';
         due[11] = '\0';
     }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What waits for whom: every source, for the roles that can do something about it and for no other;
- * order, places in the queue, and acknowledgements. */
+/* What waits for whom: records by their states and erasures, for the roles that can do something
+ * about them and for no other; order, places in the queue, and acknowledgements. What comes from
+ * other platforms is in test_app_own and in the browser tests of reports and the to-do list. */
 #include "node/app_ack.h"
+#include "node/app_erase.h"
 #include "node/app_todo.h"
 #include "protocol/base/text.h"
 #include "protocol/kinds/kind.h"
@@ -68,9 +70,49 @@ static void every_state_for_every_role(void **state)
         expect("decide", t[i].decide);
         expect("redo", t[i].redo);
     }
-    expect("report", "------");
-    expect("referral", "------");
-    expect("ack", "------");
+}
+
+/* Who may confirm an erasure, and did not ask for it himself. */
+static void an_erasure_to_confirm(void **state)
+{
+    (void)state;
+    int64_t n = 0;
+    struct fault f = {0};
+    add_user("asks", "admin", false);
+    put_record("listing", "{\"id\":\"l1\",\"kind\":\"venue\",\"title\":\"厅\"}");
+    expect("erase", "------");
+    assert_int_equal(app_erase_request(d.app, "asks", "l1", "person", &n, &f), 0);
+    struct app_todo_list *l = NULL;
+    assert_int_equal(app_todo(d.app, "asks", "admin", &l), 0);
+    assert_int_equal(l->n, 0);
+    free(l);
+    assert_true(count_of("admin", "erase") == 1);
+    assert_true(count_of("clerk", "erase") == 0);
+}
+
+/* More than are listed: said, never dropped in silence. */
+static void more_than_are_listed(void **state)
+{
+    (void)state;
+    struct app_todo_list *l = NULL;
+    char json[160];
+    put_record("org", "{\"id\":\"o1\",\"name\":\"青禾社\",\"state\":\"incubating\"}");
+    for (int i = 0; i < 200; i++) {
+        snprintf(json, sizeof json,
+                 "{\"id\":\"m%d\",\"org\":\"o1\",\"title\":\"月报\",\"period\":\"2026-01\","
+                 "\"state\":\"submitted\"}",
+                 i);
+        if (i == 199) {
+            assert_int_equal(app_todo(d.app, "", "manager", &l), 0);
+            assert_false(l->more);
+            free(l);
+        }
+        put_record("activity", json);
+    }
+    assert_int_equal(app_todo(d.app, "", "manager", &l), 0);
+    assert_true(l->more);
+    assert_int_equal(l->n, 200);
+    free(l);
 }
 
 static void order_and_dates(void **state)
@@ -147,6 +189,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_A_NODE(every_state_for_every_role),
+        ON_A_NODE(an_erasure_to_confirm),
+        ON_A_NODE(more_than_are_listed),
         ON_A_NODE(order_and_dates),
         ON_A_NODE(notices),
     };
