@@ -13,10 +13,10 @@ const tones = { missing: "bad", returned: "warn", reopened: "warn", open: "calm"
 const wants = ["missing", "returned", "reopened", "open"];
 
 export function DutyBadge({ cell }) {
-  const state = cell.draft ? "draft" : cell.state;
+  const state = cell.draft && cell.state !== "not_due" ? "draft" : cell.state;
   return (
     <span class="duty">
-      <Badge tone={tones[cell.state] || "plain"} text={t(`duty.state.${cell.state === "not_due" || !cell.draft ? cell.state : state}`)} />
+      <Badge tone={tones[cell.state] || "plain"} text={t(`duty.state.${state}`)} />
       {cell.late && <Badge tone="warn" text={t("duty.late")} />}
       {cell.revised && <Badge tone="plain" text={t("duty.revised")} />}
     </span>
@@ -26,7 +26,7 @@ export function DutyBadge({ cell }) {
 export const reportLabel = (r) => choiceLabel(recordScope("work_report"), { name: "report" }, r);
 
 // The form, with everything that is known already.
-export function formOf(me, x) {
+function formOf(me, x) {
   return href(["r", "work_report", "new"], {
     report: x.report,
     period: x.period,
@@ -34,11 +34,7 @@ export function formOf(me, x) {
   });
 }
 export const placeOf = (me, x) =>
-  x.draft || x.state === "returned" || x.state === "reopened"
-    ? href(["r", "work_report", me.node.id, x.record].concat(x.draft ? ["edit"] : []))
-    : x.filed
-      ? href(["r", "work_report", me.node.id, x.record])
-      : formOf(me, x);
+  x.filed || x.draft ? href(["r", "work_report", me.node.id, x.record].concat(x.draft ? ["edit"] : [])) : formOf(me, x);
 
 function Due({ x }) {
   return (

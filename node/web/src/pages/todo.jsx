@@ -4,7 +4,7 @@ import { t, tt } from "../i18n.js";
 import { useLoad, useOnce } from "../load.js";
 import { Badge, Note, Problem, Rows, Stamp, Title, Waiting } from "../parts/bits.jsx";
 import { placeOfDraft } from "../parts/unsent.jsx";
-import { formOf, reportLabel } from "./reports.jsx";
+import { placeOf as placeOfReport, reportLabel } from "./reports.jsx";
 import { href } from "../route.js";
 
 const everyMs = 10000;
@@ -14,9 +14,9 @@ function placeOf(x, kinds, me) {
   if (x.source === "parked") return href([]);
   if (x.source === "erase") return null;
   if (x.kind === "referral") return href(["referrals", x.id]);
-  if (x.source === "report" && ["missing", "open"].indexOf(x.state) >= 0) {
+  if (x.source === "report") {
     const [report, period] = x.extra.split(" ");
-    return formOf(me, { report, period });
+    return placeOfReport(me, { report, period, record: x.id, draft: x.state === "draft", filed: ["missing", "open", "draft"].indexOf(x.state) < 0 });
   }
   return href(["r", x.kind, x.owner, x.id]);
 }
