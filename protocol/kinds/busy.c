@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When a resource is taken in a month, without saying by whom: what everybody sees of bookings, and
- * what its own owner is reminded of when an older database was put back (node/app_booking_book.c). */
+ * what its own owner is reminded of when an older database was put back (node/app_booking_book.c).
+ */
 #include "protocol/kinds/internal.h"
 
 #include "protocol/booking.h"
