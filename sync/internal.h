@@ -111,6 +111,7 @@ struct peer {
     char left[LIM_LEFT][B64U_LEN(8) + 1];
     const char *left_said[LIM_LEFT];
     size_t n_left;
+    bool parting;    /* out of force since it logged in: it is given trust streams alone */
     bool kept_alone; /* what is kept for writers beyond it goes by itself in the next message */
     int64_t quota_day, quota_items, quota_bytes;
     bool quota_told, quota_loaded; /* loaded: from the store, where the day's count is kept */

@@ -305,17 +305,23 @@ void sync__peer_shows(struct sync *s, struct peer *p, const struct stream_key *k
 
 /* ---- sending ---- */
 
+/* Whoever has been put out of force while it was talking is told that, and nothing else. */
+static bool is_for(const struct sync *s, const struct peer *p, size_t idx)
+{
+    return (!p->parting || s->streams[idx].aud.type == AUD_TRUST) && lacks(s, p, idx) &&
+           sync__entitled(s, idx, p);
+}
+
 bool sync__has_to_send(struct sync *s, struct peer *p)
 {
     if (!p->their_known || sync__peer_grow(s, p) < 0) {
         return false;
     }
-    if (sync__custody_due(s, p)) {
+    if (!p->parting && sync__custody_due(s, p)) {
         return true;
     }
     for (size_t i = 0; i < p->sendq.n; i++) {
-        size_t idx = p->sendq.v[i];
-        if (lacks(s, p, idx) && sync__entitled(s, idx, p)) {
+        if (is_for(s, p, p->sendq.v[i])) {
             return true;
         }
     }
@@ -403,8 +409,8 @@ static int send_pass(struct sending *d, struct peer *p, enum rank rank)
         more = false;
         for (size_t i = 0; i < p->sendq.n && r >= 0 && d->left > 0; i++) {
             size_t idx = p->sendq.v[i];
-            if (rank_of(d->s->streams[idx].aud.type) != rank || !lacks(d->s, p, idx) ||
-                !sync__entitled(d->s, idx, p) || !is_next_epoch(d->s, p, idx)) {
+            if (rank_of(d->s->streams[idx].aud.type) != rank || !is_for(d->s, p, idx) ||
+                !is_next_epoch(d->s, p, idx)) {
                 continue;
             }
             more = send_turn(d, p, idx, &r) || more;
@@ -419,6 +425,9 @@ static int send_passes(struct sending *d, struct peer *p)
 {
     int r = send_pass(d, p, RANK_TRUST);
     int64_t room = d->left;
+    if (p->parting) {
+        return r;
+    }
     if (r >= 0) {
         r = sync__custody_send(d->s, p, true, &d->left, d->out);
     }
@@ -455,18 +464,19 @@ int sync__send_some(struct sync *s, struct peer *p, int64_t max, struct buf *out
     if (!p->their_known || sync__peer_grow(s, p) < 0 || d.left <= 0) {
         return 0;
     }
-    int r = p->kept_alone && sync__custody_due(s, p) ? send_kept(&d, p) : send_passes(&d, p);
+    bool due = !p->parting && sync__custody_due(s, p);
+    int r = p->kept_alone && due ? send_kept(&d, p) : send_passes(&d, p);
     size_t kept = 0; /* keep only what still lacks something: idle streams leave the queue */
     for (size_t i = 0; i < p->sendq.n; i++) {
         size_t idx = p->sendq.v[i];
-        if (lacks(s, p, idx) && sync__entitled(s, idx, p)) {
+        if (is_for(s, p, idx)) {
             p->sendq.v[kept++] = (uint32_t)idx;
         } else {
             p->ps[idx].flags &= (uint8_t)~PF_SENDQ;
         }
     }
     p->sendq.n = kept;
-    *ret_more = kept > 0 || sync__custody_due(s, p);
+    *ret_more = kept > 0 || (!p->parting && sync__custody_due(s, p));
     *ret_n = d.n;
     p->st.out_bundles += d.n;
     return r < 0 ? r : 0;

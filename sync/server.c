@@ -152,6 +152,12 @@ static void exchange_down(struct sync *s, const struct sync_event *ev, struct pe
     p->held = (struct held){.req = ev->req, .deadline = s->tick.mono_ms + wait, .max = h->max};
 }
 
+static void look_if_parting(const struct sync *s, struct peer *p)
+{
+    const struct roster_node *n = roster_node(s->roster, p->id.s);
+    p->parting = n == NULL || n->state != NODE_ACTIVE;
+}
+
 static void exchange(struct sync *s, const struct sync_event *ev)
 {
     struct server_session *x = sync__session_find(s, ev->conn, ev->token);
@@ -165,15 +171,16 @@ static void exchange(struct sync *s, const struct sync_event *ev)
         sync__reply_error(s, ev->req, clone, 0, NULL);
         return;
     }
-    const struct roster_node *n = roster_node(s->roster, p->id.s);
-    if (n == NULL || n->state != NODE_ACTIVE) {
-        sync__reply_error(s, ev->req, SANJI_E_REVOKED, 0, NULL);
-        return;
-    }
+    look_if_parting(s, p);
     struct msg_hello h;
     struct span rest;
     size_t inflated;
-    int r = sync__hello_read(s, p, ev->body, &h, &rest, &inflated);
+    int r = p->parting && x->lane == LANE_UP
+                ? SANJI_E_REVOKED
+                : sync__hello_read(s, p, ev->body, &h, &rest, &inflated);
+    if (r == 0 && p->parting && !sync__has_to_send(s, p)) {
+        r = SANJI_E_REVOKED; /* it has heard why */
+    }
     if (r < 0) {
         sync__reply_error(s, ev->req, r, 0, NULL);
         return;
@@ -232,6 +239,9 @@ void sync__server_answer_held(struct sync *s, bool all)
 {
     for (size_t i = 0; i < s->n_peers; i++) {
         struct peer *p = s->peers[i];
+        if (p->has_held) {
+            look_if_parting(s, p);
+        }
         if (p->has_held && (all || s->tick.mono_ms >= p->held.deadline || p->need_full ||
                             sync__has_to_send(s, p))) {
             release_held(s, p);

@@ -102,6 +102,46 @@ static void who_is_on_line_knows_within_one_exchange(void **state)
     world_done(w);
 }
 
+/* The moment between one answer and the next question is no reason not to be told. */
+static void who_is_between_two_questions_knows_as_well(void **state)
+{
+    (void)state;
+    static const char *const what[] = {"v1", "v2", "v3"};
+    for (int64_t ms = 0; ms < 120; ms += 3) {
+        struct teller t;
+        struct spread x;
+        world_init(&t.w, 6300 + (uint64_t)ms);
+        story_go(&t, three_tiers);
+        struct world *w = &t.w;
+        int d1 = world_find(w, "d1");
+        x.of = world_find(w, "s1");
+        w->inspect = true;
+        world_run(w, 60000);
+        for (size_t i = 0; i < sizeof(what) / sizeof(what[0]); i++) { /* answers are on their way */
+            assert_int_equal(world_put(w, world_find(w, "s3"), "fed", what[i], 1, "x", NULL), 0);
+            world_run(w, 20);
+        }
+        world_run(w, ms);
+        for (int i = 0; i < w->n; i++) {
+            x.before[i] = 0;
+            x.after[i] = -1;
+        }
+        revoke(w, d1, x.of);
+        /* A record from elsewhere, behind the cut: it is not for whoever is out. */
+        assert_int_equal(world_put(w, world_find(w, "s3"), "fed", "late", 1, "x", NULL), 0);
+        if (!world_until(w, 120000, all_know, &x)) {
+            fail_msg("asked %lld ms too early, and never told", (long long)ms);
+        }
+        world_run(w, 60000);
+        struct mem_seen seen;
+        assert_int_not_equal(
+            mem_store_record(w->node[x.of].mem, w->node[world_find(w, "s3")].id.s, "late", &seen),
+            0);
+        assert_string_equal(w->leak, "");
+        world_done(w);
+    }
+}
+
 struct first {
     int at, by;
     const char *id;
@@ -240,6 +280,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_is_on_line_knows_within_one_exchange),
+        cmocka_unit_test(who_is_between_two_questions_knows_as_well),
         cmocka_unit_test(who_was_away_knows_before_anything_else),
         cmocka_unit_test(a_stick_with_nothing_else_on_it),
     };
