@@ -354,6 +354,23 @@ int app_user_org(struct app *a, const char *login, const char *org, struct fault
 int app_user_reset(struct app *a, const char *login, char ret_once[static 20]);
 int app_user_disable(struct app *a, const char *login, bool disabled);
 
+/* ---- other programs ---- */
+enum { APP_TOKEN_BYTES = 32, APP_TOKEN_TEXT = 56, APP_TOKENS = 200, APP_TOKEN_DAYS = 1100 };
+struct app_token {
+    const char *name;  /* what it is for */
+    const char *role;  /* of a person, see app_user_add() */
+    const char *about; /* organisation of a member; "": none */
+    const char *maker; /* login, or "cli" */
+    int64_t days;      /* it is good for so long */
+};
+/* ret: the token, shown once; only its hash is kept. In a transaction of its own, with a row in the
+ * audit log, unless one is open. */
+int app_token_add(struct app *a, const struct app_token *t, char ret[static APP_TOKEN_TEXT],
+                  int64_t *ret_n, struct fault *f);
+/* Its hash, when it has a token's form. */
+bool app_token_hash(const char *text, size_t n, uint8_t ret[static HASH_LEN]);
+int app_token_revoke(struct app *a, int64_t n); /* SANJI_E_NOT_FOUND */
+
 /* ---- working ---- */
 /* After events: call when the engine wished SW_CHANGED or after own writing. */
 void app_changed(struct app *a);

@@ -17,6 +17,17 @@ enum { LINES_MAX = 4096 };
 #define DAY_MS   INT64_C(86400000)
 #define CHINA_MS (INT64_C(8) * 3600000)
 
+int app__audit_add(struct app *a, const char *who, const char *what, const char *target, int err)
+{
+    struct staff_audit row = {.ts = app_now_ms(),
+                              .who = who,
+                              .what = what,
+                              .target = target,
+                              .result = err == 0 ? "ok" : err_name(err),
+                              .detail = ""};
+    return staff_audit_add(a->store, &row);
+}
+
 struct said { /* the newest of the own records */
     bool found;
     char id[LIM_ID_BYTES + 1], aud[LIM_AUD_BYTES + 1];

@@ -70,17 +70,6 @@ int app_erase_who(struct app *a, const char *login, struct span password, enum a
     return !right ? SANJI_E_UNAUTHORISED : app_erase_may(k.role, what) ? 0 : SANJI_E_FORBIDDEN;
 }
 
-static void audit(struct app *a, const char *who, const char *what, const char *target, int err)
-{
-    struct staff_audit row = {.ts = app_now_ms(),
-                              .who = who,
-                              .what = what,
-                              .target = target,
-                              .result = err == 0 ? "ok" : err_name(err),
-                              .detail = ""};
-    (void)staff_audit_add(a->store, &row);
-}
-
 /* ---- rows ---- */
 
 static int row_save(struct app *a, const struct app_erase *e)
@@ -261,7 +250,7 @@ int app_erase_request(struct app *a, const char *login, const char *id, const ch
         r = row_save(a, &e);
     }
     *ret_n = s.n != 0 ? s.n : e.n;
-    audit(a, login, "erase.request", id, r);
+    (void)app__audit_add(a, login, "erase.request", id, r);
     return r;
 }
 
@@ -356,7 +345,7 @@ int app_erase_confirm(struct app *a, const char *login, int64_t n, struct app_er
     if (r == 0 && e.referral) {
         r = row_save(a, &e); /* with how many items it were */
     }
-    audit(a, login, "erase.confirm", e.id, r);
+    (void)app__audit_add(a, login, "erase.confirm", e.id, r);
     if (ret != NULL) {
         *ret = e;
     }
@@ -369,7 +358,7 @@ int app_erase_drop(struct app *a, const char *login, int64_t n, struct app_erase
     struct app_erase e;
     int r = load_open(a, n, &e, f);
     r = r < 0 ? r : end(a, &e, login, "dropped");
-    audit(a, login, "erase.drop", e.id, r);
+    (void)app__audit_add(a, login, "erase.drop", e.id, r);
     if (ret != NULL) {
         *ret = e;
     }

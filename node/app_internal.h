@@ -75,6 +75,10 @@ int app__outbox_load(struct app *a);
 bool app__is_content(int r);
 /* A record was erased: what could not be signed of it goes. In a transaction. */
 int app__refused_about(struct app *a, const char *id);
+/* app_audit.c: one row of the audit log; err 0: "ok". */
+int app__audit_add(struct app *a, const char *who, const char *what, const char *target, int err);
+/* app_user.c: only members belong to an organisation, and it has to be on file; org "": none. */
+int app__org_check(struct app *a, const char *role, const char *org, struct fault *f);
 /* app_audit.c: says up the tree how far the audit log had come at the day's end; holds the log to
  * it. */
 int app__audit_tick(struct app *a);

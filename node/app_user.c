@@ -15,25 +15,13 @@ static bool login_ok(const char *s)
            strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == n;
 }
 
-static void audit(struct app *a, const char *what, const char *login, int err)
-{
-    struct staff_audit row = {.ts = app_now_ms(),
-                              .who = "cli",
-                              .what = what,
-                              .target = login,
-                              .result = err == 0 ? "ok" : err_name(err),
-                              .detail = ""};
-    (void)staff_audit_add(a->store, &row);
-}
-
 static int on_org(const struct store_rec *rec, void *arg)
 {
     *(bool *)arg = !rec->withdrawn;
     return 0;
 }
 
-/* Only members belong to an organisation, and it has to be on file. */
-static int check_org(struct app *a, const char *role, const char *org, struct fault *f)
+int app__org_check(struct app *a, const char *role, const char *org, struct fault *f)
 {
     bool there = false;
     if (org[0] == '\0') {
@@ -59,7 +47,7 @@ int app_user_add(struct app *a, const char *login, const char *name, const char 
     if (!utf8_valid(name, n, NULL) || text_has_control(name, n, false) || utf8_len(name, n) > 80) {
         return fault_set(f, SANJI_E_SPEC, "name", "0 .. 80");
     }
-    int r = check_org(a, role, org, f);
+    int r = app__org_check(a, role, org, f);
     if (r < 0) {
         return r;
     }
@@ -78,7 +66,7 @@ int app_user_add(struct app *a, const char *login, const char *name, const char 
                                .changed = now,
                                .org = org};
         r = staff_user_add(a->store, &u);
-        audit(a, "user.add", login, r);
+        (void)app__audit_add(a, "cli", "user.add", login, r);
     }
     return r == SANJI_E_SPEC
                ? fault_set(f, r, "role", "admin manager clerk reviewer supervisor member")
@@ -107,7 +95,7 @@ static int on_change(const struct staff_user *u, void *arg)
         x.changed = app_now_ms();
     }
     if (c->org != NULL) {
-        int r = check_org(c->a, u->role, c->org, c->f);
+        int r = app__org_check(c->a, u->role, c->org, c->f);
         if (r < 0) {
             return r;
         }
@@ -125,7 +113,7 @@ static int change(struct app *a, const char *login, struct change *c, const char
     if (r >= 0) {
         r = staff_session_del_user(a->store, login, NULL);
     }
-    audit(a, what, login, r < 0 ? r : 0);
+    (void)app__audit_add(a, "cli", what, login, r < 0 ? r : 0);
     return r < 0 ? r : 0;
 }
 

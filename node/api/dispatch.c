@@ -24,17 +24,18 @@ bool api_role_may(const char *role, enum api_who who)
 {
     static const struct {
         const char *role;
-        bool cases, write, audit;
+        bool cases, write, audit, admin;
     } roles[] = {
-        {"admin", true, true, true},       {"manager", true, true, false},
-        {"clerk", true, true, false},      {"reviewer", true, true, false},
-        {"supervisor", true, false, true}, {"member", false, false, false},
+        {"admin", true, true, true, true},        {"manager", true, true, false, false},
+        {"clerk", true, true, false, false},      {"reviewer", true, true, false, false},
+        {"supervisor", true, false, true, false}, {"member", false, false, false, false},
     };
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
         if (strcmp(role, roles[i].role) == 0) {
             return who == WHO_CASES   ? roles[i].cases
                    : who == WHO_WRITE ? roles[i].write
                    : who == WHO_AUDIT ? roles[i].audit
+                   : who == WHO_ADMIN ? roles[i].admin
                                       : true;
         }
     }
@@ -201,12 +202,17 @@ static int check_caller(struct api_call *c)
     if (who == WHO_ANYONE) {
         return 0;
     }
-    int r = api_session_load(c);
+    int r = api_has_token(c->rq) ? api_token_load(c) : api_session_load(c);
     if (r < 0) {
         return r;
     }
     if (c->me.login[0] == '\0') {
         return SANJI_E_UNAUTHORISED;
+    }
+    if (c->me.by_token != 0) {
+        return !api_token_may(c->route)        ? refuse(c, SANJI_E_FORBIDDEN, "token_route")
+               : api_role_may(c->me.role, who) ? 0
+                                               : SANJI_E_FORBIDDEN;
     }
     if (who != WHO_SELF && c->me.one_time) {
         return refuse(c, SANJI_E_FORBIDDEN, "must_change");
@@ -232,8 +238,8 @@ static int check_origin(struct api_call *c)
         c->api->refused_origin++;
         return refuse(c, SANJI_E_FORBIDDEN, "origin");
     }
-    if (c->me.login[0] == '\0') {
-        return 0; /* the log-in itself: there is no session to abuse */
+    if (c->me.login[0] == '\0' || c->me.by_token != 0) {
+        return 0; /* the log-in itself, or a program: there is no session to abuse */
     }
     size_t n = strlen(c->me.csrf);
     bool same = c->rq->csrf != NULL && n > 0 && strlen(c->rq->csrf) == n &&
@@ -365,7 +371,7 @@ static int serve(struct api_call *c)
     if (r == 0) {
         r = check_body(c);
     }
-    if (r == 0 && c->me.login[0] != '\0' && !asks_by_itself(c)) {
+    if (r == 0 && c->me.login[0] != '\0' && c->me.by_token == 0 && !asks_by_itself(c)) {
         r = api_session_touch(c);
     }
     if (r == 0) {

@@ -62,6 +62,9 @@ const struct api_doc api_docs[] = {
     {"GET",  "/api/areas",                 "", "parent", NULL},
     {"GET",  "/api/duties",                "", "periods", NULL},
     {"GET",  "/api/audit",                 "", "who before limit", NULL},
+    {"GET",  "/api/tokens",                "", "", NULL},
+    {"POST", "/api/tokens",                "", "", NULL},
+    {"POST", "/api/tokens/:/revoke",       "number", "", NULL},
     {"POST", "/api/sync",                  "", "", NULL},
 };
 /* clang-format on */

@@ -220,6 +220,16 @@ int64_t api_login_gate(struct api *a, const char *peer, const char *login, int64
     return minute(&a->everybody, most * EVERYBODY, mono);
 }
 
+int64_t api_token_gate(struct api *a, const char *peer, int64_t n, int64_t mono)
+{
+    char no[24];
+    snprintf(no, sizeof no, "%lld", (long long)n);
+    return n == 0 ? minute(slot_of(a->by_token, key_of(a, peer, NULL)),
+                           a->app->cfg.login_per_minute, mono)
+                  : minute(slot_of(a->by_token, key_of(a, NULL, no)), a->app->cfg.token_per_minute,
+                           mono);
+}
+
 /* No hard lock: it would let anybody shut a colleague out. Each failure of an address with a login
  * doubles the wait, from the fourth on. */
 void api_login_result(struct api *a, const char *peer, const char *login, int64_t mono, bool ok)

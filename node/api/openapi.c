@@ -152,6 +152,11 @@ static void put_components(struct api_call *c)
     jw_str(&c->w, "in", "header");
     jw_str(&c->w, "name", "X-CSRF-Token");
     jw_end_obj(&c->w);
+    jw_obj(&c->w, "token");
+    jw_str(&c->w, "type", "http");
+    jw_str(&c->w, "scheme", "bearer");
+    jw_str(&c->w, "description", text_get(c->lang, "doc.token"));
+    jw_end_obj(&c->w);
     jw_end_obj(&c->w);
     jw_obj(&c->w, "schemas");
     put_error(&c->w);
@@ -331,6 +336,12 @@ static void put_security(struct jw *w, const struct api_route *r)
             jw_arr(w, "csrf");
             jw_end_arr(w);
         }
+        jw_end_obj(w);
+    }
+    if (r->who >= WHO_SELF && api_token_may(r)) {
+        jw_obj(w, NULL);
+        jw_arr(w, "token");
+        jw_end_arr(w);
         jw_end_obj(w);
     }
     jw_end_arr(w);

@@ -24,6 +24,7 @@ enum api_who {
     WHO_CASES, /* reads referrals: these hold personal data */
     WHO_AUDIT, /* reads who did what here */
     WHO_WRITE, /* writes records, referral steps, asks for an exchange */
+    WHO_ADMIN, /* lets other programs in */
     WHO_COUNT
 };
 enum api_tx {
@@ -45,7 +46,8 @@ enum {
  * header absent. */
 struct api_request {
     const char *method, *path, *query;
-    const char *host, *origin, *fetch_site, *cookie, *csrf, *content_type, *accept_language;
+    const char *host, *origin, *fetch_site, *cookie, *csrf, *authorization, *content_type,
+        *accept_language;
     const char *peer;
     bool is_tls;
     struct span body;
@@ -131,6 +133,10 @@ struct body_answer {
     int64_t no;
     bool yes;
 };
+struct body_token {
+    const char *name, *role, *org, *password; /* org NULL: none */
+    int64_t days;
+};
 struct body_none {
     bool unused;
 };
@@ -149,6 +155,7 @@ union api_body {
     struct body_import_plan import_plan;
     struct body_occurrence occurrence;
     struct body_answer answer;
+    struct body_token token;
     struct body_none none;
 };
 
@@ -162,6 +169,7 @@ struct api_person { /* who is logged in; login empty: nobody */
     char csrf[48];
     uint8_t token[HASH_LEN];
     int64_t created, seen, expires;
+    int64_t by_token; /* number of the token a program came with; 0: a browser's session */
 };
 
 struct api_call {
@@ -199,7 +207,8 @@ struct api {
     struct api_alarm alarm[API_ALARMS]; /* ring */
     size_t alarm_n;
     uint8_t salt[16];
-    struct login_slot by_peer[API_LOGIN_SLOTS], by_login[API_LOGIN_SLOTS], everybody;
+    struct login_slot by_peer[API_LOGIN_SLOTS], by_login[API_LOGIN_SLOTS],
+        by_token[API_LOGIN_SLOTS], everybody;
     /* metrics */
     uint64_t *requests; /* route by status class 1..5, see metrics.c */
     uint64_t bugs, refused_host, refused_origin, refused_login;
@@ -260,6 +269,16 @@ bool api_peer_is_local(const char *peer);
 int64_t api_login_gate(struct api *a, const char *peer, const char *login, int64_t mono);
 void api_login_result(struct api *a, const char *peer, const char *login, int64_t mono, bool ok);
 
+/* ms a program has to wait: n its token's number, 0: it came with one that is none. */
+int64_t api_token_gate(struct api *a, const char *peer, int64_t n, int64_t mono);
+
+/* tokens.c: does the request come with "Authorization: Bearer"? Then who it is, in c->me; refused
+ * when the token is none, has ended, or travels unencrypted. */
+bool api_has_token(const struct api_request *rq);
+int api_token_load(struct api_call *c);
+/* Is this route open to programs, as far as their role goes? */
+bool api_token_may(const struct api_route *r);
+
 /* Begins an error object in the reply; the caller adds members and closes it. */
 void api_error_begin(struct api_call *c, int err);
 /* dispatch.c: who did what; in a transaction of its own unless one is open */
@@ -269,6 +288,8 @@ int api_put_record(struct api_call *c, const struct store_rec *rec);
 int api_put_explain(struct api_call *c, const char *owner, const char *id);
 
 /* session.c */
+/* SANJI_E_RATE, and when to come again. */
+int api_too_many(struct api_call *c, int64_t wait_ms);
 /* Is this the password of who is logged in? Else SANJI_E_FORBIDDEN, or SANJI_E_RATE; c->code says
  * which; counted as an attempt to log in. */
 int api_password_is(struct api_call *c, const char *member, const char *password);
@@ -356,6 +377,10 @@ api_handler h_logout;
 api_handler h_password;
 /* todo.c */
 api_handler h_todo;
+/* tokens.c */
+api_handler h_tokens;
+api_handler h_token_new;
+api_handler h_token_drop;
 /* status.c */
 api_handler h_status;
 api_handler h_certificate;

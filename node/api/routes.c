@@ -89,6 +89,14 @@ static const struct jspec spec_answer[] = {
     JF_BOOL_OPT(struct body_answer, yes),
     JF_END,
 };
+static const struct jspec spec_token[] = {
+    JF_TEXT(struct body_token, name, 1, 80),
+    JF_TOKEN(struct body_token, role, 1, 16),
+    JF_TOKEN_OPT(struct body_token, org, 1, LIM_ID_BYTES),
+    JF_INT(struct body_token, days, 1, APP_TOKEN_DAYS),
+    JF_TEXT(struct body_token, password, 1, 512),
+    JF_END,
+};
 static const struct jspec spec_none[] = {
     JF_END,
 };
@@ -146,6 +154,9 @@ const struct api_route api_routes[] = {
     {"GET",  "/api/stats/cell",              WHO_READ,   TX_NONE,  NO_BODY, false, h_stats_cell},
     {"GET",  "/api/areas",                   WHO_READ,   TX_NONE,  NO_BODY, false, h_areas},
     {"GET",  "/api/audit",                   WHO_AUDIT, TX_NONE,  NO_BODY, false, h_audit},
+    {"GET",  "/api/tokens",                  WHO_ADMIN,  TX_NONE,  NO_BODY, false, h_tokens},
+    {"POST", "/api/tokens",                  WHO_ADMIN,  TX_STAFF, BODY(BODY_SMALL, token), false, h_token_new},
+    {"POST", "/api/tokens/:/revoke",         WHO_ADMIN,  TX_STAFF, BODY(BODY_SMALL, none), false, h_token_drop},
     {"POST", "/api/sync",                    WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, none), false, h_sync},
 };
 /* clang-format on */

@@ -22,6 +22,7 @@ static void fill(const struct http_request *rq, struct api_request *ret)
         .origin = http_get_header(rq, "Origin"),
         .fetch_site = http_get_header(rq, "Sec-Fetch-Site"),
         .cookie = http_get_header(rq, "Cookie"),
+        .authorization = http_get_header(rq, "Authorization"),
         .csrf = http_get_header(rq, "X-CSRF-Token"),
         .content_type = http_get_header(rq, "Content-Type"),
         .accept_language = http_get_header(rq, "Accept-Language"),

@@ -259,7 +259,7 @@ int h_me(struct api_call *c)
     return 0;
 }
 
-static int too_many(struct api_call *c, int64_t wait_ms)
+int api_too_many(struct api_call *c, int64_t wait_ms)
 {
     char *s = c->rep->text + 256;
     snprintf(s, 32, "%lld", (long long)((wait_ms + 999) / 1000));
@@ -276,7 +276,7 @@ int h_login(struct api_call *c)
     struct one_user u = {.p = &p};
     int64_t wait = api_login_gate(c->api, c->rq->peer, login, c->mono);
     if (wait > 0) {
-        return too_many(c, wait);
+        return api_too_many(c, wait);
     }
     int r = strlen(login) <= STAFF_LOGIN_BYTES ? user_get(c, login, &u) : 0;
     if (r < 0) {
@@ -343,7 +343,7 @@ int api_password_is(struct api_call *c, const char *member, const char *password
     struct one_user u = {.p = &p};
     int64_t wait = api_login_gate(c->api, c->rq->peer, c->me.login, c->mono);
     if (wait > 0) {
-        return too_many(c, wait);
+        return api_too_many(c, wait);
     }
     int r = user_get(c, c->me.login, &u);
     if (r < 0) {

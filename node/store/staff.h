@@ -53,6 +53,23 @@ int staff_session_expire(struct store *s, int64_t now);
 int staff_session_list(struct store *s, const char *login,
                        int (*fn)(const struct staff_session *x, void *arg), void *arg);
 
+struct staff_token { /* another program's key to the interface */
+    int64_t n;
+    const char *name, *role, *about, *maker; /* about: the organisation of a member; empty: none */
+    int64_t created, expires;
+    int used; /* last day, as date_of_ms() counts; 0: never */
+};
+typedef int (*staff_token_fn)(const struct staff_token *t, void *arg);
+/* n is given by the store. */
+int staff_token_add(struct store *s, const struct staff_token *t,
+                    const uint8_t hash[static HASH_LEN], int64_t *ret_n);
+/* Expired ones are found: the caller compares the clock. SANJI_E_NOT_FOUND. */
+int staff_token_get(struct store *s, const uint8_t hash[static HASH_LEN], staff_token_fn fn,
+                    void *arg);
+int staff_token_list(struct store *s, staff_token_fn fn, void *arg);
+int staff_token_used(struct store *s, int64_t n, int day);
+int staff_token_del(struct store *s, int64_t n); /* SANJI_E_NOT_FOUND */
+
 struct staff_draft { /* a form somebody has begun */
     const char *name;
     int64_t at;

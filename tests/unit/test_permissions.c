@@ -162,6 +162,47 @@ static void every_route_for_everybody(void **state)
     assert_int_equal(want.routes, api_routes_n); /* and no line for what is gone */
 }
 
+/* Programs: a token of a role opens what the role does, but for what only people do. */
+static void every_route_for_tokens(void **state)
+{
+    (void)state;
+    static const char *const people[] = {
+        "/api/logout",     "/api/password", "/api/second/new",   "/api/second",
+        "/api/second/off", "/api/drafts/:", "/api/drafts/:/drop"};
+    char path[128], text_[APP_TOKEN_TEXT], bearer[APP_TOKEN_TEXT + 8];
+    everybody();
+    d.app->cfg.token_per_minute = 100000;
+    for (size_t k = 0; k < WHOS; k++) {
+        struct app_token t = {.name = logins[k],
+                              .role = roles[k],
+                              .about = strcmp(logins[k], "zu1") == 0 ? "zu1" : "",
+                              .maker = "cli",
+                              .days = 1};
+        struct fault f = {0};
+        int64_t n;
+        assert_int_equal(app_token_add(d.app, &t, text_, &n, &f), 0);
+        snprintf(bearer, sizeof bearer, "Bearer %s", text_);
+        for (size_t i = 0; i < api_routes_n; i++) {
+            const struct api_route *r = &api_routes[i];
+            const struct row *w = row_of(want.route, want.routes, r->method, r->path);
+            bool may = w->nobody == '+' || w->cell[k][0] == '+';
+            for (size_t j = 0; j < sizeof people / sizeof people[0]; j++) {
+                bool reads = strcmp(r->method, "GET") == 0 && strncmp(people[j], "/api/d", 6) == 0;
+                may = may && (reads || strcmp(r->path, people[j]) != 0);
+            }
+            may = may && strncmp(r->path, "/api/tokens", 11) != 0;
+            concrete(r->path, path, sizeof path);
+            defaults();
+            d.rq.cookie = d.rq.csrf = NULL;
+            d.rq.authorization = bearer;
+            int s = send_request(r->method, path, r->spec == NULL ? NULL : "{}");
+            if ((s == 403) == may || s == 401 || s >= 500) {
+                fail_msg("%s %s by token of %s: %d %s", r->method, r->path, logins[k], s, text());
+            }
+        }
+    }
+}
+
 /* ---- kinds ---- */
 
 static void try_status(const char *method, const char *path, const char *body, bool let_in,
@@ -486,6 +527,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_hold_together),
         ON_A_NODE(every_route_for_everybody),
+        ON_A_NODE(every_route_for_tokens),
         ON_A_NODE(every_kind_for_everybody),
         ON_A_NODE(people_of_an_organisation),
         ON_A_NODE(personal_members),

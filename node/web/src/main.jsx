@@ -23,6 +23,7 @@ import { Reports } from "./pages/reports.jsx";
 import { Stats } from "./pages/stats.jsx";
 import { Status } from "./pages/status.jsx";
 import { Todo } from "./pages/todo.jsx";
+import { Tokens } from "./pages/tokens.jsx";
 import { Trust } from "./pages/trust.jsx";
 import "./style.css";
 
@@ -37,6 +38,7 @@ const pages = {
   nodes: Nodes,
   import: Import,
   audit: Audit,
+  tokens: Tokens,
   help: Help,
   account: Account,
   more: More,

@@ -3,6 +3,7 @@
 // buttons that would be refused.
 export const mayWrite = (me) => ["admin", "manager", "clerk", "reviewer"].indexOf(me.role) >= 0;
 export const mayAudit = (me) => me.role === "admin" || me.role === "supervisor";
+export const mayAdmin = (me) => me.role === "admin";
 export const mayCases = (me) => mayRead(me, "referral");
 // By kind: the node says at log-in what its tables open to this person ("r" reads, "w" writes).
 export const mayRead = (me, kind) => !!(me.may && me.may[kind]);

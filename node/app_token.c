@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys of other programs to this node's interface: "sanji_" and 256 random bits, so that a scanner
+ * for leaked secrets knows one when it sees it. The database holds hashes; nobody reads a token out
+ * of it again. */
+#include "node/app_internal.h"
+#include "node/store/staff.h"
+#include "protocol/base/enc.h"
+#include "protocol/base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char prefix[] = "sanji_";
+static const char roles[] = "admin manager clerk reviewer supervisor member";
+enum { PREFIX = sizeof prefix - 1, NAME_MAX = 80 };
+#define DAY_MS INT64_C(86400000)
+
+bool app_token_hash(const char *text, size_t n, uint8_t ret[static HASH_LEN])
+{
+    uint8_t raw[APP_TOKEN_BYTES];
+    bool ok = n == PREFIX + B64U_LEN(APP_TOKEN_BYTES) && memcmp(text, prefix, PREFIX) == 0 &&
+              b64u_get(text + PREFIX, n - PREFIX, raw, sizeof raw) == 0;
+    if (ok) {
+        hash_bytes(raw, sizeof raw, ret);
+    }
+    mem_wipe(raw, sizeof raw);
+    return ok;
+}
+
+static int on_counted(const struct staff_token *t, void *arg)
+{
+    (void)t;
+    ++*(int64_t *)arg;
+    return 0;
+}
+
+static int check(struct app *a, const struct app_token *t, struct fault *f)
+{
+    size_t n = strlen(t->name);
+    int64_t have = 0;
+    if (n == 0 || !utf8_valid(t->name, n, NULL) || text_has_control(t->name, n, false) ||
+        utf8_len(t->name, n) > NAME_MAX) {
+        return fault_set(f, SANJI_E_SPEC, "name", "1 .. 80");
+    }
+    if (!app__word_in(roles, t->role)) {
+        return fault_set(f, SANJI_E_SPEC, "role", roles);
+    }
+    if (t->days < 1 || t->days > APP_TOKEN_DAYS) {
+        return fault_set(f, SANJI_E_SPEC, "days", "1 .. 1100");
+    }
+    int r = app__org_check(a, t->role, t->about, f);
+    r = r < 0 ? r : staff_token_list(a->store, on_counted, &have);
+    return r == 0 && have >= APP_TOKENS ? fault_set(f, SANJI_E_QUOTA, "token", "200 tokens") : r;
+}
+
+static int add(struct app *a, const struct app_token *t, char ret[static APP_TOKEN_TEXT],
+               int64_t *ret_n)
+{
+    uint8_t raw[APP_TOKEN_BYTES], hash[HASH_LEN];
+    int64_t now = app_now_ms();
+    struct staff_token row = {.name = t->name,
+                              .role = t->role,
+                              .about = t->about,
+                              .maker = t->maker,
+                              .created = now,
+                              .expires = now + t->days * DAY_MS};
+    int r = app_random(raw, sizeof raw);
+    if (r == 0) {
+        memset(ret, 0, APP_TOKEN_TEXT);
+        memcpy(ret, prefix, PREFIX);
+        b64u_put(raw, sizeof raw, ret + PREFIX);
+        hash_bytes(raw, sizeof raw, hash);
+        r = staff_token_add(a->store, &row, hash, ret_n);
+    }
+    mem_wipe(raw, sizeof raw);
+    return r;
+}
+
+/* Ends a transaction of the command line: what was done and its row in the log, or neither. */
+static int end(struct app *a, const char *what, int64_t n, int r)
+{
+    char target[24];
+    snprintf(target, sizeof target, "%lld", (long long)n);
+    r = r == 0 ? app__audit_add(a, "cli", what, target, 0) : r;
+    r = r == 0 ? store_commit(a->store) : r;
+    if (r < 0) {
+        store_rollback(a->store);
+    }
+    return r;
+}
+
+int app_token_add(struct app *a, const struct app_token *t, char ret[static APP_TOKEN_TEXT],
+                  int64_t *ret_n, struct fault *f)
+{
+    int r = check(a, t, f);
+    if (r < 0 || store_in_tx(a->store)) {
+        return r < 0 ? r : add(a, t, ret, ret_n);
+    }
+    r = store_begin(a->store);
+    if (r < 0) {
+        return r;
+    }
+    r = add(a, t, ret, ret_n);
+    return end(a, "token.add", *ret_n, r);
+}
+
+int app_token_revoke(struct app *a, int64_t n)
+{
+    if (store_in_tx(a->store)) {
+        return staff_token_del(a->store, n);
+    }
+    int r = store_begin(a->store);
+    return r < 0 ? r : end(a, "token.revoke", n, staff_token_del(a->store, n));
+}

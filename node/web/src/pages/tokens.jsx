@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keys of other programs to this platform's interface, for the administrator: made, shown once, ended.
+import { useState } from "preact/hooks";
+import { enc, post, query, sentence } from "../api.js";
+import { t, tt } from "../i18n.js";
+import { useLoad } from "../load.js";
+import { Note, Problem, Rows, Title, Waiting } from "../parts/bits.jsx";
+import { Refusal, Text } from "../parts/gate.jsx";
+import { dateOf } from "../when.js";
+
+const roles = ["supervisor", "clerk", "reviewer", "manager", "admin", "member"];
+const spans = [30, 90, 365, 1095];
+
+function Choice({ id, label, value, onInput, options }) {
+  return (
+    <div class="field">
+      <label htmlFor={id}>{label}</label>
+      <select id={id} value={value} onChange={(e) => onInput(e.currentTarget.value)}>
+        {options.map(([v, text]) => (
+          <option key={v} value={v}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+function Organisation({ value, onInput }) {
+  const { data, error, reload } = useLoad(`/api/records${query({ kind: "org", owner: "me", limit: 200 })}`);
+  const items = ((data && data.items) || []).filter((r) => r.state !== "withdrawn");
+  if (error) return <Problem error={error} retry={reload} />;
+  return <Choice id="token-org" label={t("token.org")} value={value} onInput={onInput} options={[["", t("form.choose")]].concat(items.map((r) => [r.id, r.title]))} />;
+}
+
+function Make({ made }) {
+  const blank = { name: "", role: "supervisor", org: "", days: "365", password: "" };
+  const [v, set] = useState(blank);
+  const [problem, setProblem] = useState("");
+  const [busy, setBusy] = useState(false);
+  const change = (k) => (x) => set((s) => ({ ...s, [k]: x }));
+  const submit = (e) => {
+    e.preventDefault();
+    if (!v.name.trim() || !v.password || (v.role === "member" && !v.org)) {
+      setProblem(t("token.need"));
+      return;
+    }
+    setBusy(true);
+    setProblem("");
+    const body = { name: v.name.trim(), role: v.role, days: Number(v.days), password: v.password };
+    post("/api/tokens", v.role === "member" ? { ...body, org: v.org } : body).then(
+      (x) => {
+        setBusy(false);
+        set(blank);
+        made({ ...x, name: body.name });
+      },
+      (err) => {
+        setBusy(false);
+        setProblem(sentence(err));
+      },
+    );
+  };
+  return (
+    <form class="card narrow form" id="token" noValidate onSubmit={submit}>
+      <h2>{t("token.new")}</h2>
+      <Refusal text={problem} />
+      <Text id="token-name" type="text" label={t("token.name")} value={v.name} onInput={change("name")} auto="off" help={t("token.name_help")} />
+      <Choice id="token-role" label={t("account.role")} value={v.role} onInput={change("role")} options={roles.map((r) => [r, tt(`role.${r}`, r)])} />
+      {v.role === "member" && <Organisation value={v.org} onInput={change("org")} />}
+      <Choice id="token-days" label={t("token.valid")} value={v.days} onInput={change("days")} options={spans.map((n) => [String(n), t("span.days", { n })])} />
+      <Text id="token-password" type="password" label={t("password.old")} value={v.password} onInput={change("password")} auto="current-password" />
+      <button type="submit" class="button primary wide" disabled={busy}>
+        {t(busy ? "word.sending" : "token.go")}
+      </button>
+    </form>
+  );
+}
+
+// Pressed twice, not by mistake: the program stops at once.
+function Revoke({ n, name, done }) {
+  const [sure, setSure] = useState(false);
+  const [error, setError] = useState(null);
+  if (error) return <Problem error={error} retry={() => setError(null)} />;
+  if (!sure)
+    return (
+      <button type="button" class="button small" aria-label={`${t("token.revoke")}: ${name}`} onClick={() => setSure(true)}>
+        {t("token.revoke")}
+      </button>
+    );
+  return (
+    <span class="line">
+      <button type="button" class="button small danger" onClick={() => post(`/api/tokens/${enc(n)}/revoke`).then(done, setError)}>
+        {t("token.revoke_sure")}
+      </button>
+      <button type="button" class="link" onClick={() => setSure(false)}>
+        {t("token.keep")}
+      </button>
+    </span>
+  );
+}
+
+export function Tokens() {
+  const { data, error, reload } = useLoad("/api/tokens");
+  const [fresh, setFresh] = useState(null);
+  const now = Date.now();
+  const rows = ((data && data.tokens) || []).map((x) => ({
+    key: x.n,
+    name: <span dir="auto">{x.name}</span>,
+    n: <code>{`token:${x.n}`}</code>,
+    role: tt(`role.${x.role}`, x.role),
+    until: x.expires > now ? dateOf(new Date(x.expires)) : t("token.expired"),
+    used: x.used || t("token.never"),
+    end: (
+      <Revoke
+        n={x.n}
+        name={x.name}
+        done={() => {
+          setFresh(null);
+          reload();
+        }}
+      />
+    ),
+  }));
+  return (
+    <>
+      <Title text={t("nav.tokens")} />
+      <p>{t("token.lead")}</p>
+      {fresh && (
+        <Note tone="good">
+          <p>{t("token.once", { name: fresh.name })}</p>
+          <p>
+            <code class="key" id="token-text">
+              {fresh.token}
+            </code>
+          </p>
+        </Note>
+      )}
+      <Problem error={error} retry={reload} />
+      {!data && !error && <Waiting />}
+      {data && rows.length === 0 && (
+        <div class="card empty">
+          <p>{t("token.none")}</p>
+        </div>
+      )}
+      {rows.length > 0 && (
+        <Rows
+          caption={t("nav.tokens")}
+          columns={[
+            { key: "name", label: t("token.name"), main: true },
+            { key: "n", label: t("token.in_log") },
+            { key: "role", label: t("account.role"), wrap: true },
+            { key: "until", label: t("token.until") },
+            { key: "used", label: t("token.used") },
+            { key: "end", label: t("token.end") },
+          ]}
+          rows={rows}
+        />
+      )}
+      <Make
+        made={(x) => {
+          setFresh(x);
+          reload();
+          window.scrollTo(0, 0);
+        }}
+      />
+    </>
+  );
+}
