@@ -41,7 +41,7 @@ export const mutants = [
   m('anybody-registers', 'protocol/roster_rules.c', 'if (!r->subj[e->author].reg && !(self', 'if (false && !(self', 'roster'),
   m('key-twice', 'protocol/roster_rules.c', 'return roster__find_key(r, e->a->sig) == NULL ? yes : no(SANJI_E_EXISTS, RNONE);', 'return yes;', 'roster'),
   m('ended-key-signs', 'protocol/roster_query.c', 'b->hdr.seq, b->id, ret) ? 0 : SANJI_E_REVOKED;', 'b->hdr.seq, b->id, ret) ? 0 : 0;', 'roster', 'sync_checks'),
-  m('revoked-child-served', 'sync/server.c', 'if (n == NULL || n->state != NODE_ACTIVE) {', 'if (n == NULL) {', 'sync_checks'),
+  m('revoked-child-served', 'sync/server.c', 'p->parting = n == NULL || n->state != NODE_ACTIVE;', 'p->parting = n == NULL;', 'sync_revoke', 'sync_checks'),
   // who may hold what
   m('forget-scope-at-relay', 'sync/stream.c', 'return roster_entitled(s->roster, st->row.key.by.s, &st->aud, p->id.s);', 'return st->aud.n < 1000;', 'sync', 'sim'),
   m('keep-what-was-not-meant', 'sync/accept.c', 'roster_entitled(s->roster, b->hdr.by.s, &st->aud, s->self.id.s) || was_entitled(s, st, b)) {', 'true || was_entitled(s, st, b)) {', 'sync_wrong', 'sim'),
