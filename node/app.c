@@ -289,6 +289,10 @@ int app_open(const char *dir, struct app **ret, struct app_fault *f)
     if (r == 0 && store_views_stale(a->store)) {
         int64_t count = 0;
         r = app_rebuild(a, &count, NULL);
+        if (r == SANJI_E_CORRUPT && heal) { /* without the bundles that are damaged */
+            r = app__heal_ask(a);
+            r = r < 0 ? r : app_rebuild(a, &count, NULL);
+        }
     }
     if (r == 0) { /* before anybody is shown anything */
         r = app__erased_load(a);

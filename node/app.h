@@ -255,9 +255,13 @@ struct app_healed {
     char name[APP_LOST_NAMED][LIM_ID_BYTES + 40]; /* of the first of these: kind and id */
 };
 int app_heal(struct app *a, struct app_healed *ret);
+/* Own records that are shown, and that no bundle here proves: theirs are damaged or gone. */
+int64_t app_unproven(struct app *a);
 /* What keeps a node from opening (SANJI_E_CORRUPT), told as by app_verify(). */
 int app_damage(const char *dir, app_wrong_fn *fn, void *arg, int64_t *ret_n);
-/* *ret_same: the views were what they are now. */
+/* *ret_same: the views were what they are now. Of own records whose bundle is damaged or gone what
+ * was shown stays, see app_unproven(). SANJI_E_CORRUPT, and nothing has changed: a bundle is
+ * damaged that nobody has asked for again yet. */
 int app_rebuild(struct app *a, int64_t *ret_bundles, bool *ret_same);
 /* Everything known about a record as one JSON object. SANJI_E_NOT_FOUND. */
 int app_explain(struct app *a, const char *owner, const char *id, struct buf *out);

@@ -307,6 +307,15 @@ int app_verify(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *a
     return r;
 }
 
+static bool is_damaged(int64_t no, int64_t seq, void *arg)
+{
+    struct check *c = arg;
+    const struct sync_store *st = store_port(c->a->store);
+    uint8_t id[HASH_LEN];
+    return app_faults_has(&c->found->faults, no, seq) ||
+           st->bundle_id(st->ctx, no, seq, id) == SANJI_E_NOT_FOUND;
+}
+
 int app__check(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *arg,
                struct app_found *ret_found)
 {
@@ -350,7 +359,8 @@ int app__check(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *a
         r = sync_aside_each(a->sync, on_aside, &c);
     }
     if (r == 0) {
-        const struct store_compare with = {.differs = fn, .arg = arg, .limit = LISTED};
+        const struct store_compare with = {
+            .differs = fn, .arg = arg, .limit = LISTED, .damaged = is_damaged, .damaged_arg = &c};
         int64_t n = 0;
         r = store_compare(a->store, c.s2, &with, &n);
         ret->views_differ = n > 0;
@@ -397,9 +407,17 @@ int app_rebuild(struct app *a, int64_t *ret_bundles, bool *ret_same)
     if (r < 0) {
         return r;
     }
-    r = store_views_recreate(a->store);
+    const struct sync_store *st = store_port(a->store);
+    int64_t kept = 0;
+    r = st->spare(st->ctx, app_id(a));
+    if (r == 0) {
+        r = store_views_recreate(a->store);
+    }
     if (r == 0) {
         r = store_bundle_walk(a->store, 0, on_again, &x);
+    }
+    if (r == 0) {
+        r = sync_spares_back(a->sync, &kept);
     }
     if (r == 0) {
         r = sync_erase_settle(a->sync);
@@ -411,6 +429,7 @@ int app_rebuild(struct app *a, int64_t *ret_bundles, bool *ret_same)
         r = store_commit(a->store);
     } else {
         store_rollback(a->store);
+        (void)sync_reload(a->sync); /* it may have marked what it could not read */
     }
     if (r == 0 && ret_same != NULL) {
         r = store_views_digest(a->store, d2);

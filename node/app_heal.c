@@ -347,16 +347,18 @@ struct pre {
     struct arena *arena;
     struct buf line;
     struct app_faults bad;
+    bool all; /* of every stream */
 };
 
 static int on_trust(const struct sync_stream_row *st, const struct sync_bundle_row *row, void *arg)
 {
     struct pre *p = arg;
     struct bundle b;
-    if (strcmp(st->key.aud, "trust") != 0) {
+    if (!p->all && strcmp(st->key.aud, "trust") != 0) {
         return 1; /* those come first */
     }
     int r = app__frame_read(p->fc, p->arena, row->frame, &p->line, &b);
+    r = r == 0 && memcmp(b.id, row->id, HASH_LEN) != 0 ? SANJI_E_HASH : r;
     if (r < 0 && r != SANJI_E_NOMEM && p->fn != NULL) {
         char where[LIM_AUD_BYTES + 64];
         app__where(st, row->seq, where);
@@ -397,10 +399,20 @@ int app__heal_trust(struct store *s)
     return r;
 }
 
+int app__heal_ask(struct app *a)
+{
+    struct pre p = {.all = true};
+    struct app_healed did = {0};
+    int r = look(&p, a->store);
+    r = r < 0 ? r : ask(a, &p.bad, &did);
+    free(p.bad.v);
+    return r;
+}
+
 int app_damage(const char *dir, app_wrong_fn *fn, void *arg, int64_t *ret_n)
 {
     const struct store_compare with = {.differs = fn, .arg = arg, .limit = 20};
-    struct pre p = {.fn = fn, .arg = arg};
+    struct pre p = {.fn = fn, .arg = arg, .all = true};
     struct store *s = NULL;
     int r = store_damage(dir, &with, ret_n);
     if (r == 0 && store_open(dir, STORE_READ, &s) == 0) {

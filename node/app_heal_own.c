@@ -20,6 +20,7 @@ struct own {
     struct app_healed *did;
     struct sync_tick t;
     struct place *v;
+    const struct stream_key *key; /* the one looked at */
     size_t n, cap;
     struct buf texts;
     size_t *end;
@@ -71,7 +72,7 @@ static int on_rec(const struct store_rec *rec, void *arg)
     struct sync_tick fresh;
     size_t was = o->texts.len;
     void *v = o->end;
-    if (!rec->visible) {
+    if (!rec->visible || sync_is_erased(o->a->sync, o->key, rec->leaf)) {
         return 0; /* hidden by another form, which stands elsewhere */
     }
     (void)snprintf(it.id, sizeof it.id, "%s", rec->id);
@@ -123,6 +124,32 @@ static int say(struct own *o)
     return r;
 }
 
+static int one_more(const struct store_rec *rec, void *arg)
+{
+    *(int64_t *)arg += rec->visible;
+    return 0;
+}
+
+struct unproven {
+    struct app *a;
+    int64_t n;
+};
+
+static void on_unproven(const struct sync_wanted *w, void *arg)
+{
+    struct unproven *u = arg;
+    if (w->own) {
+        (void)store_record_at(u->a->store, w->key, w->seq, one_more, &u->n);
+    }
+}
+
+int64_t app_unproven(struct app *a)
+{
+    struct unproven u = {.a = a};
+    sync_wanted_each(a->sync, on_unproven, &u);
+    return u.n;
+}
+
 int app__heal_own(struct app *a, struct app_healed *ret)
 {
     struct own o = {.a = a, .did = ret};
@@ -130,6 +157,7 @@ int app__heal_own(struct app *a, struct app_healed *ret)
     sync_wanted_each(a->sync, on_wanted, &o);
     int r = o.err;
     for (size_t i = 0; r == 0 && i < o.n; i++) {
+        o.key = &o.v[i].key;
         r = store_record_at(a->store, &o.v[i].key, o.v[i].seq, on_rec, &o);
     }
     r = r < 0 || o.n == 0 ? r : app_tick_make(&o.t);

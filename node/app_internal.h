@@ -56,7 +56,9 @@ int app__recover_mark(struct store *s); /* app_recover.c: a node that comes back
 /* app_booking_owner.c: answers by itself, when asks came or time has come. */
 int app__booking_tick(struct app *a, int64_t mono_ms, bool changed);
 void app__self(const struct app *a, struct sync_self *ret); /* keys and pin */
-int app__heal_trust(struct store *s); /* marks the trust bundles that keep it from opening */
+int app__heal_trust(struct store *s);
+/* Every bundle that is damaged is wanted from now on, so that views can be made without it. */
+int app__heal_ask(struct app *a); /* marks the trust bundles that keep it from opening */
 void app__wrote(struct app *a);
 /* 0, or why own records would be lost: own history, SANJI_E_REVOKED, SANJI_E_CLOSED. */
 int app__may_write(const struct app *a);

@@ -292,7 +292,7 @@ static int store(struct sync *s, struct stream *st, const struct bundle *b, stru
     if (st->row.no == 0) {
         r = s->st->stream_add(s->st->ctx, &st->row.key, &st->row.no);
         if (r == 0) {
-            r = sync__origin_more(s, st->row.key.by.s);
+            r = sync__origin_more(s, st);
         }
     } else if (st->kept > st->row.seq) {
         r = st->doubt != 0 ? sync__branch_replace(s, (size_t)(st - s->streams), b)

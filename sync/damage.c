@@ -43,6 +43,36 @@ int sync__stored(struct sync *s, const struct sync_bundle_row *row, enum read_wh
     return r < 0 ? r : 1;
 }
 
+/* ---- what a derivation cannot read any more ---- */
+
+/* The record of an own stream that was in the views: does its bundle say it no more, because it is
+ * damaged or gone? Once it has been written again (sync_hollow()) it needs no other copy. */
+static int is_lost(int64_t no, int64_t seq, const uint8_t *leaf, void *arg)
+{
+    struct sync *s = arg;
+    uint8_t id[HASH_LEN];
+    int idx = sync__by_no(s, no), r = 0;
+    const struct stream *st = idx < 0 ? NULL : &s->streams[idx];
+    if (st == NULL || seq < st->row.first || seq > st->row.seq ||
+        (st->aud.type != AUD_OWN && sync__is_blocked(s, s->self.id.s))) {
+        return 0;
+    }
+    if (!sync__wanted(s, no, seq)) {
+        r = s->st->bundle_id(s->st->ctx, no, seq, id);
+        if (r != SANJI_E_NOT_FOUND) {
+            return r;
+        }
+        r = sync__want_add(s, (size_t)idx, seq);
+    }
+    return r < 0 ? r
+                 : st->hollow != sync__want_sum(s, no) && !sync_is_erased(s, &st->row.key, leaf);
+}
+
+int sync_spares_back(struct sync *s, int64_t *ret_n)
+{
+    return s->st->unspare(s->st->ctx, is_lost, s, ret_n);
+}
+
 /* ---- every bundle of a writer ---- */
 
 struct walk {

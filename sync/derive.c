@@ -381,6 +381,10 @@ static int redo_one(struct sync *s, const struct node_id *by)
     if (r == 0) {
         r = sync__erase_unname(s, by);
     }
+    bool is_self = node_id_cmp(by, &s->self.id) == 0;
+    if (r == 0 && is_self) {
+        r = s->st->spare(s->st->ctx, by->s);
+    }
     if (r == 0) {
         r = s->st->forget(s->st->ctx, by->s);
     }
@@ -391,7 +395,8 @@ static int redo_one(struct sync *s, const struct node_id *by)
             r = s->st->bundles(s->st->ctx, st->row.no, 0, SIZE_MAX, again_bundle, &a);
         }
     }
-    return r;
+    int64_t kept = 0;
+    return r < 0 || !is_self ? r : sync_spares_back(s, &kept);
 }
 
 int sync__redo(struct sync *s)

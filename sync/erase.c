@@ -293,6 +293,14 @@ bool sync__erased(const struct sync *s, const struct stream_key *key, const stru
            (ref->stub || sync__erasable(ref->text));
 }
 
+bool sync_is_erased(const struct sync *s, const struct stream_key *key,
+                    const uint8_t leaf[static HASH_LEN])
+{
+    struct item_ref ref = {.stub = true};
+    memcpy(ref.leaf, leaf, HASH_LEN);
+    return sync__erased(s, key, &ref);
+}
+
 int sync__erase_act(struct sync *s, const struct item *it, const char *owner,
                     const struct stream_key *key)
 {

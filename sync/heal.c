@@ -41,11 +41,19 @@ static int load_one(struct sync *s, struct stream *st, const void *value)
     return 0;
 }
 
+static void keyed_mark(struct sync *s, struct stream *st)
+{
+    struct origin *o = sync__origin(s, st);
+    st->key_waits = true;
+    if (o != NULL) {
+        o->key_waits++;
+    }
+}
+
 static int load_keyed(struct sync *s, struct stream *st, const void *value)
 {
     (void)value;
-    st->key_waits = true;
-    s->n_key_waits++;
+    keyed_mark(s, st);
     s->heal_at = 1;
     return 0;
 }
@@ -53,7 +61,6 @@ static int load_keyed(struct sync *s, struct stream *st, const void *value)
 int sync__heal_load(struct sync *s)
 {
     s->heal_at = 0;
-    s->n_key_waits = 0;
     for (size_t i = 0; i < s->n_streams; i++) {
         s->streams[i].differs = DIFFER_NONE;
         s->streams[i].key_waits = false;
@@ -85,7 +92,7 @@ static int may_compare(struct sync *s, size_t idx, const struct bundle *b, bool 
     uint8_t rv[8];
     *ret = false;
     if (st->jump != 0 || st->row.frozen || st->doubt != 0 || st->kept != st->row.seq ||
-        sync__heal_waits(s, &st->row.key.by)) {
+        sync__heal_waits(s, st)) {
         return 0;
     }
     int r = sync__key_may_judge(s, st, ret);
@@ -152,70 +159,59 @@ int sync__beat_taken(struct sync *s, size_t idx, const struct bundle *b)
 
 /* ---- how often ---- */
 
-bool sync__heal_may(const struct sync *s, const struct node_id *by, int64_t *ret_at)
+bool sync__heal_may(const struct sync *s, const struct stream *st, int64_t *ret_at)
 {
-    *ret_at = 0;
-    for (size_t i = 0; i < s->n_streams; i++) {
-        const struct stream *st = &s->streams[i];
-        if (st->mended_at != 0 && node_id_cmp(&st->row.key.by, by) == 0 &&
-            st->mended_at + AGAIN_MS > *ret_at) {
-            *ret_at = st->mended_at + AGAIN_MS;
-        }
-    }
+    const struct origin *o = sync__origin(s, st);
+    *ret_at = o == NULL || o->mended_at == 0 ? 0 : o->mended_at + AGAIN_MS;
     return s->tick.mono_ms >= *ret_at;
 }
 
 void sync__heal_done(struct sync *s, size_t idx)
 {
-    s->streams[idx].mended_at = s->tick.mono_ms > 0 ? s->tick.mono_ms : 1;
+    struct origin *o = sync__origin(s, &s->streams[idx]);
+    if (o != NULL) {
+        o->mended_at = s->tick.mono_ms > 0 ? s->tick.mono_ms : 1;
+    }
 }
 
 /* ---- for a keyframe ---- */
 
-bool sync__heal_waits(const struct sync *s, const struct node_id *by)
+bool sync__heal_waits(const struct sync *s, const struct stream *st)
 {
-    for (size_t i = 0; i < s->n_streams && s->n_key_waits > 0; i++) {
-        if (s->streams[i].key_waits && node_id_cmp(&s->streams[i].row.key.by, by) == 0) {
-            return true;
-        }
-    }
-    return false;
+    const struct origin *o = sync__origin(s, st);
+    return o != NULL && o->key_waits > 0;
 }
 
 /* When the next one of this writer is due. */
-static int64_t keyed_next(const struct sync *s, const struct node_id *by)
+static int64_t keyed_next(const struct sync *s, const struct stream *st)
 {
-    int64_t at = 0;
-    for (size_t i = 0; i < s->n_streams; i++) {
-        const struct stream *st = &s->streams[i];
-        if (st->keyed_at != 0 && node_id_cmp(&st->row.key.by, by) == 0 &&
-            st->keyed_at + KEYED_MS > at) {
-            at = st->keyed_at + KEYED_MS;
-        }
-    }
-    return at;
+    const struct origin *o = sync__origin(s, st);
+    return o == NULL || o->keyed_at == 0 ? 0 : o->keyed_at + KEYED_MS;
 }
 
 /* It is done now: for all streams of the writer, because they are derived together. */
 static int keyed_done(struct sync *s, size_t idx)
 {
+    struct origin *o = sync__origin(s, &s->streams[idx]);
     int r = 0;
-    for (size_t i = 0; r == 0 && i < s->n_streams; i++) {
+    for (size_t i = 0; r == 0 && o != NULL && o->key_waits > 0 && i < s->n_streams; i++) {
         struct stream *st = &s->streams[i];
-        if (st->key_waits && node_id_cmp(&st->row.key.by, &s->streams[idx].row.key.by) == 0) {
+        if (st->key_waits && st->origin == s->streams[idx].origin) {
             r = sync__kept_set(s, keyed_name, st->row.no, NULL, 0);
             st->key_waits = false;
-            s->n_key_waits--;
+            o->key_waits--;
         }
     }
-    s->streams[idx].keyed_at = s->tick.mono_ms > 0 ? s->tick.mono_ms : 1;
+    if (o != NULL) {
+        o->keyed_at = s->tick.mono_ms > 0 ? s->tick.mono_ms : 1;
+    }
     return r;
 }
 
 int sync__heal_keyed(struct sync *s, size_t idx, bool *ret_now)
 {
     struct stream *st = &s->streams[idx];
-    int64_t at = keyed_next(s, &st->row.key.by);
+    int64_t at = keyed_next(s, st);
     *ret_now = s->from == NULL || s->tick.mono_ms >= at;
     if (*ret_now) {
         return keyed_done(s, idx);
@@ -224,8 +220,7 @@ int sync__heal_keyed(struct sync *s, size_t idx, bool *ret_now)
     if (st->key_waits) {
         return 0;
     }
-    st->key_waits = true;
-    s->n_key_waits++;
+    keyed_mark(s, st);
     return sync__kept_set(s, keyed_name, st->row.no, &at, sizeof(at));
 }
 
@@ -268,9 +263,9 @@ static int mend(struct sync *s, size_t idx)
     struct node_id by = s->streams[idx].row.key.by;
     int r = sync__damage_find(s, &by);
     sync__heal_done(s, idx);
-    if (r == 0 && !sync__wants_of(s, &by)) {
+    if (r == 0 && !sync__wants_of(s, &s->streams[idx])) {
         r = derive(s, &by);
-        if (r == 0 && !sync__wants_of(s, &by)) {
+        if (r == 0 && !sync__wants_of(s, &s->streams[idx])) {
             return judge(s, idx);
         }
     }
@@ -286,7 +281,7 @@ static bool has_turn(const struct sync *s, const struct stream *st, int64_t *io_
 {
     int64_t at = 0;
     if (st->key_waits) {
-        at = keyed_next(s, &st->row.key.by);
+        at = keyed_next(s, st);
         *io_later = *io_later == 0 || at < *io_later ? at : *io_later;
         return s->tick.mono_ms >= at; /* then, what a beat says */
     }
@@ -294,15 +289,30 @@ static bool has_turn(const struct sync *s, const struct stream *st, int64_t *io_
         return false;
     }
     if (st->differs == DIFFER_LOST) {
-        return !sync__wants_of(s, &st->row.key.by);
+        return !sync__wants_of(s, st);
     }
-    if (sync__heal_may(s, &st->row.key.by, &at)) {
+    if (sync__heal_may(s, st, &at)) {
         return true;
     }
     *io_later = *io_later == 0 || at < *io_later ? at : *io_later;
     return false;
 }
 
+/* In a transaction of its own. */
+static int take_turn(struct sync *s, size_t idx)
+{
+    bool is_new = s->streams[idx].differs == DIFFER_NEW, is_keyed = s->streams[idx].key_waits;
+    int r = sync__tx_begin(s);
+    if (r == 0) {
+        r = sync__tx_end(s, is_keyed ? derive_keyed(s, idx)
+                            : is_new ? mend(s, idx)
+                                     : judge(s, idx));
+    }
+    return r;
+}
+
+/* The next one goes on behind the last, so that a round of them looks at each stream twice at most.
+ */
 int sync__heal_step(struct sync *s)
 {
     if (s->heal_at == 0 || s->tick.mono_ms < s->heal_at) {
@@ -310,16 +320,11 @@ int sync__heal_step(struct sync *s)
     }
     int64_t later = 0;
     s->heal_at = 0;
-    for (size_t i = 0; i < s->n_streams; i++) {
+    for (size_t n = 0; n < s->n_streams; n++) {
+        size_t i = s->heal_next < s->n_streams ? s->heal_next : 0;
+        s->heal_next = i + 1;
         if (has_turn(s, &s->streams[i], &later)) {
-            bool is_new = s->streams[i].differs == DIFFER_NEW;
-            bool is_keyed = s->streams[i].key_waits;
-            int r = sync__tx_begin(s);
-            if (r == 0) {
-                r = sync__tx_end(s, is_keyed ? derive_keyed(s, i)
-                                    : is_new ? mend(s, i)
-                                             : judge(s, i));
-            }
+            int r = take_turn(s, i);
             s->heal_at = s->tick.mono_ms + (r < 0 ? AGAIN_MS : SOON_MS);
             return r == SANJI_E_CORRUPT ? 0 : r; /* that is known */
         }

@@ -27,8 +27,6 @@ struct stream {
     int64_t beat_at, beats; /* own stream: last said what is live, beats since its keyframe */
     uint8_t differs;        /* enum differ */
     int64_t differs_at;     /* wall: since when */
-    int64_t mended_at;      /* mono: for its sake the writer's part was last derived; 0: never */
-    int64_t keyed_at;       /* mono: it was for the sake of a keyframe of this stream; 0: never */
     bool key_waits;         /* it is to be once more, see sync__heal_keyed(); kept in the store */
     int64_t news;           /* wall: receipt of the newest bundle; 0: not known */
     /* What a neighbour states beyond what is held here, and since when nothing of it came (mono).
@@ -44,6 +42,7 @@ struct stream {
     int64_t shown;             /* with wants: what is said instead of row.seq, see want.c */
     uint8_t shown_id[HASH_LEN];
     bool wants;
+    uint32_t origin; /* its writer: place among s->origins + 1; 0: not held */
     uint32_t hash;
     int32_t next; /* further epochs of the same (by, aud): index, -1 at the end */
 };
@@ -57,7 +56,11 @@ enum differ {
 };
 struct origin {
     char by[LIM_NODE_ID + 2];
-    size_t n; /* streams held */
+    size_t n;                /* streams held */
+    size_t wants, key_waits; /* of these: with that mark */
+    /* mono: when its part of the views was last derived for what a beat said, and for a keyframe;
+     * 0: never. Kept over a rollback. */
+    int64_t mended_at, keyed_at;
 };
 
 enum {
@@ -275,8 +278,8 @@ struct sync {
     char table_day[16];
     int64_t table_made, table_mono; /* wall, by whichever clock is lower; mono: known here since */
     bool table_new, ack_dirty;
-    size_t n_key_waits; /* streams with key_waits */
-    int64_t heal_at;    /* mono: something waits to be mended; 0: nothing */
+    size_t heal_next; /* stream to be looked at next */
+    int64_t heal_at;  /* mono: something waits to be mended; 0: nothing */
 
     struct frame_ctx *fc;
     struct arena *arena;
@@ -330,7 +333,9 @@ int sync__key_of(struct stream_key *k, const char *by, const char *aud, int64_t 
 /* First of the epochs of (by, aud), held or heard of; the others by `next`. -1: none. */
 int sync__stream_first(const struct sync *s, const char *by, const char *aud);
 /* One more stream of this writer is held. */
-int sync__origin_more(struct sync *s, const char *by);
+int sync__origin_more(struct sync *s, struct stream *st); /* this one is held now */
+/* NULL: nothing of this writer is held. */
+struct origin *sync__origin(const struct sync *s, const struct stream *st);
 bool sync__origin_full(const struct sync *s, const char *by);
 /* Highest epoch held of (by, aud); -1 index when none. */
 int sync__stream_newest(const struct sync *s, const char *by, const char *aud);
@@ -503,12 +508,12 @@ int64_t sync__heal_wake(const struct sync *s);
 void sync__heal_soon(struct sync *s); /* what was wanted is here, or wanted no more */
 /* May the part of the views that streams of this writer brought in be derived again for its word?
  * Once an hour: the work is ours, and the word costs it nothing. *ret_at: when, if not now. */
-bool sync__heal_may(const struct sync *s, const struct node_id *by, int64_t *ret_at);
+bool sync__heal_may(const struct sync *s, const struct stream *st, int64_t *ret_at);
 void sync__heal_done(struct sync *s, size_t idx); /* it is, for the sake of this stream */
 /* A keyframe of this stream asks for it, because other epochs are held. *ret_now: the caller does
  * it; else it is done in a while, once for all that a neighbour brings until then. */
 int sync__heal_keyed(struct sync *s, size_t idx, bool *ret_now);
-bool sync__heal_waits(const struct sync *s, const struct node_id *by); /* is it still to be done? */
+bool sync__heal_waits(const struct sync *s, const struct stream *st); /* is it still to be done? */
 
 /* self.c */
 /* A neighbour holds k up to e; only own streams matter. */
@@ -692,8 +697,8 @@ void sync__want_free(struct sync *s);
 int sync__want_add(struct sync *s, size_t idx, int64_t seq);
 void sync__want_say(struct sync *s);
 bool sync__wanted(const struct sync *s, int64_t no, int64_t seq);
-int64_t sync__want_sum(const struct sync *s, int64_t no); /* says which, of this stream */
-bool sync__wants_of(const struct sync *s, const struct node_id *by); /* of this writer, any */
+int64_t sync__want_sum(const struct sync *s, int64_t no);           /* says which, of this stream */
+bool sync__wants_of(const struct sync *s, const struct stream *st); /* of its writer, any */
 /* Up to where the stream can be sent to who holds it up to `after`. */
 int64_t sync__want_limit(const struct sync *s, const struct stream *st, int64_t after);
 /* 0: this is what stood there. SANJI_E_GAP: it is not, or nobody can tell yet. */

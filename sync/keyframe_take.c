@@ -450,7 +450,7 @@ int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const st
     int64_t at;
     bool need = r == 0 && (beside || (!same && (judge || jumped || mixed)));
     bool is_word = !beside && !jumped && !mixed; /* nothing but what it says: once an hour */
-    bool now = need && is_word && sync__heal_may(s, &st->row.key.by, &at);
+    bool now = need && is_word && sync__heal_may(s, st, &at);
     if (now) {
         sync__heal_done(s, idx);
     } else if (need && !is_word) { /* it may have to be: not for each, but for the last */
@@ -469,7 +469,7 @@ int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const st
         }
     }
     st = &s->streams[idx];
-    bool waits = sync__heal_waits(s, &b->hdr.by); /* nobody knows yet what the views say */
+    bool waits = sync__heal_waits(s, &s->streams[idx]); /* nobody knows yet what the views say */
     if (r == 0 && judge && !waits && !(same && (jumped || c->was_equal))) {
         sync__alarm(s, SANJI_E_HASH, &b->hdr.by,
                     audience_is_private(st->aud.type) ? "keyframe" : st->row.key.aud);

@@ -78,6 +78,8 @@ struct sync_sealed {
     int64_t ts, got;
 };
 
+typedef int sync_spare_fn(int64_t no, int64_t seq, const uint8_t *leaf, void *arg);
+
 struct sync_store {
     void *ctx;
     int (*begin)(void *ctx);
@@ -132,9 +134,14 @@ struct sync_store {
      * initiator and whom the initiator's first event went to. */
     int (*sealed_put)(void *ctx, const struct sync_sealed *ev);
     int (*park)(void *ctx, int64_t no, int64_t seq, int idx, int reason, const char *member);
+    /* Copies the records of `by` that its own streams brought in, before they leave the views. */
+    int (*spare)(void *ctx, const char *by);
     /* Takes out of the views what the streams of `by` brought in, its parked items too: what it hid
      * shows again. Truth and content keys stay. */
     int (*forget)(void *ctx, const char *by);
+    /* Asks of each copy whether it is to stand in the views again (fn > 0), and keeps none. *ret_n:
+     * those that do. */
+    int (*unspare)(void *ctx, sync_spare_fn *fn, void *arg, int64_t *ret_n);
     /* The content key kept of a thread. SANJI_E_NOT_FOUND. */
     int (*sealed_key)(void *ctx, const char *initiator, const char *id, uint8_t ret[static 32]);
     /* Takes back what is parked as SANJI_E_OPEN of the sealed events (owner, id), and calls fn once

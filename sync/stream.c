@@ -82,8 +82,14 @@ static size_t origin_at(const struct sync *s, const char *by)
     return i;
 }
 
-int sync__origin_more(struct sync *s, const char *by)
+struct origin *sync__origin(const struct sync *s, const struct stream *st)
 {
+    return st->origin == 0 ? NULL : &s->origins[st->origin - 1];
+}
+
+int sync__origin_more(struct sync *s, struct stream *st)
+{
+    const char *by = st->row.key.by.s;
     size_t i = origin_at(s, by), n = strlen(by);
     if (i == s->n_origins) {
         struct origin *v = realloc(s->origins, (i + 1) * sizeof(*v));
@@ -97,6 +103,7 @@ int sync__origin_more(struct sync *s, const char *by)
         s->n_origins++;
     }
     s->last_origin = i;
+    st->origin = (uint32_t)i + 1;
     s->origins[i].n++;
     s->n_held++;
     return 0;
@@ -218,19 +225,23 @@ static int load_one(const struct sync_stream_row *row, void *arg)
     }
     s->streams[idx].row = *row;
     s->streams[idx].kept = row->seq;
-    return sync__origin_more(s, row->key.by.s);
+    return sync__origin_more(s, &s->streams[idx]);
 }
 
 int sync__streams_load(struct sync *s)
 {
     /* After a rollback the store may hold less than memory does. */
-    s->n_held = s->n_origins = 0;
+    s->n_held = 0;
+    for (size_t i = 0; i < s->n_origins; i++) {
+        s->origins[i].n = s->origins[i].wants = s->origins[i].key_waits = 0;
+    }
     for (size_t i = 0; i < s->n_streams; i++) {
         struct stream_key k = s->streams[i].row.key;
         memset(&s->streams[i].row, 0, sizeof(s->streams[i].row));
         s->streams[i].row.key = k;
         s->streams[i].kept = s->streams[i].doubt = 0;
         s->streams[i].wants = false;
+        s->streams[i].origin = 0;
         s->streams[i].news = 0;
     }
     int r = s->st->streams(s->st->ctx, load_one, s);

@@ -239,6 +239,10 @@ bool sync_is_void(const struct sync *s, const struct stream_key *key, int64_t se
 int sync_apply_frame(struct sync *s, const struct sync_bundle_row *row,
                      const struct stream_key *key);
 
+/* What the views of this node showed and no bundle here says any more is put back, see
+ * sync_store.spare(). In the caller's transaction, when everything has been applied again. */
+int sync_spares_back(struct sync *s, int64_t *ret_n);
+
 /* ---- erasure (PROTOCOL.md 15.4) ---- */
 struct sync_erase {
     const char *id;                  /* of the record or thread */
@@ -264,6 +268,9 @@ struct sync_erased {
 };
 int sync_erased_each(const struct sync *s, int (*fn)(const struct sync_erased *x, void *arg),
                      void *arg);
+/* Is this leaf of what (key->by, key->aud) says on the list? */
+bool sync_is_erased(const struct sync *s, const struct stream_key *key,
+                    const uint8_t leaf[static HASH_LEN]);
 /* Adds to the list; in the caller's transaction, followed by sync_erase_settle() in the same. */
 int sync_erase_add(struct sync *s, const struct sync_erased *x);
 /* Carries out what was added to the list, also by sync_apply_frame(). */

@@ -107,15 +107,10 @@ int64_t sync__want_limit(const struct sync *s, const struct stream *st, int64_t 
     return any ? s->wants[at].seq - 1 : st->row.seq;
 }
 
-bool sync__wants_of(const struct sync *s, const struct node_id *by)
+bool sync__wants_of(const struct sync *s, const struct stream *st)
 {
-    for (size_t i = 0; i < s->n_streams && s->n_wants > 0; i++) {
-        const struct stream *st = &s->streams[i];
-        if (st->row.no != 0 && st->wants && node_id_cmp(&st->row.key.by, by) == 0) {
-            return true;
-        }
-    }
-    return false;
+    const struct origin *o = sync__origin(s, st);
+    return o != NULL && o->wants > 0;
 }
 
 /* What is said of the stream: up to the first that is wanted. */
@@ -124,7 +119,12 @@ static int shown(struct sync *s, struct stream *st)
     st->shown = sync__want_limit(s, st, 0);
     st->shown = st->shown < st->row.first ? 0 : st->shown; /* nothing whole to go on from */
     memcpy(st->shown_id, st->row.id, HASH_LEN);
-    st->wants = st->shown != st->row.seq;
+    struct origin *o = sync__origin(s, st);
+    bool wants = st->shown != st->row.seq;
+    if (o != NULL) {
+        o->wants = o->wants + wants - st->wants;
+    }
+    st->wants = wants;
     return !st->wants || st->shown == 0
                ? 0
                : s->st->bundle_id(s->st->ctx, st->row.no, st->shown, st->shown_id);
@@ -340,7 +340,8 @@ int sync__want_take(struct sync *s, size_t idx, const struct bundle *b, struct s
         r = shown(s, &s->streams[idx]);
         r = r == SANJI_E_NOT_FOUND ? 0 : r;
     }
-    if (r == 0 && !sync__wants_of(s, &by)) { /* not by halves: what is shown stays till then */
+    if (r == 0 &&
+        !sync__wants_of(s, &s->streams[idx])) { /* not by halves: what is shown stays till then */
         r = sync__redo_add(s, &by);
         sync__heal_soon(s);
     }

@@ -66,10 +66,17 @@ int v_rebuild(struct verb *v)
     if (r < 0) {
         return verb_fail(v, r, NULL);
     }
+    int64_t kept = app_unproven(v->app);
     snprintf(no, sizeof no, "%lld", (long long)n);
     if (verb_has(v, "json")) {
-        (void)verb_out(v, "{\"bundles\":%s,\"same\":%s}\n", no, same ? "true" : "false");
-        return same ? EXIT_OK : EXIT_NO;
+        (void)verb_out(v, "{\"bundles\":%s,\"same\":%s,\"unproven\":%lld}\n", no,
+                       same ? "true" : "false", (long long)kept);
+        return same && kept == 0 ? EXIT_OK : EXIT_NO;
+    }
+    if (kept > 0) {
+        char un[32];
+        snprintf(un, sizeof un, "%lld", (long long)kept);
+        VERB_SAY(v, EXIT_NO, "rebuild.unproven", "n", no, "kept", un);
     }
     if (!same) {
         VERB_SAY(v, EXIT_NO, "rebuild.differs", "n", no);

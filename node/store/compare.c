@@ -412,12 +412,21 @@ static const char *wrong_clock(struct compare *c, const struct part *p, struct q
     return wrong;
 }
 
+/* Is the row known to come from a bundle that is damaged? Then that is what has to be mended. */
+static const char *word(const struct compare *c, const struct part *p, struct q *a,
+                        const char *other)
+{
+    bool damaged = c->c->damaged != NULL && p->no >= 0 &&
+                   c->c->damaged(q_col_int(a, p->no), q_col_int(a, p->seq), c->c->damaged_arg);
+    return damaged ? "unproven" : other;
+}
+
 static int compare_row(struct compare *c, const struct part *p, struct q *a, struct q *b)
 {
     for (size_t i = 0; i < COLS_MAX && p->col[i].name != NULL; i++) {
         int at = p->col[i].at;
         if (span_order(q_col_span(a, at), q_col_span(b, at)) != 0) {
-            return tell_row(c, p, a, "altered", SANJI_E_CORRUPT, p->col[i].name);
+            return tell_row(c, p, a, word(c, p, a, "altered"), SANJI_E_CORRUPT, p->col[i].name);
         }
     }
     const char *wrong = p->ts >= 0 ? wrong_clock(c, p, a, b) : NULL;
@@ -433,7 +442,7 @@ static int compare_part(struct compare *c, const struct part *p)
     bool has_a = q_row(&a), has_b = q_row(&b);
     while (r == 0 && a.err == 0 && b.err == 0 && (has_a || has_b)) {
         int x = !has_a ? 1 : !has_b ? -1 : row_order(p, &a, &b);
-        r = x < 0   ? tell_row(c, p, &a, "extra", SANJI_E_EXISTS, "")
+        r = x < 0   ? tell_row(c, p, &a, word(c, p, &a, "extra"), SANJI_E_EXISTS, "")
             : x > 0 ? tell_row(c, p, &b, "absent", SANJI_E_NOT_FOUND, "")
                     : compare_row(c, p, &a, &b);
         has_a = x <= 0 ? q_row(&a) : has_a;

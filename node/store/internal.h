@@ -104,6 +104,10 @@ int store__drop_below(void *ctx, int64_t no, int64_t max, int64_t *ret_n);
 /* erase.c */
 int store__erase(void *ctx, const struct sync_record *rec, bool *ret_bared);
 int store__bundle_restub(void *ctx, int64_t no, int64_t seq, struct span frame, int64_t raw_bytes);
+/* spare.c */
+int store__spare_before(struct db *db); /* in a transaction, before views are made */
+int store__spare(void *ctx, const char *by);
+int store__unspare(void *ctx, sync_spare_fn *fn, void *arg, int64_t *ret_n);
 /* forget.c */
 int store__forget(void *ctx, const char *by);
 int store__unpark_sealed(void *ctx, const char *owner, const char *id,

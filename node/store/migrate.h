@@ -23,6 +23,7 @@ int migrate(struct db *db, int32_t app_id, const struct migration *step, size_t 
 extern const struct migration migrations_main[], migrations_keys[];
 extern const size_t migrations_main_n, migrations_keys_n;
 /* Text that drops and creates the views, and its fingerprint (16 hex digits). */
+const char *spare_sql(void);
 const char *views_sql(void);
 void views_fingerprint(char out[static 17]);
 

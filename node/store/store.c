@@ -107,7 +107,8 @@ static int ensure_views(struct store *s)
     }
     r = db_exec(&s->db, "BEGIN IMMEDIATE");
     if (r == 0) {
-        r = make_views(s);
+        r = store__spare_before(&s->db);
+        r = r < 0 ? r : make_views(s);
         int end = db_exec(&s->db, r == 0 ? "COMMIT" : "ROLLBACK");
         r = r == 0 ? end : r;
     }

@@ -58,6 +58,9 @@ struct store_compare {
                     void *arg); /* may be NULL */
     void *arg;
     int64_t limit;
+    /* Is the bundle at this place known to be damaged or gone? NULL: none is. */
+    bool (*damaged)(int64_t no, int64_t seq, void *arg);
+    void *damaged_arg;
 };
 int store_compare(struct store *held, struct store *again, const struct store_compare *with,
                   int64_t *ret_n);

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
-import { World, sleep, until } from './lib/node.mjs';
+import { spawnSync } from 'node:child_process';
+import { SANJI, World, sleep, until } from './lib/node.mjs';
 
 const w = new World();
 before(() => w.tree(['city', 'd1', 's1']));
@@ -61,6 +62,32 @@ test('new keys: what was filed under the old one is still there', async () => {
   w.verb('s1', 'rebuild');
   assert.equal(list('s1', 'org').length, 3, 'derived anew it is the same');
   for (const n of ['d1', 'city']) assert.equal(JSON.stringify(w.json(n, 'node show', [w.id('s1')])).includes('"own"'), false);
+  whole('city', 'd1', 's1');
+});
+
+test('its bundles are damaged, then new keys: what is shown is the last copy, and stays until it is written again', async () => {
+  const shown = () => list('s1', 'org').map((o) => `${o.id} ${o.name}`).sort();
+  const before = shown();
+  await w.stop('s1');
+  const own = `pos>>32=(SELECT no FROM stream WHERE aud='own')`;
+  const sql = spawnSync(process.env.SANJI_SQL ?? path.join(path.dirname(SANJI), 'tests/sql'),
+    [path.join(w.data('s1'), 'sanji.db'), `UPDATE bundle SET frame=turned(frame, CAST(length(frame)*0.6 AS INT)) WHERE ${own}`], { encoding: 'utf8' });
+  assert.equal(sql.status, 0, sql.stderr);
+  await w.start('s1');
+  const unread = w.tryVerb('s1', 'rebuild');
+  assert.notEqual(unread.code, 0, 'damage nobody has looked at yet: nothing is done');
+  assert.deepEqual(shown(), before);
+  w.verb('s1', 'node rotate-key');
+  await until('the city knows the newest key', 20000, () => w.json('city', 'node show', [w.id('s1')]).keys.length === 3);
+  assert.deepEqual(shown(), before, 'derived again, with bundles that cannot be read');
+  const again = w.tryVerb('s1', 'rebuild');
+  assert.equal(again.code, 1);
+  assert.match(again.err, /kept as they were shown.*verify --heal/s);
+  assert.deepEqual(shown(), before);
+  await until('healed', 60000, () => w.tryVerb('s1', 'verify', ['--heal', '--wait', '2s']).code === 0);
+  assert.deepEqual(shown(), before);
+  assert.equal(w.tryVerb('s1', 'rebuild').code, 0);
+  assert.deepEqual(shown(), before);
   whole('city', 'd1', 's1');
 });
 

@@ -14,6 +14,8 @@ export const mutants = [
   m('begin-anywhere', 'sync/accept.c', 'if (!sync__key_starts(st, b)) {\n            return SANJI_E_GAP;', 'if (!sync__key_starts(st, b) && have.seq > 0) {\n            return SANJI_E_GAP;', 'sync_wrong', 'sim'),
   m('epoch-jump', 'sync/accept.c', 'if (b->hdr.ep > known + 1 && !is_free) {', 'if (b->hdr.ep > known + 1000000 && !is_free) {', 'sync_wrong', 'sim'),
   m('epoch-without-mark', 'sync/accept.c', 'if (b->hdr.seq == 1 && b->hdr.ep > 1 && b->hdr.t != BUNDLE_EPOCH) {', 'if (b->hdr.seq == 1 && b->hdr.ep > 2 && b->hdr.t != BUNDLE_EPOCH) {', 'sync_wrong', 'sim'),
+  // damage
+  m('last-copy-goes', 'sync/derive.c', 'return r < 0 || !is_self ? r : sync_spares_back(s, &kept);', 'return kept < 0 || !is_self ? r : r;', 'app_unproven'),
   // several pasts
   m('passed-over-is-gone', 'sync/keyframe_take.c', 'int r = ret->due ? sync__custody_passed(s, idx, b) : 0;', 'int r = 0;', 'sync_branches'),
   m('left-is-taken', 'sync/custody_send.c', 'return c->with == p && !c->left;', 'return c->with == p;', 'sync_custody'),

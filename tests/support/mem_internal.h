@@ -22,6 +22,7 @@ enum tab_id {
     TAB_KV,
     TAB_PARK,
     TAB_FORM,
+    TAB_SPARE,
     TAB_EVENT,
     TAB_REF,
     TAB_KEY,
@@ -139,6 +140,8 @@ int mem__sealed_put(void *ctx, const struct sync_sealed *ev);
 size_t mem__events_lost(const struct mem_store *m);
 bool mem__is_parked(const struct mem_store *m, int64_t no, int64_t seq, int idx);
 void mem__forget(struct mem_store *m, const char *by);
+int mem__spare(void *ctx, const char *by);
+int mem__unspare(void *ctx, sync_spare_fn *fn, void *arg, int64_t *ret_n);
 int mem__tally(void *ctx, const char *by, const char *aud, struct sync_tally *ret);
 int mem__stands(void *ctx, const struct sync_record *rec, bool *ret);
 int mem__live_sha(void *ctx, const char *by, const char *aud, uint8_t ret[static HASH_LEN]);

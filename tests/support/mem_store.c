@@ -608,6 +608,7 @@ struct mem_store *mem_store_new(void)
         [TAB_PARK] = sizeof(struct park_r),     [TAB_FORM] = sizeof(struct form_r),
         [TAB_EVENT] = sizeof(struct form_r),    [TAB_REF] = sizeof(struct ref_r),
         [TAB_KEY] = sizeof(struct key_r),       [TAB_LANE] = sizeof(struct lane_r),
+        [TAB_SPARE] = sizeof(struct form_r),
     };
     /* clang-format on */
     struct mem_store *m = calloc(1, sizeof *m);
@@ -644,7 +645,9 @@ struct mem_store *mem_store_new(void)
         .event_put = mem__event_put,
         .sealed_put = mem__sealed_put,
         .park = port_park,
+        .spare = mem__spare,
         .forget = port_forget,
+        .unspare = mem__unspare,
         .unpark = port_unpark,
         .unpark_sealed = port_unpark_sealed,
         .sealed_key = port_sealed_key,

@@ -114,9 +114,27 @@ static struct lane_r *lane_edit(struct mem_store *m, const char *by, const char 
     return mem__edit(m, TAB_LANE, i - 1);
 }
 
-static void count(struct mem_store *m, const struct sync_record *rec)
+static void count(struct mem_store *m, const struct form_r *f)
 {
-    lane_edit(m, rec->stream->by.s, rec->stream->aud)->t.items++;
+    lane_edit(m, f->by, f->aud)->t.items++;
+}
+
+static void form_put(struct mem_store *m, const struct form_r *f)
+{
+    uint32_t h = mem__hash2(f->owner, f->id);
+    size_t i = 0;
+    void *p = NULL;
+    count(m, f);
+    while (mem__next(m, TAB_FORM, h, &i, &p)) {
+        struct form_r *old = p;
+        if (same_name(old, f->owner, f->id) && same_lane(old, f->by, f->aud)) {
+            if (beats(f, old)) {
+                replace(m, TAB_FORM, i - 1, f);
+            }
+            return;
+        }
+    }
+    mem__add(m, TAB_FORM, f, h);
 }
 
 int mem__record_put(void *ctx, const struct sync_record *rec)
@@ -126,22 +144,43 @@ int mem__record_put(void *ctx, const struct sync_record *rec)
     if (r < 0) {
         return r;
     }
-    count(m, rec);
     struct form_r f = form_of(m, rec);
-    uint32_t h = mem__hash2(f.owner, f.id);
-    size_t i = 0;
-    void *p = NULL;
-    while (mem__next(m, TAB_FORM, h, &i, &p)) {
-        struct form_r *old = p;
-        if (same_name(old, f.owner, f.id) && same_lane(old, f.by, f.aud)) {
-            if (beats(&f, old)) {
-                replace(m, TAB_FORM, i - 1, &f);
-            }
-            return 0;
+    form_put(m, &f);
+    return 0;
+}
+
+int mem__spare(void *ctx, const char *by)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    for (size_t i = 0; r == 0 && i < m->tab[TAB_FORM].n; i++) {
+        const struct form_r *f = mem__at(m, TAB_FORM, i);
+        if (!f->row.is_dead && strcmp(f->by, by) == 0 && strcmp(f->owner, by) == 0) {
+            struct form_r copy = *f;
+            mem__add(m, TAB_SPARE, &copy, 0);
         }
     }
-    mem__add(m, TAB_FORM, &f, h);
-    return 0;
+    return r;
+}
+
+int mem__unspare(void *ctx, sync_spare_fn *fn, void *arg, int64_t *ret_n)
+{
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    *ret_n = 0;
+    for (size_t i = 0; r >= 0 && i < m->tab[TAB_SPARE].n; i++) {
+        struct form_r f = *(const struct form_r *)mem__at(m, TAB_SPARE, i);
+        r = f.row.is_dead ? 0 : fn(f.no, f.seq, f.leaf, arg);
+        if (r > 0) {
+            f.key = false;
+            form_put(m, &f);
+            ++*ret_n;
+        }
+    }
+    if (r >= 0) {
+        mem__clear(m, TAB_SPARE);
+    }
+    return r < 0 ? r : 0;
 }
 
 int mem__event_put(void *ctx, const struct sync_record *rec)
@@ -151,8 +190,8 @@ int mem__event_put(void *ctx, const struct sync_record *rec)
     if (r < 0) {
         return r;
     }
-    count(m, rec);
     struct form_r f = form_of(m, rec);
+    count(m, &f);
     uint32_t h = mem__hash2(f.owner, f.id);
     size_t i = 0;
     void *p = NULL;

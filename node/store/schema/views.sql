@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Views: everything here can be computed again from the bundles. Running this text drops and
 -- recreates them; a change of it makes an existing database rebuild at its next start. No CHECK with
--- IN of three values or more: SQLite builds a temporary table for it at every single insert.
+-- IN of three values or more: SQLite builds a temporary table for it at every single insert. What
+-- this node alone holds is copied into `spare` (spare.sql) before.
 DROP TABLE IF EXISTS search;
 DROP TABLE IF EXISTS stat_count;
 DROP TABLE IF EXISTS ref_event;
