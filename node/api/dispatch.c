@@ -94,6 +94,7 @@ const struct api_route *api_route_find(const char *method, const char *path,
 bool api_is_route(const char *path)
 {
     return strncmp(path, "/api/", 5) == 0 || strcmp(path, "/api") == 0 ||
+           strncmp(path, "/hsds/", 6) == 0 || strcmp(path, "/hsds") == 0 ||
            strcmp(path, "/healthz") == 0 || strcmp(path, "/metrics") == 0;
 }
 

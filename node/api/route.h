@@ -334,6 +334,18 @@ api_handler h_export;
 /* figures.c */
 api_handler h_stats;
 api_handler h_stats_cell;
+/* hsds.c */
+api_handler h_hsds;
+api_handler h_hsds_services;
+api_handler h_hsds_service;
+api_handler h_hsds_organizations;
+api_handler h_hsds_organization;
+api_handler h_hsds_places;
+api_handler h_hsds_place;
+api_handler h_hsds_taxonomies;
+api_handler h_hsds_taxonomy;
+api_handler h_hsds_terms;
+api_handler h_hsds_term;
 /* imports.c */
 api_handler h_imports;
 api_handler h_import;
