@@ -384,8 +384,6 @@ int app_tick(struct app *a, int64_t mono_ms);
 /* Signs the records that are written down and wait for a signature: before anything but putting
  * more of them is done. app_outbox_wait(): ms until it is due by itself, 0: nothing waits. */
 int app_outbox_flush(struct app *a);
-/* Records that were taken and could not be signed; they lie beside the others, in kv refused/. */
-int64_t app_refused_count(struct app *a);
 int64_t app_outbox_wait(const struct app *a);
 /* True once after own bundles were written: feed SEV_LOCAL to the engine. */
 bool app_take_wrote(struct app *a);

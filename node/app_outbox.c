@@ -5,6 +5,7 @@
  * for all of them. They lie in kv as outbox/<number> = audience, newline, item. Nothing but putting
  * further records happens at this node before they are signed, so nobody sees them missing. */
 #include "node/app_internal.h"
+#include "node/app_refused.h"
 #include "node/log.h"
 #include "protocol/base/err.h"
 #include "protocol/base/text.h"
@@ -15,7 +16,7 @@
 
 enum { SIGN_EVERY_MS = 20, AGAIN_MS = 1000, FEW = 16, FULL = LIM_WRITE_ITEMS };
 
-static const char prefix[] = "outbox/", refused[] = "refused/";
+static const char prefix[] = "outbox/";
 /* Numbers of one length sort as text. */
 #define NO_FIRST INT64_C(1000000000000000)
 
@@ -196,7 +197,7 @@ static int sign_one(struct app *a, const struct waiting *w, size_t i)
     return r;
 }
 
-/* Kept as it was written, under another name: for whoever finds out why. */
+/* Kept as it was written, under another name: staff decide (app_refused.c). */
 static int set_aside(struct app *a, const struct waiting *w, size_t i)
 {
     const struct sync_store *st = store_port(a->store);
@@ -205,7 +206,7 @@ static int set_aside(struct app *a, const struct waiting *w, size_t i)
     buf_init(&b, LIM_ITEM_BYTES + LIM_AUD_BYTES + 2);
     buf_printf(&b, "%s\n", text_at(w, w->at[i].aud));
     int r = buf_put(&b, w->text.data + w->at[i].item, w->at[i].end - w->at[i].item);
-    (void)snprintf(key, sizeof key, "%s%lld.%.24s", refused, (long long)app_now_ms(),
+    (void)snprintf(key, sizeof key, APP_REFUSED "%lld.%.24s", (long long)app_now_ms(),
                    text_at(w, w->at[i].key) + sizeof prefix - 1); /* numbers begin anew */
     r = r < 0 ? r : store_begin(a->store);
     if (r == 0) {
@@ -234,53 +235,6 @@ static int sign_each(struct app *a, const struct waiting *w)
     }
     a->outbox_n = 0;
     (void)app__outbox_load(a);
-    return r;
-}
-
-static int one_refused(const char *key, struct span value, void *arg)
-{
-    (void)key;
-    (void)value;
-    ++*(int64_t *)arg;
-    return 0;
-}
-
-int64_t app_refused_count(struct app *a)
-{
-    const struct sync_store *st = store_port(a->store);
-    int64_t n = 0;
-    (void)st->kv_each(st->ctx, refused, one_refused, &n);
-    return n;
-}
-
-struct about {
-    const char *id;
-    struct buf keys; /* of those about it, each with its NUL */
-};
-
-/* What is no item says by its text alone whom it is about. */
-static int on_about(const char *key, struct span value, void *arg)
-{
-    struct about *k = arg;
-    const uint8_t *nl = value.n > 0 ? memchr(value.p, '\n', value.n) : NULL;
-    struct span text = nl == NULL ? value : span_of(nl + 1, value.n - (size_t)(nl + 1 - value.p));
-    struct item it;
-    bool is = item_parse(text, &it, NULL) == 0
-                  ? strcmp(it.id, k->id) == 0
-                  : text.n > 0 && memmem(text.p, text.n, k->id, strlen(k->id)) != NULL;
-    return is ? buf_put(&k->keys, key, strlen(key) + 1) : 0;
-}
-
-int app__refused_about(struct app *a, const char *id)
-{
-    const struct sync_store *st = store_port(a->store);
-    struct about k = {.id = id};
-    buf_init(&k.keys, (size_t)16 << 20);
-    int r = st->kv_each(st->ctx, refused, on_about, &k);
-    for (size_t at = 0; r == 0 && at < k.keys.len; at += strlen(buf_str(&k.keys) + at) + 1) {
-        r = st->kv_del(st->ctx, buf_str(&k.keys) + at);
-    }
-    buf_done(&k.keys);
     return r;
 }
 

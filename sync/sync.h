@@ -216,6 +216,9 @@ int sync_rekey_state(const struct sync *s);
 int sync_heads_of(struct sync *s, const char *by, bool trust_only, struct act_head *v, size_t max,
                   size_t *io_n);
 
+/* Would an own item be signed in the stream of aud, as far as it is a matter of what it says? */
+int sync_write_check(struct sync *s, const char *aud, struct span item, struct fault *f);
+
 /* ---- receiving from elsewhere than an exchange (ferry, rebuild, tests) ---- */
 struct sync_accept {
     int err; /* 0 stored; SANJI_E_OLD held already; SANJI_E_UNKNOWN_KEY, _GAP: wait; else refused */

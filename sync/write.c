@@ -10,22 +10,28 @@
 
 #include <string.h>
 
-static int check_own(struct sync *s, const char *aud, const struct span *items, size_t n)
+int sync_write_check(struct sync *s, const char *aud, struct span item, struct fault *f)
 {
     struct audience a;
     struct item it;
-    struct fault f;
     const struct roster_node *top = roster_top(s->roster);
     bool is_top = top == NULL || node_id_cmp(&top->id, &s->self.id) == 0;
     int r = audience_parse(aud, strlen(aud), &a);
+    if (r == 0) {
+        r = json_gate(item.p, item.n, JSON_PROTOCOL, f);
+    }
+    if (r == 0) {
+        r = item_parse(item, &it, f);
+    }
+    return r < 0 ? r : kind_check_item(&it, a.type, is_top, f);
+}
+
+static int check_own(struct sync *s, const char *aud, const struct span *items, size_t n)
+{
+    struct fault f;
+    int r = 0;
     for (size_t i = 0; r == 0 && i < n; i++) {
-        r = json_gate(items[i].p, items[i].n, JSON_PROTOCOL, &f);
-        if (r == 0) {
-            r = item_parse(items[i], &it, &f);
-        }
-        if (r == 0) {
-            r = kind_check_item(&it, a.type, is_top, &f);
-        }
+        r = sync_write_check(s, aud, items[i], &f);
     }
     return r;
 }

@@ -4,6 +4,7 @@
  * command's own process, so that it answers when the node cannot be opened at all; the rest is
  * asked of the opened node, in the daemon when one runs. */
 #include "node/app_backup.h"
+#include "node/app_refused.h"
 #include "node/cli/ferry_wire.h"
 #include "node/cli/table.h"
 

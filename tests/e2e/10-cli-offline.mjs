@@ -114,6 +114,40 @@ test("bundles are what was signed; verify, rebuild and doctor agree", () => {
   assert.match(run(at("unsent list")).err, /published again|重新发布/);
 });
 
+test("what was taken and cannot be signed is listed with its reason, and has two ways out", () => {
+  const sql = process.env.SANJI_SQL ?? join(bin, "../tests/sql");
+  const lay = (name, item) => {
+    const text = "fed\n" + JSON.stringify(item);
+    const r = spawnSync(sql, [join(dir, "sanji.db"), `INSERT OR REPLACE INTO kv(key,value) VALUES('${name}',CAST('${text}' AS BLOB))`], { encoding: "utf8" });
+    assert.equal(r.status, 0, r.stderr);
+  };
+  const item = (kind) => ({ id: "ref1", k: "listing/1", op: "put", r: 1, z: "AAAAAAAAAAAAAAAAAAAAAA", d: { kind, title: "张某某" } });
+  lay("refused/1.1", item("no_such"));
+  assert.equal(run(at("doctor")).code, 1);
+  assert.match(run(at("doctor")).out + run(at("doctor")).err, /sanji unsent list/);
+  const list = run(at("unsent list"));
+  assert.equal(list.code, 0);
+  assert.match(list.out, /refused\/1\.1 +fed +listing\/1 ref1: .*\(kind\)/);
+  assert.match(list.err, /unsent discard.*unsent retry/s);
+  assert.ok(!(list.out + list.err).includes("张某某"), "names no person");
+  const [row] = run(at("unsent list", "--json")).out.trim().split("\n").map((l) => JSON.parse(l));
+  assert.deepEqual([row.name, row.aud, row.items, row.member], ["refused/1.1", "fed", "listing/1 ref1", "kind"]);
+  const no = run(at("unsent retry", "refused/1.1"));
+  assert.notEqual(no.code, 0);
+  assert.match(no.err, /kind/);
+  lay("refused/1.1", item("venue"));
+  assert.equal(run(at("unsent retry", "refused/1.1")).code, 0);
+  assert.match(run(at("export-state", "--kind", "listing")).out, /"ref1"/);
+  lay("refused/1.2", item("venue"));
+  assert.match(run(at("unsent retry", "refused/1.2")).err, /changed since/);
+  assert.equal(run(at("unsent discard", "refused/1.2")).code, 0);
+  assert.notEqual(run(at("unsent discard", "refused/1.2")).code, 0);
+  assert.notEqual(run(at("unsent discard", "self/g")).code, 0);
+  assert.equal(run(at("unsent list", "--json")).out, "");
+  assert.equal(run(at("doctor")).code, 0);
+  assert.equal(run(at("withdraw", "ref1")).code, 0);
+});
+
 test("statistics equal a recount", () => {
   const day = new Date(Date.now() + 8 * 3600e3).toISOString().slice(0, 7);
   const r = run(at("stats", "--period", day, "--json", "--recount"));

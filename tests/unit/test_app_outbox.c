@@ -10,6 +10,7 @@
 
 #include "node/app_erase.h"
 #include "node/app_internal.h"
+#include "node/app_refused.h"
 #include "tests/support/nodes.h"
 
 #include <stdio.h>
@@ -117,17 +118,22 @@ static void one_that_cannot_be_signed(void **state)
     app_close(a);
 }
 
-static void add_bad(struct app *a, const char *id)
+static void add_like(struct app *a, const char *id, const char *z)
 {
     char bad[200];
     (void)snprintf(bad, sizeof bad,
-                   "{\"id\":\"%s\",\"k\":\"listing/1\",\"op\":\"put\",\"r\":9,"
+                   "{\"id\":\"%s\",\"k\":\"listing/1\",\"op\":\"put\",\"r\":9,%s"
                    "\"d\":{\"kind\":\"no_such\",\"title\":\"x\"}}",
-                   id);
+                   id, z);
     assert_int_equal(store_begin(a->store), 0);
     assert_int_equal(app__outbox_add(a, "fed", span_of(bad, strlen(bad))), 0);
     assert_int_equal(store_commit(a->store), 0);
     app__outbox_added(a, 1);
+}
+
+static void add_bad(struct app *a, const char *id)
+{
+    add_like(a, id, "");
 }
 
 /* A later form that could not be signed is of the person, too. */
@@ -152,6 +158,87 @@ static void erased_with_what_could_not_be_signed(void **state)
     assert_int_equal(app_erase_confirm(a, "chen", n, &e, &f), 0);
     assert_int_equal(bundle_of(a, id), 0);
     assert_int_equal(app_refused_count(a), 1);
+    app_close(a);
+}
+
+static void on_head(const struct sync_stream_row *row, void *arg)
+{
+    if (strcmp(row->key.aud, "fed") == 0 && row->seq > *(int64_t *)arg) {
+        *(int64_t *)arg = row->seq;
+    }
+}
+
+static int64_t fed_head(const struct app *a)
+{
+    int64_t seq = 0;
+    sync_each_stream(a->sync, on_head, &seq);
+    return seq;
+}
+
+struct waits {
+    int n;
+    char name[64], what[256]; /* of the last */
+};
+
+static int on_refused(const struct app_refused *x, void *arg)
+{
+    struct waits *w = arg;
+    w->n++;
+    snprintf(w->name, sizeof w->name, "%s", x->name);
+    snprintf(w->what, sizeof w->what, "%s %s %s %s", x->kind, x->id, err_name(x->err), x->member);
+    return 0;
+}
+
+/* What could not be signed is listed with its reason; it can be signed when that is gone, unless
+ * the record has been changed since, or put away. */
+static void what_was_refused_has_two_ways_out(void **state)
+{
+    (void)state;
+    char id[LIM_ID_BYTES + 1];
+    struct waits w = {0};
+    const char *name = w.name;
+    struct fault f = {0};
+    struct buf was;
+    struct app *a = node_born(0, "ways");
+    const struct sync_store *st = store_port(a->store);
+    buf_init(&was, 1 << 17);
+    assert_int_equal(put(a, "{\"kind\":\"venue\",\"title\":\"one\"}", id), 0);
+    assert_int_equal(app_outbox_flush(a), 0);
+    add_like(a, id, "\"z\":\"AAAAAAAAAAAAAAAAAAAAAA\",");
+    assert_int_equal(app_outbox_flush(a), 0);
+    assert_int_equal(app_refused_each(a, on_refused, &w), 0);
+    assert_true(w.n == 1 && app_is_refused(name));
+    assert_non_null(strstr(w.what, id));
+    assert_non_null(strstr(w.what, "kind"));
+    assert_int_equal(app_refused_again(a, name, &f), SANJI_E_SPEC);
+    assert_string_equal(f.member, "kind");
+    assert_int_equal(app_refused_count(a), 1);
+    /* Rules of a newer program take it. */
+    assert_int_equal(st->kv_get(st->ctx, name, &was), 0);
+    char *word = strstr((char *)was.data, "no_such");
+    assert_non_null(word);
+    struct buf good;
+    buf_init(&good, 1 << 17);
+    buf_put(&good, was.data, (size_t)(word - (char *)was.data));
+    buf_puts(&good, "course");
+    buf_puts(&good, word + strlen("no_such"));
+    assert_int_equal(store_begin(a->store), 0);
+    assert_int_equal(st->kv_put(st->ctx, name, span_of(good.data, good.len)), 0);
+    assert_int_equal(st->kv_put(st->ctx, "refused/2.older", span_of(good.data, good.len)), 0);
+    assert_int_equal(store_commit(a->store), 0);
+    assert_int_equal(app_refused_again(a, name, &f), 0);
+    assert_int_equal(bundle_of(a, id), fed_head(a));
+    assert_int_equal(app_refused_again(a, name, &f), SANJI_E_NOT_FOUND);
+    assert_int_equal(app_refused_again(a, "refused/2.older", &f), SANJI_E_OLD);
+    assert_int_equal(app_refused_again(a, "self/g", &f), SANJI_E_NOT_FOUND);
+    assert_int_equal(app_refused_drop(a, "self/g"), SANJI_E_NOT_FOUND);
+    assert_int_equal(app_refused_count(a), 1);
+    assert_int_equal(app_refused_drop(a, "refused/2.older"), 0);
+    assert_int_equal(app_refused_drop(a, "refused/2.older"), SANJI_E_NOT_FOUND);
+    assert_int_equal(app_refused_count(a), 0);
+    node_sound(a);
+    buf_done(&good);
+    buf_done(&was);
     app_close(a);
 }
 
@@ -228,20 +315,6 @@ static void the_next_start_signs(void **state)
     app_close(a);
 }
 
-static void on_head(const struct sync_stream_row *row, void *arg)
-{
-    if (strcmp(row->key.aud, "fed") == 0 && row->seq > *(int64_t *)arg) {
-        *(int64_t *)arg = row->seq;
-    }
-}
-
-static int64_t fed_head(const struct app *a)
-{
-    int64_t seq = 0;
-    sync_each_stream(a->sync, on_head, &seq);
-    return seq;
-}
-
 /* A folder put back to a moment when a record waited: signed since, it is not signed again. */
 static void what_is_signed_already_is_let_go(void **state)
 {
@@ -287,6 +360,7 @@ int main(void)
         T(the_next_start_signs),
         T(what_is_signed_already_is_let_go),
         T(erased_with_what_could_not_be_signed),
+        T(what_was_refused_has_two_ways_out),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);
