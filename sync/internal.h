@@ -598,6 +598,8 @@ int sync__branch_given_up(const struct sync *s, int64_t no, const uint8_t id8[st
 
 /* late.c: what an own keyframe passes over without its writer having known of it */
 int sync__late_passed(struct sync *s, size_t idx, const struct bundle *b); /* before it is kept */
+/* The last bundle of a keyframe says how far the other epochs of its lane are held. */
+void sync__late_name(const struct sync *s, struct bundle_header *h);
 int sync__late_kept(struct sync *s, size_t idx, const struct bundle *b, struct span frame);
 /* An own stream begins at `from` now: what stood below was said once. */
 int sync__late_let_go(struct sync *s, size_t idx, int64_t from);

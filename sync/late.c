@@ -6,8 +6,9 @@
  * - It goes on in a new epoch and compacts that, and then a neighbour brings what it had said
  * before. With each own keyframe is remembered how far the other epochs of the lane were held:
  * "keyed/NO" is where the run of stream NO began, "keyed/NO/OTHER" the head of each other one.
- * - It goes on, and then a neighbour brings a keyframe it had written before. What it dated later
- * than that is what it has written since.
+ * - It goes on, and then a neighbour brings a keyframe it had written before. That one names how
+ * far the other epochs were held when it was written; what lies beyond was not known. Of an epoch
+ * it does not name (a version before named none) what it dated later is what it has written since.
  *
  * Both are published again. A wrong clock can only make it say again what had been superseded, or
  * leave out what it dated years back, unless this very process wrote it: that is in no backup. */
@@ -57,10 +58,134 @@ static int keyed(struct sync *s, const struct stream *st, const struct bundle *b
     return r;
 }
 
-static int ts_one(const struct sync_bundle_row *row, void *arg)
+/* ---- what a keyframe says of other epochs ---- */
+
+/* "said/NO/FROM": which own bundles one keyframe let go of, from seq FROM on. What lies between
+ * them up to `to` was never here: a keyframe that came back began behind it. */
+struct said {
+    int64_t seq;    /* of the first element: `to` */
+    uint8_t id8[8]; /* of the first element: on which of the days counted */
+};
+
+void sync__late_name(const struct sync *s, struct bundle_header *h)
 {
-    *(int64_t *)arg = row->ts;
-    return 1;
+    const size_t max = sizeof(h->lnk) / sizeof(h->lnk[0]);
+    const struct stream *last = NULL, *best;
+    do { /* the newest ones, the one before first */
+        best = NULL;
+        for (int i = sync__stream_first(s, h->by.s, h->aud); i >= 0; i = s->streams[i].next) {
+            const struct stream *o = &s->streams[i];
+            bool is_left = last == NULL || stream_key_cmp(&o->row.key, &last->row.key) < 0;
+            if (o->row.no != 0 && (int64_t)o->row.key.ep < h->ep && is_left &&
+                (best == NULL || stream_key_cmp(&o->row.key, &best->row.key) > 0)) {
+                best = o;
+            }
+        }
+        if (best != NULL && !h->has_pe) {
+            h->has_pe = h->pe.ok = true;
+            h->pe.ep = best->row.key.ep;
+            memcpy(h->pe.en, best->row.key.en, sizeof(h->pe.en));
+            h->pe.seq = best->row.seq;
+            memcpy(h->pe.id, best->row.id, HASH_LEN);
+        } else if (best != NULL && best->row.seq > 0) {
+            memcpy(h->lnk[h->n_lnk++], best->row.id, HASH_LEN);
+        }
+        last = best;
+    } while (best != NULL && h->n_lnk < max);
+}
+
+/* How far a keyframe's writer held stream `st`. */
+struct knew {
+    int64_t seq; /* -1: it does not say, or what it names is not here */
+    const struct bundle_header *h;
+};
+
+static bool is_linked(const struct knew *k, const uint8_t *id, size_t n)
+{
+    for (size_t i = 0; i < k->h->n_lnk; i++) {
+        if (memcmp(k->h->lnk[i], id, n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int look_said(const char *name, struct span list, void *arg)
+{
+    struct knew *k = arg;
+    struct said v;
+    (void)name;
+    for (size_t at = sizeof(v); at + sizeof(v) <= list.n; at += sizeof(v)) {
+        memcpy(&v, list.p + at, sizeof(v));
+        k->seq = v.seq > k->seq && is_linked(k, v.id8, sizeof(v.id8)) ? v.seq : k->seq;
+    }
+    return 0;
+}
+
+/* The epoch before it names by its number, others by the id alone: that stands here, or was let go
+ * of and is remembered. */
+static int knew(struct sync *s, const struct stream *st, struct knew *k)
+{
+    uint8_t id[HASH_LEN];
+    char name[NAME_BYTES];
+    int r = 0;
+    k->seq = -1;
+    if (k->h->has_pe && k->h->pe.ep == (int64_t)st->row.key.ep &&
+        memcmp(k->h->pe.en, st->row.key.en, sizeof(k->h->pe.en)) == 0) {
+        r = s->st->bundle_id(s->st->ctx, st->row.no, k->h->pe.seq, id);
+        if (r == SANJI_E_NOT_FOUND || (r == 0 && memcmp(id, k->h->pe.id, HASH_LEN) == 0)) {
+            k->seq = k->h->pe.seq; /* else it was on another branch */
+        }
+        return r == SANJI_E_NOT_FOUND ? 0 : r;
+    }
+    for (int64_t seq = st->kept; k->h->n_lnk > 0 && r == 0 && seq >= st->row.first && seq > 0;
+         seq--) {
+        r = s->st->bundle_id(s->st->ctx, st->row.no, seq, id);
+        if (r == 0 && is_linked(k, id, HASH_LEN)) {
+            k->seq = seq;
+            return 0;
+        }
+        r = r == SANJI_E_NOT_FOUND ? 0 : r;
+    }
+    (void)snprintf(name, sizeof(name), "said/%lld/", (long long)st->row.no);
+    return r < 0 || k->h->n_lnk == 0 ? r : s->st->kv_each(s->st->ctx, name, look_said, k);
+}
+
+struct closing {
+    struct sync *s;
+    const struct stream *st;
+    int64_t ts, knew;
+};
+
+static int look_closing(const struct sync_bundle_row *row, void *arg)
+{
+    struct closing *x = arg;
+    struct bundle b;
+    struct buf line;
+    struct arena *a = arena_new((size_t)64 * 1024); /* the engine's own is in use */
+    buf_init(&line, LIM_BUNDLE_BYTES + 64);
+    int r = a == NULL ? SANJI_E_NOMEM : sync__stored(x->s, row, READ_HEAD, &line, a, &b);
+    if (r == 0) {
+        struct knew k = {.h = &b.hdr};
+        r = knew(x->s, x->st, &k);
+        x->knew = k.seq;
+    }
+    x->ts = row->ts;
+    buf_done(&line);
+    arena_free(a);
+    return r < 0 ? r : 1;
+}
+
+/* A keyframe of stream o that was not written here, or before this store was put back. */
+static int came_back(struct sync *s, const struct stream *o, const struct stream *st, int64_t seq,
+                     int64_t ts, bool *ret_by, bool *ret_known)
+{
+    struct closing x = {.s = s, .st = st, .ts = INT64_MAX, .knew = -1};
+    int r = s->st->bundles(s->st->ctx, o->row.no, o->base_to - 1, 1, look_closing, &x);
+    bool says = x.knew >= 0 && o != st;
+    *ret_by = says || ts > x.ts;
+    *ret_known = says && seq <= x.knew;
+    return r < 0 ? r : 0;
 }
 
 /* Is this place before the keyframe of stream o, and did its writer know of it? */
@@ -78,11 +203,8 @@ static int passed(struct sync *s, const struct stream *o, const struct stream *s
     if (r < 0) {
         return r;
     }
-    if (from != o->base) { /* it came back */
-        int64_t at = INT64_MAX;
-        r = s->st->bundles(s->st->ctx, o->row.no, o->base_to - 1, 1, ts_one, &at);
-        *ret_by = ts > at;
-        return r < 0 ? r : 0;
+    if (from != o->base) {
+        return came_back(s, o, st, seq, ts, ret_by, ret_known);
     }
     (void)snprintf(name, sizeof(name), "keyed/%lld/%lld", (long long)o->row.no,
                    (long long)st->row.no);
@@ -106,13 +228,6 @@ static int taken(struct sync *s, const struct stream *st, const struct bundle *b
 }
 
 /* ---- what was said once ---- */
-
-/* "said/NO/FROM": which own bundles one keyframe let go of, from seq FROM on. What lies between
- * them up to `to` was never here: a keyframe that came back began behind it. */
-struct said {
-    int64_t seq;    /* of the first element: `to` */
-    uint8_t id8[8]; /* of the first element: on which of the days counted */
-};
 
 static int said_range(struct sync *s, int64_t no, int64_t from, int64_t to, struct buf *ids)
 {
@@ -312,7 +427,7 @@ static int wrote(struct sync *s, const struct stream *st, const struct bundle *b
 struct passing {
     struct sync *s;
     const struct stream *st;
-    int64_t below, ts, since;
+    int64_t below, ts, since, knew;
 };
 
 static int one_passed(const struct sync_bundle_row *row, void *arg)
@@ -322,7 +437,8 @@ static int one_passed(const struct sync_bundle_row *row, void *arg)
         return 1;
     }
     /* A keyframe, too: it stands for others. */
-    bool is_since = row->items > 0 && (row->ts > p->ts || row->seq >= p->since);
+    bool is_later = p->knew >= 0 ? row->seq > p->knew : row->ts > p->ts;
+    bool is_since = row->items > 0 && (is_later || row->seq >= p->since);
     return is_since ? sync__branch_say_again(p->s, p->st, row->seq, row->id, row->frame) : 0;
 }
 
@@ -337,9 +453,12 @@ int sync__late_passed(struct sync *s, size_t idx, const struct bundle *b)
     for (int i = sync__stream_first(s, st->row.key.by.s, st->row.key.aud); r >= 0 && i >= 0;
          i = s->streams[i].next) {
         const struct stream *o = &s->streams[i];
-        struct passing p = {s, o, o == st ? b->hdr.kf.from : INT64_MAX, b->hdr.ts, 0};
+        struct passing p = {s, o, o == st ? b->hdr.kf.from : INT64_MAX, b->hdr.ts, 0, -1};
         if (o->row.no != 0 && (o == st || o->row.key.ep < st->row.key.ep)) {
+            struct knew k = {.seq = -1, .h = &b->hdr};
             r = since(s, o->row.no, &p.since);
+            r = r < 0 || o == st ? r : knew(s, o, &k);
+            p.knew = k.seq;
             r = r < 0 ? r : s->st->bundles(s->st->ctx, o->row.no, 0, SIZE_MAX, one_passed, &p);
         }
     }

@@ -166,6 +166,7 @@ int sync__write_one(struct sync *s, enum bundle_type type, const char *aud,
     if (r == 0 && kf != NULL) {
         h.has_kf = true;
         h.kf = *kf;
+        sync__late_name(s, &h);
     }
     return r < 0 ? r : sync__write_as(s, &h, items, n, ret_id);
 }

@@ -354,12 +354,12 @@ static void written_before_its_own_keyframe_comes_back(void **state)
 }
 
 /* Put back, it went on in a new epoch and compacted that. Then a child comes with what it had said
- * in the old one. */
-static void a_late_tail_of_the_old_epoch(void **state)
+ * in the old one. Put back `times` times, it has its own keyframe from outside, and forgot how far
+ * it had come when it wrote that. */
+static void late_tail(uint64_t seed, int times)
 {
-    (void)state;
     struct teller t;
-    compacting(&t, 121);
+    compacting(&t, seed);
     struct world *w = &t.w;
     int d1 = world_find(w, "d1");
     say(w, d1, "v", 1);
@@ -380,12 +380,38 @@ static void a_late_tail_of_the_old_epoch(void **state)
     revise(w, d1, "v0", 2, 12);
     world_run(w, 600000);
     assert_true(mem_store_compacted(w->node[d1].mem) > 0);
+    for (; times > 1; times--) {
+        world_crash(w, d1);
+        mem_store_restore(w->node[d1].mem, snap);
+        w->tune.key_items = times > 2 ? 2 : 0; /* the last time it compacts nothing any more */
+        world_start(w, d1);
+        assert_int_equal(sync_suspect(w->node[d1].s), 0);
+        world_run(w, 600000);
+        say(w, d1, "x", 1);
+        if (times > 2) {
+            revise(w, d1, "x0", 2, 12);
+        }
+        world_run(w, 600000);
+    }
     cut(w, "s1", false);
     world_run(w, 1200000);
     story_agree(&t, 3600000);
     all_have(w, d1, "tail", 1);
     mem_store_free(snap);
     world_done(w);
+}
+
+static void a_late_tail_of_the_old_epoch(void **state)
+{
+    (void)state;
+    late_tail(121, 1);
+}
+
+static void a_late_tail_after_further_times(void **state)
+{
+    (void)state;
+    late_tail(122, 2);
+    late_tail(123, 3);
 }
 
 /* The keyframe of another past: its writer was put back and compacted before anybody could tell,
@@ -538,6 +564,7 @@ int main(void)
         cmocka_unit_test(a_latecomer_with_the_branch_given_up),
         cmocka_unit_test(written_before_its_own_keyframe_comes_back),
         cmocka_unit_test(a_late_tail_of_the_old_epoch),
+        cmocka_unit_test(a_late_tail_after_further_times),
         cmocka_unit_test(a_keyframe_of_another_past),
         cmocka_unit_test(a_past_that_a_keyframe_passed_over),
         cmocka_unit_test(what_was_withdrawn_stays_so),
