@@ -341,6 +341,18 @@ static struct challenge *challenge_find(struct sync *s, const struct sync_event 
     return NULL;
 }
 
+/* It has logged in with this one. What it had begun before and given up, because an answer did not
+ * come, may still be under way: taken afterwards it would be granted a ticket that it never sees,
+ * and the one it holds would be an old one. */
+static void challenges_end(struct sync *s, const struct challenge *c)
+{
+    for (size_t i = 0; i < CHALLENGES; i++) {
+        struct challenge *x = &s->ch[i];
+        bool same = strcmp(x->node, c->node) == 0 && strcmp(x->lane, c->lane) == 0;
+        x->used = x->used || (same && x->until <= c->until);
+    }
+}
+
 static int proof_check(struct sync *s, const struct challenge *c,
                        const struct msg_session_proof *pr)
 {
@@ -418,6 +430,7 @@ static void session_prove(struct sync *s, const struct sync_event *ev,
         r = ticket_turn(s, c, pr, ticket);
     }
     if (r == 0) {
+        challenges_end(s, c);
         r = grant(s, ev, c, ticket, &body);
     }
     if (r < 0) {

@@ -252,6 +252,136 @@ static void the_same_tickets_in_another_installation(void **state)
     world_done(w);
 }
 
+static int session_ask(struct world *w, int at, uint64_t conn, const struct buf *body,
+                       struct buf *ret)
+{
+    struct sync_event ev = {.type = SEV_REQUEST, .req = conn, .conn = conn};
+    struct sync_out out = {0};
+    struct sync_tick t;
+    int status = 0;
+    ev.path = SANJI_PATH_SESSION;
+    ev.body = span_of(body->data, body->len);
+    buf_reset(ret);
+    world_tick(w, at, &t);
+    assert_int_equal(sync_step(w->node[at].s, &t, &ev, &out), 0);
+    for (size_t i = 0; i < out.n; i++) {
+        if (out.w[i].type == SW_ALARM) {
+            w->node[at].alarms[-out.w[i].err]++;
+        } else if (out.w[i].type == SW_REPLY && out.w[i].req == conn) {
+            status = out.w[i].status;
+            assert_int_equal(buf_put(ret, out.w[i].body.data, out.w[i].body.len), 0);
+        }
+    }
+    sync_out_done(&out);
+    return status;
+}
+
+struct login { /* of s1 at d1, by hand */
+    struct world *w;
+    uint64_t conn;
+    struct msg_session_open open;
+    struct msg_session_challenge ch;
+    struct key_id kid;
+};
+
+static void login_open(struct login *l, struct world *w, uint64_t conn, struct arena *a)
+{
+    int s1 = world_find(w, "s1"), d1 = world_find(w, "d1");
+    struct buf body, reply;
+    struct jw j;
+    memset(l, 0, sizeof(*l));
+    l->w = w;
+    l->conn = conn;
+    key_id_of(sign_key_pub(sync_key(w->node[s1].s)), &l->kid);
+    l->open.v = 1;
+    memcpy(l->open.g, w->g, HASH_LEN);
+    l->open.node = w->node[s1].id.s;
+    l->open.kid = l->kid.s;
+    l->open.lane = "up";
+    l->open.ver = "test";
+    memcpy(l->open.inst, w->node[s1].inst, sizeof(l->open.inst));
+    buf_init(&body, 4096);
+    buf_init(&reply, 4096);
+    jw_init(&j, &body);
+    jspec_write(&j, NULL, msg_session_open_spec, &l->open);
+    assert_int_equal(jw_done(&j), 0);
+    assert_int_equal(session_ask(w, d1, conn, &body, &reply), 200);
+    assert_int_equal(jspec_read(reply.data, reply.len, msg_session_challenge_spec, &l->ch,
+                                sizeof(l->ch), a, NULL),
+                     0);
+    buf_done(&body);
+    buf_done(&reply);
+}
+
+/* The status; `ticket` becomes the one granted. */
+static int login_prove(const struct login *l, uint8_t ticket[static 16], struct arena *a)
+{
+    struct world *w = l->w;
+    int s1 = world_find(w, "s1"), d1 = world_find(w, "d1");
+    struct msg_session_proof pr = {.has_ticket = true};
+    struct msg_session_grant g;
+    struct buf body, reply, pre;
+    struct jw j;
+    memcpy(pr.cid, l->ch.cid, sizeof(pr.cid));
+    memcpy(pr.ticket, ticket, sizeof(pr.ticket));
+    buf_init(&body, 4096);
+    buf_init(&reply, 4096);
+    buf_init(&pre, 4096);
+    assert_int_equal(session_preimage(&l->open, &l->ch, w->node[d1].tls, pr.ticket, &pre), 0);
+    assert_int_equal(sign_raw(sync_key(w->node[s1].s), pre.data, pre.len, pr.s), 0);
+    jw_init(&j, &body);
+    jspec_write(&j, NULL, msg_session_proof_spec, &pr);
+    assert_int_equal(jw_done(&j), 0);
+    int status = session_ask(w, d1, l->conn, &body, &reply);
+    if (status == 200) {
+        assert_int_equal(
+            jspec_read(reply.data, reply.len, msg_session_grant_spec, &g, sizeof(g), a, NULL), 0);
+        memcpy(ticket, g.ticket, 16);
+    }
+    buf_done(&body);
+    buf_done(&reply);
+    buf_done(&pre);
+    return status;
+}
+
+/* A log-in that was given up, because no answer came, arrives behind the one begun after it: its
+ * ticket would go to nobody, and the one that was received would be an old one from then on. */
+static void a_login_given_up_arrives_late(void **state)
+{
+    (void)state;
+    struct teller t;
+    struct login early, late;
+    uint8_t ticket[16];
+    struct buf v;
+    char key[64];
+    world_init(&t.w, 506);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    int s1 = world_find(w, "s1"), d1 = world_find(w, "d1");
+    w->node[s1].cut = true;
+    world_run(w, 60000);
+    struct arena *a = arena_new(1 << 20);
+    const struct sync_store *st = mem_store_port(w->node[s1].mem);
+    buf_init(&v, 64);
+    (void)snprintf(key, sizeof(key), "ticket/%s/up", w->node[d1].id.s);
+    assert_int_equal(st->kv_get(st->ctx, key, &v), 0);
+    assert_int_equal(v.len, sizeof(ticket));
+    memcpy(ticket, v.data, sizeof(ticket));
+    login_open(&early, w, 9001, a);
+    world_run(w, 1000);
+    login_open(&late, w, 9002, a);
+    assert_int_equal(login_prove(&late, ticket, a), 200);
+    uint8_t old[16];
+    memcpy(old, v.data, sizeof(old)); /* what was shown in both */
+    assert_int_equal(login_prove(&early, old, a), 401);
+    login_open(&late, w, 9003, a);
+    assert_int_equal(login_prove(&late, ticket, a), 200);
+    assert_int_equal(w->node[d1].alarms[-SANJI_E_OLD], 0);
+    arena_free(a);
+    buf_done(&v);
+    world_done(w);
+}
+
 /* ---- sealed ---- */
 
 /* A thread is between two parties: an event to several is nobody's. */
@@ -300,6 +430,7 @@ int main(void)
         cmocka_unit_test(a_duplicate_tells_what_its_sender_holds),
         cmocka_unit_test(a_message_ends_where_it_has_inflated_enough),
         cmocka_unit_test(the_same_tickets_in_another_installation),
+        cmocka_unit_test(a_login_given_up_arrives_late),
         cmocka_unit_test(a_referral_to_two),
     };
     int r = cmocka_run_group_tests_name("sync_checks", tests, NULL, NULL);
