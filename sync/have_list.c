@@ -44,8 +44,9 @@ static int take_epoch(struct sync *s, struct peer *p, const char *by, const char
         have_digest_sub(p->their_sum, by, aud, &old);
     }
     have_digest_add(p->their_sum, by, aud, e);
-    if (e->seq < ps->their) {
-        ps->shown = -1; /* it went back: what it sent before it may lack by now */
+    bool went_back = e->seq < ps->their;
+    if (went_back) {
+        ps->shown = -1; /* what it sent before it may lack by now */
     }
     ps->their = (int32_t)e->seq;
     memcpy(ps->their_id8, e->id8, sizeof(ps->their_id8));
@@ -62,8 +63,10 @@ static int take_epoch(struct sync *s, struct peer *p, const char *by, const char
     if (row->frozen) {
         sync__diverge_prove(s, (size_t)idx);
     }
-    if (ps->sent > ps->their) { /* it got more than it took: do not repeat at once */
-        ps->flags |= PF_STALLED;
+    /* It got more than it took: not at once again, but where a keyframe that it had begun in the
+     * middle was given up for it. */
+    if (ps->sent > ps->their) {
+        ps->flags |= went_back && (ps->flags & PF_BACK) == 0 ? PF_BACK : PF_STALLED;
     }
     ps->sent = -1;
     r = sync__diverge_seen(s, p, (size_t)idx, e);

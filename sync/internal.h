@@ -71,6 +71,7 @@ enum {
     PF_PROOF = 16,  /* of two histories, writer and neighbour: one bundle of ours is due to it */
     PF_PROVED = 32, /* was sent in this session */
     PF_ASTRAY = 64, /* own stream: it has shown a branch in this session that does not stand */
+    PF_BACK = 128,  /* it went back in this session, and was given the rest at once */
 };
 
 /* What is known about a neighbour, by index of the stream table. -1: not stated. */

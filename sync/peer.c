@@ -248,7 +248,7 @@ void sync__peer_reset_their(struct sync *s, struct peer *p)
     sync__custody_again(s, p);
     for (size_t i = 0; i < p->n_ps; i++) {
         p->ps[i].their = p->ps[i].sent = p->ps[i].shown = -1;
-        p->ps[i].flags &= (uint8_t) ~(PF_DIVERGED | PF_STALLED | PF_PROOF | PF_PROVED | PF_ASTRAY);
+        p->ps[i].flags &= PF_SENDQ | PF_STATEQ;
     }
     memset(p->their_sum, 0, sizeof(p->their_sum));
     p->their_known = false;
