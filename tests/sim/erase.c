@@ -41,9 +41,7 @@ void sim_erase(struct sim *m, int i)
     }
     free(held);
     free(there);
-    if (n->crash_armed && mem_store_failed(n->mem)) {
-        world_crash(w, i);
-    } else if (r == 0) {
+    if (!world_died(w, i) && r == 0) {
         m->count[SC_ERASED] += found;
         world_note(w, "erase", i, what.id, strlen(what.id));
         sim_gone_note(m, i, what.id);

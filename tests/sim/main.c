@@ -130,6 +130,13 @@ static void one_frozen(const struct sync_stream_row *r, void *arg)
     buf_done(&v);
 }
 
+static struct frozen frozen_at(const struct wnode *n)
+{
+    struct frozen f = {.st = mem_store_port(n->mem)};
+    sync_each_stream(n->s, one_frozen, &f);
+    return f;
+}
+
 /* Whoever holds two headers of one number has told everybody; that they hold what it said is part
  * of I9. Of a link that does not fit there is one header only. */
 static int check_proofs(struct sim *m, struct world_verdict *v)
@@ -139,8 +146,7 @@ static int check_proofs(struct sim *m, struct world_verdict *v)
         if (!n->joined || n->hostile || n->revoked) {
             continue;
         }
-        struct frozen f = {.st = mem_store_port(n->mem)};
-        sync_each_stream(n->s, one_frozen, &f);
+        struct frozen f = frozen_at(n);
         m->count[SC_FROZEN] += f.n;
         (void)f.st->kv_each(f.st->ctx, "proved/", one_healed, &m->count[SC_PROOFS]);
         if (f.unsaid > 0) {
@@ -150,6 +156,16 @@ static int check_proofs(struct sim *m, struct world_verdict *v)
         }
     }
     return 0;
+}
+
+bool sim_proofs_wait(const struct sim *m)
+{
+    int64_t unsaid = 0;
+    for (int i = 0; i < m->w.n; i++) {
+        const struct wnode *n = &m->w.node[i];
+        unsaid += n->running && !n->hostile && !n->revoked ? frozen_at(n).unsaid : 0;
+    }
+    return unsaid > 0;
 }
 
 static int check(struct sim *m, struct world_verdict *v)
@@ -318,7 +334,39 @@ static int number(const char *s, int64_t *ret)
     return s == NULL ? -1 : text_i64(s, strlen(s), 0, INT64_MAX, ret);
 }
 
-/* One seed a line; what stands behind it says what it once found. */
+static bool flag(const char *word)
+{
+    bool *const on = strcmp(word, "--restores") == 0 ? &sim_restores
+                     : strcmp(word, "--erases") == 0 ? &sim_erases
+                     : strcmp(word, "--rare") == 0   ? &sim_rare
+                                                     : NULL;
+    if (on != NULL) {
+        *on = true;
+    }
+    return on != NULL;
+}
+
+/* A line: a seed, and before it what the whole list is not run with. */
+static void line_run(char *line, struct total *tot)
+{
+    const bool was[] = {sim_restores, sim_erases, sim_rare};
+    int64_t seed;
+    line[strcspn(line, "#\n")] = '\0';
+    for (char *word = line; *word != '\0';) {
+        size_t n = strcspn(word, " ");
+        bool last = word[n] == '\0';
+        word[n] = '\0';
+        if (!flag(word) && number(word, &seed) == 0) {
+            seed_run((uint64_t)seed, false, true, tot);
+        }
+        word += n + (last ? 0 : 1);
+    }
+    sim_restores = was[0];
+    sim_erases = was[1];
+    sim_rare = was[2];
+}
+
+/* What stands behind a seed says what it once found. */
 static int list_run(const char *path, struct total *tot)
 {
     char line[512];
@@ -328,11 +376,7 @@ static int list_run(const char *path, struct total *tot)
         return -1;
     }
     while (fgets(line, sizeof(line), f) != NULL) {
-        int64_t seed;
-        line[strcspn(line, " #\n")] = '\0';
-        if (number(line, &seed) == 0) {
-            seed_run((uint64_t)seed, false, true, tot);
-        }
+        line_run(line, tot);
     }
     (void)fclose(f);
     return 0;
@@ -345,13 +389,10 @@ int main(int argc, char **argv)
     int64_t from = 0, count = 0, twice = 0, seed;
     for (int i = 1; i < argc; i++) {
         int r = 0;
-        if (strcmp(argv[i], "--restores") == 0) {
-            sim_restores = true;
-        } else if (strcmp(argv[i], "--erases") == 0) {
-            sim_erases = true;
-        } else if (strcmp(argv[i], "--rare") == 0) {
-            sim_rare = true;
-        } else if (strcmp(argv[i], "--trace") == 0) {
+        if (flag(argv[i])) {
+            continue;
+        }
+        if (strcmp(argv[i], "--trace") == 0) {
             print = true;
         } else if (strcmp(argv[i], "--met") == 0) {
             must_meet = true;

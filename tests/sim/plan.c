@@ -136,13 +136,12 @@ static void audience_of(struct sim *m, int i, char aud[static LIM_AUD_BYTES + 1]
 
 static void put(struct sim *m, int i, const char *id, const char *aud, int64_t r, bool withdrawn)
 {
-    uint8_t bundle[HASH_LEN];
     char title[32];
     if (m->n_writes == SIM_WRITES) {
         return;
     }
     (void)snprintf(title, sizeof(title), "words %lld", (long long)world_range(&m->w, 0, 99999));
-    int e = world_put(&m->w, i, aud, id, r, withdrawn ? NULL : title, bundle);
+    int e = world_put(&m->w, i, aud, id, r, withdrawn ? NULL : title, NULL);
     if (m->w.print) {
         printf("%12s %-10s %s %s r %lld%s: %s\n", "put", m->w.node[i].name, id, aud, (long long)r,
                withdrawn ? " withdrawn" : "", e < 0 ? err_name(e) : "good");
@@ -157,9 +156,10 @@ static void put(struct sim *m, int i, const char *id, const char *aud, int64_t r
     x->withdrawn = withdrawn;
     x->erased = false;
     x->back = m->was_back[i];
+    x->no = ++m->next_write;
     (void)snprintf(x->id, sizeof(x->id), "%s", id);
     (void)snprintf(x->aud, sizeof(x->aud), "%s", aud);
-    memcpy(x->bundle, bundle, HASH_LEN);
+    memcpy(x->leaf, m->w.leaf, HASH_LEN);
     m->count[SC_WRITES]++;
 }
 
@@ -269,7 +269,7 @@ static void arm(struct sim *m, bool crash)
     }
     n->crash_armed = crash;
     int err = errs[world_range(&m->w, 0, 2)];
-    mem_store_fail_at(n->mem, world_range(&m->w, 1, crash ? 80 : 30), err);
+    mem_store_fail_run(n->mem, world_range(&m->w, 1, crash ? 80 : 30), crash ? INT64_MAX : 1, err);
     m->count[crash ? SC_CRASHES : SC_STORE_ERRORS]++;
 }
 
@@ -339,10 +339,7 @@ static void revoke(struct sim *m, int i)
     world_tick(w, n->up, &t);
     a.ts = t.now_ms;
     int r = sync_act(up->s, &t, &a, NULL, 0, false);
-    if (up->crash_armed && mem_store_failed(up->mem)) {
-        world_crash(w, n->up);
-    }
-    if (r == 0) {
+    if (!world_died(w, n->up) && r == 0) {
         sim_shut_out(m, i);
         m->count[SC_REVOKED]++;
         world_note(w, "revoke", i, NULL, 0);
@@ -497,8 +494,9 @@ void sim_heal(struct sim *m)
         world_event(w, i, SEV_NOW);
     }
     sim_way_back(m);
-    /* A stream that a neighbour could not take is offered again in its next session: 15 minutes. */
-    for (int k = 0; k < 20 && (k < 2 || !world_converged(w, NULL)); k++) {
+    /* A stream that a neighbour could not take is offered again in its next session: 15 minutes.
+     * Who was put back publishes proofs when its doubt has ended. */
+    for (int k = 0; k < 20 && (k < 2 || !world_converged(w, NULL) || sim_proofs_wait(m)); k++) {
         world_run(w, 60000);
     }
     for (int i = 0; i < w->n; i++) {

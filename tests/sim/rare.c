@@ -83,8 +83,8 @@ void sim_rare_act(struct sim *m)
         return;
     }
     if (world_chance(w, 500)) {
-        (void)sync_reload(
-            n->s); /* a failure is one of the store: it is read before the next step */
+        (void)sync_reload(n->s); /* a failure is one of the store: read before the next step */
+        (void)world_died(w, i);
     } else {
         rebuild(m, i);
     }

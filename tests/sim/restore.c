@@ -31,6 +31,8 @@ void sim_backup(struct sim *m, int i)
         mem_store_free(m->backup[i]);
     }
     m->backup[i] = mem_store_snapshot(n->mem);
+    m->backup_no[i] = m->next_write;
+    m->backup_back[i] = m->was_back[i];
     world_note(&m->w, "backup", i, NULL, 0);
 }
 
@@ -57,16 +59,10 @@ static void look(struct seen *x, struct span frame)
     }
     int by = world_of(&x->m->w, b.hdr.by.s);
     for (size_t i = 0; i < (size_t)b.hdr.n; i++) {
-        struct item it;
-        if (b.item[i].stub || item_parse(b.item[i].text, &it, NULL) < 0) {
-            continue;
-        }
-        for (size_t k = 0; k < x->m->n_writes; k++) {
+        for (size_t k = 0; !b.item[i].stub && k < x->m->n_writes; k++) {
             const struct sim_write *w = &x->m->write[k];
-            if (w->owner == by && w->r == it.r && strcmp(w->id, it.id) == 0 &&
-                w->withdrawn == (it.op == OP_WITHDRAW) && strcmp(w->aud, b.hdr.aud) == 0) {
-                x->there[k] = true;
-            }
+            x->there[k] = x->there[k] || (w->owner == by && strcmp(w->aud, b.hdr.aud) == 0 &&
+                                          memcmp(w->leaf, b.item[i].leaf, HASH_LEN) == 0);
         }
     }
 }
@@ -316,12 +312,15 @@ void sim_restore(struct sim *m, int i)
     mem_store_restore(n->mem, m->backup[i]);
     forget_lost(m, i, before);
     m->was_back[i]++;
+    for (size_t k = 0; k < m->n_writes; k++) { /* what is in the backup is of this past, too */
+        struct sim_write *x = &m->write[k];
+        if (x->owner == i && x->no <= m->backup_no[i] && x->back == m->backup_back[i]) {
+            x->back = m->was_back[i];
+        }
+    }
     m->count[with_guard ? SC_RESTORED_DB : SC_RESTORED_ALL]++;
     m->count[SC_RESTORED_PARENT] += i == 0 || w->node[i].lv == 30;
     sim_gone_back(m, i);
-    if (!with_guard) {
-        sim_forget_gone(m);
-    }
     if (world_chance(w, 600)) { /* and somebody works with it before a neighbour is in reach */
         n->cut = true;
     }
@@ -329,4 +328,5 @@ void sim_restore(struct sim *m, int i)
     if (with_guard && m->erases) {
         sim_list_load(m, i);
     }
+    sim_forget_gone(m); /* acts of others may have died with the disk, too */
 }

@@ -50,8 +50,9 @@ struct sim_write { /* acknowledged to the user */
     char aud[LIM_AUD_BYTES + 1];
     int64_t r;
     bool withdrawn, erased;
-    int back; /* how often its owner had been put back */
-    uint8_t bundle[HASH_LEN];
+    int back;   /* how often its owner had been put back: of the past it goes on from, or another */
+    int64_t no; /* counts */
+    uint8_t leaf[HASH_LEN]; /* put back, it may write another form under this number */
 };
 
 struct sim_gone { /* erased, as the writer's list says */
@@ -68,6 +69,8 @@ struct sim {
         revokes, restores, withholds, erases, steals, rare,
         churn; /* churn: the same few records are written again and again */
     struct mem_store *backup[WORLD_MAX]; /* NULL: none */
+    int64_t backup_no[WORLD_MAX];        /* writes up to this one are in it, */
+    int backup_back[WORLD_MAX];          /* those of the past of that time */
     int was_back[WORLD_MAX];             /* how often */
     int bad;                             /* index of the hostile node, -1 */
     int robbed;                          /* whose key somebody else has, -1 */
@@ -78,6 +81,7 @@ struct sim {
     int64_t count[SC_COUNT];
     struct buf evil; /* frames for the hostile node's next message */
     int next_id;
+    int64_t next_write;
 };
 
 /* plan.c */
@@ -133,6 +137,9 @@ int sim_check_erased(const struct sim *m, struct world_verdict *v);
 /* hostile.c: a child with a valid key and bad intentions */
 void hostile_act(struct sim *m);
 world_tap hostile_tap;
+
+/* main.c: somebody has frozen a stream and not published the proof yet */
+bool sim_proofs_wait(const struct sim *m);
 
 /* memo.c: each signature is verified once a run. Between runs, when nobody holds a key. */
 void memo_forget(void);

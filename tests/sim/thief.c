@@ -64,15 +64,18 @@ void sim_steal(struct sim *m, int i)
         const struct sync_store *st = mem_store_port(up->mem);
         world_tick(w, n->up, &t);
         int r = st->begin(st->ctx);
-        assert(r == 0);
-        sync_accept_frame(up->s, &t, span_of(frame.data, frame.len), &acc);
-        if (acc.err == SANJI_E_FORK) {
+        if (r == 0) {
+            sync_accept_frame(up->s, &t, span_of(frame.data, frame.len), &acc);
+            r = sync_is_store_failure(acc.err) ? acc.err : st->commit(st->ctx);
+        }
+        if (r < 0) { /* a fault of the store was due: nothing of it has come */
+            st->rollback(st->ctx);
+            (void)sync_reload(up->s);
+        } else if (acc.err == SANJI_E_FORK) {
             m->robbed = i;
             m->count[SC_STOLEN]++;
             world_note(w, "stolen", i, NULL, 0);
         }
-        r = st->commit(st->ctx);
-        assert(r == 0);
         world_event(w, n->up, SEV_LOCAL);
     }
     buf_done(&frame);

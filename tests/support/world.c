@@ -120,9 +120,8 @@ void world_step(struct world *w, int i, const struct sync_event *ev)
     if (w->after != NULL) {
         w->after(w, i, ev, r, &out, w->after_arg);
     }
-    if (n->crash_armed && mem_store_failed(n->mem)) {
+    if (world_died(w, i)) { /* before it could say anything */
         world_met(w, WF_CRASH_WRITE, i);
-        world_crash(w, i); /* it died before it could say anything */
     } else {
         if (!failed && mem_store_failed(n->mem)) {
             world_met(w, WF_STORE, i);
@@ -226,6 +225,16 @@ void world_crash(struct world *w, int i)
         mem_store_crash(w->node[i].mem);
         mem_store_fail_at(w->node[i].mem, 0, 0);
     }
+}
+
+bool world_died(struct world *w, int i)
+{
+    const struct wnode *n = &w->node[i];
+    bool yes = n->running && n->crash_armed && mem_store_failed(n->mem);
+    if (yes) {
+        world_crash(w, i);
+    }
+    return yes;
 }
 
 void world_run(struct world *w, int64_t ms)
@@ -388,8 +397,7 @@ static int ask(struct world *w, int parent, const char *path, struct span body, 
     if (w->after != NULL) {
         w->after(w, parent, &ev, r, &out, w->after_arg);
     }
-    if (n->crash_armed && mem_store_failed(n->mem)) {
-        world_crash(w, parent);
+    if (world_died(w, parent)) {
         sync_out_done(&out);
         return 0;
     }
@@ -458,6 +466,7 @@ static void approve(struct world *w, int at, const char *node, const struct sign
     if (w->after != NULL) {
         w->after(w, at, NULL, r, &none, w->after_arg);
     }
+    (void)world_died(w, at);
 }
 
 int world_enrol(struct world *w, int up, const char *name, int64_t lv, bool auto_ok)
@@ -476,6 +485,7 @@ int world_enrol(struct world *w, int up, const char *name, int64_t lv, bool auto
     world_tick(w, up, &t);
     int r = enrol_invite(p->s, &t, name, lv, "370102", "https://127.0.0.1:1/", 86400000, auto_ok,
                          &line, &id);
+    r = world_died(w, up) ? SANJI_E_UNREACHABLE : r;
     if (r < 0) {
         buf_done(&line);
         return r;

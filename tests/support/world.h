@@ -86,7 +86,7 @@ struct wnode {
     int64_t in_bundles;                    /* bundles' bytes in answers and requests taken */
     struct world_guard guard[WORLD_GUARD]; /* told to the engine at its next start */
     size_t n_guard;
-    bool crash_armed; /* a failing store call is a crash, not an error */
+    bool crash_armed; /* a failing store call is a crash: none after it does anything */
 };
 
 struct world;
@@ -126,8 +126,9 @@ struct world {
     void *after_arg;
     void (*inside)(struct world *w, int node, bool in); /* a node's engine is entered, left */
     struct relay relay;
-    bool by_file;         /* whoever is enrolled asks by file */
-    struct buf *ask_body; /* an answer that a person waits for, not a node */
+    uint8_t leaf[HASH_LEN]; /* of the item written last */
+    bool by_file;           /* whoever is enrolled asks by file */
+    struct buf *ask_body;   /* an answer that a person waits for, not a node */
     int ask_status;
     /* Set: every exchange message is read on its way, and the first bundle or stream named to a
      * node that may not hold it is remembered here, as is a trust act behind other bundles. */
@@ -170,6 +171,8 @@ int world_engine(struct world *w, int i, struct sync **ret);
 void world_start(struct world *w, int i);
 void world_stop(struct world *w, int i);  /* in order */
 void world_crash(struct world *w, int i); /* what was not committed is gone */
+/* After whatever called its engine: was that to die there? Then it has. */
+bool world_died(struct world *w, int i);
 /* A second machine with the keys of node i, whose disk is `copy` (it becomes the machine's). Index;
  * it is not started. */
 int world_twin(struct world *w, int i, struct mem_store *copy);

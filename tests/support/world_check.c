@@ -77,7 +77,9 @@ static void streams_of(struct world *w, int i, struct copies *c)
     c->n_st = 0;
     c->node = i;
     c->port = st;
+    mem_store_look(w->node[i].mem, true); /* no fault is due here */
     int r = st->streams(st->ctx, take_stream, c);
+    mem_store_look(w->node[i].mem, false);
     assert(r == 0);
 }
 
@@ -89,7 +91,9 @@ static void bundles_of(struct world *w, int i, struct copies *c)
         c->key = &c->st[k].key;
         c->head = c->st[k].seq;
         c->first = c->st[k].first;
+        mem_store_look(w->node[i].mem, true);
         int r = st->bundles(st->ctx, c->st[k].no, 0, SIZE_MAX, take_bundle, c);
+        mem_store_look(w->node[i].mem, false);
         assert(r == 0);
     }
 }

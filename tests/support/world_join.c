@@ -65,8 +65,7 @@ void world__ask_by_file(struct world *w, int up, const struct msg_invite *in, st
     }
     sync_ferry_in_free(x);
     buf_done(&file);
-    if (n->crash_armed && mem_store_failed(n->mem)) {
-        world_crash(w, up);
+    if (world_died(w, up)) {
         ret_state[0] = '\0';
         return;
     }

@@ -18,10 +18,11 @@ int world_write(struct world *w, int i, const char *aud, const char *item, uint8
         return SANJI_E_UNREACHABLE;
     }
     world_tick(w, i, &t);
+    leaf_of(it, w->leaf);
     int r = world_out(w, i, (world_in(w, i), sync_write(n->s, &t, aud, &it, 1, false, ret_id)));
-    if (n->crash_armed && mem_store_failed(n->mem)) {
-        world_crash(w, i);
-        return r < 0 ? r : SANJI_E_IO;
+    if (world_died(w, i)) {
+        assert(r < 0);
+        return r;
     }
     if (r == 0) {
         world_note(w, "write", i, item, it.n);
