@@ -195,23 +195,28 @@ static int read_rows(struct app *a, struct app_import *x, struct span text, stru
 int app_import_read(struct app *a, int64_t n, struct fault *f)
 {
     struct app_import x;
-    struct buf raw, text;
+    struct buf raw, text, made;
     struct fault none = {0};
+    bool other = false;
     f = f != NULL ? f : &none;
     buf_init(&raw, IMPORT_BYTES + 16);
     buf_init(&text, 2 * IMPORT_BYTES);
+    buf_init(&made, 2 * IMPORT_BYTES);
     int r = app_import_get(a, n, &x);
     if (r == 0 && strcmp(x.state, "loading") != 0) {
         r = SANJI_E_STATE;
     }
     r = r < 0 ? r : import_part_all(a->store, n, &raw);
     r = r < 0 ? r : to_utf8(span_of(raw.data, raw.len), &text, f);
+    r = r < 0 ? r : app__import_hsds(x.k, span_of(text.data, text.len), &made, &other, f);
     r = r < 0 ? r : store_begin(a->store);
     if (r == 0) {
-        r = app__import_end_tx(a, read_rows(a, &x, span_of(text.data, text.len), f));
+        const struct buf *b = other ? &made : &text;
+        r = app__import_end_tx(a, read_rows(a, &x, span_of(b->data, b->len), f));
     }
     buf_done(&raw);
     buf_done(&text);
+    buf_done(&made);
     app_import_done(&x);
     return r;
 }

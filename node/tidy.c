@@ -95,6 +95,7 @@ struct tidying {
     struct span in;
     size_t i;
     int depth;
+    bool loose;
     bool name_next; /* the next string at depth 1 is a member name */
     char member[64];
     struct buf text; /* of one string */
@@ -145,6 +146,9 @@ static int take_number(struct tidying *t, const char **ret_want)
     const char *p = (const char *)t->in.p + b;
     size_t n = t->i - b;
     int64_t v = 0;
+    if (t->loose) {
+        return buf_put(t->out, p, n);
+    }
     *ret_want = "an integer of at most 15 digits";
     if (n == 2 && p[0] == '-' && p[1] == '0') {
         return SANJI_E_SPEC;
@@ -157,6 +161,10 @@ static int take_word(struct tidying *t, const char **ret_want)
 {
     uint8_t c = t->in.p[t->i];
     size_t n = c == 'f' ? 5 : 4;
+    if (c == 'n' && t->loose) {
+        t->i += n;
+        return buf_puts(t->out, "\"\"");
+    }
     if (c == 'n') {
         *ret_want = "no null: leave the member out";
         return SANJI_E_SPEC;
@@ -206,18 +214,14 @@ static int take_token(struct tidying *t, const char **ret_want)
     return buf_putc(t->out, (char)c);
 }
 
-int tidy_json(struct span in, struct buf *out, struct fault *f)
-{
-    return tidy_json_with(in, &json_limits_generic, out, f);
-}
-
-int tidy_json_with(struct span in, const struct json_limits *lim, struct buf *out, struct fault *f)
+static int tidy(struct span in, const struct json_limits *lim, bool loose, struct buf *out,
+                struct fault *f)
 {
     int r = json_gate_with(in.p, in.n, JSON_GENERIC, lim, f);
     if (r < 0) {
         return r;
     }
-    struct tidying t = {.in = in, .out = out};
+    struct tidying t = {.in = in, .loose = loose, .out = out};
     const char *want = NULL;
     buf_init(&t.text, in.n + 16);
     while (r == 0 && t.i < in.n) {
@@ -235,4 +239,19 @@ int tidy_json_with(struct span in, const struct json_limits *lim, struct buf *ou
         }
     }
     return r;
+}
+
+int tidy_json_with(struct span in, const struct json_limits *lim, struct buf *out, struct fault *f)
+{
+    return tidy(in, lim, false, out, f);
+}
+
+int tidy_json(struct span in, struct buf *out, struct fault *f)
+{
+    return tidy(in, &json_limits_generic, false, out, f);
+}
+
+int tidy_json_loose(struct span in, struct buf *out, struct fault *f)
+{
+    return tidy(in, &json_limits_generic, true, out, f);
 }

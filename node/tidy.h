@@ -13,6 +13,9 @@ int tidy_json(struct span in, struct buf *out, struct fault *f);
 /* The same with other limits: for the files of sentences, which are ours. */
 struct json_limits;
 int tidy_json_with(struct span in, const struct json_limits *lim, struct buf *out, struct fault *f);
+/* A file of another program, to be read and not to be signed: numbers of any form stay as they
+ * stand, null becomes an empty text. */
+int tidy_json_loose(struct span in, struct buf *out, struct fault *f);
 /* String literal at p (after the gate, quotes included) decoded into out. */
 int tidy_string(struct span literal, struct buf *out);
 

@@ -408,6 +408,125 @@ static void whose_it_is(void **state)
     assert_status(look(""), 404);
 }
 
+/* ---- HSDS ---- */
+
+static const char services[] =
+    "{\"contents\":[{\"id\":\"ac148810-d857-441c-9679-408f346de14b\",\"name\":\"心理咨询\","
+    "\"description\":\"=说明\",\"eligibility_description\":\"十二岁以上\",\"status\":\"inactive\","
+    "\"assured_date\":\"2026-01-05\",\"minimum_age\":12.5,\"alert\":null,"
+    "\"organization\":{\"name\":\"示例机构\"},\"phones\":[{\"number\":\"0531-1\"}],"
+    "\"cost_options\":[{\"currency\":\"CNY\",\"amount\":35.5}],"
+    "\"attributes\":[{\"taxonomy_term\":{\"taxonomy\":\"field\",\"code\":\"elderly\"}},"
+    "{\"taxonomy_term\":{\"taxonomy\":\"field\",\"code\":\"of another list\"}},"
+    "{\"taxonomy_term\":{\"taxonomy\":\"resource\",\"code\":\"mentor\"}},"
+    "{\"taxonomy_term\":{\"taxonomy\":\"mode\",\"code\":\"consult\"}}],"
+    "\"service_at_locations\":[{\"location\":{\"latitude\":36.65123456789,\"longitude\":117,"
+    "\"addresses\":[{\"address_1\":\"泉城路 1 号\",\"address_2\":\"二楼\"}]}}]},"
+    "{\"id\":\"7\",\"name\":\"没有说明\"},{\"id\":\"8\",\"description\":\"没有名称\"}]}";
+
+static int on_content(const struct store_rec *rec, void *arg)
+{
+    return buf_put(arg, rec->d.p, rec->d.n);
+}
+
+static void holds(const char *kind, const char *id, const char *const *want, size_t n)
+{
+    struct buf b;
+    buf_init(&b, LIM_ITEM_BYTES);
+    assert_int_equal(store_record_get(d.app->store, app_id(d.app), kind, id, on_content, &b), 0);
+    for (size_t i = 0; i < n; i++) {
+        if (strstr(buf_str(&b), want[i]) == NULL) {
+            fail_msg("%s not in %s", want[i], buf_str(&b));
+        }
+    }
+    buf_done(&b);
+}
+
+static void services_of_another_directory(void **state)
+{
+    (void)state;
+    static const char *const want[] = {"\"kind\":\"mentor\"",
+                                       "\"title\":\"心理咨询\"",
+                                       "\"detail\":\"=说明\\n\\n十二岁以上\"",
+                                       "\"org\":\"示例机构\"",
+                                       "\"mode\":[\"consult\"]",
+                                       "\"field\":[\"elderly\"]",
+                                       "\"address\":\"泉城路 1 号 二楼\"",
+                                       "\"lat\":366512345",
+                                       "\"lng\":1170000000",
+                                       "\"fee\":\"paid\"",
+                                       "\"price\":3550",
+                                       "\"phone\":\"0531-1\"",
+                                       "\"state\":\"paused\"",
+                                       "\"assured\":\"2026-01-05\""};
+    static const char *const plain[] = {"\"kind\":\"service\""};
+    user_in("wang", "clerk");
+    assert_status(bring("listing", services, sizeof services - 1), 200);
+    settle("checked");
+    assert_int_equal(count("new"), 2);
+    assert_int_equal(count("bad"), 1);
+    assert_status(look(""), 200);
+    assert_said("\"no\":4,\"act\":\"bad\"");
+    assert_int_equal(records("listing"), 0);
+    assert_status(post("start", "{}"), 200);
+    settle("done");
+    holds("listing", "ac148810-d857-441c-9679-408f346de14b", want, sizeof want / sizeof want[0]);
+    holds("listing", "hsds.service.7", plain, 1);
+    assert_status(post("undo", "{}"), 200);
+    settle("undone");
+    assert_int_equal(records("listing"), 0);
+}
+
+static const char organizations[] =
+    "\xef\xbb\xbfid,name,alternate_name,description,email,website,tax_status,year_incorporated\r\n"
+    "1,\"示例, 机构\",示例,\"做\"\"好事\"\"\",a@example.cn,https://example.cn,x,2011\r\n"
+    ",,,,,,,\r\n"
+    "2,坏网址,,,,example.cn,,\r\n";
+
+static void organizations_as_csv(void **state)
+{
+    (void)state;
+    static const char *const want[] = {
+        "\"name\":\"示例, 机构\"", "\"short_name\":\"示例\"", "\"purpose\":\"做\\\"好事\\\"\"",
+        "\"email\":\"a@example.cn\"", "\"url\":\"https://example.cn\""};
+    user_in("wang", "clerk");
+    assert_status(bring("org", organizations, sizeof organizations - 1), 200);
+    settle("checked");
+    assert_int_equal(count("new"), 1);
+    assert_int_equal(count("bad"), 1);
+    assert_status(post("start", "{}"), 200);
+    settle("done");
+    holds("org", "hsds.organization.1", want, sizeof want / sizeof want[0]);
+}
+
+/* What is JSON and not that, or belongs to no kind it could be, is refused by name. */
+static void json_that_is_something_else(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *kind, *text;
+        int status;
+    } wrong[] = {
+        {"listing", "{\"hello\":1}", 422},
+        {"listing", "[]", 422},
+        {"listing", "[1,\"x\",[],null,{}]", 422},
+        {"listing", "{\"contents\":{}}", 422},
+        {"listing", "{\"contents\":[{]}", 400},
+        {"listing", "{\"name\":\"\\u0000\"}", 400},
+        {"need", "{\"contents\":[{\"name\":\"x\"}]}", 422},
+    };
+    user_in("wang", "clerk");
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_status(bring(wrong[i].kind, wrong[i].text, strlen(wrong[i].text)), wrong[i].status);
+        assert_status(post("drop", "{}"), 200);
+    }
+    for (size_t i = 1; i + 1 < sizeof services; i += 7) { /* cut off anywhere */
+        assert_true(bring("listing", services, i) >= 400);
+        assert_status(post("drop", "{}"), 200);
+    }
+    assert_int_equal(records("listing"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {ON_A_NODE(a_table_of_organisations),
@@ -416,6 +535,9 @@ int main(void)
                                        ON_A_NODE(the_same_check_as_put),
                                        ON_A_NODE(what_others_rely_on_stays),
                                        ON_A_NODE(the_program_ends),
-                                       ON_A_NODE(whose_it_is)};
+                                       ON_A_NODE(whose_it_is),
+                                       ON_A_NODE(services_of_another_directory),
+                                       ON_A_NODE(organizations_as_csv),
+                                       ON_A_NODE(json_that_is_something_else)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

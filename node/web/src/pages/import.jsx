@@ -101,7 +101,7 @@ function Choose({ kinds, chosen }) {
           <input
             id="import-file"
             type="file"
-            accept=".csv,.txt,.tsv,.xlsx"
+            accept=".csv,.txt,.tsv,.xlsx,.json"
             aria-describedby="import-file-help"
             onChange={(e) => pick(e.currentTarget.files[0] || null)}
           />
