@@ -221,6 +221,18 @@ for n in city s13 z02; do
     [ "$(count "$n" org)" -eq 1 ] || fail "$n 读到了别处的档案" "$n reads archives of others"
 done
 
+step "市级发布表单，街道为活动期的组织填写（问题随表单同步，答案只留在本平台）" "the city publishes a form, a street fills it in for an organisation (questions travel, answers stay)"
+load form_template "$root/deploy/demo/form_templates.ndjson"
+form="${id_of[city]}/form_template.monthly-work.1"
+has_form() { s s02 get "$form" >/dev/null 2>&1; }
+wait_for 30 has_form || fail "街道没有收到表单" "the form did not reach the street"
+fill_in() { # fill_in STATE ANSWERS
+    printf '{"id":"s02-form1","template":"%s","org":"s02-org1","period":"%s","state":"%s","answers":%s}\n' \
+        "$form" "$month" "$1" "$2" | s s02 put form_entry - 2>&1
+}
+fill_in submitted '{"q2":6}' | grep -q "answers.q1" || fail "缺少必填内容的表单没有被拒绝" "a form without a required answer was taken"
+fill_in submitted '{"q1":"助老服务 6 场，结对 12 户","q2":6,"q3":"社区活动室"}' >/dev/null || fail "街道未能填写表单" "the street could not fill in the form"
+
 step "区级规定街道月报，街道报送，区级退回一份、接收一份（迟报、修改过的标记永久保留）" "a district asks for monthly reports, streets send them, it returns one and accepts one (late and revised stay marked)"
 load obligation "$root/deploy/demo/obligations.ndjson"
 owes() { s s01 duties --json --periods 2 | grep -q '"report":"monthly"'; }

@@ -218,7 +218,9 @@ int app__put_autos(struct app_put *p, const struct old_rec *o, int64_t now_ms, s
     buf_init(&b, LIM_ITEM_BYTES);
     jw_init(&w, &b);
     jw_obj(&w, NULL);
-    int r = p->k->filing != NULL ? filing_autos(p, o, now_ms, &w) : app__pair_autos(p, &w, f);
+    int r = p->k->filing != NULL ? filing_autos(p, o, now_ms, &w)
+            : p->k->form != NULL ? app__form_autos(p, o, &w, f)
+                                 : app__pair_autos(p, &w, f);
     jw_end_obj(&w);
     r = r < 0 ? r : jw_done(&w);
     r = r < 0 ? r : merge(p, span_of(b.data, b.len));
@@ -251,10 +253,9 @@ static int to_audience(const struct app_put *p, char ret[static LIM_AUD_BYTES + 
 
 int app__put_audience(const struct app_put *p, const char *word, char ret[static LIM_AUD_BYTES + 1])
 {
-    const struct kind_filing *g = p->k->filing;
-    if (g != NULL) { /* a draft stays at home */
-        bool sent = span_eqs(plain_of(span_of(p->d.data, p->d.len), "state"), g->sent);
-        return app_audience(p->a, sent ? p->k->audience : "own", ret);
+    if (p->k->home != NULL) { /* a draft stays at home */
+        bool home = kind_at_home(p->k, span_of(p->d.data, p->d.len));
+        return app_audience(p->a, home ? "own" : p->k->audience, ret);
     }
     if (strcmp(p->k->audience, "to") == 0) {
         return to_audience(p, ret);

@@ -64,6 +64,8 @@ int app__put_autos(struct app_put *p, const struct old_rec *o, int64_t now_ms, s
 /* The same of an answer: members into w. */
 struct jw;
 int app__pair_autos(struct app_put *p, struct jw *w, struct fault *fl);
+/* The same of what is filled into a form. */
+int app__form_autos(struct app_put *p, const struct old_rec *was, struct jw *w, struct fault *f);
 /* May p->d follow o where others answer the record, or where it is an answer? */
 int app__pair_may(struct app_put *p, const char *id, const struct old_rec *o, struct fault *fl);
 /* The audience of p->d; word: what was asked for, empty: nothing. */

@@ -101,6 +101,9 @@ static bool was_sent(const struct kind *k, const struct old_rec *o)
 int app__put_may_go(const struct kind *k, const struct old_rec *o, struct fault *f)
 {
     enum pair_side side = PAIR_OWNER;
+    if (k->fixed != NULL && !kind_is_fresh(k, span_of(o->d.data, o->d.len))) {
+        return fault_set(f, SANJI_E_STATE, "", "published: others build on it, end it instead");
+    }
     if (was_sent(k, o)) { /* it is put right, not taken back */
         return fault_set(f, SANJI_E_STATE, "", "sent: correct it and send it again");
     }

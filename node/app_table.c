@@ -176,7 +176,7 @@ static int put_field(struct app *a, const struct table_form *t, const struct kin
         buf_puts(cell, t->names ? (yes ? "true" : "false") : text_label(t->lang, word));
     } else if (fld->type == KF_REF && !t->names) {
         r = put_ref(a, fld, v, cell);
-    } else if (fld->type == KF_OBJ) {
+    } else if (fld->type == KF_OBJ || fld->type == KF_ROWS) {
         buf_put(cell, v.p, v.n);
     } else {
         r = jcur_text(v, cell);

@@ -469,6 +469,7 @@ int app_table_value(struct app *a, const struct kind *k, const struct table_col 
         return put_ref(a, c, s, out, f);
     case KF_NODE:
         return put_node(a, c, s, out, f);
+    case KF_ROWS:
     case KF_OBJ: /* gated with the rest of the record */
         return s.p[0] == '{' || s.p[0] == '[' ? buf_put(out, s.p, s.n)
                                               : wrong(f, c, "an object or a list");

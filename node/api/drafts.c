@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DRAFTS_MAX = 200, NAME_MAX_BYTES = 100 };
+enum { DRAFTS_MAX = 200, NAME_MAX_BYTES = 120 };
 
 /* Forms are named "KIND.…". What is no kind's is a page's own. */
 static int check_kind(struct api_call *c)
@@ -25,7 +25,7 @@ static int check_name(struct api_call *c)
     size_t n = strlen(c->param[0]);
     return n > 0 && n <= NAME_MAX_BYTES && strspn(c->param[0], allowed) == n
                ? check_kind(c)
-               : fault_set(&c->f, SANJI_E_SPEC, "name", "[A-Za-z0-9._:-], at most 100");
+               : fault_set(&c->f, SANJI_E_SPEC, "name", "[A-Za-z0-9._:-], at most 120");
 }
 
 static int put_one(const struct staff_draft *d, void *arg)

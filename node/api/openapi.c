@@ -26,6 +26,32 @@ static void choices(struct jw *w, const char *list)
     jw_end_arr(w);
 }
 
+static void put_type(struct jw *w, const struct kind_field *f);
+
+static void put_rows(struct jw *w, const struct kind_field *f)
+{
+    const struct kind_rows *rows = f->rows;
+    jw_str(w, "type", "array");
+    range(w, "minItems", "maxItems", f);
+    jw_obj(w, "items");
+    jw_str(w, "type", "object");
+    jw_obj(w, "properties");
+    for (size_t i = 0; i < rows->n; i++) {
+        jw_obj(w, rows->fields[i].name);
+        put_type(w, &rows->fields[i]);
+        jw_end_obj(w);
+    }
+    jw_end_obj(w);
+    jw_arr(w, "required");
+    for (size_t i = 0; i < rows->n; i++) {
+        if ((rows->fields[i].flags & KFF_REQ) != 0) {
+            jw_str(w, NULL, rows->fields[i].name);
+        }
+    }
+    jw_end_arr(w);
+    jw_end_obj(w);
+}
+
 static void put_list(struct jw *w, const struct kind_field *f)
 {
     jw_str(w, "type", "array");
@@ -44,7 +70,7 @@ static void put_type(struct jw *w, const struct kind_field *f)
 {
     static const struct {
         const char *name, *pattern, *format;
-    } of[] = {
+    } of[KF_ROWS + 1] = {
         [KF_TEXT] = {"string", NULL, NULL},
         [KF_LONG] = {"string", NULL, NULL},
         [KF_INT] = {"integer", NULL, NULL},
@@ -57,7 +83,12 @@ static void put_type(struct jw *w, const struct kind_field *f)
         [KF_REF] = {"string", "^(n[a-z2-7]{13}/)?[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", NULL},
         [KF_OBJ] = {NULL, NULL, NULL},
         [KF_B64] = {"string", "^[A-Za-z0-9_-]*$", NULL},
+        [KF_TIME] = {"string", "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}$", NULL},
     };
+    if (f->type == KF_ROWS) {
+        put_rows(w, f);
+        return;
+    }
     if (f->type == KF_ENUMS || f->type == KF_TEXTS) {
         put_list(w, f);
         return;

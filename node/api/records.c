@@ -275,7 +275,7 @@ int h_record_put(struct api_call *c)
     }
     buf_init(&json, LIM_ITEM_BYTES * 4);
     /* A change does not move a record to another audience unless it says so. */
-    bool by_content = k->filing != NULL || strcmp(k->audience, "to") == 0;
+    bool by_content = k->home != NULL || strcmp(k->audience, "to") == 0;
     r = compose(c, by_content ? "" : in->audience != NULL ? in->audience : o.aud, &json);
     if (r == 0) {
         r = app_put_one(c->app, k, NULL, c->me.role, span_of(json.data, json.len), id, &c->f);

@@ -10,7 +10,7 @@
 
 /* clang-format off */
 static const struct kind_field fields[] = {
-    {"listing", KF_REF, 1, 50, KFF_REQ | KFF_LIST | KFF_FILTER, NULL},
+    {"listing", KF_REF, 1, 50, KFF_REQ | KFF_LIST | KFF_FILTER, NULL, NULL},
     F_NODE("to", KFF_REQ | KFF_LIST),
     F_TEXT("title", 0, 120, KFF_TITLE | KFF_LIST),
     F_OBJ("at", KFF_REQ),

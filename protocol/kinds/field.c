@@ -8,6 +8,7 @@
 #include "protocol/base/text.h"
 #include "protocol/ids.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { TEXTS_ELEMENT_MAX = 80 };
@@ -334,8 +335,7 @@ static const char *check_texts(const struct kind_field *fld, struct span v)
     return n < fld->min ? "more elements" : n > fld->max ? "fewer elements" : NULL;
 }
 
-/* NULL: right; otherwise what would have been. */
-static const char *check_value(const struct kind_field *fld, struct span v)
+const char *kind__check_value(const struct kind_field *fld, struct span v)
 {
     bool b = false;
     switch (fld->type) {
@@ -360,6 +360,8 @@ static const char *check_value(const struct kind_field *fld, struct span v)
         return check_enums(fld, v);
     case KF_TEXTS:
         return check_texts(fld, v);
+    case KF_ROWS: /* looked at row by row */
+        break;
     case KF_OBJ:
         return v.n > 0 && (v.p[0] == '{' || v.p[0] == '[') ? NULL : "an object or a list";
     case KF_B64:
@@ -390,6 +392,51 @@ static int unknown_member(struct fault *f, struct span name)
     return kind__wrong(f, buf, "no such member");
 }
 
+/* Is the text another row's, before this one? */
+static bool row_key_taken(struct span list, const char *member, struct span key, int64_t row)
+{
+    struct jcur c;
+    struct span e;
+    bool taken = false;
+    (void)jcur_array(&c, list);
+    for (int64_t i = 0; i < row && !taken && jcur_element(&c, &e); i++) {
+        taken = span_eq(kind__plain(e, member), key);
+    }
+    return taken;
+}
+
+/* The fault names list, row and member: questions.3.label. */
+static int check_rows(const struct kind_field *fld, struct span v, struct fault *f)
+{
+    const struct kind_field *key = NULL;
+    struct fault in = {0};
+    struct jcur c;
+    struct span e;
+    int64_t n = 0;
+    char at[sizeof(in.member) * 2];
+    for (size_t i = 0; i < fld->rows->n && key == NULL; i++) {
+        key = (fld->rows->fields[i].flags & KFF_KEY) != 0 ? &fld->rows->fields[i] : NULL;
+    }
+    if (!jcur_array(&c, v)) {
+        return kind__wrong(f, fld->name, "a list");
+    }
+    for (; jcur_element(&c, &e); n++) {
+        if (n == fld->max) {
+            return kind__wrong(f, fld->name, "fewer elements");
+        }
+        int r = kind__check_fields(fld->rows->fields, fld->rows->n, e, &in);
+        if (r == 0 && key != NULL && row_key_taken(v, key->name, kind__plain(e, key->name), n)) {
+            r = kind__wrong(&in, key->name, "another name than the rows before");
+        }
+        if (r < 0) {
+            (void)snprintf(at, sizeof(at), "%s.%d.%s", fld->name, (int)n + 1, in.member);
+            at[sizeof(in.member) - 1] = '\0';
+            return fault_set(f, r, at, in.want);
+        }
+    }
+    return n < fld->min ? kind__wrong(f, fld->name, "more elements") : 0;
+}
+
 int kind__check_fields(const struct kind_field *fields, size_t n, struct span d, struct fault *f)
 {
     struct jcur c;
@@ -405,7 +452,12 @@ int kind__check_fields(const struct kind_field *fields, size_t n, struct span d,
         if (i == n) {
             return unknown_member(f, name);
         }
-        const char *want = check_value(&fields[i], value);
+        bool rows = fields[i].type == KF_ROWS;
+        int r = rows ? check_rows(&fields[i], value, f) : 0;
+        const char *want = rows ? NULL : kind__check_value(&fields[i], value);
+        if (r < 0) {
+            return r;
+        }
         if (want != NULL) {
             return kind__wrong(f, fields[i].name, want);
         }

@@ -9,22 +9,23 @@
  * hold objects or arrays. None of them allocates. */
 
 /* clang-format off */
-#define F_TEXT(n, lo, hi, fl)      {n, KF_TEXT, lo, hi, fl, NULL}
-#define F_LONG(n, lo, hi, fl)      {n, KF_LONG, lo, hi, fl, NULL}
-#define F_INT(n, lo, hi, fl)       {n, KF_INT, lo, hi, fl, NULL}
-#define F_BOOL(n, fl)              {n, KF_BOOL, 0, 1, fl, NULL}
-#define F_ENUM(n, ch, fl)          {n, KF_ENUM, 0, 0, fl, ch}
-#define F_ENUMS(n, lo, hi, ch, fl) {n, KF_ENUMS, lo, hi, fl, ch}
-#define F_DATE(n, fl)              {n, KF_DATE, 10, 10, fl, NULL}
-#define F_TIME(n, fl)              {n, KF_TIME, 16, 16, fl, NULL}
-#define F_PERIOD(n, fl)            {n, KF_PERIOD, 4, 10, fl, NULL}
-#define F_NODE(n, fl)              {n, KF_NODE, 14, 14, fl, NULL}
-#define F_AREA(n, fl)              {n, KF_AREA, 2, 12, fl, NULL}
-#define F_REF(n, fl)               {n, KF_REF, 1, 80, fl, NULL}
-#define F_REF_TO(n, kind, fl)      {n, KF_REF, 1, 80, fl, kind}
-#define F_TEXTS(n, lo, hi, fl)     {n, KF_TEXTS, lo, hi, fl, NULL}
-#define F_OBJ(n, fl)               {n, KF_OBJ, 0, 0, fl, NULL}
-#define F_B64(n, lo, hi, fl)       {n, KF_B64, lo, hi, fl, NULL}
+#define F_TEXT(n, lo, hi, fl)      {n, KF_TEXT, lo, hi, fl, NULL, NULL}
+#define F_LONG(n, lo, hi, fl)      {n, KF_LONG, lo, hi, fl, NULL, NULL}
+#define F_INT(n, lo, hi, fl)       {n, KF_INT, lo, hi, fl, NULL, NULL}
+#define F_BOOL(n, fl)              {n, KF_BOOL, 0, 1, fl, NULL, NULL}
+#define F_ENUM(n, ch, fl)          {n, KF_ENUM, 0, 0, fl, ch, NULL}
+#define F_ENUMS(n, lo, hi, ch, fl) {n, KF_ENUMS, lo, hi, fl, ch, NULL}
+#define F_DATE(n, fl)              {n, KF_DATE, 10, 10, fl, NULL, NULL}
+#define F_TIME(n, fl)              {n, KF_TIME, 16, 16, fl, NULL, NULL}
+#define F_PERIOD(n, fl)            {n, KF_PERIOD, 4, 10, fl, NULL, NULL}
+#define F_NODE(n, fl)              {n, KF_NODE, 14, 14, fl, NULL, NULL}
+#define F_AREA(n, fl)              {n, KF_AREA, 2, 12, fl, NULL, NULL}
+#define F_REF(n, fl)               {n, KF_REF, 1, 80, fl, NULL, NULL}
+#define F_REF_TO(n, kind, fl)      {n, KF_REF, 1, 80, fl, kind, NULL}
+#define F_TEXTS(n, lo, hi, fl)     {n, KF_TEXTS, lo, hi, fl, NULL, NULL}
+#define F_OBJ(n, fl)               {n, KF_OBJ, 0, 0, fl, NULL, NULL}
+#define F_B64(n, lo, hi, fl)       {n, KF_B64, lo, hi, fl, NULL, NULL}
+#define F_ROWS(n, lo, hi, rw, fl)  {n, KF_ROWS, lo, hi, fl, NULL, rw}
 #define F_COUNT(t)                 (sizeof(t) / sizeof((t)[0]))
 /* clang-format on */
 
@@ -37,6 +38,8 @@ enum { KIND_FIELDS_MAX = 64 }; /* one bit each while checking; an object has at 
 
 /* One object against a table: unknown, missing and wrong members are SANJI_E_SPEC, named in f. */
 int kind__check_fields(const struct kind_field *fields, size_t n, struct span d, struct fault *f);
+/* NULL: value is what the field says; otherwise what would have been right. Not for ROWS. */
+const char *kind__check_value(const struct kind_field *fld, struct span value);
 /* value is base64url of lo..hi bytes in its one spelling. */
 bool kind__b64(struct span value, int64_t lo, int64_t hi);
 /* The state that content d says, or the first one; fld: the STATE field. */

@@ -230,12 +230,31 @@ struct span kind__state(const struct kind_field *fld, struct span d)
     return span_of(fld->choices, strcspn(fld->choices, " "));
 }
 
+static bool same_fixed(const struct kind *k, struct span was, struct span d, struct fault *f)
+{
+    for (size_t i = 0; k->fixed != NULL && i < k->n_fields; i++) {
+        const char *name = k->fields[i].name;
+        struct span a, b;
+        if (kind__word_in(k->fixed, span_of(name, strlen(name)))) {
+            bool had = jcur_get(was, name, &a), has = jcur_get(d, name, &b);
+            if (had != has || (had && !span_eq(a, b))) {
+                (void)fault_set(f, SANJI_E_STATE, name, "as it was: others build on it");
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 int kind_step_check(const struct kind *k, struct span was, struct span d, const char *role,
                     struct fault *f)
 {
     const struct kind_field *fld = k->n_steps == 0 ? NULL : kind_field_with(k, KFF_STATE);
     if (fld == NULL) {
         return 0;
+    }
+    if (was.n > 0 && !kind_is_fresh(k, was) && !same_fixed(k, was, d, f)) {
+        return SANJI_E_STATE;
     }
     struct span from = was.n == 0 ? span_of("", 0) : kind__state(fld, was),
                 to = kind__state(fld, d);
@@ -261,6 +280,12 @@ int kind_step_check(const struct kind *k, struct span was, struct span d, const 
     }
     return known ? fault_set(f, SANJI_E_FORBIDDEN, fld->name, NULL)
                  : fault_set(f, SANJI_E_STATE, fld->name, want == NULL ? "no other state" : want);
+}
+
+bool kind_at_home(const struct kind *k, struct span d)
+{
+    const struct kind_field *fld = k->home == NULL ? NULL : kind_field_with(k, KFF_STATE);
+    return fld != NULL && kind__word_in(k->home, kind__state(fld, d));
 }
 
 bool kind_is_fresh(const struct kind *k, struct span d)
@@ -331,7 +356,7 @@ static const char *const type_name[] = {
     [KF_TEXT] = "text",  [KF_LONG] = "long", [KF_INT] = "int",       [KF_BOOL] = "bool",
     [KF_ENUM] = "enum",  [KF_DATE] = "date", [KF_PERIOD] = "period", [KF_NODE] = "node",
     [KF_AREA] = "area",  [KF_REF] = "ref",   [KF_ENUMS] = "enums",   [KF_TEXTS] = "texts",
-    [KF_OBJ] = "object", [KF_B64] = "b64u",  [KF_TIME] = "time",
+    [KF_OBJ] = "object", [KF_B64] = "b64u",  [KF_TIME] = "time",     [KF_ROWS] = "rows",
 };
 static const char *const shape_name[] = {
     [KS_STATE] = "state",   [KS_EVENT] = "event", [KS_BOTH] = "both",
@@ -362,6 +387,17 @@ static void describe_words(struct jw *w, const char *name, const char *list)
     jw_end_arr(w);
 }
 
+static void describe_field(struct jw *w, const struct kind_field *fld);
+
+static void describe_fields(struct jw *w, const char *name, const struct kind_field *v, size_t n)
+{
+    jw_arr(w, name);
+    for (size_t i = 0; i < n; i++) {
+        describe_field(w, &v[i]);
+    }
+    jw_end_arr(w);
+}
+
 static void describe_field(struct jw *w, const struct kind_field *fld)
 {
     jw_obj(w, NULL);
@@ -379,6 +415,9 @@ static void describe_field(struct jw *w, const struct kind_field *fld)
     }
     if (fld->choices != NULL) {
         describe_words(w, fld->type == KF_REF ? "refers" : "choices", fld->choices);
+    }
+    if (fld->rows != NULL) {
+        describe_fields(w, "rows", fld->rows->fields, fld->rows->n);
     }
     jw_end_obj(w);
 }
@@ -420,11 +459,20 @@ static void describe_kind(struct jw *w, const struct kind *k)
     if (k->filing != NULL) {
         jw_str(w, "sent", k->filing->sent);
     }
-    jw_arr(w, "fields");
-    for (size_t i = 0; i < k->n_fields; i++) {
-        describe_field(w, &k->fields[i]);
+    if (k->home != NULL) {
+        describe_words(w, "home", k->home);
     }
-    jw_end_arr(w);
+    if (k->fixed != NULL) {
+        describe_words(w, "fixed", k->fixed);
+    }
+    if (k->form != NULL) {
+        jw_obj(w, "form");
+        jw_str(w, "template", k->form->template);
+        jw_str(w, "answers", k->form->answers);
+        describe_words(w, "partly", k->form->partly);
+        jw_end_obj(w);
+    }
+    describe_fields(w, "fields", k->fields, k->n_fields);
     jw_end_obj(w);
 }
 

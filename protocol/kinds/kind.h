@@ -31,6 +31,7 @@ enum kf_type {
     KF_OBJ,    /* object or array, checked by the kind's own check */
     KF_B64,    /* base64url of min..max bytes, one spelling */
     KF_TIME,   /* YYYY-MM-DDTHH:MM in UTC+8 */
+    KF_ROWS,   /* array of min..max objects, each with the members of `rows` */
 };
 
 enum {
@@ -51,12 +52,19 @@ enum {
     KFF_KEY = 16384,  /* two records that say the same here are probably the same thing */
 };
 
+/* What one element of a ROWS member holds. Its KFF_KEY member, if any, tells the rows apart. */
+struct kind_rows {
+    const struct kind_field *fields;
+    size_t n;
+};
+
 struct kind_field {
     const char *name;
     enum kf_type type;
     int64_t min, max;
     unsigned flags;
     const char *choices; /* ENUM, ENUMS; REF: the kind it points to among own records, NULL: any */
+    const struct kind_rows *rows; /* ROWS */
 };
 
 /* One edge of a kind's workflow: who may take a record from a state to another. Records of kinds
@@ -96,10 +104,17 @@ struct kind_access {
 enum kind_act { KACT_READ, KACT_WRITE, KACT_PERSONAL };
 #define KIND_MEMBER "member" /* the role above */
 
-/* A record that is written at home and then sent: in another state than `sent` it lies in `own`.
- * The node fills in how often it was sent, when first and last, and the day it was owed by. */
+/* A record that is written at home and then sent (see `home`). The node fills in how often it was
+ * sent, when first and last, and the day it was owed by. */
 struct kind_filing {
     const char *sent, *no, *first, *last, *due;
+};
+
+/* A record that answers the questions of a template (form.h): the REF member that names the
+ * template and the OBJ member with an answer to each question. In the states `partly` answers may
+ * be missing. The node fills in `title` and `version`. */
+struct kind_form {
+    const char *template, *answers, *partly, *title, *version;
 };
 
 struct kind {
@@ -130,8 +145,13 @@ struct kind {
      * many working days; in which it is the writers' turn (again). */
     const char *decide, *redo;
     int decide_days;
-    const char *key; /* members, space separated, that make its id (kind_key_id()); NULL: any id */
+    const char *key;  /* members, space separated, that make its id (kind_key_id()); NULL: any id */
+    const char *home; /* states in which it lies in `own`, wherever it goes later; NULL: none */
+    /* Members, space separated, that stay what they are once the record has left its first state.
+     */
+    const char *fixed;
     const struct kind_filing *filing; /* NULL: none */
+    const struct kind_form *form;     /* NULL: none */
     bool to_top;                      /* the audience `to` names the top as well */
 };
 
@@ -148,10 +168,12 @@ int kind_check_item(const struct item *it, enum aud_type aud, bool top, struct f
 /* Only the content. */
 int kind_check_content(const struct kind *k, struct span d, struct fault *f);
 /* May a record that says `was` (empty: there is none) become d? 0, or SANJI_E_STATE with the
- * state's name and the states that are allowed in f. role NULL: whatever role; else
- * SANJI_E_FORBIDDEN when others than this one take the step. */
+ * state's name and the states that are allowed in f, or a member that is `fixed`. role NULL:
+ * whatever role; else SANJI_E_FORBIDDEN when others than this one take the step. */
 int kind_step_check(const struct kind *k, struct span was, struct span d, const char *role,
                     struct fault *f);
+/* Does it lie at home, in `own`, because of its state? */
+bool kind_at_home(const struct kind *k, struct span d);
 /* Is it in the first state of its kind, where nobody has decided anything? */
 bool kind_is_fresh(const struct kind *k, struct span d);
 /* Does the record come into the state of the kind's effect? `was` as above. Then *ret_ref is the

@@ -13,7 +13,7 @@
 /* clang-format off */
 static const struct kind_field fields[] = {
     /* Its months of `busy` are named after it: <listing>.YYYY-MM has to fit into an id. */
-    {"listing", KF_REF, 1, 50, KFF_REQ | KFF_LIST | KFF_FILTER, "listing"},
+    {"listing", KF_REF, 1, 50, KFF_REQ | KFF_LIST | KFF_FILTER, "listing", NULL},
     F_TEXT("title", 0, 120, KFF_TITLE | KFF_SEARCH | KFF_LIST),
     F_DATE("valid_from", KFF_LIST),
     F_DATE("valid_to", KFF_LIST),

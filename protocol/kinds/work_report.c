@@ -133,5 +133,6 @@ const struct kind kind_work_report = {
     .steps = steps,
     .n_steps = F_COUNT(steps),
     .key = "report period",
+    .home = "draft",
     .filing = &filing,
 };

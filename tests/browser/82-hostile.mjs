@@ -27,11 +27,14 @@ const kept = {
 // What no field may hold, whatever its kind: [text, may `long` hold it].
 const refused = { override: ['a\u202eb', false], isolate: ['a\u2066b', false], lines: ['a\r\nb', false], control: ['a\u0007b', false], c1: ['a\u0085b', false], newline: ['a\nb', true] };
 
-const answers = new Set(['report_answer', 'ack']); // they need a record of another platform: tests of their own
+const answers = new Set(['report_answer', 'ack', 'form_entry']); // they need a record of another sort: tests of their own
 const single = new Set(); // kinds of which there is one record for what it is about
 const cut = (s, max) => Array.from(s).slice(0, max).join('');
 const isText = (f) => ['text', 'long', 'texts'].includes(f.type);
+// A line of a list, with the text in every text of it but its name.
+const line = (f, s) => Object.fromEntries(f.rows.filter((g) => g.required || (s && g.type === 'text')).map((g) => [g.name, g.key ? 'q1' : s && isText(g) ? cut(s, g.max) : plain(g)]));
 const fit = (f, s) => {
+  if (f.type === 'rows') return [line(f, s)];
   if (f.name === 'url') return cut(`https://x.example/'${s.replace(/[\s"\\]/g, '')}`, f.max);
   return f.type === 'texts' ? [cut(s, 80)] : cut(s, f.max);
 };
@@ -51,6 +54,7 @@ async function put(k, d) {
 function plain(f) {
   const any = { text: 'x', long: 'x', int: Math.max(f.min, 1), bool: true, date: '2026-11-01', period: '2026-11', node: w.id('city'), area: '370102', enum: f.choices?.[0], enums: f.choices && [f.choices[0]], texts: ['x'] };
   if (f.type === 'ref') return f.refers ? made.get(f.refers[0])?.[0]?.id : 'x1';
+  if (f.type === 'rows') return [line(f)];
   return f.name === 'url' ? 'https://x.example/' : any[f.type];
 }
 // The least content the kind takes; what its own check asks for besides is filled in as it asks.
@@ -86,8 +90,8 @@ test('every kind a person writes takes hostile text as text, and refuses by name
     if (!base.d && answers.has(k.name)) continue;
     assert.ok(base.d, `${k.name}: no plain record: ${base.why}`);
     made.set(k.name, [{ id: base.id, d: base.d }]);
-    let fields = k.fields.filter(isText);
-    const all = fields;
+    const all = k.fields.filter(isText);
+    let fields = all.concat(k.fields.filter((f) => f.type === 'rows'));
     for (const [what, s] of Object.entries(kept)) {
       const write = () => {
         const d = { ...base.d };
@@ -127,6 +131,34 @@ test('every kind a person writes takes hostile text as text, and refuses by name
       if (f.name === 'url') assert.equal((await put(k, { ...base.d, url: 'javascript:alert(1)' })).status(), 422);
     }
   }
+});
+
+test('questions and answers of a form hold it as well', async () => {
+  const questions = Object.values(kept).map((s, i) => ({ name: `q${i}`, label: cut(s, 120), type: 'long', hint: cut(s, 200) }))
+    .concat({ name: 'pick', label: 'x', type: 'choice', choices: Object.values(kept).map((s) => cut(s, 80)) });
+  const d = { title: kept.script, code: 'hostile', version: 1, state: 'published', about: 'none', each: 'once', questions };
+  const made1 = await api('/api/records/form_template', { d });
+  assert.equal(made1.status(), 200, await made1.text());
+  const template = `${w.id('city')}/form_template.hostile.1`;
+  const answered = Object.fromEntries(Object.values(kept).map((s, i) => [`q${i}`, cut(s, 4000)]));
+  const entry = { template, state: 'submitted', answers: { ...answered, pick: cut(kept.script, 80) } };
+  const r = await api('/api/records/form_entry', { d: entry });
+  assert.equal(r.status(), 200, await r.text());
+  const { id } = await r.json();
+  assert.deepEqual((await (await get(`/api/records/me/form_entry/${id}`)).json()).d.answers, entry.answers);
+  for (const [what, [s, long]] of Object.entries(refused)) {
+    const no = await api('/api/records/form_entry', { d: { ...entry, answers: { q0: s } } });
+    assert.equal(no.status(), long ? 200 : 422, what);
+    if (!long) assert.equal((await no.json()).member, 'answers.q0', what);
+  }
+  for (const at of [`form_entry/me/${id}`, `form_entry/me/${id}/edit`, 'form_template/me/form_template.hostile.1', 'form_entry', `form_entry/new?template=${encodeURIComponent(template)}`]) {
+    await desk.to(`#/r/${at}`);
+    await until(at, 15000, () => desk.open === 0);
+    assert.deepEqual(await desk.overflow(), [], at);
+    assert.equal(await desk.page.locator('main img, main script').count(), 0, at);
+  }
+  const csv = csvRows(await (await get('/api/records/export?kind=form_entry&head=names')).text());
+  for (const cell of csv.flat()) assert.ok(!/^[=@\uff1d\uff0b\uff0d\uff20]|^[+-](?!\d+(\.\d+)?$)/.test(cell), cell);
 });
 
 test('the kinds that are looked at', () => {

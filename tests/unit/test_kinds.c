@@ -86,6 +86,13 @@ static const struct {
      "{\"org\":\"o1\",\"kind\":\"honour\",\"title\":\"先进\",\"date\":\"2026-11-01\"}"},
     {"assessment", "{\"org\":\"o1\",\"title\":\"2026 年度\",\"year\":2026}"},
     {"activity", "{\"org\":\"o1\",\"title\":\"十一月\",\"period\":\"2026-11\"}"},
+    {"form_template",
+     "{\"title\":\"月报\",\"code\":\"monthly-a\",\"version\":1,\"about\":\"org\",\"each\":"
+     "\"month\","
+     "\"questions\":[{\"name\":\"q1\",\"label\":\"做了什么\",\"type\":\"long\",\"required\":true},"
+     "{\"name\":\"q2\",\"label\":\"场地\",\"type\":\"choice\",\"choices\":[\"室内\",\"室外\"]}]}"},
+    {"form_entry", "{\"template\":\"" NODE_A "/form_template.monthly-a.1\",\"org\":\"o1\","
+                   "\"period\":\"2026-11\",\"answers\":{\"q1\":\"走访\"}}"},
     {"obligation", "{\"title\":\"月报\",\"report\":\"monthly\",\"days\":5,\"valid_from\":"
                    "\"2026-01-01\"}"},
     {"work_report", "{\"report\":\"weekly\",\"period\":\"2026-W48\",\"title\":\"第 48 周\","
@@ -207,7 +214,10 @@ static void one_field(const struct kind *k, const char *d, const struct kind_fie
     for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
         int r = content(k, with(d, fld->name, hostile[i].value), &f);
         bool may = (hostile[i].ok >> fld->type & 1) != 0;
-        if (!may && (r != SANJI_E_SPEC || strcmp(f.member, fld->name) != 0)) {
+        size_t n = strlen(fld->name); /* of rows the place is told: questions.1.label */
+        bool named = strncmp(f.member, fld->name, n) == 0 &&
+                     (f.member[n] == '\0' || (fld->type == KF_ROWS && f.member[n] == '.'));
+        if (!may && (r != SANJI_E_SPEC || !named)) {
             fail_msg("%s.%s took %s: %d %s", k->name, fld->name, hostile[i].value, r, f.member);
         }
     }
@@ -718,7 +728,7 @@ static void range_text(const struct kind_field *x, char *out, size_t size)
                            x->choices);
         }
     } else if (x->type == KF_INT || x->type == KF_TEXT || x->type == KF_LONG ||
-               x->type == KF_TEXTS || x->type == KF_B64) {
+               x->type == KF_TEXTS || x->type == KF_B64 || x->type == KF_ROWS) {
         (void)snprintf(out, size, "%lld..%lld", (long long)x->min, (long long)x->max);
     } else {
         (void)snprintf(out, size, "-");
@@ -726,18 +736,31 @@ static void range_text(const struct kind_field *x, char *out, size_t size)
 }
 
 /* One line of a table begins like this; the meaning behind it is prose. */
-static void row_text(const struct kind_field *x, char *out, size_t size)
+static void row_text(const char *list, const struct kind_field *x, char *out, size_t size)
 {
     static const char *const type[] = {
         [KF_TEXT] = "text",  [KF_LONG] = "long", [KF_INT] = "int",       [KF_BOOL] = "bool",
         [KF_ENUM] = "enum",  [KF_DATE] = "date", [KF_PERIOD] = "period", [KF_NODE] = "node",
         [KF_AREA] = "area",  [KF_REF] = "ref",   [KF_ENUMS] = "enums",   [KF_TEXTS] = "texts",
-        [KF_OBJ] = "object", [KF_B64] = "b64u",  [KF_TIME] = "time",
+        [KF_OBJ] = "object", [KF_B64] = "b64u",  [KF_TIME] = "time",     [KF_ROWS] = "rows",
     };
     char range[600];
     range_text(x, range, sizeof(range));
-    (void)snprintf(out, size, "| `%s` | %s | %s | %s |", x->name, type[x->type], range,
-                   (x->flags & KFF_REQ) != 0 ? "yes" : "no");
+    (void)snprintf(out, size, "| `%s%s%s` | %s | %s | %s |", list, list[0] == '\0' ? "" : ".",
+                   x->name, type[x->type], range, (x->flags & KFF_REQ) != 0 ? "yes" : "no");
+}
+
+static const char *check_row_table(const char *p, const char *name, const struct kind_field *list)
+{
+    char row[800];
+    for (size_t i = 0; i < list->rows->n; i++) {
+        row_text(list->name, &list->rows->fields[i], row, sizeof(row));
+        if (strncmp(p, row, strlen(row)) != 0) {
+            fail_msg("PROTOCOL.md, table %s: want %s, found %.60s", name, row, p);
+        }
+        p = strchr(p, '\n') + 1;
+    }
+    return p;
 }
 
 /* The table under "**`name`**": every field in order and nothing else. */
@@ -755,11 +778,15 @@ static void check_table(const char *md, const char *name, const struct kind *k)
     assert_non_null(p);
     p = strchr(p + 1, '\n') + 1;
     for (size_t i = 0; i < k->n_fields; i++) {
-        row_text(&k->fields[i], row, sizeof(row));
+        const struct kind_field *x = &k->fields[i];
+        row_text("", x, row, sizeof(row));
         if (strncmp(p, row, strlen(row)) != 0) {
             fail_msg("PROTOCOL.md, table %s: want %s, found %.60s", name, row, p);
         }
         p = strchr(p, '\n') + 1;
+        if (x->rows != NULL) { /* "questions.name" under it */
+            p = check_row_table(p, name, x);
+        }
     }
     if (*p == '|') {
         fail_msg("PROTOCOL.md, table %s has a row too many: %.60s", name, p);
@@ -794,8 +821,13 @@ static void print_table(const char *name, const struct kind *k)
         "\n**`%s`**\n\n| field | type | range | required | meaning |\n|---|---|---|---|---|\n",
         name);
     for (size_t i = 0; i < k->n_fields; i++) {
-        row_text(&k->fields[i], row, sizeof(row));
+        const struct kind_field *x = &k->fields[i];
+        row_text("", x, row, sizeof(row));
         print_message("%s  |\n", row);
+        for (size_t c = 0; x->rows != NULL && c < x->rows->n; c++) {
+            row_text(x->name, &x->rows->fields[c], row, sizeof(row));
+            print_message("%s  |\n", row);
+        }
     }
 }
 

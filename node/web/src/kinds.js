@@ -13,7 +13,7 @@ function keysOf(scope, f, rest) {
   return keys;
 }
 export const fieldLabel = (scope, f) => tt(...keysOf(scope, f, ""));
-export const choiceLabel = (scope, f, c) => tt(...keysOf(scope, f, `.${c}`));
+export const choiceLabel = (scope, f, c) => (f.labels && f.labels[c]) || tt(...keysOf(scope, f, `.${c}`));
 export const fieldHelp = (scope, f) => {
   const keys = keysOf(scope, f, ".help");
   // A member of the consent shares labels with its neighbours, not their help.
@@ -54,14 +54,26 @@ export function spread(fields, tables) {
 const pick = (d, f) => (d ? (f.outer ? (d[f.outer] || {})[f.inner] : d[f.name]) : undefined);
 
 // Bytes, objects and what the node fills by itself are not for typing.
-export const typed = (f) => !f.auto && f.type !== "b64u" && f.type !== "object";
+export const typed = (f) => !f.auto && !f.given && f.type !== "b64u" && f.type !== "object";
 export const fieldWith = (fields, flag) => fields.find((f) => f[flag]);
+
+// Of a row's members: what tells it apart is the page's to give, choices belong to where one chooses.
+const asked = { choices: (row) => /^choice/.test(row.type) };
+export const rowFields = (f, row) =>
+  f.rows.filter((g) => !g.key && (!asked[g.name] || asked[g.name](row))).map((g) => (asked[g.name] ? { ...g, required: true } : g));
+export function newRow(f, list) {
+  const key = fieldWith(f.rows, "key");
+  const row = toForm(f.rows, null);
+  for (let i = list.length + 1; key && !row[key.name]; i++) if (!list.some((r) => r[key.name] === `q${i}`)) row[key.name] = `q${i}`;
+  return row;
+}
 
 export function toForm(fields, d) {
   const v = {};
   fields.forEach((f) => {
     const x = pick(d, f);
     if (f.type === "bool") v[f.name] = x === true;
+    else if (f.type === "rows") v[f.name] = (Array.isArray(x) ? x : []).map((row) => toForm(f.rows, row));
     else if (f.type === "enums") v[f.name] = Array.isArray(x) ? x : [];
     else if (f.type === "texts") v[f.name] = Array.isArray(x) ? x.join("\n") : "";
     else if (x === undefined || x === null) v[f.name] = f.preset !== undefined ? f.preset : f.type === "enum" && f.required && f.state && !d ? f.choices[0] : "";
@@ -80,8 +92,31 @@ function intFault(f, n) {
   return n < f.min || n > f.max ? { key: "check.range", vars: { min: unscale(f.min, k), max: unscale(f.max, k) } } : null;
 }
 
+function rowsFault(f, list) {
+  if (list.length < f.min) return { key: "check.required" };
+  if (list.length > f.max) return { key: "check.count", vars: f };
+  for (let i = 0; i < list.length; i++) {
+    const g = rowFields(f, list[i]).find((x) => fault(x, list[i][x.name]));
+    if (g) return { key: "check.row", vars: { n: i + 1, at: g, fault: fault(g, list[i][g.name]) } };
+  }
+  return null;
+}
+// A fault in words; scope is where the field's labels stand.
+export function faultText(scope, f, x) {
+  if (x.key !== "check.row") return t(x.key, x.vars);
+  return t(x.key, { n: x.vars.n, field: fieldLabel(`${scope}.${f.name}`, x.vars.at), fault: t(x.vars.fault.key, x.vars.fault.vars) });
+}
+
+// The same of what the node said about a member: "questions.3.choices" is line 3 of the list.
+export function refusalText(scope, f, member, text) {
+  const [, n, name] = member.split(".");
+  const at = f.type === "rows" && f.rows.find((g) => g.name === name);
+  return at ? t("check.row", { n, field: fieldLabel(`${scope}.${f.name}`, at), fault: text }) : text;
+}
+
 // The fault of one value as {key, vars}, or null. The node checks again; this only answers sooner.
 export function fault(f, x) {
+  if (f.type === "rows") return rowsFault(f, x);
   if (f.type === "bool") return f.required && f.must && !x ? { key: "check.required" } : null;
   if (f.type === "enums" || f.type === "texts") {
     const n = f.type === "enums" ? x.length : lines(x).length;
@@ -115,6 +150,8 @@ function content(f, x, before) {
   switch (f.type) {
     case "bool":
       return x || f.required || before !== undefined ? !!x : undefined;
+    case "rows":
+      return x.length ? x.map((row) => toContent(f.rows.filter((g) => g.key).concat(rowFields(f, row)), row)) : undefined;
     case "enums":
       return x.length ? f.choices.filter((c) => x.indexOf(c) >= 0) : undefined;
     case "texts":
@@ -147,6 +184,7 @@ export function show(scope, f, x, names) {
   if (f.type === "bool") return t(x ? "word.yes" : "word.no");
   if (f.type === "enum") return choiceLabel(scope, f, x);
   if (f.type === "enums") return Array.isArray(x) ? x.map((c) => choiceLabel(scope, f, c)).join(t("word.comma")) : String(x);
+  if (f.type === "rows" && Array.isArray(x)) return x.map((row) => row[(fieldWith(f.rows, "title") || f.rows[0]).name]).join(t("word.comma"));
   if (f.type === "texts") return Array.isArray(x) ? x.join(t("word.comma")) : String(x);
   if (f.type === "node") return (names && names[x]) || String(x);
   if (f.type === "int" && digitsOf(f)) return unscale(x, digitsOf(f));
@@ -181,6 +219,36 @@ export const fieldsFor = (k, from, role) => {
   const may = (c) => c === from || to.indexOf(c) >= 0;
   return k.fields.map((f) => (f.state ? { ...f, required: true, choices: f.choices.filter(may) } : f));
 };
+// What is filled into a form (k.form): its questions as fields, the form itself as given.
+const questionTypes = { text: "text", long: "long", int: "int", bool: "bool", date: "date", choice: "enum", choices: "enums" };
+const rangeOf = { text: [1, 200], long: [1, 4000], int: [-999999999999, 999999999999], choices: [1, 40] };
+export function fieldsOfForm(k, fields, template) {
+  const d = template.d || {};
+  const own = (f) => (f.name === "period" && d.each === "once") || (f.refers && d.about === "none");
+  const questions = (d.questions || []).map((q) => ({
+    name: `${k.form.answers}.${q.name}`,
+    inner: q.name,
+    outer: k.form.answers,
+    label: q.label,
+    help: q.hint,
+    required: !!q.required,
+    type: questionTypes[q.type] || "object",
+    min: (rangeOf[q.type] || [0])[0],
+    max: (rangeOf[q.type] || [0, 0])[1],
+    choices: q.choices,
+    labels: (q.choices || []).reduce((o, c) => ({ ...o, [c]: c }), {}),
+  }));
+  return [].concat(
+    ...fields
+      .filter((f) => !own(f))
+      .map((f) => {
+        if (f.name === k.form.answers) return questions;
+        if (f.name === k.form.template) return [{ ...f, given: true }];
+        return [f.refers || f.name === "period" ? { ...f, required: true } : f];
+      }),
+  );
+}
+
 // A record that does not say its state is in the first one.
 export const stateOf = (k, d) => {
   const f = fieldWith(k.fields, "state");

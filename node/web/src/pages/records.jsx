@@ -4,13 +4,15 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { download, enc, get, post, query } from "../api.js";
 import { has, t, tt } from "../i18n.js";
 import { dropDraft, loadDraft } from "../drafts.js";
-import { choiceLabel, fieldLabel, fieldWith, fieldsFor, recordScope, relatedTo, show, stateOf, stepsFrom, toContent, typed } from "../kinds.js";
+import { choiceLabel, fieldLabel, fieldWith, fieldsFor, fieldsOfForm, recordScope, relatedTo, show, stateOf, stepsFrom, toContent, typed } from "../kinds.js";
 import { useLoad, useOnce } from "../load.js";
 import { Badge, Facts, Icon, Note, Problem, Rows, Stamp, Title, Waiting, areaText } from "../parts/bits.jsx";
 import { Acknowledge, Acks, Queue } from "../parts/acks.jsx";
 import { Content, Explain, useNames } from "../parts/detail.jsx";
 import { Form } from "../parts/form.jsx";
+import { Choose, FormActs, useTemplate } from "../parts/template.jsx";
 import { Pair, PairBadge } from "../parts/pair.jsx";
+import { draftOfForm } from "../parts/unsent.jsx";
 import { mayPut, mayRead } from "../roles.js";
 import { amend, href, replace } from "../route.js";
 import { stamp } from "../when.js";
@@ -201,6 +203,11 @@ function List({ k, params, me }) {
   return (
     <>
       <Title text={kindName(k.name)}>
+        {k.form && mayRead(me, "form_template") && (
+          <a class="button" href={href(["r", "form_template"])}>
+            {kindName("form_template")}
+          </a>
+        )}
         {mayPut(me, k.name) && (
           <a class="button primary" href={href(["r", k.name, "new"])}>
             <Icon name="plus" />
@@ -297,9 +304,9 @@ function Conflict({ k, mine, theirs, keep, take, busy }) {
 }
 
 // What a form shows at once; the rest is one press away. A kind and a title make a listing.
-const isMain = (f) => f.required || f.title || f.list || f.state || f.type === "long";
+const isMain = (f) => f.required || f.outer || f.title || f.list || f.state || f.type === "long";
 
-function Edit({ k, record, me, preset }) {
+function Edit({ k, record, me, preset, template }) {
   const [base, setBase] = useState(record);
   const [fresh] = useState(newId);
   const [turn, setTurn] = useState(0);
@@ -308,10 +315,11 @@ function Edit({ k, record, me, preset }) {
   const [busy, setBusy] = useState(false);
   const back = base ? href(["r", k.name, base.owner, base.id]) : href(["r", k.name]);
   // What a page opens "for" another record is a draft of its own.
-  const given = preset ? Object.keys(preset).map((f) => preset[f]).filter((x) => /^[\w:-]{1,40}$/.test(x)).join(".") : "";
-  const draft = record ? `${k.name}.${record.id}` : given ? `${k.name}.new.${given}` : `${k.name}.new`;
-  const fields = fieldsFor(k, base ? stateOf(k, base.d) : "", me.role);
-  const choose = !record && !k.sent && k.audiences && k.audiences.length > 1;
+  const given = preset ? (k.key || Object.keys(preset)).map((f) => preset[f]).filter((x) => x !== undefined && /^[\w:-]{1,40}$/.test(x)).join(".") : "";
+  const draft = record ? `${k.name}.${record.id}` : template ? draftOfForm(k, preset) : given ? `${k.name}.new.${given}` : `${k.name}.new`;
+  const plain = fieldsFor(k, base ? stateOf(k, base.d) : "", me.role);
+  const fields = template ? fieldsOfForm(k, plain, template) : plain;
+  const choose = !record && !k.home && k.audiences && k.audiences.length > 1;
   const write = (body) => post(`/api/records/${enc(k.name)}`, body);
   // over: the revision the form was begun from, or the id of a new record.
   const send = async (content, over) => {
@@ -354,7 +362,8 @@ function Edit({ k, record, me, preset }) {
   };
   return (
     <>
-      <Title text={base ? t("form.edit", { title: base.title }) : tt(`form.new.${k.name}`, "form.new")} back={back} />
+      <Title text={base ? t("form.edit", { title: base.title }) : template ? template.title : tt(`form.new.${k.name}`, "form.new")} back={back} />
+      {template && template.d.guide && <p class="lead long">{template.d.guide}</p>}
       {conflict && <Conflict k={k} mine={conflict.mine} theirs={conflict.theirs} keep={keep} take={take} busy={busy} />}
       <Problem error={keepError} />
       <section class="card">
@@ -367,6 +376,7 @@ function Edit({ k, record, me, preset }) {
           base={base ? base.r : fresh}
           draft={draft}
           fold={isMain}
+          partly={k.form && ((values) => k.form.partly.indexOf(values[fieldWith(k.fields, "state").name]) >= 0)}
           send={send}
           done={done}
           cancel={() => (location.hash = back)}
@@ -495,7 +505,7 @@ function Related({ k, field, record, me }) {
   );
 }
 
-function Detail({ k, kinds, record, reload, saved, me }) {
+function Detail({ k, kinds, record, template, reload, saved, me }) {
   const gone = record.state === "withdrawn";
   const ours = record.mine && !gone && mayPut(me, k.name) && (!record.pair || record.pair.may.length > 0);
   return (
@@ -507,6 +517,7 @@ function Detail({ k, kinds, record, reload, saved, me }) {
             <span>{t("booking.book")}</span>
           </a>
         )}
+        <FormActs kinds={kinds} k={k} record={record} me={me} />
         {ours && (
           <a class="button primary" href={href(["r", k.name, record.owner, record.id, "edit"])}>
             {t("action.edit")}
@@ -535,7 +546,7 @@ function Detail({ k, kinds, record, reload, saved, me }) {
           <span>{areaText(record.area, record.area_name)}</span>
           <span>{t("word.updated_at", { when: stamp(record.ts) })}</span>
         </p>
-        <Content scope={recordScope(k.name)} fields={k.fields} d={record.d || {}} skip={toldOf(k)} refs={record.refs} />
+        <Content scope={recordScope(k.name)} fields={template ? fieldsOfForm(k, k.fields, template) : k.fields} d={record.d || {}} skip={toldOf(k)} refs={record.refs} />
         <Facts
           rows={[
             [t("word.audience"), tt(`audience.${String(record.aud).split(":")[0]}`, record.aud)],
@@ -546,7 +557,7 @@ function Detail({ k, kinds, record, reload, saved, me }) {
       </section>
       {record.acks && record.acks.length > 0 && <Acks list={record.acks} />}
       {record.mine && !gone && relatedTo(kinds, k.name).filter(([x]) => mayRead(me, x.name)).map(([x, f]) => <Related key={x.name} k={x} field={f} record={record} me={me} />)}
-      {ours && !(k.sent && stateOf(k, record.d) === k.sent) && <Withdraw k={k} record={record} reload={reload} />}
+      {ours && !(k.sent && stateOf(k, record.d) === k.sent) && !(k.fixed && stateOf(k, record.d) !== stateOf(k)) && <Withdraw k={k} record={record} reload={reload} />}
       {record.explain && <Explain x={record.explain} owner={record.owner} />}
     </>
   );
@@ -569,8 +580,30 @@ function One({ k, kinds, route, me }) {
       </>
     );
   }
-  if (mode === "edit" && data.mine && mayPut(me, k.name)) return <Edit k={k} record={data} me={me} />;
-  return <Detail k={k} kinds={kinds} record={data} reload={reload} saved={saved} me={me} />;
+  const With = k.form ? Filled : ({ children }) => children(null);
+  return (
+    <With k={k} d={data.d || {}}>
+      {(template) =>
+        mode === "edit" && data.mine && mayPut(me, k.name) ? (
+          <Edit k={k} record={data} me={me} template={template} />
+        ) : (
+          <Detail k={k} kinds={kinds} record={data} template={template} reload={reload} saved={saved} me={me} />
+        )
+      }
+    </With>
+  );
+}
+
+// With the form it is filled into. Where that is not here any more, what was filled in still is.
+function Filled({ k, d, children }) {
+  const { data, error } = useTemplate(k, d);
+  if (!data && !error) return <Waiting />;
+  return (
+    <>
+      {error && <Note tone="warn">{t("form.no_template")}</Note>}
+      {children(data)}
+    </>
+  );
 }
 
 // A link may say what a new record is for: #/r/service/new?org=ID
@@ -580,6 +613,21 @@ function presetOf(k, params) {
     if (typed(f) && params[f.name] && ["ref", "enum", "period", "text"].indexOf(f.type) >= 0) out[f.name] = params[f.name];
   });
   return Object.keys(out).length ? out : undefined;
+}
+
+// The next version of a form begins with the questions of the one it follows.
+function After({ k, me, id }) {
+  const { data, error, reload } = useLoad(`/api/records/me/${enc(k.name)}/${enc(id)}`);
+  if (!data) return error ? <Problem error={error} retry={reload} /> : <Waiting />;
+  const state = fieldWith(k.fields, "state");
+  return <Edit k={k} me={me} preset={{ ...data.d, version: data.d.version + 1, [state.name]: state.choices[0] }} />;
+}
+
+function New({ k, me, params }) {
+  const preset = presetOf(k, params);
+  if (k.form && !params[k.form.template]) return <Choose k={k} params={params} me={me} />;
+  if (k.form) return <Filled k={k} d={params}>{(template) => template && <Edit k={k} me={me} preset={preset} template={template} />}</Filled>;
+  return params.after ? <After k={k} me={me} id={params.after} /> : <Edit k={k} me={me} preset={preset} />;
 }
 
 export function Records({ me, route }) {
@@ -594,7 +642,7 @@ export function Records({ me, route }) {
       </>
     );
   }
-  if (route.path[2] === "new" && mayPut(me, k.name)) return <Edit key={route.at} k={k} me={me} preset={presetOf(k, route.params)} />;
+  if (route.path[2] === "new" && mayPut(me, k.name)) return <New key={route.at} k={k} me={me} params={route.params} />;
   if (route.path.length >= 4) return <One key={route.key} k={k} kinds={kinds.kinds} route={route} me={me} />;
   return <List k={k} params={route.params} me={me} />;
 }

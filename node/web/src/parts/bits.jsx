@@ -22,6 +22,7 @@ const paths = {
   audit: "M8 5h9v15H5V8zM8 5v3H5M9 12h5M9 16h5",
   tokens: "M14 10a4 4 0 1 1-4-4 4 4 0 0 1 4 4zM13 13l7 7M17 17l2-2",
   nodes: "M12 4v5M6 15v-3h12v3M12 9v3M10 4h4M4 15h4v4H4zM16 15h4v4h-4z",
+  form: "M5 3h14v18H5zM8 8h2M8 12h2M8 16h2M13 8h3M13 12h3M13 16h3",
   help: "M9 9a3 3 0 1 1 4 2.8c-.7.3-1 .8-1 1.7M12 17h.01M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z",
   account: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 20c1-4 4.5-5 8-5s7 1 8 5",
   more: "M5 12h.01M12 12h.01M19 12h.01",

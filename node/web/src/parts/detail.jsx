@@ -23,6 +23,21 @@ function value(scope, f, x, names) {
       </a>
     );
   }
+  if (f.type === "rows" && Array.isArray(x)) {
+    return (
+      <ol class="row-shown">
+        {x.map((row, i) => (
+          <li key={i}>
+            {f.rows.filter((g) => !g.key && row[g.name] !== undefined).map((g) => (
+              <span key={g.name} class={g.title ? "" : "help"}>
+                {g.title ? show(`${scope}.${f.name}`, g, row[g.name], names) : ` ${fieldLabel(`${scope}.${f.name}`, g)}: ${show(`${scope}.${f.name}`, g, row[g.name], names)}`}
+              </span>
+            ))}
+          </li>
+        ))}
+      </ol>
+    );
+  }
   return f.type === "long" ? <span class="long">{text}</span> : text;
 }
 
@@ -35,9 +50,13 @@ export function Content({ scope, fields, d, skip, refs }) {
     const x = f.outer ? (d[f.outer] || {})[f.inner] : d[f.name];
     // Bytes are for machines to compare.
     if (x === undefined || f.type === "b64u" || (skip && skip.indexOf(f.name) >= 0)) return;
+    if (f.given) {
+      rows.push([fieldLabel(scope, f), <a href={href(["r", "form_template"].concat(String(x).indexOf("/") > 0 ? String(x).split("/") : ["me", x]))}>{String(x).split(".").slice(1).join(" · ")}</a>]);
+      return;
+    }
     const there = f.refers && refs && refs[f.name];
     const shown = there ? <a href={href(["r", f.refers[0], "me", x])}>{there}</a> : value(scope, f, x, names);
-    rows.push([fieldLabel(scope, f), shown, f.type === "long" || f.type === "texts"]);
+    rows.push([f.label || fieldLabel(scope, f), shown, f.type === "long" || f.type === "texts" || f.type === "rows"]);
   });
   // Members of a newer version of the kind are shown as they came rather than hidden.
   Object.keys(d).forEach((k) => {

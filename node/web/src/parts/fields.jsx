@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { enc, get, query } from "../api.js";
 import { t } from "../i18n.js";
-import { choiceLabel, fieldHelp, fieldLabel } from "../kinds.js";
+import { choiceLabel, fieldHelp, fieldLabel, newRow, rowFields } from "../kinds.js";
 import { useLoad, useOnce } from "../load.js";
 import { DateInput } from "./date.jsx";
 import { Problem, tierName } from "./bits.jsx";
@@ -134,7 +134,7 @@ function Choice({ id, value, onInput, aria, f, scope }) {
       {(!f.required || value === "") && <option value="">{t(f.required ? "form.choose" : "form.open")}</option>}
       {f.choices.map((c) => (
         <option key={c} value={c}>
-          {f.labels ? f.labels[c] : choiceLabel(scope, f, c)}
+          {choiceLabel(scope, f, c)}
         </option>
       ))}
     </select>
@@ -168,6 +168,47 @@ function Ticks({ id, f, scope, value, onInput, described }) {
           <span>{choiceLabel(scope, f, c)}</span>
         </label>
       ))}
+    </div>
+  );
+}
+
+// A list of the same few questions, line by line: lines are added, moved and taken away with one press.
+function RowList({ id, f, scope, value, onInput, described }) {
+  const put = (i, row) => onInput(value.map((r, k) => (k === i ? row : r)));
+  const move = (i, to) => {
+    const next = value.slice();
+    next.splice(to, 0, next.splice(i, 1)[0]);
+    onInput(next);
+  };
+  const key = f.rows.find((g) => g.key);
+  return (
+    <div class="row-list" aria-describedby={described}>
+      {value.map((row, i) => (
+        <fieldset class="row-one" key={(key && row[key.name]) || i}>
+          <legend>{t("rows.n", { n: i + 1 })}</legend>
+          <div class="fields">
+            {rowFields(f, row).map((g) => (
+              <Field key={g.name} scope={`${scope}.${f.name}`} f={g} id={`${id}-${i}-${g.name}`} value={row[g.name]} onInput={(x) => put(i, { ...row, [g.name]: x })} />
+            ))}
+          </div>
+          <div class="row-acts">
+            <button type="button" class="button small" disabled={i === 0} onClick={() => move(i, i - 1)}>
+              {t("rows.up")}
+            </button>
+            <button type="button" class="button small" disabled={i === value.length - 1} onClick={() => move(i, i + 1)}>
+              {t("rows.down")}
+            </button>
+            <button type="button" class="button small" onClick={() => onInput(value.filter((r, k) => k !== i))}>
+              {t("rows.remove")}
+            </button>
+          </div>
+        </fieldset>
+      ))}
+      {value.length < f.max && (
+        <button type="button" class="button" onClick={() => onInput(value.concat(newRow(f, value)))}>
+          {t("rows.add")}
+        </button>
+      )}
     </div>
   );
 }
@@ -218,14 +259,15 @@ export function Field({ scope, f, id, value, onInput, problem }) {
       </div>
     );
   }
-  if (f.type === "enums") {
+  if (f.type === "enums" || f.type === "rows") {
+    const List = f.type === "rows" ? RowList : Ticks;
     return (
       <fieldset class="field field-wide" id={id} tabIndex={-1}>
         <legend>
           {label}
           {marks}
         </legend>
-        <Ticks id={id} f={f} scope={scope} value={value} onInput={onInput} described={described} />
+        <List id={id} f={f} scope={scope} value={value} onInput={onInput} described={described} />
         {below}
       </fieldset>
     );

@@ -7,7 +7,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { sentence } from "../api.js";
 import { t } from "../i18n.js";
 import { acceptDraft, dropDraft, fetchDraft, flushDraft, keepDraft, loadDraft } from "../drafts.js";
-import { fault, fieldLabel, toContent, toForm, typed } from "../kinds.js";
+import { fault, faultText, fieldLabel, refusalText, toContent, toForm, typed } from "../kinds.js";
 import { clock, stamp } from "../when.js";
 import { Field } from "./fields.jsx";
 import { Note } from "./bits.jsx";
@@ -25,8 +25,8 @@ const restore = (fields, initial, draft) => {
 
 /* fields: of the kind table; visible(f, values) hides some; fold(f) says which stand outside the
  * disclosure "more"; base: what the values are typed over (a revision), kept with the draft;
- * send(d, base) returns a promise and is called only with content that passed the checks here. */
-export function Form({ id, scope, fields, initial, base, draft, visible, fold, send, label, done, cancel, children }) {
+ * partly(values): answers of an inner object may still be missing; send(d, base) returns a promise and is called only with content that passed the checks here. */
+export function Form({ id, scope, fields, initial, base, draft, visible, fold, partly, send, label, done, cancel, children }) {
   const own = fields.filter(typed);
   const kept = useRef(undefined);
   if (kept.current === undefined) kept.current = draft ? loadDraft(draft) : null;
@@ -84,7 +84,10 @@ export function Form({ id, scope, fields, initial, base, draft, visible, fold, s
   const change = (name, x) => {
     const next = { ...values, [name]: x };
     setValues(next);
-    if (problems[name]) setProblems({ ...problems, [name]: undefined });
+    if (problems[name]) {
+      setProblems({ ...problems, [name]: undefined });
+      setError(null);
+    }
     touched.current = true;
     if (draft) setSaved(keepDraft(draft, next, over.current, told) ? { at: Date.now() } : { at: 0 });
   };
@@ -108,8 +111,9 @@ export function Form({ id, scope, fields, initial, base, draft, visible, fold, s
     if (busy) return;
     const bad = {};
     shown.forEach((f) => {
-      const x = fault(f, values[f.name]);
-      if (x) bad[f.name] = t(x.key, x.vars);
+      const later = f.outer && partly && partly(values);
+      const x = fault(later ? { ...f, required: false } : f, values[f.name]);
+      if (x) bad[f.name] = faultText(scope, f, x);
     });
     if (Object.keys(bad).length) {
       refuse(bad, null);
@@ -125,8 +129,10 @@ export function Form({ id, scope, fields, initial, base, draft, visible, fold, s
     } catch (err) {
       // The page shows both versions of a conflict itself.
       if (err.err === "conflict") return;
-      const m = err.member && String(err.member).split(".").pop();
-      if (live.current) refuse(m && shown.some((f) => f.name === m) ? { [m]: sentence(err) } : {}, err);
+      // The node names an inner member (answers.q1) or a line of a list (questions.3.label).
+      const m = String(err.member || "");
+      const at = shown.find((f) => f.name === m) || shown.find((f) => f.name === m.split(".")[0] || f.name === m.split(".").pop());
+      if (live.current) refuse(at ? { [at.name]: refusalText(scope, at, m, sentence(err)) } : {}, err);
     } finally {
       if (live.current) setBusy(false);
     }

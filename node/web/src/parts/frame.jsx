@@ -18,6 +18,7 @@ const places = [
   { key: "org", path: ["r", "org"], kind: "org" },
   { key: "service", path: ["r", "service"], kind: "service" },
   { key: "reports", path: ["reports"], kind: "work_report" },
+  { key: "form", path: ["r", "form_entry"], kind: "form_entry" },
   { key: "card", path: ["r", "card"] },
   { key: "notice", path: ["r", "notice"] },
   { key: "import", path: ["import"], write: true },

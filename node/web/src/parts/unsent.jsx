@@ -6,14 +6,26 @@ import { href } from "../route.js";
 import { Stamp } from "./bits.jsx";
 
 // A form's name is that of its kind and what it is about: listing.new, service.new.ORG, org.ID,
-// referral.new, referral.ID.STEP.
+// referral.new, referral.ID.STEP; what is filled into a form: form_entry.new.ORG.PERIOD.OWNER:FORM.
+const none = "-";
+export const draftOfForm = (k, given) => {
+  const org = k.fields.find((f) => f.refers).name;
+  return `${k.name}.new.${given[org] || none}.${given.period || none}.${given[k.form.template].replace("/", ":")}`;
+};
+const formOfDraft = (k, [org, period, ...template]) => ({
+  [k.fields.find((f) => f.refers).name]: org === none ? undefined : org,
+  period: period === none ? undefined : period,
+  [k.form.template]: template.join(".").replace(":", "/"),
+});
+
 export function placeOfDraft(name, kinds) {
   const [kind, what, ...rest] = name.split(".");
   const more = rest[0];
   if (kind === "referral") return href(what === "new" ? ["referrals", "new"] : ["referrals", what]);
   const k = kinds.find((x) => x.name === kind);
   if (!k || !what) return null;
-  if (what !== "new") return href(["r", kind, "me", what, "edit"]);
+  if (what !== "new") return href(["r", kind, "me", name.slice(kind.length + 1), "edit"]);
+  if (k.form) return href(["r", kind, "new"], formOfDraft(k, rest));
   if (k.key) return href(["r", kind, "new"], k.key.reduce((o, f, i) => ({ ...o, [f]: rest[i] }), {}));
   const f = more && k.fields.find((x) => x.refers);
   return href(["r", kind, "new"], f ? { [f.name]: more } : {});
