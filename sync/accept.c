@@ -209,6 +209,10 @@ static int not_next(struct sync *s, struct stream *st, const struct bundle *b, e
         return r;
     }
     bool told = st->row.frozen;
+    r = told ? 0 : sync__kept_set(s, "frozen", st->row.no, &b->hdr.kid, sizeof(b->hdr.kid));
+    if (r < 0) {
+        return r;
+    }
     st->row.frozen = true;
     s->self_forked = s->self_forked || own;
     if (!told && own) {

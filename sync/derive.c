@@ -282,15 +282,24 @@ static int void_set(struct sync *s, size_t idx, int64_t at)
     return r;
 }
 
-/* A cut of one of its keys says which branch of its streams stands. */
-static bool is_cut(const struct roster_node *n)
+/* The cut of the key that signed the other bundle (frozen/NO) says which branch of a stream stands,
+ * and so does one after which a part of what is held is void. A key cut long ago says nothing of
+ * what was signed twice with the next one. Where it was frozen by a version before, any does. */
+static int is_decided(struct sync *s, const struct roster_node *n, const struct stream *st,
+                      bool is_void, bool *ret)
 {
-    for (size_t i = 0; n != NULL && i < n->n_keys; i++) {
-        if (n->keys[i].cut) {
-            return true;
-        }
+    struct key_id kid;
+    int r = sync__kept_get(s, "frozen", st->row.no, &kid, sizeof(kid));
+    bool any = r < 0 || is_void;
+    *ret = false;
+    if (r < 0 && r != SANJI_E_NOT_FOUND && r != SANJI_E_CORRUPT) {
+        return r;
     }
-    return false;
+    kid.s[sizeof(kid.s) - 1] = '\0';
+    for (size_t i = 0; n != NULL && i < n->n_keys; i++) {
+        *ret = *ret || (n->keys[i].cut && (any || strcmp(n->keys[i].kid.s, kid.s) == 0));
+    }
+    return 0;
 }
 
 static int voids_find(struct sync *s, const struct roster_node *n, size_t idx)
@@ -309,7 +318,9 @@ static int voids_find(struct sync *s, const struct roster_node *n, size_t idx)
         }
         r = sync__branch_drop(s, idx); /* a registrar has decided */
     }
-    if (r >= 0 && st->row.frozen && is_cut(n)) {
+    bool is_over = false;
+    r = r < 0 || !st->row.frozen ? r : is_decided(s, n, st, c.at != 0, &is_over);
+    if (r >= 0 && is_over) {
         r = s->st->thaw(s->st->ctx, st->row.no);
         st->row.frozen = false;
         if (r == 0 && node_id_cmp(&st->row.key.by, &s->self.id) == 0) {

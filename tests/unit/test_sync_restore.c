@@ -483,24 +483,15 @@ static void cut_old_key(struct world *w, int d1, int s1)
     world_event(w, d1, SEV_LOCAL);
 }
 
-static void equivocation_and_the_way_back(void **state)
+/* Node d1 is shown a second history of s1's newest epoch. */
+static void equivocate_at(struct world *w, int d1, int s1, uint32_t ep)
 {
-    (void)state;
-    struct teller t;
+    struct own_head h = {.by = w->node[s1].id.s};
     struct sync_accept acc;
     struct sync_tick tick;
     struct buf frame;
-    uint8_t sign[SIGN_SEED_LEN] = {7}, seal[SEAL_SEED_LEN] = {8};
-    world_init(&t.w, 41);
-    story_go(&t, three_tiers);
-    struct world *w = &t.w;
-    int s1 = world_find(w, "s1"), d1 = world_find(w, "d1"), s2 = world_find(w, "s2");
-    char up[LIM_AUD_BYTES + 1];
-    assert_int_equal(world_put(w, s1, "fed", "v1", 1, "one", NULL), 0);
-    assert_int_equal(world_put(w, s1, "fed", "v2", 1, "two", NULL), 0);
-    story_agree(&t, 60000);
-    struct own_head h = {.by = w->node[s1].id.s};
     sync_each_stream(w->node[s1].s, find_fed, &h);
+    assert_int_equal(h.key.ep, ep);
     buf_init(&frame, LIM_BUNDLE_BYTES);
     equivocate(w, s1, &h, &frame);
     const struct sync_store *st = mem_store_port(w->node[d1].mem);
@@ -509,6 +500,36 @@ static void equivocation_and_the_way_back(void **state)
     sync_accept_frame(w->node[d1].s, &tick, span_of(frame.data, frame.len), &acc);
     assert_int_equal(acc.err, SANJI_E_FORK);
     assert_int_equal(st->commit(st->ctx), 0);
+    buf_done(&frame);
+}
+
+static void new_key(struct world *w, int s1, uint8_t sign[static SIGN_SEED_LEN])
+{
+    uint8_t seal[SEAL_SEED_LEN] = {8};
+    struct sync_tick tick;
+    world_tick(w, s1, &tick);
+    struct sync_new_key nk = {.sign_seed = sign, .seal_seed = seal, .tls = w->node[s1].tls};
+    assert_int_equal(sync_rekey(w->node[s1].s, &tick, &nk), 0);
+    world_event(w, s1, SEV_NOW);
+    world_run(w, 600000);
+    assert_int_equal(sync_rekey_state(w->node[s1].s), 0);
+    memcpy(w->node[s1].sign_seed, sign, SIGN_SEED_LEN);
+}
+
+static void equivocation_and_the_way_back(void **state)
+{
+    (void)state;
+    struct teller t;
+    uint8_t sign[SIGN_SEED_LEN] = {7}, third[SIGN_SEED_LEN] = {9};
+    world_init(&t.w, 41);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    int s1 = world_find(w, "s1"), d1 = world_find(w, "d1"), s2 = world_find(w, "s2");
+    char up[LIM_AUD_BYTES + 1];
+    assert_int_equal(world_put(w, s1, "fed", "v1", 1, "one", NULL), 0);
+    assert_int_equal(world_put(w, s1, "fed", "v2", 1, "two", NULL), 0);
+    story_agree(&t, 60000);
+    equivocate_at(w, d1, s1, 1);
     assert_int_equal(frozen_streams(w, d1), 1);
     assert_int_equal((int)mem_store_forks(w->node[d1].mem), 1);
     assert_int_equal(proofs_at(w, world_find(w, "s3"), d1), 0); /* it may end by itself */
@@ -535,12 +556,7 @@ static void equivocation_and_the_way_back(void **state)
     world_run(w, LIM_PROOF_MS + 3600000);
     assert_int_equal(proofs_at(w, 0, d1), 1);
     /* A new key, and an end to the old one at what the registrar holds. */
-    world_tick(w, s1, &tick);
-    struct sync_new_key nk = {.sign_seed = sign, .seal_seed = seal, .tls = w->node[s1].tls};
-    assert_int_equal(sync_rekey(w->node[s1].s, &tick, &nk), 0);
-    world_event(w, s1, SEV_NOW);
-    world_run(w, 600000);
-    assert_int_equal(sync_rekey_state(w->node[s1].s), 0);
+    new_key(w, s1, sign);
     cut_old_key(w, d1, s1);
     world_run(w, 1200000);
     assert_int_equal(frozen_streams(w, d1), 0);
@@ -554,7 +570,12 @@ static void equivocation_and_the_way_back(void **state)
         assert_int_equal(mem_store_record(w->node[i].mem, w->node[s1].id.s, "v3", &seen),
                          SANJI_E_NOT_FOUND);
     }
-    buf_done(&frame);
+    /* The new key is stolen, too: that the one before was ended decides nothing about it, whatever
+     * else is said of its node. */
+    equivocate_at(w, d1, s1, 2);
+    assert_int_equal(frozen_streams(w, d1), 1);
+    new_key(w, s1, third);
+    assert_int_equal(frozen_streams(w, d1), 1);
     world_done(w);
 }
 
