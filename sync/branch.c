@@ -63,19 +63,10 @@ static int load_one(const char *name, struct span value, void *arg)
     return 0;
 }
 
-static int any(const char *name, struct span value, void *arg)
-{
-    (void)name;
-    (void)value;
-    *(bool *)arg = true;
-    return 1;
-}
-
 int sync__branch_load(struct sync *s)
 {
-    s->again = false;
     int r = s->st->kv_each(s->st->ctx, "branch/", load_one, s);
-    return r < 0 ? r : s->st->kv_each(s->st->ctx, "again/", any, &s->again);
+    return r < 0 ? r : sync__again_load(s);
 }
 
 bool sync__branch_any(const struct sync *s)
@@ -438,18 +429,6 @@ static int keep_proof(struct giving *g, const struct sync_bundle_row *row)
     return r;
 }
 
-int sync__branch_say_again(struct sync *s, const struct stream *st, int64_t seq,
-                           const uint8_t id[static HASH_LEN], struct span frame)
-{
-    char name[64], tail[B64U_LEN(8) + 1] = {0};
-    b64u_put(id, 8, tail); /* there may be several of one number */
-    (void)snprintf(name, sizeof(name), "again/%c/%010lld/%010lld/%s",
-                   st->aud.type == AUD_TRUST ? 't' : 'd', (long long)st->row.no, (long long)seq,
-                   tail);
-    s->again = true;
-    return s->st->kv_put(s->st->ctx, name, frame);
-}
-
 static int give_up(const struct sync_bundle_row *row, void *arg)
 {
     struct giving *g = arg;
@@ -462,7 +441,7 @@ static int give_up(const struct sync_bundle_row *row, void *arg)
     }
     r = buf_put(g->ids, row->id, HASH_LEN);
     if (r == 0) { /* an empty one, too: it makes the epoch begin in which this branch is named */
-        r = sync__branch_say_again(g->s, g->st, row->seq, row->id, row->frame);
+        r = sync__again_put(g->s, g->st, row->seq, row->id, row->frame);
     }
     return r;
 }
@@ -504,91 +483,4 @@ int sync__branch_replace(struct sync *s, size_t idx, const struct bundle *b)
     s->roster_again = s->roster_again || st->aud.type == AUD_TRUST;
     buf_done(&ids);
     return r;
-}
-
-/* ---- what only the given-up branch said ---- */
-
-struct waiting {
-    char name[64];
-    struct buf frame;
-    bool found;
-};
-
-static int first(const char *name, struct span value, void *arg)
-{
-    struct waiting *w = arg;
-    (void)snprintf(w->name, sizeof(w->name), "%s", name);
-    w->found = true;
-    int r = buf_put(&w->frame, value.p, value.n);
-    return r < 0 ? r : 1;
-}
-
-static int say_again(struct sync *s, struct span frame)
-{
-    struct span item[LIM_ITEMS];
-    struct bundle_header h;
-    struct bundle b;
-    struct buf line;
-    size_t used, n = 0;
-    struct arena *a = arena_new(ARENA_MAX);
-    buf_init(&line, LIM_BUNDLE_BYTES + 64);
-    int r = a == NULL ? SANJI_E_NOMEM : frame_unpack(s->fc, frame, &line, &used);
-    if (r == 0) {
-        r = bundle_parse(span_of(line.data, line.len), a, &b, NULL);
-    }
-    for (size_t i = 0; r == 0 && b.item != NULL && i < (size_t)b.hdr.n; i++) {
-        if (!b.item[i].stub) {
-            item[n++] = b.item[i].text;
-        }
-    }
-    if (r == 0) {
-        r = sync__epoch_open(s, b.hdr.aud);
-    }
-    if (r == 0 && n > 0) {
-        r = sync__next_header(s, BUNDLE_DATA, b.hdr.aud, &h);
-        r = r < 0 ? r : sync__write_as(s, &h, item, n, NULL);
-    }
-    arena_free(a);
-    buf_done(&line);
-    return r;
-}
-
-/* What cannot be said any more (the node was moved, say) is kept under another name. */
-static int one_again(struct sync *s, const struct waiting *w)
-{
-    struct span frame = span_of(w->frame.data, w->frame.len);
-    char name[80];
-    int r = sync__tx_begin(s);
-    if (r < 0) {
-        return r;
-    }
-    r = say_again(s, frame);
-    if (r < 0 && !sync_is_store_failure(r) && r != SANJI_E_FORK) {
-        sync__alarm(s, r, &s->self.id, "again");
-        (void)snprintf(name, sizeof(name), "unsent/%s", w->name);
-        r = s->st->kv_put(s->st->ctx, name, frame);
-    }
-    if (r == 0) {
-        r = s->st->kv_del(s->st->ctx, w->name);
-    }
-    return sync__tx_end(s, r);
-}
-
-int sync__branch_again(struct sync *s)
-{
-    const char *which = s->restored ? "again/d/" : "again/"; /* trust acts are held */
-    int r = 0;
-    for (bool more = true; more && r == 0;) {
-        struct waiting w = {.found = false};
-        buf_init(&w.frame, LIM_BUNDLE_BYTES + LIM_FRAME_OVERHEAD + 64);
-        r = s->st->kv_each(s->st->ctx, which, first, &w);
-        more = r >= 0 && w.found;
-        r = more ? one_again(s, &w) : r;
-        buf_done(&w.frame);
-    }
-    if (r == 0) {
-        s->again = false;
-        r = s->st->kv_each(s->st->ctx, "again/", any, &s->again);
-    }
-    return r < 0 ? r : 0;
 }

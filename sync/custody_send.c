@@ -319,7 +319,7 @@ static int own_one(struct sync *s, const struct custody_stream *g, const struct 
         sync__alarm(s, SANJI_E_CORRUPT, &s->self.id, "custody");
         return 1;
     }
-    r = sync__branch_say_again(s, k->st, c->seq, c->id, span_of(k->frame.data, k->frame.len));
+    r = sync__again_put(s, k->st, c->seq, c->id, span_of(k->frame.data, k->frame.len));
     if (r == 0) {
         r = buf_put(&k->said, c->id, HASH_LEN);
     }

@@ -582,20 +582,22 @@ int sync__branch_take(struct sync *s, size_t idx, const struct bundle *b);
 /* The first bundle of the other branch takes the place of what is held from there on. */
 int sync__branch_replace(struct sync *s, size_t idx, const struct bundle *b);
 int sync__branch_drop(struct sync *s, size_t idx); /* what was in doubt is decided otherwise */
-/* This bundle of an own stream is to be published again. */
-int sync__branch_say_again(struct sync *s, const struct stream *st, int64_t seq,
-                           const uint8_t id[static HASH_LEN], struct span frame);
 /* These are of a branch that was given up. */
 int sync__branch_merge_note(struct sync *s, int64_t no, struct span ids);
 /* Ids of what was, the head of the last branch given up last. */
 int sync__branch_merged_ids(const struct sync *s, int64_t no, struct buf *ret);
-/* Publishes again what only a given-up branch held. */
-int sync__branch_again(struct sync *s);
 /* The last bundle of the branch that was given up; false: none was. */
 int sync__branch_merged(const struct sync *s, int64_t no, uint8_t ret[static HASH_LEN],
                         bool *ret_is);
 /* Is this bundle of an own stream one of them? By the first bytes of its id. */
 int sync__branch_given_up(const struct sync *s, int64_t no, const uint8_t id8[static 8], bool *ret);
+
+/* again.c: what is published again */
+int sync__again_load(struct sync *s);
+/* This bundle of an own stream is to be. */
+int sync__again_put(struct sync *s, const struct stream *st, int64_t seq,
+                    const uint8_t id[static HASH_LEN], struct span frame);
+int sync__again_run(struct sync *s); /* as far as it may be now */
 
 /* late.c: what an own keyframe passes over without its writer having known of it */
 int sync__late_passed(struct sync *s, size_t idx, const struct bundle *b); /* before it is kept */

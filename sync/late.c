@@ -224,7 +224,7 @@ static int taken(struct sync *s, const struct stream *st, const struct bundle *b
         r = passed(s, &s->streams[i], st, b->hdr.seq, b->hdr.ts, &by, &known);
         unknown = unknown || by;
     }
-    return r < 0 || known || !unknown ? r : sync__branch_say_again(s, st, b->hdr.seq, b->id, frame);
+    return r < 0 || known || !unknown ? r : sync__again_put(s, st, b->hdr.seq, b->id, frame);
 }
 
 /* ---- what was said once ---- */
@@ -382,14 +382,25 @@ struct wrote { /* what this process wrote of an own stream: from `seq` to `last`
     uint8_t id[HASH_LEN]; /* of the last */
 };
 
-static struct wrote *find(const struct sync *s, int64_t no)
+/* Sorted by stream: where it stands, or would. */
+static size_t wrote_at(const struct sync *s, int64_t no)
 {
-    for (size_t i = 0; i < s->n_wrote; i++) {
-        if (s->wrote[i].no == no) {
-            return &s->wrote[i];
+    size_t lo = 0, hi = s->n_wrote;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (s->wrote[mid].no < no) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
         }
     }
-    return NULL;
+    return lo;
+}
+
+static struct wrote *find(const struct sync *s, int64_t no)
+{
+    size_t i = wrote_at(s, no);
+    return i < s->n_wrote && s->wrote[i].no == no ? &s->wrote[i] : NULL;
 }
 
 /* From where on it is this process' own; INT64_MAX: nowhere, or that branch was given up since. */
@@ -416,7 +427,9 @@ static int wrote(struct sync *s, const struct stream *st, const struct bundle *b
             return SANJI_E_NOMEM;
         }
         s->wrote = w;
-        w += s->n_wrote++;
+        w += wrote_at(s, st->row.no);
+        memmove(w + 1, w, (size_t)(s->wrote + s->n_wrote - w) * sizeof(*w));
+        s->n_wrote++;
     }
     *w = (struct wrote){.no = st->row.no, .last = b->hdr.seq};
     w->seq = from < b->hdr.seq ? from : b->hdr.seq;
@@ -439,7 +452,7 @@ static int one_passed(const struct sync_bundle_row *row, void *arg)
     /* A keyframe, too: it stands for others. */
     bool is_later = p->knew >= 0 ? row->seq > p->knew : row->ts > p->ts;
     bool is_since = row->items > 0 && (is_later || row->seq >= p->since);
-    return is_since ? sync__branch_say_again(p->s, p->st, row->seq, row->id, row->frame) : 0;
+    return is_since ? sync__again_put(p->s, p->st, row->seq, row->id, row->frame) : 0;
 }
 
 int sync__late_passed(struct sync *s, size_t idx, const struct bundle *b)

@@ -406,7 +406,7 @@ static int settle(struct sync *s, bool said)
         r = sync__custody_own(s);
     }
     if (r == 0 && s->again && sync_self_error(s) == 0) {
-        r = sync__branch_again(s);
+        r = sync__again_run(s);
     }
     return said && may_confirm(s) && !sync_is_store_failure(r) ? confirm(s) : r;
 }

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is published again (PROTOCOL.md 15.1): bundles of this node's own that only a branch held
+ * which was given up, or that a keyframe passed over without its writer having known of them.
+ * "again/t|d/NO/SEQ/ID" is such a bundle of stream NO: trust acts wait for the confirmation. */
+#include "sync/internal.h"
+
+#include "protocol/base/enc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { AGAIN_ONCE = 64, AGAIN_BYTES = 4 << 20 };
+
+static int any(const char *name, struct span value, void *arg)
+{
+    (void)name;
+    (void)value;
+    *(bool *)arg = true;
+    return 1;
+}
+
+int sync__again_load(struct sync *s)
+{
+    s->again = false;
+    int r = s->st->kv_each(s->st->ctx, "again/", any, &s->again);
+    return r < 0 ? r : 0;
+}
+
+int sync__again_put(struct sync *s, const struct stream *st, int64_t seq,
+                    const uint8_t id[static HASH_LEN], struct span frame)
+{
+    char name[64], tail[B64U_LEN(8) + 1] = {0};
+    b64u_put(id, 8, tail); /* there may be several of one number */
+    (void)snprintf(name, sizeof(name), "again/%c/%010lld/%010lld/%s",
+                   st->aud.type == AUD_TRUST ? 't' : 'd', (long long)st->row.no, (long long)seq,
+                   tail);
+    s->again = true;
+    return s->st->kv_put(s->st->ctx, name, frame);
+}
+
+struct waiting {
+    char name[64];
+    struct buf frame;
+    bool found;
+};
+
+static int first(const char *name, struct span value, void *arg)
+{
+    struct waiting *w = arg;
+    (void)snprintf(w->name, sizeof(w->name), "%s", name);
+    w->found = true;
+    int r = buf_put(&w->frame, value.p, value.n);
+    return r < 0 ? r : 1;
+}
+
+static int say_again(struct sync *s, struct span frame)
+{
+    struct span item[LIM_ITEMS];
+    struct bundle_header h;
+    struct bundle b;
+    struct buf line;
+    size_t used, n = 0;
+    struct arena *a = arena_new(ARENA_MAX);
+    buf_init(&line, LIM_BUNDLE_BYTES + 64);
+    int r = a == NULL ? SANJI_E_NOMEM : frame_unpack(s->fc, frame, &line, &used);
+    if (r == 0) {
+        r = bundle_parse(span_of(line.data, line.len), a, &b, NULL);
+    }
+    for (size_t i = 0; r == 0 && b.item != NULL && i < (size_t)b.hdr.n; i++) {
+        if (!b.item[i].stub) {
+            item[n++] = b.item[i].text;
+        }
+    }
+    if (r == 0) {
+        r = sync__epoch_open(s, b.hdr.aud);
+    }
+    if (r == 0 && n > 0) {
+        r = sync__next_header(s, BUNDLE_DATA, b.hdr.aud, &h);
+        r = r < 0 ? r : sync__write_as(s, &h, item, n, NULL);
+    }
+    arena_free(a);
+    buf_done(&line);
+    return r;
+}
+
+/* What cannot be said any more (the node was moved, say) is kept under another name. */
+static int one_again(struct sync *s, const struct waiting *w)
+{
+    struct span frame = span_of(w->frame.data, w->frame.len);
+    char name[80];
+    int r = say_again(s, frame);
+    if (r < 0 && !sync_is_store_failure(r) && r != SANJI_E_FORK) {
+        sync__alarm(s, r, &s->self.id, "again");
+        (void)snprintf(name, sizeof(name), "unsent/%s", w->name);
+        r = s->st->kv_put(s->st->ctx, name, frame);
+    }
+    return r < 0 ? r : s->st->kv_del(s->st->ctx, w->name);
+}
+
+/* A disk is waited for once for many. */
+static int some_again(struct sync *s, const char *which, size_t most, bool *ret_more)
+{
+    size_t bytes = 0;
+    *ret_more = true;
+    int r = sync__tx_begin(s);
+    if (r < 0) {
+        return r;
+    }
+    for (size_t n = 0; r >= 0 && *ret_more && n < most && bytes < AGAIN_BYTES; n++) {
+        struct waiting w = {.found = false};
+        buf_init(&w.frame, LIM_BUNDLE_BYTES + LIM_FRAME_OVERHEAD + 64);
+        r = s->st->kv_each(s->st->ctx, which, first, &w);
+        *ret_more = r >= 0 && w.found;
+        bytes += w.frame.len;
+        r = *ret_more ? one_again(s, &w) : r;
+        buf_done(&w.frame);
+    }
+    return sync__tx_end(s, r);
+}
+
+int sync__again_run(struct sync *s)
+{
+    const char *which = s->restored ? "again/d/" : "again/"; /* trust acts are held */
+    size_t most = AGAIN_ONCE;
+    int r = 0;
+    for (bool more = true; more && r == 0;) {
+        r = some_again(s, which, most, &more);
+        if (r < 0 && most > 1 && !sync_is_store_failure(r)) { /* what stands before it goes on */
+            most = 1;
+            more = true;
+            r = 0;
+        }
+    }
+    return r < 0 ? r : sync__again_load(s);
+}
