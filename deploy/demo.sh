@@ -83,7 +83,7 @@ s() { # s NODE VERB...: the verb on that node's folder
     local words=("$1")
     shift
     case "${words[0]}" in
-    node | user | referral | booking | parked) words+=("$1"); shift ;;
+    node | user | referral | booking | event | parked) words+=("$1"); shift ;;
     esac
     "$sanji" "${words[@]}" --data "$work/$n" --lang "$slang" "$@"
 }
@@ -163,7 +163,7 @@ month=$(date -u -d "${today%-*}-15 -1 month" +%Y-%m) # the last whole one
 load() { # load KIND FILE
     local n
     for n in "${order[@]}"; do
-        grep "\"node\":\"$n\"" "$2" | sed "s/\"node\":\"[^\"]*\",//; s/TODAY/$today/; s/MONTH/$month/g; s/YEAR/${month%-*}/g" >"$work/in.ndjson"
+        grep "\"node\":\"$n\"" "$2" | sed "s/\"node\":\"[^\"]*\",//; s/TODAY/$today/; s/MONTH/$month/g; s/DAYT/${day:-}T/g; s/YEAR/${month%-*}/g" >"$work/in.ndjson"
         [ -s "$work/in.ndjson" ] || continue
         s "$n" put "$1" "$work/in.ndjson" >"$work/$n.$1.ids" || fail "$n 未能保存 $1" "$n could not store $1"
     done
@@ -208,6 +208,16 @@ for n in s01 s05 z02; do
 done
 s "$n" booking withdraw "$(cat "$work/$n.ask")" >/dev/null || fail "未能撤回" "it could not be given back"
 wait_for 60 booked 1 || fail "候补没有递补" "nobody moved up"
+
+step "市级培训分给街道四个名额：三个街道各报两人，四人获批，两人候补" "the city's course has four seats for streets: three streets sign up two each, four are given, two wait"
+load event "$root/deploy/demo/events.ndjson"
+announced() { s "$1" get "${id_of[city]}/governance-course" >/dev/null 2>&1; }
+for n in s01 s05 z02; do
+    wait_for 60 announced "$n" || fail "活动没有到达 $n" "the event did not arrive at $n"
+    s "$n" event sign "${id_of[city]}/governance-course" --org "${name_of[$n]%%街道*}社区社会组织联合会" --seats 2 --wait >/dev/null || fail "$n 未能报名" "$n could not sign up"
+done
+seated() { s city event show governance-course | tr -d ' \n' | grep -q '"street":4,"community":0,"other":0,"waiting":2'; }
+wait_for 60 seated || fail "名额没有按层级发放" "seats were not given by tier"
 
 step "各平台为所服务的组织建档、记服务（只留在本节点；公开的名片到达全市）" "every platform files its organisations and services (they stay at home; public cards travel)"
 load org "$root/deploy/demo/orgs.ndjson"

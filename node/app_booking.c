@@ -15,6 +15,13 @@ struct resource {
     bool bookable;
 };
 
+static int on_event(const struct store_rec *rec, void *arg)
+{
+    struct resource *x = arg;
+    x->bookable = !rec->withdrawn;
+    return 0;
+}
+
 static int on_resource(const struct store_rec *rec, void *arg)
 {
     struct resource *x = arg;
@@ -41,6 +48,9 @@ static int owner_of(struct app *a, struct span d, char owner[static LIM_NODE_ID 
     const struct roster_node *n = roster_node(app_roster(a), owner);
     int r = n == NULL ? SANJI_E_NOT_FOUND
                       : store_record_get(a->store, owner, "listing", id, on_resource, &x);
+    if (r == SANJI_E_NOT_FOUND && n != NULL) {
+        r = store_record_get(a->store, owner, "event", id, on_event, &x);
+    }
     if (r == SANJI_E_NOT_FOUND || (r == 0 && !x.bookable)) {
         return fault_set(f, SANJI_E_NOT_FOUND, "listing", "venue mentor equipment space visit");
     }

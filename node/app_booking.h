@@ -55,10 +55,18 @@ int app_booking_auto(struct app *a, int64_t now, int64_t *ret_next);
 int app_booking_calendar(struct app *a, const char *owner, const char *listing, int first, int last,
                          bool names, struct jw *w);
 /* Asks of this node with their answers (mine), or asks for its resources. Newest first; `open`:
- * those alone in which something is still to come. */
+ * those alone in which something is still to come; `only`: those for this owner/id, NULL: all. */
 int app_booking_list(struct app *a, const char *name, bool mine, bool open, int64_t limit,
-                     struct jw *w);
+                     const char *only, struct jw *w);
 /* Asks for own resources that wait for a person. */
 int app_booking_waiting(struct app *a, int64_t *ret);
+struct app_booking_wait {
+    const char *node, *ask, *listing, *org, *title;
+    bool event;
+    int64_t since_ms;
+};
+typedef int app_booking_wait_fn(const struct app_booking_wait *x, void *arg); /* 1: enough */
+/* The same ones, each. */
+int app_booking_waits(struct app *a, app_booking_wait_fn *fn, void *arg);
 
 #endif

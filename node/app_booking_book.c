@@ -250,8 +250,10 @@ int app__booking_place_read(struct app *a, struct arena *ar, const struct calend
         return SANJI_E_NOMEM;
     }
     int r = store_record_get(a->store, owner, "listing", listing, on_listing, &x);
-    r = r == SANJI_E_NOT_FOUND ? 0 : r;
-    r = r < 0 ? r : store_record_list(a->store, &fl, on_schedule, &x);
+    if (r == SANJI_E_NOT_FOUND) {
+        r = app__booking_event_read(a, ar, owner, listing, ret);
+    }
+    r = r < 0 || ret->event ? r : store_record_list(a->store, &fl, on_schedule, &x);
     ret->rules.v = ret->sched;
     ret->rules.cal = cal;
     return r;
@@ -504,7 +506,7 @@ int book_place(struct book *b, const char *listing, struct bk_place **ret)
     int r = app__booking_place_read(b->a, b->arena, b->cal, app_id(b->a), listing, p);
     if (r == 0) { /* before anything is decided: what was told and what is here must be the same */
         struct ghosts g = {b, p, 0};
-        r = store_record_list(b->a->store, &fl, on_busy, &g);
+        r = p->event ? book_event_load(b, p) : store_record_list(b->a->store, &fl, on_busy, &g);
     }
     b->n_place += r == 0;
     *ret = p;
@@ -579,6 +581,7 @@ int book_set(struct book *b, const struct bk_ask *k, int64_t no, enum bk_state s
                (x->state == BKS_HELD) != (state == BKS_HELD);
     p->freed = p->freed || (bk_state_takes(x->state) && !bk_state_takes(state));
     p->line = p->line || x->state == BKS_WAITLISTED || state == BKS_WAITLISTED;
+    p->dirty = p->dirty || (p->event && x->state != state); /* everybody sees how many wait */
     x->order = order_of(b, k->node, k->id, no);
     x->state = state;
     x->reason = why;

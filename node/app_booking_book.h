@@ -6,6 +6,7 @@
 #include "node/app_internal.h"
 #include "protocol/base/arena.h"
 #include "protocol/jwrite.h"
+#include "protocol/seats.h"
 
 /* Shared by node/app_booking*.c: everything this node knows of asks for its resources and of its
  * own answers, read at the beginning of a transaction and kept in step with what is written in it.
@@ -52,7 +53,7 @@ struct bk_answer {
 struct bk_ghost { /* taken as everybody was told, by a booking that is not here */
     struct bk_span at;
 };
-struct bk_place { /* one own resource */
+struct bk_place { /* one own resource or event */
     const char *id;
     bool found, bookable, approval;
     const char *aud, *who;
@@ -63,11 +64,20 @@ struct bk_place { /* one own resource */
     bool dirty; /* busy is to be written again */
     bool freed; /* a time of it became free, and nobody has moved up yet */
     bool line;  /* who waits for it is to be counted again */
+    bool event; /* it has seats and takes place once: `seats` instead of `rules` */
+    struct seats_rules seats;
+    int64_t ghost_seats[SEATS_TIERS];
+};
+struct bk_extra { /* what else is signed in the same transaction, in `own` */
+    const char *kind, *id;
+    int64_t r;
+    struct span d;
 };
 struct bk_load { /* how many occurrences of a node wait */
     char node[LIM_NODE_ID + 2];
     size_t n;
 };
+enum { BOOK_EXTRA = 4 };
 struct book {
     struct app *a;
     struct arena *arena;
@@ -87,8 +97,32 @@ struct book {
     struct bk_use *use;            /* scratch of book_uses() */
     struct bk_load *load;
     size_t n_load;
+    struct bk_extra extra[BOOK_EXTRA];
+    size_t n_extra;
 };
 
+/* A place of the kind event; `ret` stays as it is when there is none. */
+int app__booking_event_read(struct app *a, struct arena *ar, const char *owner, const char *id,
+                            struct bk_place *ret);
+/* Seats that were told as taken and are explained by nothing here. */
+int book_event_load(struct book *b, struct bk_place *p);
+/* What does not depend on others, and what does, for a resource by its hours and for an event by
+ * its seats. */
+struct book_want {
+    struct bk_use use;
+    const struct bk_answer *mine, *old; /* what does not stand in the way; NULL: none */
+};
+enum bk_reason book_judge_rules(const struct book *b, const struct bk_place *p, struct bk_span at);
+int book_judge_uses(struct book *b, const struct bk_place *p, const struct book_want *w,
+                    enum bk_reason *ret);
+/* Is there a seat, whatever the limits of its platform? */
+bool book_seat_left(const struct book *b, const struct bk_place *p, const struct bk_answer *mine,
+                    const struct bk_answer *old, const char *node);
+/* Events that were moved, called off or got more seats. */
+int book_event_changes(struct book *b);
+bool book_event_over(const struct book *b, const struct bk_place *p, const struct bk_answer *x);
+int book_seats_content(const struct book *b, const struct bk_place *p,
+                       char ret_id[static LIM_ID_BYTES + 8], struct buf *out);
 /* Reads all; book_free() in every case. */
 int book_load(struct app *a, int64_t now, struct book *ret);
 void book_free(struct book *b);

@@ -19,6 +19,10 @@ bool book_gone(struct book *b, const struct bk_answer *x)
         return true;
     }
     const struct bk_span *at = &k->at[x->no - 1];
+    struct bk_place *p = NULL;
+    if (strcmp(k->listing, x->listing) == 0 && book_place(b, x->listing, &p) == 0 && p->event) {
+        return false; /* the seat stays his, whenever the event takes place */
+    }
     return at->from != x->at.from || at->to != x->at.to || strcmp(k->listing, x->listing) != 0;
 }
 
@@ -108,7 +112,7 @@ int book_alternatives(struct book *b, struct bk_place *p, struct bk_answer *x)
 {
     struct bk_span found[3];
     size_t n = 0;
-    if (!p->bookable || x->at.from <= b->now) {
+    if (!p->bookable || p->event || x->at.from <= b->now) {
         return 0;
     }
     int r = book_uses(b, p, x, NULL, &n);
@@ -141,17 +145,19 @@ static struct bk_answer *next_waiting(struct book *b, const char *listing,
 static int promote_one(struct book *b, struct bk_place *p, const struct bk_answer *x)
 {
     struct bk_ask k;
-    size_t n = 0;
-    if (!p->bookable || x->stays || book_gone(b, x) || !book_may_ask(b, p, x->node) ||
-        bk_judge_rules(&p->rules, x->at, b->now) != BKR_NONE) {
+    enum bk_reason why = BKR_NONE;
+    if (!p->bookable || x->stays || book_gone(b, x) || !book_may_ask(b, p, x->node)) {
+        return 0;
+    }
+    why = book_judge_rules(b, p, x->at);
+    if (why != BKR_NONE && !(p->event && why == BKR_NOTICE)) { /* he signed up in time */
         return 0;
     }
     int r = book_answered(b, x, &k);
     const struct bk_answer *old = r < 0 ? NULL : book_given_back(b, &k);
-    r = r < 0 ? r : book_uses(b, p, x, old, &n);
-    const struct bk_use want = {x->at, x->node, x->org};
-    if (r < 0 || bk_judge_uses(&p->rules, b->use, n, &want) != BKR_NONE ||
-        book_month_full(b, n, x->at, 1)) {
+    const struct book_want want = {{x->at, x->node, x->org}, x, old};
+    r = r < 0 ? r : book_judge_uses(b, p, &want, &why);
+    if (r < 0 || why == BKR_QUOTA || why == BKR_TAKEN) {
         return r;
     }
     bool person = book_needs_approval(p, x->at) || (old != NULL && book_too_late(b, old));
@@ -239,7 +245,7 @@ int book_cancel(struct book *b, struct bk_answer *x, enum bk_reason why)
     struct bk_place *p = NULL;
     int r = book_place(b, x->listing, &p);
     if (r == 0) {
-        p->dirty = p->dirty || bk_state_takes(x->state);
+        p->dirty = p->dirty || p->event || bk_state_takes(x->state);
         p->freed = p->freed || bk_state_takes(x->state);
         p->line = true;
         x->state = BKS_CANCELLED;

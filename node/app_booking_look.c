@@ -46,12 +46,13 @@ void app__booking_put_answer(struct jw *w, const struct bk_answer *x)
 }
 
 /* What its owner, or this node as the owner, may do to it now. */
-static void put_next(struct jw *w, enum bk_state now, bool gone)
+static void put_next(struct jw *w, enum bk_state now, bool gone, bool event)
 {
     jw_arr(w, "next");
     for (size_t i = 0; i < bk_edges_n; i++) {
         const struct bk_edge *e = &bk_edges[i];
-        if (e->from == now && e->who == BK_O && e->ev != BKE_EXPIRE && !gone) {
+        bool by_name = event && (e->ev == BKE_CHECK_IN || e->ev == BKE_COMPLETE);
+        if (e->from == now && e->who == BK_O && e->ev != BKE_EXPIRE && !gone && !by_name) {
             jw_str(w, NULL, bk_event_name(e->ev));
         }
     }
@@ -146,7 +147,7 @@ static void put_entry(struct book *b, struct jw *w, const struct shown *s,
         jw_str(w, "state", "asked");
         jw_bool(w, "clash", clash);
     }
-    put_next(w, x == NULL ? BKS_ASKED : x->state, false);
+    put_next(w, x == NULL ? BKS_ASKED : x->state, false, false);
     jw_end_obj(w);
 }
 
@@ -240,7 +241,7 @@ static int calendar(struct app *a, struct arena *ar, struct calendar *cal, const
     t.in = (struct bk_span){(int64_t)first * 1440, ((int64_t)last + 1) * 1440};
     int r = app_calendar(a, cal);
     r = r < 0 ? r : app__booking_place_read(a, ar, cal, owner, listing, &p);
-    if (r < 0 || !p.found) {
+    if (r < 0 || !p.found || p.event) {
         return r < 0 ? r : SANJI_E_NOT_FOUND;
     }
     bool own = strcmp(owner, app_id(a)) == 0;
@@ -283,7 +284,10 @@ struct listing_of {
     struct jw *w;
     struct arena *ar;
     struct bk_answer x;
-    bool mine, open, found;
+    bool mine, open, found, event;
+    const char *only; /* owner/id; NULL: all */
+    app_booking_wait_fn *fn;
+    void *arg;
     int64_t limit, shown, now, waiting;
 };
 
@@ -313,13 +317,40 @@ static int on_title(const struct store_rec *rec, void *arg)
     return buf_puts(arg, rec->title);
 }
 
+/* Title of a resource or event into an empty buffer, its id when there is none; is it an event? */
+static bool title_of(struct listing_of *l, const char *owner, const char *id, struct buf *t)
+{
+    int r = store_record_get(l->a->store, owner, "listing", id, on_title, t);
+    bool event = r == SANJI_E_NOT_FOUND &&
+                 store_record_get(l->a->store, owner, "event", id, on_title, t) == 0;
+    if (t->len == 0) {
+        (void)buf_puts(t, id);
+    }
+    return event;
+}
+
 static void put_title(struct listing_of *l, const char *owner, const char *id)
 {
     struct buf t;
     buf_init(&t, 4096);
-    (void)store_record_get(l->a->store, owner, "listing", id, on_title, &t);
-    jw_str(l->w, "listing_title", t.len > 0 ? buf_str(&t) : id);
+    l->event = title_of(l, owner, id, &t);
+    jw_bool(l->w, "event", l->event);
+    jw_str(l->w, "listing_title", buf_str(&t));
     buf_done(&t);
+}
+
+static int tell_waiting(struct listing_of *l, const struct bk_ask *k, int64_t ts)
+{
+    struct app_booking_wait x = {
+        .node = k->node, .ask = k->id, .listing = k->listing, .since_ms = ts};
+    struct buf t;
+    buf_init(&t, 4096);
+    x.event = title_of(l, app_id(l->a), k->listing, &t);
+    x.title = buf_str(&t);
+    x.org = k->org;
+    int r = l->fn(&x, l->arg);
+    buf_done(&t);
+    return r;
 }
 
 static int put_occurrences(struct listing_of *l, const char *owner, const struct bk_ask *k)
@@ -342,7 +373,7 @@ static int put_occurrences(struct listing_of *l, const char *owner, const struct
             jw_str(l->w, "state", gone ? "withdrawn" : settled ? "confirmed" : "asked");
         }
         if (!l->mine) {
-            put_next(l->w, l->found ? l->x.state : BKS_ASKED, !l->found && gone);
+            put_next(l->w, l->found ? l->x.state : BKS_ASKED, !l->found && gone, l->event);
         }
         jw_end_obj(l->w);
     }
@@ -379,7 +410,7 @@ static int on_ask(const struct store_rec *rec, void *arg)
     if (l->shown == l->limit) {
         return 1;
     }
-    if ((l->mine && !own) || ref.n < LIM_NODE_ID) {
+    if ((l->mine && !own) || ref.n < LIM_NODE_ID || (l->only != NULL && !span_eqs(ref, l->only))) {
         return 0;
     }
     arena_reset(l->ar);
@@ -390,6 +421,9 @@ static int on_ask(const struct store_rec *rec, void *arg)
     int r = app__booking_ask_read(l->ar, rec, owner, &k, &is);
     r = r < 0 || !is ? r : is_open(l, owner, &k, &open, &waits);
     l->waiting += r == 0 && is && waits;
+    if (r == 0 && is && waits && l->fn != NULL) {
+        r = tell_waiting(l, &k, rec->ts);
+    }
     if (r < 0 || !is || (l->open && !open) || l->w == NULL) {
         return r;
     }
@@ -421,9 +455,10 @@ static int each_ask(struct listing_of *l)
 }
 
 int app_booking_list(struct app *a, const char *name, bool mine, bool open, int64_t limit,
-                     struct jw *w)
+                     const char *only, struct jw *w)
 {
-    struct listing_of l = {.a = a, .w = w, .mine = mine, .open = open, .limit = limit};
+    struct listing_of l = {
+        .a = a, .w = w, .mine = mine, .open = open, .limit = limit, .only = only};
     jw_arr(w, name);
     int r = each_ask(&l);
     jw_end_arr(w);
@@ -436,4 +471,11 @@ int app_booking_waiting(struct app *a, int64_t *ret)
     int r = each_ask(&l);
     *ret = l.waiting;
     return r;
+}
+
+int app_booking_waits(struct app *a, app_booking_wait_fn *fn, void *arg)
+{
+    struct listing_of l = {.a = a, .limit = EVERY, .fn = fn, .arg = arg};
+    int r = each_ask(&l);
+    return r > 0 ? 0 : r;
 }

@@ -110,7 +110,6 @@ static int answer_new(struct book *b, const struct bk_ask *k, int64_t no)
 {
     struct bk_place *p = NULL;
     struct bk_span at = k->at[no - 1];
-    size_t n = 0;
     bool used = false;
     int r = book_place(b, k->listing, &p);
     r = r < 0 || k->allot[0] == '\0' ? r : answer_use(b, k, no, p, &used);
@@ -119,7 +118,7 @@ static int answer_new(struct book *b, const struct bk_ask *k, int64_t no)
     }
     enum bk_reason why = !p->bookable                   ? BKR_LISTING
                          : !book_may_ask(b, p, k->node) ? BKR_WHO
-                                                        : bk_judge_rules(&p->rules, at, b->now);
+                                                        : book_judge_rules(b, p, at);
     if (why != BKR_NONE) {
         return refuse(b, k, no, why);
     }
@@ -128,14 +127,10 @@ static int answer_new(struct book *b, const struct bk_ask *k, int64_t no)
         return one_more(b, k->node) ? 0 : too_many(b, k, no); /* a person's decision */
     }
     r = book_promote(b, k->listing); /* who waits goes before */
-    r = r < 0 ? r : book_uses(b, p, NULL, book_given_back(b, k), &n);
-    const struct bk_use want = {at, k->node, k->org};
-    why = r < 0 ? BKR_NONE : bk_judge_uses(&p->rules, b->use, n, &want);
+    const struct book_want want = {{at, k->node, k->org}, NULL, book_given_back(b, k)};
+    r = r < 0 ? r : book_judge_uses(b, p, &want, &why);
     if (r < 0) {
         return r;
-    }
-    if (why == BKR_NONE && book_month_full(b, n, at, 1)) {
-        why = BKR_QUOTA;
     }
     if (why == BKR_NONE) {
         return book_give(b, k, no, BKS_CONFIRMED);
@@ -181,6 +176,7 @@ static int by_time(struct book *b, struct bk_answer *x)
             x->reason = BKR_TAKEN;
             x->place = 0;
             x->dirty = p->line = true;
+            p->dirty = p->dirty || p->event;
         }
         return r;
     }
@@ -214,7 +210,7 @@ static bool is_open(struct book *b, const struct bk_ask *k, int64_t no)
 
 static int decide_answers(struct book *b)
 {
-    int r = 0;
+    int r = book_event_changes(b);
     for (size_t i = 0; r == 0 && i < b->n_ans; i++) {
         r = by_time(b, &b->ans[i]);
     }
@@ -342,7 +338,7 @@ int app__booking_tick(struct app *a, int64_t mono_ms, bool changed)
 {
     int64_t last = 0, next = 0;
     if (changed) {
-        static const char *const kind[] = {"booking_ask", "allotment", "allotment_back"};
+        static const char *const kind[] = {"booking_ask", "allotment", "allotment_back", "event"};
         for (size_t i = 0; i < sizeof kind / sizeof kind[0]; i++) {
             int64_t n = 0;
             int r = store_kind_last(a->store, kind[i], &n);
@@ -392,6 +388,21 @@ static int hits(struct book *b, const struct bk_place *p, const struct bk_ask *k
     return r;
 }
 
+/* Seats are one like the other: whoever is given one takes it from nobody by name. */
+static int confirm_seat(struct book *b, const struct app_booking_step *s, const struct bk_ask *k,
+                        const struct bk_place *p, enum bk_state next, struct fault *f)
+{
+    struct bk_answer *mine = book_answer(b, k->node, k->id, s->no);
+    if (p->seats.cancelled || p->seats.at.from <= b->now) {
+        return fault_set(f, SANJI_E_STATE, bk_event_name(s->ev),
+                         bk_reason_name(p->seats.cancelled ? BKR_LISTING : BKR_PAST));
+    }
+    if (!book_seat_left(b, p, mine, book_given_back(b, k), k->node)) {
+        return fault_set(f, SANJI_E_TAKEN, "event", NULL);
+    }
+    return book_give(b, k, s->no, next);
+}
+
 static int confirm(struct book *b, const struct app_booking_step *s, const struct bk_ask *k,
                    enum bk_state next, struct buf *ret_hit, struct fault *f)
 {
@@ -400,6 +411,9 @@ static int confirm(struct book *b, const struct app_booking_step *s, const struc
     const struct bk_span at = k->at[s->no - 1];
     size_t n = 0, n_hit = 0;
     int r = book_place(b, k->listing, &p);
+    if (r == 0 && p->event) {
+        return confirm_seat(b, s, k, p, next, f);
+    }
     r = r < 0 ? r : book_uses(b, p, mine, book_given_back(b, k), &n);
     for (size_t i = 0; r == 0 && i < n; i++) { /* quotas and hours are the owner's to overlook */
         if (bk_clash(&p->rules, at, b->use[i].at)) {
@@ -470,12 +484,19 @@ static int step(struct book *b, const struct app_booking_step *s, struct buf *re
         return fault_set(f, SANJI_E_STATE, bk_event_name(s->ev),
                          gone ? "withdrawn" : bk_state_name(now));
     }
-    if (s->ev == BKE_CONFIRM || s->ev == BKE_HOLD) {
+    if (s->ev == BKE_CHECK_IN || s->ev == BKE_COMPLETE) {
+        struct bk_place *p = NULL;
+        r = book_place(b, k->listing, &p);
+        if (r == 0 && p->event) { /* by name, on its own page: node/app_event.c */
+            return fault_set(f, SANJI_E_SPEC, "say", "confirm hold reject waitlist cancel no_show");
+        }
+    }
+    if (r == 0 && (s->ev == BKE_CONFIRM || s->ev == BKE_HOLD)) {
         r = confirm(b, s, k, next, ret_hit, f);
         x = r < 0 ? NULL : book_answer(b, k->node, k->id, s->no);
         return x == NULL ? r : note(b, s, x);
     }
-    return set_state(b, s, k, next);
+    return r < 0 ? r : set_state(b, s, k, next);
 }
 
 int app_booking_step(struct app *a, const struct app_booking_step *s, struct buf *ret_hit,

@@ -297,6 +297,24 @@ static int add_busy(struct book *b, struct batch *x, const struct bk_place *p)
     return r;
 }
 
+/* How many seats of an event are given away. */
+static int add_seats(struct book *b, struct batch *x, const struct bk_place *p)
+{
+    char id[LIM_ID_BYTES + 8];
+    struct held h = {0};
+    struct buf d;
+    buf_init(&d, LIM_ITEM_BYTES);
+    int r = book_seats_content(b, p, id, &d);
+    h.d = span_of(d.data, d.len);
+    if (r == 0) {
+        r = store_record_get(b->a->store, app_id(b->a), NULL, id, on_held, &h);
+        r = r == SANJI_E_NOT_FOUND ? 0 : r;
+    }
+    r = r < 0 || h.same ? r : add_record(x, "seats", p->aud, id, h.r + 1, h.d);
+    buf_done(&d);
+    return r;
+}
+
 /* The last look, at what is to be signed and nothing else: a time is given away once. A change that
  * is held may meet what it replaces. */
 static int check_once(struct book *b)
@@ -304,6 +322,15 @@ static int check_once(struct book *b)
     for (size_t i = 0; i < b->n_ans; i++) {
         const struct bk_answer *x = &b->ans[i];
         if (!x->dirty || x->took || !bk_state_takes(x->state)) {
+            continue;
+        }
+        struct bk_place *p = NULL;
+        int r = book_place(b, x->listing, &p);
+        if (r < 0 || p->event) {
+            r = r == 0 && book_event_over(b, p, x) ? SANJI_E_TAKEN : r;
+            if (r < 0) {
+                return r;
+            }
             continue;
         }
         const struct bk_ask *k = x->state == BKS_HELD ? book_ask(b, x->node, x->ask) : NULL;
@@ -337,8 +364,12 @@ int book_write(struct book *b, size_t *ret_n)
     }
     for (size_t i = 0; r == 0 && i < b->n_place; i++) {
         if (b->place[i]->dirty) {
-            r = add_busy(b, &x, b->place[i]);
+            r = b->place[i]->event ? add_seats(b, &x, b->place[i]) : add_busy(b, &x, b->place[i]);
         }
+    }
+    for (size_t i = 0; r == 0 && i < b->n_extra; i++) {
+        const struct bk_extra *e = &b->extra[i];
+        r = add_record(&x, e->kind, "own", e->id, e->r, e->d);
     }
     r = r == 0 && x.text.err < 0 ? x.text.err : r;
     r = r < 0 ? r : batch_sign(b->a, &x);

@@ -4,6 +4,7 @@
 #include "node/app_todo.h"
 
 #include "node/app_ack.h"
+#include "node/app_booking.h"
 #include "node/app_duty.h"
 #include "node/app_erase.h"
 #include "node/app_internal.h"
@@ -17,7 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 200, REPORTS = 400 /* of a child */, THREADS = 1000, ANSWER_DAYS = 5 /* a report */ };
+enum {
+    ROWS = 200,
+    REPORTS = 400 /* of a child */,
+    THREADS = 1000,
+    ANSWER_DAYS = 5 /* a report */,
+    BOOKING_DAYS = 3
+};
 
 struct walk {
     struct app *a;
@@ -31,9 +38,10 @@ struct walk {
 };
 
 static const char *const source_names[TODO_SOURCES] = {
-    [TODO_DRAFT] = "draft",   [TODO_REPORT] = "report", [TODO_ANSWER] = "answer",
-    [TODO_DECIDE] = "decide", [TODO_REDO] = "redo",     [TODO_REFERRAL] = "referral",
-    [TODO_ACK] = "ack",       [TODO_ERASE] = "erase",   [TODO_PARKED] = "parked",
+    [TODO_DRAFT] = "draft",     [TODO_REPORT] = "report", [TODO_ANSWER] = "answer",
+    [TODO_DECIDE] = "decide",   [TODO_REDO] = "redo",     [TODO_REFERRAL] = "referral",
+    [TODO_BOOKING] = "booking", [TODO_ACK] = "ack",       [TODO_ERASE] = "erase",
+    [TODO_PARKED] = "parked",
 };
 
 const char *app_todo_source_name(enum app_todo_source s)
@@ -306,6 +314,33 @@ static int referrals(struct walk *w)
     return r;
 }
 
+/* ---- bookings and sign-ups ---- */
+
+static int on_booking(const struct app_booking_wait *x, void *arg)
+{
+    struct walk *w = arg;
+    struct app_todo *t = add(w, x->event ? "event" : "booking", x->ask, x->since_ms);
+    w->seen++;
+    if (t != NULL) {
+        (void)snprintf(t->owner, sizeof t->owner, "%s", x->node);
+        (void)snprintf(t->title, sizeof t->title, "%s", x->title);
+        (void)snprintf(t->extra, sizeof t->extra, "%s", x->listing);
+        put_due(w, t, date_of_ms(x->since_ms), BOOKING_DAYS);
+    }
+    return w->seen == ROWS;
+}
+
+static int bookings(struct walk *w)
+{
+    if (!may(w, "listing", KACT_WRITE)) {
+        return 0;
+    }
+    w->seen = 0;
+    int r = app_booking_waits(w->a, on_booking, w);
+    w->out->more = w->out->more || w->seen == ROWS;
+    return r;
+}
+
 /* ---- notices, erasures, parked items ---- */
 
 static int on_notice(const struct app_ack_notice *n, void *arg)
@@ -359,7 +394,8 @@ static int parked(struct walk *w)
 static int (*const sources[TODO_SOURCES])(struct walk *w) = {
     [TODO_DRAFT] = drafts,     [TODO_REPORT] = reports, [TODO_ANSWER] = answers,
     [TODO_DECIDE] = decisions, [TODO_REDO] = redone,    [TODO_REFERRAL] = referrals,
-    [TODO_ACK] = notices,      [TODO_ERASE] = erasures, [TODO_PARKED] = parked,
+    [TODO_BOOKING] = bookings, [TODO_ACK] = notices,    [TODO_ERASE] = erasures,
+    [TODO_PARKED] = parked,
 };
 
 static int by_urgency(const void *x, const void *y)

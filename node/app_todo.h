@@ -13,6 +13,7 @@ enum app_todo_source {
     TODO_DECIDE,   /* a record in a state where this role decides */
     TODO_REDO,     /* a record that came back, or was never submitted */
     TODO_REFERRAL, /* a referral whose next step is this node's */
+    TODO_BOOKING,  /* an ask for a resource or event of this node that waits for a person */
     TODO_ACK,      /* a notice whose author wants to know that it was read */
     TODO_ERASE,    /* an erasure somebody else asked for */
     TODO_PARKED,   /* items that could not be applied */
@@ -22,7 +23,7 @@ enum { TODO_MAX = 500 };
 
 struct app_todo {
     enum app_todo_source source;
-    char kind[40], owner[LIM_NODE_ID + 1], id[128], title[484], state[32], extra[40];
+    char kind[40], owner[LIM_NODE_ID + 1], id[128], title[484], state[32], extra[72];
     int64_t since_ms;
     int due; /* day; 0: none */
     bool overdue;

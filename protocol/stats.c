@@ -93,6 +93,7 @@ static size_t need_facts(struct span d, int since, const uint8_t *leaf, struct s
 static bool day_of(struct span d, const char *name, int *ret)
 {
     struct span s = plain(d, name);
+    s.n = s.n == 16 && s.p[10] == 'T' ? 10 : s.n; /* the day of a time */
     return s.n > 0 && date_parse((const char *)s.p, s.n, ret) == 0;
 }
 
@@ -129,6 +130,23 @@ static size_t service_facts(struct span d, int day, const uint8_t *leaf, struct 
     return add_fact(out, 0, STAT_SERVICE_DONE, day, NULL, leaf);
 }
 
+static size_t course_facts(struct span d, int day, const uint8_t *leaf, struct stat_fact *out)
+{
+    bool held = !span_eqs(plain(d, "state"), "cancelled");
+    return held ? add_fact(out, 0, STAT_EVENT_HELD, day, NULL, leaf) : 0;
+}
+
+static size_t roll_facts(struct span d, int day, const uint8_t *leaf, struct stat_fact *out)
+{
+    struct span v;
+    bool rated = false;
+    size_t n = add_fact(out, 0, STAT_EVENT_ATTENDED, day, NULL, leaf);
+    if (jcur_get(d, "rated", &v) && jcur_bool(v, &rated) && rated) {
+        n = add_fact(out, n, STAT_EVENT_RATED, day, NULL, leaf);
+    }
+    return n;
+}
+
 static const struct source { /* what is counted, and by which date */
     const char *kind, *date;
     size_t (*facts)(struct span d, int day, const uint8_t *leaf, struct stat_fact *out);
@@ -138,6 +156,8 @@ static const struct source { /* what is counted, and by which date */
     [STAT_SRC_ORG] = {"org", "since", org_facts},
     [STAT_SRC_EVENT] = {"org_event", "date", event_facts},
     [STAT_SRC_SERVICE] = {"service", "date", service_facts},
+    [STAT_SRC_COURSE] = {"event", "from", course_facts},
+    [STAT_SRC_ROLL] = {"attendance", "date", roll_facts},
 };
 
 const char *stat_source_kind(enum stat_source src)

@@ -31,6 +31,9 @@
     X(ORG_HONOUR,      "org.honour",      "event",    EVENT,    FLOW,  ORG_HONOUR)                 \
     X(ORG_DONATION,    "org.donation",    "event",    EVENT,    FLOW,  ORG_DONATION)               \
     X(SERVICE_DONE,    "service.done",    "service",  SERVICE,  FLOW,  SERVICE_DONE)               \
+    X(EVENT_HELD,      "event.held",      "event",    COURSE,   FLOW,  EVENT_HELD)                 \
+    X(EVENT_ATTENDED,  "event.attended",  "seat",     ROLL,     FLOW,  EVENT_ATTENDED)             \
+    X(EVENT_RATED,     "event.rated",     "seat",     ROLL,     FLOW,  EVENT_RATED)                \
     X(REF_SENT,        "ref.sent",        "referral", REF_I,    FLOW,  REF_IN_SENT)                \
     X(REF_DELIVERED,   "ref.delivered",   "referral", REF_I,    FLOW,  REF_IN_DELIVERED)           \
     X(REF_ACCEPTED,    "ref.accepted",    "referral", REF_I,    FLOW,  REF_IN_ACCEPTED)            \
@@ -59,6 +62,8 @@ enum stat_source {
     STAT_SRC_ORG,
     STAT_SRC_EVENT,
     STAT_SRC_SERVICE,
+    STAT_SRC_COURSE,
+    STAT_SRC_ROLL,
     STAT_SRC_REF_I,
     STAT_SRC_REF_R,
     STAT_SRC_COUNT

@@ -28,7 +28,7 @@ int h_bookings(struct api_call *c)
     jw_obj(&c->w, NULL);
     jw_int(&c->w, "waiting", waiting);
     jw_str(&c->w, "node", app_id(c->app));
-    r = app_booking_list(c->app, "items", box[0] == 'm', open != 0, limit, &c->w);
+    r = app_booking_list(c->app, "items", box[0] == 'm', open != 0, limit, NULL, &c->w);
     jw_end_obj(&c->w);
     return r;
 }

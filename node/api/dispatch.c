@@ -328,7 +328,8 @@ static int run(struct api_call *c)
         store_rollback(s);
     }
     assert(!store_in_tx(s));
-    if (is_write(c->route) && !quiet && r != SANJI_E_RATE && !store_is_broken(s)) {
+    bool stranger = c->route->tx == TX_GUEST && r < 0;
+    if (is_write(c->route) && !quiet && !stranger && r != SANJI_E_RATE && !store_is_broken(s)) {
         int e = api_audit(c, result_of(c, r));
         if (e < 0) { /* what was written stays written: say so, and loudly here */
             log_event(LOG_ERR, "api.audit", "err=%s", err_name(e));

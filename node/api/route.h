@@ -31,6 +31,8 @@ enum api_tx {
     TX_NONE,  /* reads */
     TX_APP,   /* the app function called has its own transaction */
     TX_STAFF, /* staff tables: the dispatcher begins and commits around the handler */
+    TX_GUEST, /* as TX_APP, for who has no log-in: a refusal is no audit row, or anybody filled it
+               */
     TX_DRAFT, /* the same without an audit row: typing is not an event */
 };
 
@@ -137,6 +139,21 @@ struct body_token {
     const char *name, *role, *org, *password; /* org NULL: none */
     int64_t days;
 };
+struct body_event_sign {
+    const char *org, *note;
+    int64_t seats;
+    bool wait;
+};
+struct body_attend {
+    const char *node, *org, *name;
+};
+struct body_code {
+    const char *code;
+};
+struct body_rate {
+    const char *code;
+    int64_t content, teacher, service, use;
+};
 struct body_none {
     bool unused;
 };
@@ -156,6 +173,10 @@ union api_body {
     struct body_occurrence occurrence;
     struct body_answer answer;
     struct body_token token;
+    struct body_event_sign event_sign;
+    struct body_attend attend;
+    struct body_code code;
+    struct body_rate rate;
     struct body_none none;
 };
 
@@ -329,6 +350,16 @@ api_handler h_draft_put;
 api_handler h_draft_drop;
 /* duties.c */
 api_handler h_duties;
+/* events.c */
+api_handler h_event;
+api_handler h_event_sign;
+api_handler h_event_code;
+api_handler h_event_attend;
+api_handler h_door;
+api_handler h_door_enter;
+api_handler h_attended;
+api_handler h_attended_rate;
+api_handler h_event_certificate;
 /* export.c */
 api_handler h_export;
 /* figures.c */

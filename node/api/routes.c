@@ -2,6 +2,7 @@
 /* Every endpoint of the staff listener, once. tests/unit/test_api.c walks this table: a writing
  * route without a role, a limit or a form does not pass. */
 #include "node/api/route.h"
+#include "node/app_event.h"
 #include "node/app_import.h"
 
 #define AT_MAX INT64_C(999999999999999) /* what the JSON gate lets through */
@@ -97,6 +98,31 @@ static const struct jspec spec_token[] = {
     JF_TEXT(struct body_token, password, 1, 512),
     JF_END,
 };
+static const struct jspec spec_event_sign[] = {
+    JF_TEXT(struct body_event_sign, org, 1, 480),
+    JF_INT_OPT(struct body_event_sign, seats, 1, EVENT_SIGN_MAX),
+    JF_TEXT_OPT(struct body_event_sign, note, 0, 800),
+    JF_BOOL_OPT(struct body_event_sign, wait),
+    JF_END,
+};
+static const struct jspec spec_attend[] = {
+    JF_TOKEN(struct body_attend, node, LIM_NODE_ID, LIM_NODE_ID),
+    JF_TEXT(struct body_attend, org, 1, 480),
+    JF_TEXT(struct body_attend, name, 1, 160),
+    JF_END,
+};
+static const struct jspec spec_code[] = {
+    JF_TOKEN(struct body_code, code, 26, 26),
+    JF_END,
+};
+static const struct jspec spec_rate[] = {
+    JF_TOKEN(struct body_rate, code, 26, 26),
+    JF_INT(struct body_rate, content, 1, 5),
+    JF_INT(struct body_rate, teacher, 1, 5),
+    JF_INT(struct body_rate, service, 1, 5),
+    JF_INT(struct body_rate, use, 1, 5),
+    JF_END,
+};
 static const struct jspec spec_none[] = {
     JF_END,
 };
@@ -149,6 +175,15 @@ const struct api_route api_routes[] = {
     {"POST", "/api/bookings",                WHO_WRITE,  TX_APP,   BODY(BODY_RECORD, event), false, h_booking_ask},
     {"POST", "/api/bookings/answer",         WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, answer), false, h_booking_answer},
     {"POST", "/api/bookings/:/withdraw",     WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, occurrence), false, h_booking_withdraw},
+    {"GET",  "/api/events/:/:",              WHO_READ,   TX_NONE,  NO_BODY, false, h_event},
+    {"POST", "/api/events/:/:/sign",         WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, event_sign), false, h_event_sign},
+    {"GET",  "/api/door/:",                  WHO_WRITE,  TX_NONE,  NO_BODY, false, h_event_code},
+    {"POST", "/api/events/:/attend",         WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, attend), false, h_event_attend},
+    {"GET",  "/api/door/:/:",                WHO_ANYONE, TX_NONE,  NO_BODY, false, h_door},
+    {"POST", "/api/door/:/:",                WHO_ANYONE, TX_GUEST, BODY(BODY_SMALL, attend), false, h_door_enter},
+    {"POST", "/api/attended",                WHO_ANYONE, TX_DRAFT, BODY(BODY_SMALL, code), false, h_attended},
+    {"POST", "/api/attended/rate",           WHO_ANYONE, TX_GUEST, BODY(BODY_SMALL, rate), false, h_attended_rate},
+    {"GET",  "/api/certificates/:",          WHO_ANYONE, TX_NONE,  NO_BODY, false, h_event_certificate},
     {"GET",  "/api/nodes",                   WHO_READ,   TX_NONE,  NO_BODY, false, h_nodes},
     {"GET",  "/api/stats",                   WHO_READ,   TX_NONE,  NO_BODY, false, h_stats},
     {"GET",  "/api/stats/cell",              WHO_READ,   TX_NONE,  NO_BODY, false, h_stats_cell},

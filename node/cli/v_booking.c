@@ -147,7 +147,8 @@ int v_booking_list(struct verb *v)
     struct span e;
     buf_init(&b, 64 << 20);
     jw_init(&w, &b);
-    int r = app_booking_list(v->app, NULL, !verb_has(v, "here"), !verb_has(v, "all"), 1000, &w);
+    int r =
+        app_booking_list(v->app, NULL, !verb_has(v, "here"), !verb_has(v, "all"), 1000, NULL, &w);
     r = r < 0 ? r : jw_done(&w);
     bool ok = r == 0 && jcur_array(&c, span_of(b.data, b.len));
     while (ok && r == 0 && jcur_element(&c, &e)) {

@@ -22,7 +22,7 @@ const esbuild = createRequire(join(modules, "x.js"))("esbuild");
 const packages = {
   name: "packages",
   setup(build) {
-    build.onResolve({ filter: /^(preact|fflate)($|\/)/ }, (a) =>
+    build.onResolve({ filter: /^(preact|fflate|uqr)($|\/)/ }, (a) =>
       a.pluginData === "inner"
         ? undefined
         : build.resolve(a.path, { kind: a.kind, resolveDir: dirname(modules), pluginData: "inner" }),

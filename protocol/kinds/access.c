@@ -21,6 +21,7 @@ const struct kind_access
     access_rule    = {.read = STAFF,   .write = "admin manager", .personal = ""},      /* what others have to do */
     access_desk    = {.read = STAFF,   .write = WRITERS,         .personal = ""},      /* between platforms */
     access_judge   = {.read = STAFF,   .write = "admin manager reviewer", .personal = ""}, /* decisions on them */
+    access_roll    = {.read = STAFF,   .write = "",              .personal = WRITERS}, /* made by the node, names in it */
     access_machine = {.read = "admin", .write = "",              .personal = ""},      /* between nodes */
     access_case    = {.read = STAFF,   .write = WRITERS,         .personal = WRITERS}, /* one person's case */
     access_org     = {.read = ALL,     .write = WRITERS,         .personal = WRITERS, .org = "id"},

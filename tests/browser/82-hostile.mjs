@@ -52,7 +52,7 @@ async function put(k, d) {
 
 // A value the field's table allows.
 function plain(f) {
-  const any = { text: 'x', long: 'x', int: Math.max(f.min, 1), bool: true, date: '2026-11-01', period: '2026-11', node: w.id('city'), area: '370102', enum: f.choices?.[0], enums: f.choices && [f.choices[0]], texts: ['x'] };
+  const any = { text: 'x', long: 'x', int: Math.max(f.min, 1), bool: true, date: '2026-11-01', time: f.name === 'to' ? '2030-01-07T10:00' : '2030-01-07T09:00', period: '2026-11', node: w.id('city'), area: '370102', enum: f.choices?.[0], enums: f.choices && [f.choices[0]], texts: ['x'] };
   if (f.type === 'ref') return f.refers ? made.get(f.refers[0])?.[0]?.id : 'x1';
   if (f.type === 'rows') return [line(f)];
   return f.name === 'url' ? 'https://x.example/' : any[f.type];

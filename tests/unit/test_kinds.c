@@ -113,6 +113,15 @@ static const struct {
     {"allotment_back", "{\"allotment\":\"" NODE_A "/a1\"}"},
     {"busy", "{\"listing\":\"v1\",\"month\":\"2026-12\",\"at\":[[\"2026-12-01T09:00\","
              "\"2026-12-01T11:00\",\"taken\"]]}"},
+    {"event", "{\"kind\":\"course\",\"title\":\"能力建设课\",\"from\":\"2026-12-05T09:00\",\"to\":"
+              "\"2026-12-05T17:00\",\"seats\":30,\"seats_street\":20,\"certificate\":true}"},
+    {"seats", "{\"event\":\"e1\",\"seats\":30,\"street\":12}"},
+    {"attendance",
+     "{\"event\":\"e1\",\"booking\":\"b1\",\"node\":\"" NODE_A "\",\"org\":\"晨光社工\","
+     "\"name\":\"王某\",\"at\":\"2026-12-05T08:50\",\"date\":\"2026-12-05\",\"number\":"
+     "\"ABCD-EFGH-2345-WXYZ\"}"},
+    {"event_score", "{\"event\":\"e1\",\"n\":2,\"counts\":[[0,0,0,1,1],[0,0,0,0,2],[0,0,2,0,0],"
+                    "[2,0,0,0,0]]}"},
 };
 enum { N_VALID = sizeof(valid) / sizeof(valid[0]) };
 

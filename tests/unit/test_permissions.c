@@ -117,7 +117,11 @@ static void try_route(const struct api_route *r, bool let_in, const char *role)
 {
     char path[128];
     concrete(r->path, path, sizeof path);
-    if (r->spec != NULL) { /* without the page's own token nothing gets further */
+    if (r->who == WHO_ANYONE && r->spec != NULL) { /* no token, but never from another site */
+        defaults();
+        d.rq.origin = "http://evil.example";
+        assert_status(send_request(r->method, path, "{}"), 403);
+    } else if (r->spec != NULL) { /* without the page's own token nothing gets further */
         defaults();
         d.rq.csrf = NULL;
         assert_status(send_request(r->method, path, "{}"), 403);

@@ -187,6 +187,7 @@ export function show(scope, f, x, names) {
   if (f.type === "rows" && Array.isArray(x)) return x.map((row) => row[(fieldWith(f.rows, "title") || f.rows[0]).name]).join(t("word.comma"));
   if (f.type === "texts") return Array.isArray(x) ? x.join(t("word.comma")) : String(x);
   if (f.type === "node") return (names && names[x]) || String(x);
+  if (f.type === "time") return String(x).replace("T", " ");
   if (f.type === "int" && digitsOf(f)) return unscale(x, digitsOf(f));
   // What the node counted, under the names of the fields it stands for.
   if (f.auto && typeof x === "object") return Object.keys(x).map((k) => `${fieldLabel(scope, { name: k })} ${x[k]}`).join(t("word.comma"));

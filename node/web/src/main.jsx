@@ -13,6 +13,8 @@ import { Frame } from "./parts/frame.jsx";
 import { Audit } from "./pages/audit.jsx";
 import { Account, Login, NewPassword, NewSecond } from "./pages/login.jsx";
 import { Bookings } from "./pages/bookings.jsx";
+import { Attended, Check, Door } from "./pages/door.jsx";
+import { Events } from "./pages/events.jsx";
 import { Help } from "./pages/help.jsx";
 import { Import } from "./pages/import.jsx";
 import { More } from "./pages/more.jsx";
@@ -34,6 +36,7 @@ const pages = {
   reports: Reports,
   todo: Todo,
   bookings: Bookings,
+  events: Events,
   stats: Stats,
   nodes: Nodes,
   import: Import,
@@ -101,6 +104,9 @@ function App() {
   };
   const leave = () => post("/api/logout").then(() => enter(null), () => enter(null));
 
+  // At the door of an event, and with a certificate in hand, nobody has a log-in here.
+  const Open = { door: Door, attended: Attended, certificate: Check }[route.path[0]];
+  if (Open) return <Open key={route.at} route={route} lang={lang} speak={speak} />;
   if (route.path[0] === "trust") return <Trust lang={lang} speak={speak} />;
   if (me === undefined) return <main class="plain">{error ? <Problem error={error} retry={ask} /> : <Waiting />}</main>;
   if (me === null) return <Login enter={enter} ended={ended} lang={lang} speak={speak} />;

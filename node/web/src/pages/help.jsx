@@ -3,7 +3,7 @@
 import { t } from "../i18n.js";
 import { Title } from "../parts/bits.jsx";
 
-const topics = ["tiers", "asof", "draft", "listing", "need", "referral", "privacy", "stats", "parked", "conflict", "password", "second", "trust"];
+const topics = ["tiers", "asof", "draft", "listing", "need", "event", "referral", "privacy", "stats", "parked", "conflict", "password", "second", "trust"];
 
 export function Help() {
   return (

@@ -9,10 +9,12 @@ import { useLoad, useOnce } from "../load.js";
 import { Badge, Facts, Icon, Note, Problem, Rows, Stamp, Title, Waiting, areaText } from "../parts/bits.jsx";
 import { Acknowledge, Acks, Queue } from "../parts/acks.jsx";
 import { Content, Explain, useNames } from "../parts/detail.jsx";
+import { EventPanel } from "../parts/event.jsx";
 import { Form } from "../parts/form.jsx";
 import { Choose, FormActs, useTemplate } from "../parts/template.jsx";
 import { Pair, PairBadge } from "../parts/pair.jsx";
 import { draftOfForm } from "../parts/unsent.jsx";
+import { Withdraw } from "../parts/withdraw.jsx";
 import { mayPut, mayRead } from "../roles.js";
 import { amend, href, replace } from "../route.js";
 import { stamp } from "../when.js";
@@ -386,47 +388,6 @@ function Edit({ k, record, me, preset, template }) {
   );
 }
 
-function Withdraw({ k, record, reload }) {
-  const [ask, setAsk] = useState(false);
-  const [error, setError] = useState(null);
-  const [busy, setBusy] = useState(false);
-  const act = () => {
-    setBusy(true);
-    post(`/api/records/${enc(k.name)}/${enc(record.id)}/withdraw`, { seen_r: record.r }).then(
-      () => {
-        setBusy(false);
-        setAsk(false);
-        reload();
-      },
-      (e) => {
-        setBusy(false);
-        setError(e);
-        // The newest version takes the page; who still means it presses again.
-        if (e.err === "conflict") reload();
-      },
-    );
-  };
-  if (!ask) {
-    return (
-      <button type="button" class="button danger" onClick={() => setAsk(true)}>
-        {t("action.withdraw")}
-      </button>
-    );
-  }
-  return (
-    <section class="note note-warn ask" role="group" aria-label={t("action.withdraw")}>
-      <p>{t("withdraw.ask", { title: record.title })}</p>
-      <Problem error={error} />
-      <button type="button" class="button danger" onClick={act} disabled={busy}>
-        {t("withdraw.yes")}
-      </button>
-      <button type="button" class="button" onClick={() => setAsk(false)}>
-        {t("action.cancel")}
-      </button>
-    </section>
-  );
-}
-
 // Resources that are had by the hour (PROTOCOL.md 17.5); the rest is asked for by telephone.
 const bookable = ["venue", "mentor", "equipment", "space", "visit"];
 
@@ -556,6 +517,7 @@ function Detail({ k, kinds, record, template, reload, saved, me }) {
         />
       </section>
       {record.acks && record.acks.length > 0 && <Acks list={record.acks} />}
+      {k.name === "event" && !gone && <EventPanel owner={record.owner} id={record.id} me={me} />}
       {record.mine && !gone && relatedTo(kinds, k.name).filter(([x]) => mayRead(me, x.name)).map(([x, f]) => <Related key={x.name} k={x} field={f} record={record} me={me} />)}
       {ours && !(k.sent && stateOf(k, record.d) === k.sent) && !(k.fixed && stateOf(k, record.d) !== stateOf(k)) && <Withdraw k={k} record={record} reload={reload} />}
       {record.explain && <Explain x={record.explain} owner={record.owner} />}

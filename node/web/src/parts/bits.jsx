@@ -18,6 +18,7 @@ const paths = {
   referrals: "M4 8h13l-3-3M20 16H7l3 3",
   import: "M12 4v11M7 10l5 5 5-5M4 20h16",
   bookings: "M4 6h16v14H4zM4 10h16M8 3v4M16 3v4M8 14h3M8 17h6",
+  event: "M12 4l8 4-8 4-8-4zM6 10v5c0 2 3 3 6 3s6-1 6-3v-5M20 8v6",
   stats: "M5 20V11M12 20V4M19 20v-6",
   audit: "M8 5h9v15H5V8zM8 5v3H5M9 12h5M9 16h5",
   tokens: "M14 10a4 4 0 1 1-4-4 4 4 0 0 1 4 4zM13 13l7 7M17 17l2-2",

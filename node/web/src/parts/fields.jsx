@@ -124,6 +124,29 @@ const plain = (type, extra) => ({ id, value, onInput, aria, f }) => (
   />
 );
 
+// The day and the hour of it, one value. Half of it is kept as it was typed.
+function TimeInput({ id, value, onInput, aria }) {
+  const [day, hour] = value.split("T");
+  const set = (d, h) => onInput(d || h ? `${d}T${h}` : "");
+  return (
+    <div class="time">
+      <DateInput id={id} value={day} onInput={(d) => set(d, hour || "")} described={aria["aria-describedby"]} invalid={!!aria["aria-invalid"]} required={!!aria["aria-required"]} />
+      <input
+        id={`${id}-hour`}
+        class="time-hour"
+        type="text"
+        inputMode="numeric"
+        maxLength={5}
+        autoComplete="off"
+        placeholder={t("date.hour_shape")}
+        aria-label={t("date.hour")}
+        value={hour || ""}
+        onInput={(e) => set(day, e.currentTarget.value.replace("\uff1a", ":"))}
+      />
+    </div>
+  );
+}
+
 const area = (rows) => ({ id, value, onInput, aria }) => (
   <textarea id={id} rows={rows} {...aria} value={value} onInput={(e) => onInput(e.currentTarget.value)} />
 );
@@ -147,6 +170,7 @@ const inputs = {
   long: area(4),
   texts: area(3),
   int: plain("text", { inputMode: "numeric" }),
+  time: TimeInput,
   period: plain("text", { placeholder: "2026-11" }),
   ref: RefInput,
   enum: Choice,

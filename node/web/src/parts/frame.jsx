@@ -14,6 +14,7 @@ const places = [
   { key: "listing", path: ["r", "listing"], phone: true },
   { key: "need", path: ["r", "need"] },
   { key: "referrals", path: ["referrals"], phone: true, kind: "referral" },
+  { key: "event", path: ["r", "event"] },
   { key: "bookings", path: ["bookings"], kind: "booking" },
   { key: "org", path: ["r", "org"], kind: "org" },
   { key: "service", path: ["r", "service"], kind: "service" },
