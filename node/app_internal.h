@@ -79,6 +79,11 @@ bool app__is_content(int r);
 int app__refused_about(struct app *a, const char *id);
 /* app_audit.c: one row of the audit log; err 0: "ok". */
 int app__audit_add(struct app *a, const char *who, const char *what, const char *target, int err);
+/* app_hook.c, app_hook_send.c; in a transaction. source "": a message to try it. */
+struct hook_row;
+int app__hook_push(struct app *a, const struct hook_row *h, const char *source, const char *kind,
+                   int64_t count);
+int app__hook_seen(struct app *a); /* what waits now is no news */
 /* app_user.c: only members belong to an organisation, and it has to be on file; org "": none. */
 int app__org_check(struct app *a, const char *role, const char *org, struct fault *f);
 /* app_audit.c: says up the tree how far the audit log had come at the day's end; holds the log to

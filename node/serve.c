@@ -4,6 +4,7 @@
 #include "node/api/api.h"
 #include "node/cli/verb.h"
 #include "node/control.h"
+#include "node/hooks.h"
 #include "node/http/server.h"
 #include "node/http/tls.h"
 #include "node/log.h"
@@ -30,6 +31,7 @@ struct serve {
     struct replicate *rep;
     struct http_server *staff, *sync;
     struct serve_control *control;
+    struct hooks *hooks;
     struct loop_signal *sig[3];
     struct loop_timer *watchdog, *look;
     struct staff_tls *staff_tls; /* NULL: plain, on loopback */
@@ -340,6 +342,9 @@ static int build(struct serve *s, struct fault *f)
     if (r == 0) {
         r = serve_control_new(s->loop, s->worker, s->app, s->rep, &s->control);
     }
+    if (r == 0) {
+        r = hooks_new(s->loop, s->worker, s->app, &s->hooks);
+    }
     for (size_t i = 0; r == 0 && i < 3; i++) {
         s->sig[i] = loop_signal_new(s->loop, signals[i], on_signal, s);
         r = s->sig[i] == NULL ? SANJI_E_NOMEM : 0;
@@ -355,12 +360,14 @@ static int build(struct serve *s, struct fault *f)
 static void tear_down(struct serve *s)
 {
     serve_control_stop(s->control);
+    hooks_stop(s->hooks);
     worker_stop(s->worker); /* finishes what was accepted */
     the_replicate = NULL;
     if (s->loop != NULL) {
         loop_drain(s->loop);
     }
     serve_control_free(s->control);
+    hooks_free(s->hooks);
     replicate_free(s->rep);
     http_server_free(s->staff);
     http_server_free(s->sync);

@@ -85,6 +85,10 @@ const struct api_doc api_docs[] = {
     {"GET",  "/api/tokens",                "", "", NULL},
     {"POST", "/api/tokens",                "", "", NULL},
     {"POST", "/api/tokens/:/revoke",       "number", "", NULL},
+    {"GET",  "/api/hooks",                 "", "", NULL},
+    {"POST", "/api/hooks",                 "", "", NULL},
+    {"POST", "/api/hooks/:/test",          "number", "", NULL},
+    {"POST", "/api/hooks/:/drop",          "number", "", NULL},
     {"POST", "/api/sync",                  "", "", NULL},
 };
 /* clang-format on */

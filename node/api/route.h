@@ -154,6 +154,9 @@ struct body_rate {
     const char *code;
     int64_t content, teacher, service, use;
 };
+struct body_hook {
+    const char *name, *form, *url, *secret, *events, *password; /* secret, events NULL: none, all */
+};
 struct body_none {
     bool unused;
 };
@@ -177,6 +180,7 @@ union api_body {
     struct body_attend attend;
     struct body_code code;
     struct body_rate rate;
+    struct body_hook hook;
     struct body_none none;
 };
 
@@ -377,6 +381,11 @@ api_handler h_hsds_taxonomies;
 api_handler h_hsds_taxonomy;
 api_handler h_hsds_terms;
 api_handler h_hsds_term;
+/* hooks.c */
+api_handler h_hooks;
+api_handler h_hook_new;
+api_handler h_hook_test;
+api_handler h_hook_drop;
 /* imports.c */
 api_handler h_imports;
 api_handler h_import;

@@ -3,6 +3,7 @@
  * route without a role, a limit or a form does not pass. */
 #include "node/api/route.h"
 #include "node/app_event.h"
+#include "node/app_hook.h"
 #include "node/app_import.h"
 
 #define AT_MAX INT64_C(999999999999999) /* what the JSON gate lets through */
@@ -123,6 +124,15 @@ static const struct jspec spec_rate[] = {
     JF_INT(struct body_rate, use, 1, 5),
     JF_END,
 };
+static const struct jspec spec_hook[] = {
+    JF_TEXT(struct body_hook, name, 1, 80),
+    JF_TOKEN(struct body_hook, form, 1, 16),
+    JF_TEXT(struct body_hook, url, 1, HOOK_URL),
+    JF_TEXT_OPT(struct body_hook, secret, 1, 200),
+    JF_TEXT_OPT(struct body_hook, events, 1, 200),
+    JF_TEXT(struct body_hook, password, 1, 512),
+    JF_END,
+};
 static const struct jspec spec_none[] = {
     JF_END,
 };
@@ -203,6 +213,10 @@ const struct api_route api_routes[] = {
     {"GET",  "/api/tokens",                  WHO_ADMIN,  TX_NONE,  NO_BODY, false, h_tokens},
     {"POST", "/api/tokens",                  WHO_ADMIN,  TX_STAFF, BODY(BODY_SMALL, token), false, h_token_new},
     {"POST", "/api/tokens/:/revoke",         WHO_ADMIN,  TX_STAFF, BODY(BODY_SMALL, none), false, h_token_drop},
+    {"GET",  "/api/hooks",                   WHO_ADMIN,  TX_NONE,  NO_BODY, false, h_hooks},
+    {"POST", "/api/hooks",                   WHO_ADMIN,  TX_STAFF, BODY(BODY_SMALL, hook), false, h_hook_new},
+    {"POST", "/api/hooks/:/test",            WHO_ADMIN,  TX_STAFF, BODY(BODY_SMALL, none), false, h_hook_test},
+    {"POST", "/api/hooks/:/drop",            WHO_ADMIN,  TX_STAFF, BODY(BODY_SMALL, none), false, h_hook_drop},
     {"POST", "/api/sync",                    WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, none), false, h_sync},
 };
 /* clang-format on */

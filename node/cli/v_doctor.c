@@ -4,6 +4,7 @@
  * command's own process, so that it answers when the node cannot be opened at all; the rest is
  * asked of the opened node, in the daemon when one runs. */
 #include "node/app_backup.h"
+#include "node/app_hook.h"
 #include "node/app_refused.h"
 #include "node/cli/ferry_wire.h"
 #include "node/cli/table.h"
@@ -257,6 +258,33 @@ static int look_backup(struct verb *v)
     return say_check(v, r < 0 || age > 4 * every ? CHECK_WRONG : CHECK_FINE, "backup", days);
 }
 
+struct hooks_seen {
+    struct verb *v;
+    int bad;
+};
+
+/* One that has not been reached for some time; where there are none nothing is said. */
+static int on_hook(const struct hook_row *h, void *arg)
+{
+    struct hooks_seen *x = arg;
+    char text[400], day[11];
+    if (h->fails < HOOK_DEAD) {
+        x->bad |= say_check(x->v, CHECK_FINE, "hook", h->name);
+        return 0;
+    }
+    date_write(date_of_ms(h->failed), day);
+    snprintf(text, sizeof text, "%lld %s (%s, %s)", (long long)h->n, h->name, day, h->why);
+    x->bad |= say_check(x->v, CHECK_WRONG, "hook", text);
+    return 0;
+}
+
+static int look_hooks(struct verb *v)
+{
+    struct hooks_seen x = {.v = v};
+    (void)hook_list(v->app->store, on_hook, &x);
+    return x.bad;
+}
+
 int v_doctor_node(struct verb *v)
 {
     struct store_totals t = {0};
@@ -300,6 +328,7 @@ int v_doctor_node(struct verb *v)
         bad |= say_check(v, CHECK_NOTE, "waiting", n);
     }
     bad |= look_news(v);
+    bad |= look_hooks(v);
     bad |= look_floor(v) | look_backup(v);
     return bad | look_calendar(v);
 }

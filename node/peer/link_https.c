@@ -15,8 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "node/loop.h"
+#include "node/peer/address.h"
 #include "protocol/base/err.h"
 #include "protocol/base/text.h"
 
@@ -39,7 +41,7 @@ struct lane {
     struct curl_slist *headers;
     struct buf body;
     size_t head_bytes;
-    bool busy, too_large, no_memory;
+    bool busy, too_large, no_memory, barred;
     bool framed;        /* the answer said where it ends */
     bool head_complete; /* its empty line has come */
     bool fresh;         /* the next request may not use the connection that is there */
@@ -84,6 +86,9 @@ static enum link_outcome outcome_of(const struct lane *n, CURLcode code)
     }
     if (n->no_memory) {
         return LINK_LOCAL;
+    }
+    if (n->barred && code == CURLE_COULDNT_CONNECT) {
+        return LINK_BARRED;
     }
     /* clang-format off */
     static const struct {
@@ -285,6 +290,18 @@ static size_t on_header(char *p, size_t size, size_t count, void *arg)
     return len;
 }
 
+/* A name leads where its owner says: looked at when it is known where that is. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
+{
+    struct lane *n = arg;
+    (void)purpose;
+    if (n->k->cfg.reach != 0 && (1U << address_class(&a->addr) & n->k->cfg.reach) == 0) {
+        n->barred = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
 static bool set_long(CURL *e, CURLoption o, long v)
 {
     return curl_easy_setopt(e, o, v) == CURLE_OK;
@@ -326,10 +343,10 @@ static bool harden(struct link *k, CURL *e)
         CURLoption o;
         const char *v;
     } texts[] = {
-        {CURLOPT_PROTOCOLS_STR, "https"},
+        {CURLOPT_PROTOCOLS_STR, k->cfg.plain ? "http" : "https"},
         {CURLOPT_REDIR_PROTOCOLS_STR, "https"},
         {CURLOPT_PROXY, ""}, /* not from the environment */
-        {CURLOPT_PINNEDPUBLICKEY, k->pin},
+        {CURLOPT_PINNEDPUBLICKEY, k->pin[0] == '\0' ? NULL : k->pin},
         {CURLOPT_USERAGENT, "sanji"},
     };
     /* clang-format on */
@@ -386,7 +403,9 @@ static bool set_call(struct lane *n, const struct link_call *call)
          curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_WRITEDATA, n) == CURLE_OK &&
          curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
-         curl_easy_setopt(e, CURLOPT_HEADERDATA, n) == CURLE_OK && add_headers(n, call);
+         curl_easy_setopt(e, CURLOPT_HEADERDATA, n) == CURLE_OK &&
+         curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
+         curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, n) == CURLE_OK && add_headers(n, call);
     if (ok && !call->get) {
         ok = set_long(e, CURLOPT_POST, 1) &&
              curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_len) ==
@@ -407,7 +426,7 @@ int link_post(struct link *k, unsigned lane, const struct link_call *call)
     buf_done(&n->body);
     buf_init(&n->body, call->max_reply);
     n->head_bytes = 0;
-    n->too_large = n->no_memory = n->framed = n->head_complete = false;
+    n->too_large = n->no_memory = n->barred = n->framed = n->head_complete = false;
     n->fn = call->fn;
     n->arg = call->arg;
     if (!harden(k, n->easy) || !set_call(n, call) ||
@@ -473,10 +492,11 @@ void link_disconnect(struct link *k, unsigned lane)
     k->lanes[lane].fresh = true;
 }
 
-/* https only, a host, no user name, no query: what stands before the path of a call. */
-static bool url_ok(const char *url)
+/* One scheme, a host, no user name, no query: what stands before the path of a call. */
+static bool url_ok(const char *url, bool plain)
 {
-    if (url == NULL || strncmp(url, "https://", 8) != 0 || strlen(url) > URL_MAX / 2) {
+    const char *scheme = plain ? "http://" : "https://";
+    if (url == NULL || strncmp(url, scheme, strlen(scheme)) != 0 || strlen(url) > URL_MAX / 2) {
         return false;
     }
     CURLU *u = curl_url();
@@ -493,7 +513,8 @@ int link_new(struct loop *l, const struct link_cfg *cfg, struct link **ret)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, global_init);
-    if (!url_ok(cfg->url) || cfg->pin == NULL) {
+    bool known = cfg->plain ? cfg->reach == REACH_LOOPBACK : cfg->pin != NULL || cfg->verify_ca;
+    if (!url_ok(cfg->url, cfg->plain) || !known) {
         return SANJI_E_CONFIG;
     }
     struct link *k = calloc(1, sizeof *k);
@@ -508,8 +529,10 @@ int link_new(struct loop *l, const struct link_cfg *cfg, struct link **ret)
     k->cfg.timeout_ms = cfg->timeout_ms > 0 ? cfg->timeout_ms : TIMEOUT_MS;
     k->cfg.low_speed_bytes = cfg->low_speed_bytes > 0 ? cfg->low_speed_bytes : LOW_SPEED_BYTES;
     k->cfg.low_speed_s = cfg->low_speed_s > 0 ? cfg->low_speed_s : LOW_SPEED_S;
-    snprintf(k->pin, sizeof k->pin, "sha256//");
-    EVP_EncodeBlock((unsigned char *)k->pin + 8, cfg->pin, 32);
+    if (cfg->pin != NULL) {
+        snprintf(k->pin, sizeof k->pin, "sha256//");
+        EVP_EncodeBlock((unsigned char *)k->pin + 8, cfg->pin, 32);
+    }
     buf_init(&k->base, URL_MAX);
     buf_init(&k->ca_file, 4096);
     size_t n = strlen(cfg->url);
@@ -552,7 +575,7 @@ const char *link_outcome_name(enum link_outcome o)
     static const char *const names[LINK_OUTCOME_COUNT] = {
         [LINK_OK] = "ok",          [LINK_CONNECT] = "no_connection", [LINK_TLS] = "no_tls",
         [LINK_PIN] = "wrong_key",  [LINK_TIMEOUT] = "too_slow",      [LINK_TOO_LARGE] = "too_large",
-        [LINK_BROKEN] = "cut_off", [LINK_LOCAL] = "local",
+        [LINK_BROKEN] = "cut_off", [LINK_BARRED] = "address_barred", [LINK_LOCAL] = "local",
     };
     return o < LINK_OUTCOME_COUNT && names[o] != NULL ? names[o] : "unknown";
 }

@@ -30,13 +30,17 @@ enum link_outcome {
     LINK_TIMEOUT,   /* connected, but too slow */
     LINK_TOO_LARGE, /* more than max_reply, or endless headers */
     LINK_BROKEN,    /* cut in the middle, or the answer was not HTTP */
+    LINK_BARRED,    /* the name leads to an address outside `reach` */
     LINK_LOCAL,     /* no memory or no descriptors here */
     LINK_OUTCOME_COUNT
 };
 
 struct link_cfg {
     const char *url;      /* "https://host[:port][/prefix]" */
-    const uint8_t *pin;   /* 32 bytes, SHA-256 of the SubjectPublicKeyInfo; mandatory */
+    const uint8_t *pin;   /* 32 bytes, SHA-256 of the SubjectPublicKeyInfo; NULL: whom verify_ca
+                             believes, or nobody over `plain` */
+    bool plain;           /* "http://", with `reach` this machine alone */
+    unsigned reach;       /* set of REACH_* (address.h) connections may lead to; 0: anywhere */
     bool verify_ca;       /* additionally require a valid chain and name */
     const char *ca_file;  /* with verify_ca: instead of the system's authorities */
     int64_t connect_ms;   /* 0: 15 s */
@@ -72,7 +76,7 @@ struct link_call {
     void *arg;
 };
 
-/* SANJI_E_CONFIG: not an https URL (or with a user name), or no pin. */
+/* SANJI_E_CONFIG: not such a URL (or with a user name), or nobody to recognise. */
 int link_new(struct loop *l, const struct link_cfg *cfg, struct link **ret);
 /* SANJI_E_BUSY: the lane carries a request. fn is called later, exactly once, never from within. */
 int link_post(struct link *k, unsigned lane, const struct link_call *call);

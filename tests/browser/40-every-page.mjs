@@ -39,7 +39,7 @@ before(async () => {
     status: '#/', listings: '#/r/listing', listing: one, 'listing-edit': `${one}/edit`, 'listing-new': '#/r/listing/new',
     needs: '#/r/need', 'need-new': '#/r/need/new', notices: '#/r/notice', 'notice-new': '#/r/notice/new',
     'referrals-in': '#/referrals', 'referrals-out': '#/referrals?box=out', 'referral-in': `#/referrals/${got}`, 'referral-out': `#/referrals/${sent}`,
-    'referral-new': '#/referrals/new', stats: `#/stats?period=${period}`, nodes: '#/nodes', audit: '#/audit', tokens: '#/tokens', help: '#/help', account: '#/account', more: '#/more',
+    'referral-new': '#/referrals/new', stats: `#/stats?period=${period}`, nodes: '#/nodes', audit: '#/audit', tokens: '#/tokens', hooks: '#/hooks', help: '#/help', account: '#/account', more: '#/more',
     nowhere: '#/no/such/page', 'no-record': `#/r/listing/${w.id('s1')}/nothing`,
   };
 });

@@ -63,7 +63,7 @@ test('the program writes with it and is named in the log; on a desk the token is
   await pc.seen(new Date(Date.now() + 8 * 3600e3).toISOString().slice(0, 10));
   await looked(pc, '85-used');
   await pc.page.getByRole('button', { name: `${pc.t('token.revoke')}: 区办公系统` }).click();
-  await pc.button('token.keep').click();
+  await pc.button('admin.keep').click();
   assert.equal((await asks(pc, token, '/api/status')).status, 200);
   await pc.page.getByRole('button', { name: `${pc.t('token.revoke')}: 区办公系统` }).click();
   await pc.button('token.revoke_sure').click();

@@ -16,6 +16,7 @@ import { Bookings } from "./pages/bookings.jsx";
 import { Attended, Check, Door } from "./pages/door.jsx";
 import { Events } from "./pages/events.jsx";
 import { Help } from "./pages/help.jsx";
+import { Hooks } from "./pages/hooks.jsx";
 import { Import } from "./pages/import.jsx";
 import { More } from "./pages/more.jsx";
 import { Nodes } from "./pages/nodes.jsx";
@@ -42,6 +43,7 @@ const pages = {
   import: Import,
   audit: Audit,
   tokens: Tokens,
+  hooks: Hooks,
   help: Help,
   account: Account,
   more: More,

@@ -4,27 +4,13 @@ import { useState } from "preact/hooks";
 import { enc, post, query, sentence } from "../api.js";
 import { t, tt } from "../i18n.js";
 import { useLoad } from "../load.js";
+import { Choice, Sure } from "../parts/admin.jsx";
 import { Note, Problem, Rows, Title, Waiting } from "../parts/bits.jsx";
 import { Refusal, Text } from "../parts/gate.jsx";
 import { dateOf } from "../when.js";
 
 const roles = ["supervisor", "clerk", "reviewer", "manager", "admin", "member"];
 const spans = [30, 90, 365, 1095];
-
-function Choice({ id, label, value, onInput, options }) {
-  return (
-    <div class="field">
-      <label htmlFor={id}>{label}</label>
-      <select id={id} value={value} onChange={(e) => onInput(e.currentTarget.value)}>
-        {options.map(([v, text]) => (
-          <option key={v} value={v}>
-            {text}
-          </option>
-        ))}
-      </select>
-    </div>
-  );
-}
 
 function Organisation({ value, onInput }) {
   const { data, error, reload } = useLoad(`/api/records${query({ kind: "org", owner: "me", limit: 200 })}`);
@@ -76,29 +62,6 @@ function Make({ made }) {
   );
 }
 
-// Pressed twice, not by mistake: the program stops at once.
-function Revoke({ n, name, done }) {
-  const [sure, setSure] = useState(false);
-  const [error, setError] = useState(null);
-  if (error) return <Problem error={error} retry={() => setError(null)} />;
-  if (!sure)
-    return (
-      <button type="button" class="button small" aria-label={`${t("token.revoke")}: ${name}`} onClick={() => setSure(true)}>
-        {t("token.revoke")}
-      </button>
-    );
-  return (
-    <span class="line">
-      <button type="button" class="button small danger" onClick={() => post(`/api/tokens/${enc(n)}/revoke`).then(done, setError)}>
-        {t("token.revoke_sure")}
-      </button>
-      <button type="button" class="link" onClick={() => setSure(false)}>
-        {t("token.keep")}
-      </button>
-    </span>
-  );
-}
-
 export function Tokens() {
   const { data, error, reload } = useLoad("/api/tokens");
   const [fresh, setFresh] = useState(null);
@@ -111,9 +74,11 @@ export function Tokens() {
     until: x.expires > now ? dateOf(new Date(x.expires)) : t("token.expired"),
     used: x.used || t("token.never"),
     end: (
-      <Revoke
-        n={x.n}
+      <Sure
+        path={`/api/tokens/${enc(x.n)}/revoke`}
         name={x.name}
+        ask={t("token.revoke")}
+        go={t("token.revoke_sure")}
         done={() => {
           setFresh(null);
           reload();

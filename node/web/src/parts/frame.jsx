@@ -27,6 +27,7 @@ const places = [
   { key: "nodes", path: ["nodes"] },
   { key: "audit", path: ["audit"], audit: true },
   { key: "tokens", path: ["tokens"], admin: true },
+  { key: "hooks", path: ["hooks"], admin: true },
   { key: "help", path: ["help"] },
   { key: "account", path: ["account"] },
 ];
