@@ -6,6 +6,7 @@
 #include "node/app_internal.h"
 #include "node/peer/address.h"
 #include "protocol/base/enc.h"
+#include "protocol/base/text.h"
 #include "protocol/jcur.h"
 #include "tests/support/desk.h"
 
@@ -199,6 +200,13 @@ static void told_once_of_what_is_new(void **state)
     due();
 }
 
+static int64_t number_of(const char *text_)
+{
+    int64_t n = 0;
+    assert_int_equal(text_i64(text_, strlen(text_), 0, INT64_MAX, &n), 0);
+    return n;
+}
+
 static void signed_over_time_and_body(void **state)
 {
     (void)state;
@@ -211,7 +219,7 @@ static void signed_over_time_and_body(void **state)
     hmac_bytes(secret, strlen(secret), text, (size_t)len, mac);
     want[3 + hex_put(mac, sizeof mac, want + 3)] = '\0';
     assert_string_equal(jobs[0]->sign, want);
-    int64_t age = app_now_ms() / 1000 - strtoll(jobs[0]->time, NULL, 10);
+    int64_t age = app_now_ms() / 1000 - number_of(jobs[0]->time);
     assert_true(age >= 0 && age < 60);
     assert_int_equal(app_hook_test(d.app, 99), SANJI_E_NOT_FOUND);
     assert_int_equal(app_hook_done(d.app, jobs[0]->n, n, NULL), 0);
