@@ -386,6 +386,7 @@ int book_load(struct app *a, int64_t now, struct book *b)
     }
     int r = store_record_list(a->store, &asks, on_ask, b);
     r = r < 0 ? r : store_record_list(a->store, &answers, on_answer, b);
+    r = r < 0 ? r : book_arrivals(b);
     if (r == 0 && b->n_ask > 0) {
         qsort(b->ask, b->n_ask, sizeof *b->ask, by_arrival);
     }

@@ -126,6 +126,9 @@ int book_seats_content(const struct book *b, const struct bk_place *p,
 /* Reads all; book_free() in every case. */
 int book_load(struct app *a, int64_t now, struct book *ret);
 void book_free(struct book *b);
+/* app_booking_since.c: when asks that wait had come first; noted for an answer that is written. */
+int book_arrivals(struct book *b);
+int book_keep_arrival(struct book *b, const struct bk_answer *x);
 /* The place of an own resource, also of one that is not there. */
 int book_place(struct book *b, const char *listing, struct bk_place **ret);
 struct bk_answer *book_answer(struct book *b, const char *node, const char *ask, int64_t no);

@@ -354,6 +354,7 @@ int book_write(struct book *b, size_t *ret_n)
     for (size_t i = 0; r == 0 && i < b->n_ans; i++) {
         if (b->ans[i].dirty) {
             r = add_answer(b, &x, &b->ans[i]);
+            r = r < 0 ? r : book_keep_arrival(b, &b->ans[i]);
         }
     }
     for (size_t i = 0; r == 0 && i < b->n_allot; i++) {

@@ -77,17 +77,27 @@ static int on_list(const struct store_rec *rec, void *arg)
 {
     struct api_list *l = arg;
     bool show = false;
-    if (l->shown == l->limit || l->seen == SCAN_MAX) {
-        l->more = true;
+    if (l->seen == SCAN_MAX) {
+        l->more = l->scanned = true;
         return 1;
     }
     l->seen++;
-    l->last_ts = rec->ts;
-    l->last_n = rec->n;
     int r = api_list_fits(l, rec, &show);
     if (r < 0 || !show) {
+        l->hidden_ts = rec->ts;
+        l->hidden_n = rec->n;
         return r;
     }
+    if (l->passed < l->skip) {
+        l->passed++;
+        return 0;
+    }
+    if (l->shown == l->limit) {
+        l->more = true; /* there is another one that may be shown: of the rest nothing is said */
+        return 1;
+    }
+    l->last_ts = l->hidden_ts = rec->ts;
+    l->last_n = l->hidden_n = rec->n;
     jw_obj(&l->c->w, NULL);
     r = api_put_record(l->c, rec);
     jw_end_obj(&l->c->w);
@@ -101,7 +111,9 @@ static int read_text(struct api_call *c, const char *name, char *out, size_t max
     return r < 0 ? fault_set(&c->f, SANJI_E_SPEC, name, NULL) : 0;
 }
 
-/* Cursor: "TS.N" of the last row looked at, "oN" of a search. */
+/* Cursor: "TS.N" of the last row shown; of a search "oB.N": so many blocks of SCAN_MAX rows looked
+ * through, and N of the next one shown. Only what was shown is counted: a number that grew with
+ * what is hidden would tell how much of it there is. */
 static int read_after(struct api_list *l, struct store_filter *f)
 {
     char s[48];
@@ -110,9 +122,10 @@ static int read_after(struct api_list *l, struct store_filter *f)
         return r;
     }
     char *dot = strchr(s, '.');
-    if (s[0] == 'o' && l->q[0] != '\0') {
-        r = text_i64(s + 1, strlen(s + 1), 0, 100000, &l->skip);
-        f->offset = l->skip;
+    if (s[0] == 'o' && dot != NULL && l->q[0] != '\0') {
+        r = text_i64(s + 1, (size_t)(dot - s) - 1, 0, 1000000, &l->block);
+        r = r < 0 ? r : text_i64(dot + 1, strlen(dot + 1), 0, SCAN_MAX, &l->skip);
+        f->offset = l->block * SCAN_MAX;
     } else if (dot != NULL && l->q[0] == '\0') {
         r = text_i64(s, (size_t)(dot - s), INT64_MIN / 2, INT64_MAX / 2, &f->before_ts);
         if (r == 0) {
@@ -170,7 +183,7 @@ int api_list_read(struct api_list *l, struct store_filter *f)
     /* What passes between others is not shown (api_is_ours()): it is not counted either. */
     l->narrow = l->n_f > 0 || api_is_bound(c, l->k) || strstr(l->k->audiences, "to") != NULL ||
                 (l->q[0] != '\0' && api_is_cut(c, l->k));
-    f->limit = l->narrow ? SCAN_MAX + 1 : l->limit + 1;
+    f->limit = l->narrow ? SCAN_MAX + 1 : l->skip + l->limit + 1;
     f->now_ms = c->now;
     return r;
 }
@@ -188,7 +201,7 @@ static int put_total(struct api_list *l, struct store_filter *f)
     int64_t n = 0;
     int r = 0;
     if (l->narrow) {
-        if (!l->more && l->skip == 0 && f->before_ts == 0) {
+        if (!l->more && l->skip == 0 && l->block == 0 && f->before_ts == 0) {
             jw_int(&l->c->w, "total", l->shown);
         }
         return 0;
@@ -213,11 +226,15 @@ static void put_next(struct api_list *l)
         jw_raw(&l->c->w, "next", "null", 4);
         return;
     }
-    if (l->q[0] != '\0') {
-        /* NOLINTNEXTLINE(bugprone-misplaced-widening-cast): for the format */
-        snprintf(next, sizeof next, "o%lld", (long long)(l->skip + l->seen));
+    if (l->q[0] != '\0' && l->scanned) {
+        snprintf(next, sizeof next, "o%lld.0", (long long)l->block + 1);
+    } else if (l->q[0] != '\0') {
+        snprintf(next, sizeof next, "o%lld.%lld", (long long)l->block,
+                 (long long)l->skip + l->shown);
     } else {
-        snprintf(next, sizeof next, "%lld.%lld", (long long)l->last_ts, (long long)l->last_n);
+        bool to = l->scanned; /* nothing to show among so many: from there on */
+        snprintf(next, sizeof next, "%lld.%lld", (long long)(to ? l->hidden_ts : l->last_ts),
+                 (long long)(to ? l->hidden_n : l->last_n));
     }
     jw_str(&l->c->w, "next", next);
 }

@@ -17,8 +17,10 @@ struct api_list {
     char kind[40], owner[32], area[16], state[64], q[QUERY_BYTES + 1];
     struct own_filter f[OWN_FILTERS];
     size_t n_f;
-    int64_t limit, shown, seen, skip;
-    int64_t last_ts, last_n;
+    int64_t limit, shown, seen;
+    int64_t skip, passed, block; /* of a search: shown before, passed over; blocks looked through */
+    int64_t last_ts, last_n, hidden_ts, hidden_n; /* rows: the last one shown, looked at */
+    bool scanned;                                 /* stopped at SCAN_MAX rows */
     bool more, narrow; /* narrow: some records that the store finds are left out */
     struct buf value;  /* to be made and ended by the caller */
 };

@@ -372,6 +372,40 @@ static void test_change_and_series(void **state)
     end();
 }
 
+/* Who gives one day of a series back keeps his place in the line for the others. */
+static void test_keeps_its_place(void **state)
+{
+    (void)state;
+    char d[900];
+    struct fault f = {0};
+    struct asked s;
+    two("place");
+    venue("v1", "", false);
+    nodes_settle(city, d1);
+    struct asked taken = ask(city, "v1", 14, 9, 10, ""), first = ask(city, "v1", 7, 9, 10, "");
+    snprintf(d, sizeof d,
+             "{\"listing\":\"%s/v1\",\"org\":\"晨光社工\",\"purpose\":\"training\",\"wait\":true,"
+             "\"at\":[[\"%s\",\"%s\"],[\"%s\",\"%s\"]]}",
+             app_id(city), at(7, 9), at(7, 10), at(14, 9), at(14, 10));
+    assert_int_equal(app_booking_ask(d1, lit(d), s.id, &f), 0);
+    nodes_settle(city, d1);
+    struct asked later = ask(city, "v1", 14, 9, 10, ",\"wait\":true");
+    is(city, city, &later, "waitlisted", "");
+    assert_int_equal(how(city, d1, &s, 2).place, 1);
+    assert_int_equal(how(city, city, &later, 1).place, 2);
+    give_back(d1, &s, 1);
+    nodes_settle(city, d1);
+    assert_string_equal(how(city, d1, &s, 1).state, "cancelled");
+    assert_int_equal(how(city, d1, &s, 2).place, 1);
+    assert_int_equal(how(city, city, &later, 1).place, 2);
+    give_back(city, &taken, 0);
+    nodes_settle(city, d1);
+    assert_string_equal(how(d1, d1, &s, 2).state, "confirmed");
+    is(city, city, &later, "waitlisted", "");
+    is(city, city, &first, "confirmed", "");
+    end();
+}
+
 /* ---- its writer says something else, or nothing any more ---- */
 
 static int on_aud(const struct store_rec *rec, void *arg)
@@ -984,14 +1018,23 @@ static void test_allotted_in_any_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first_come),         cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_approval),           cmocka_unit_test(test_cut_off),
-        cmocka_unit_test(test_change_and_series),  cmocka_unit_test(test_put_back),
-        cmocka_unit_test(test_told_and_forgotten), cmocka_unit_test(test_any_order),
-        cmocka_unit_test(test_allotment),          cmocka_unit_test(test_allotted_in_any_order),
-        cmocka_unit_test(test_said_again),         cmocka_unit_test(test_said_no_more),
-        cmocka_unit_test(test_no_such_place),      cmocka_unit_test(test_list_is_judged),
-        cmocka_unit_test(test_full_month),         cmocka_unit_test(test_many_wait),
+        cmocka_unit_test(test_first_come),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_approval),
+        cmocka_unit_test(test_cut_off),
+        cmocka_unit_test(test_change_and_series),
+        cmocka_unit_test(test_keeps_its_place),
+        cmocka_unit_test(test_put_back),
+        cmocka_unit_test(test_told_and_forgotten),
+        cmocka_unit_test(test_any_order),
+        cmocka_unit_test(test_allotment),
+        cmocka_unit_test(test_allotted_in_any_order),
+        cmocka_unit_test(test_said_again),
+        cmocka_unit_test(test_said_no_more),
+        cmocka_unit_test(test_no_such_place),
+        cmocka_unit_test(test_list_is_judged),
+        cmocka_unit_test(test_full_month),
+        cmocka_unit_test(test_many_wait),
     };
     return cmocka_run_group_tests_name("app_booking", tests, home_make, home_drop);
 }

@@ -304,6 +304,58 @@ static void of_organisations(void)
                              "\"state\":\"submitted\",\"governance\":300}");
 }
 
+/* What the cursors of a list say, page by page, one record each. */
+static void cursors(const char *query, char *out, size_t max)
+{
+    char path[256], next[64] = "";
+    size_t n = 0;
+    out[0] = '\0';
+    for (int i = 0; i < 20; i++) {
+        snprintf(path, sizeof path, "/api/records?kind=service&limit=1%s%s%s", query,
+                 next[0] == '\0' ? "" : "&after=", next);
+        assert_status(ask("GET", path, NULL), 200);
+        if (said("\"next\":null")) {
+            return;
+        }
+        member("next", next, sizeof next);
+        n += (size_t)snprintf(out + n, max - n, "%s ", next);
+    }
+    fail_msg("no end: %s", out);
+}
+
+/* Records that are hidden from a person move no cursor: it would tell how many match his words. */
+static void cursors_tell_nothing(void **state)
+{
+    (void)state;
+    char found[512], listed[512], now[512], json[160];
+    of_organisations();
+    for (int i = 0; i < 2; i++) {
+        snprintf(json, sizeof json,
+                 "{\"id\":\"m%d\",\"title\":\"走访\",\"date\":\"2026-11-04\",\"method\":"
+                 "\"consult\",\"org\":\"zu1\"}",
+                 i);
+        put_record("service", json);
+    }
+    log_in("zu1");
+    cursors("&q=%E8%B5%B0%E8%AE%BF", found, sizeof found);
+    cursors("", listed, sizeof listed);
+    assert_string_equal(found, "o0.1 o0.2 ");
+    for (int i = 0; i < 7; i++) {
+        snprintf(json, sizeof json,
+                 "{\"id\":\"h%d\",\"title\":\"走访\",\"date\":\"2026-11-0%d\",\"method\":"
+                 "\"consult\",\"org\":\"zu2\"}",
+                 i, 1 + i);
+        put_record("service", json);
+        cursors("&q=%E8%B5%B0%E8%AE%BF", now, sizeof now);
+        assert_string_equal(now, found);
+        cursors("", now, sizeof now);
+        assert_string_equal(now, listed);
+    }
+    log_in("clerk"); /* who sees them all turns more pages */
+    cursors("&q=%E8%B5%B0%E8%AE%BF", now, sizeof now);
+    assert_string_equal(now, "o0.1 o0.2 o0.3 o0.4 o0.5 o0.6 o0.7 o0.8 o0.9 o0.10 ");
+}
+
 static void people_of_an_organisation(void **state)
 {
     (void)state;
@@ -535,6 +587,7 @@ int main(void)
         ON_A_NODE(every_route_for_tokens),
         ON_A_NODE(every_kind_for_everybody),
         ON_A_NODE(people_of_an_organisation),
+        ON_A_NODE(cursors_tell_nothing),
         ON_A_NODE(personal_members),
         ON_A_NODE(other_kinds),
         ON_A_NODE(belonging),
