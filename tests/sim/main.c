@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim [--trace] [--restores] [--erases] [--rare] [--met] [--twice N] [--file LIST] [--seeds FROM
- * COUNT] [SEED...]: whole federations in one process. Each seed is one run in two phases, faults
- * and healing, and then every promise is checked. A failing seed is printed with the first promise
- * broken; the same seed repeats it exactly. With --met the whole run fails when a fault never
- * struck a node in one of the states it can be in: then the seeds prove less than they seem to. */
+/* sim [--trace] [--restores] [--erases] [--rare] [--sticks] [--met] [--twice N] [--file LIST]
+ * [--seeds FROM COUNT] [SEED...]: whole federations in one process. Each seed is one run in two
+ * phases, faults and healing, and then every promise is checked. A failing seed is printed with the
+ * first promise broken; the same seed repeats it exactly. With --met the whole run fails when a
+ * fault never struck a node in one of the states it can be in: then the seeds prove less than they
+ * seem to. */
 #include "protocol/base/text.h"
 #include "tests/sim/sim.h"
 
@@ -11,7 +12,7 @@
 #include <string.h>
 
 struct total {
-    int64_t seeds, failed, count[SC_COUNT], met[WF_COUNT][WS_COUNT];
+    int64_t seeds, failed, count[SC_COUNT], met[WF_COUNT][WS_COUNT], stick[SF_COUNT][SK_COUNT];
 };
 
 /* ---- the model's own opinion of the views ---- */
@@ -185,7 +186,7 @@ static int check(struct sim *m, struct world_verdict *v)
     }
     if (world_check_converged(w, v) < 0 || world_check_truth(w, v) < 0 || check_views(m, v) < 0 ||
         check_barriers(m, v) < 0 || check_proofs(m, v) < 0 || sim_check_erased(m, v) < 0 ||
-        sim_check_gone(m, v) < 0) {
+        sim_check_gone(m, v) < 0 || sim_check_cases(m, v) < 0) {
         return -1;
     }
     for (int i = 0; i < w->n; i++) {
@@ -232,6 +233,12 @@ static int run(uint64_t seed, bool print, struct total *tot, uint64_t *ret_trace
             tot->met[f][st] += m.w.met[f][st];
         }
     }
+    for (int f = 0; f < SF_COUNT; f++) {
+        for (int k = 0; k < SK_COUNT; k++) {
+            tot->stick[f][k] += m.stick[f][k];
+        }
+    }
+    sim_sticks_done(&m);
     buf_done(&m.evil);
     sim_forget_backups(&m);
     world_done(&m.w);
@@ -293,6 +300,9 @@ static void report(const struct total *t)
                                                "keys stolen",
                                                "ways back",
                                                "rebuilt",
+                                               "referral steps",
+                                               "referrals moved",
+                                               "steps ignored",
                                                "events"};
     printf("sim: %lld seeds, %lld failed;", (long long)t->seeds, (long long)t->failed);
     for (int i = 0; i < SC_COUNT; i++) {
@@ -339,6 +349,7 @@ static bool flag(const char *word)
     bool *const on = strcmp(word, "--restores") == 0 ? &sim_restores
                      : strcmp(word, "--erases") == 0 ? &sim_erases
                      : strcmp(word, "--rare") == 0   ? &sim_rare
+                     : strcmp(word, "--sticks") == 0 ? &sim_sticks
                                                      : NULL;
     if (on != NULL) {
         *on = true;
@@ -349,7 +360,7 @@ static bool flag(const char *word)
 /* A line: a seed, and before it what the whole list is not run with. */
 static void line_run(char *line, struct total *tot)
 {
-    const bool was[] = {sim_restores, sim_erases, sim_rare};
+    const bool was[] = {sim_restores, sim_erases, sim_rare, sim_sticks};
     int64_t seed;
     line[strcspn(line, "#\n")] = '\0';
     for (char *word = line; *word != '\0';) {
@@ -364,6 +375,7 @@ static void line_run(char *line, struct total *tot)
     sim_restores = was[0];
     sim_erases = was[1];
     sim_rare = was[2];
+    sim_sticks = was[3];
 }
 
 /* What stands behind a seed says what it once found. */
@@ -409,8 +421,8 @@ int main(int argc, char **argv)
         if (r < 0) {
             (void)fprintf(
                 stderr,
-                "sim [--trace] [--restores] [--erases] [--rare] [--met] [--twice N] [--file LIST] "
-                "[--seeds FROM COUNT] [SEED...]\n");
+                "sim [--trace] [--restores] [--erases] [--rare] [--sticks] [--met] [--twice N] "
+                "[--file LIST] [--seeds FROM COUNT] [SEED...]\n");
             return 2;
         }
     }
@@ -421,6 +433,11 @@ int main(int argc, char **argv)
     if (sim_erases && count >= 50 &&
         (tot.count[SC_ERASED_BACK] == 0 || tot.count[SC_ERASED_CUT] == 0)) {
         printf("sim: nothing was erased before a store went back, or before a cut\n");
+        return 1;
+    }
+    if (sim_sticks && count >= 100 &&
+        (!sim_sticks_met(tot.stick) || tot.count[SC_MOVED] == 0 || tot.count[SC_IGNORED] == 0)) {
+        printf("sim: some stick never met some fault, or no referral moved\n");
         return 1;
     }
     return tot.failed > 0 || (must_meet && !met_all(&tot)) ? 1 : 0;

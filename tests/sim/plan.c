@@ -84,6 +84,7 @@ static int join(struct sim *m, int up)
     sim_forget_backups(m);
     int i = world_enrol(w, up, name, lv, coin(m));
     m->count[i < 0 ? SC_JOIN_FAILED : SC_JOINS]++;
+    sim_sticks_cut(m);
     return i;
 }
 
@@ -97,7 +98,7 @@ void sim_draw(struct sim *m, uint64_t seed)
     draw_keyframes(m, seed);
     sim_rare_draw(m, seed);
     w->inspect = true;
-    m->bad = m->robbed = -1;
+    m->bad = m->robbed = m->stuck = -1;
     (void)world_genesis(w, "city", 20);
     for (int64_t d = world_range(w, 1, 3); d > 0; d--) {
         int district = join(m, 0);
@@ -106,6 +107,7 @@ void sim_draw(struct sim *m, uint64_t seed)
             (void)join(m, district);
         }
     }
+    sim_sticks_draw(m);
     world_run(w, 5000);
     if (m->hostile && w->n > 1) {
         m->bad = (int)world_range(w, 1, w->n - 1);
@@ -244,6 +246,7 @@ static void refer(struct sim *m, int i)
     world_bytes(&m->w, cek, sizeof(cek));
     if (world_referral(&m->w, i, to, id, 1, 0, "i", "send", send, cek) == 0) {
         m->count[SC_REFERRALS]++;
+        sim_case_note(m, i, to, id, cek);
     }
 }
 
@@ -387,7 +390,7 @@ static void breakage(struct sim *m)
     switch (world_range(w, 0, 8)) {
     case 0:
     case 1:
-        if (m->cuts) {
+        if (m->cuts && !sim_by_stick(m, i)) {
             w->node[i].cut = !w->node[i].cut;
             world_met(w, WF_CUT, i);
             m->count[SC_CUTS]++;
@@ -465,6 +468,9 @@ void sim_faults(struct sim *m)
             }
         }
         sim_rare_act(m);
+        sim_stick_act(m);
+        sim_case_step(m);
+        sim_case_step(m);
         if (world_chance(w, 300)) { /* whoever crashed is started again now and then */
             int x = pick(m);
             if (w->node[x].joined) {
@@ -483,7 +489,7 @@ void sim_heal(struct sim *m)
     w->relay.kind = RELAY_HONEST;
     m->count[SC_KEPT_BACK] = w->relay.kept_back;
     for (int i = 0; i < w->n; i++) {
-        w->node[i].cut = false;
+        w->node[i].cut = sim_by_stick(m, i); /* there it stays as it is */
         w->node[i].crash_armed = false;
         mem_store_fail_at(w->node[i].mem, 0, 0);
         if (w->node[i].joined) {
@@ -498,6 +504,7 @@ void sim_heal(struct sim *m)
      * Who was put back publishes proofs when its doubt has ended. */
     for (int k = 0; k < 20 && (k < 2 || !world_converged(w, NULL) || sim_proofs_wait(m)); k++) {
         world_run(w, 60000);
+        sim_stick_round(m);
     }
     for (int i = 0; i < w->n; i++) {
         m->count[SC_COMPACTED] += mem_store_compacted(w->node[i].mem);

@@ -6,7 +6,8 @@
 
 /* One run of a federation drawn from a seed: which faults, how many nodes, what people do. */
 
-enum { SIM_WRITES = 2048, SIM_GONE = 1024 };
+enum { SIM_CASES = 64, SIM_STEPS = 32 };
+enum { SIM_WRITES = 2048, SIM_GONE = 1024, SIM_DRAWER = 12, SIM_STICK_PARTS = 24 };
 
 enum sim_count {
     SC_WRITES,
@@ -40,6 +41,9 @@ enum sim_count {
     SC_STOLEN,      /* streams frozen over what somebody else signed with their writer's key */
     SC_BACK,        /* of them brought back: a new key, the old one ended, a new epoch */
     SC_REBUILT,     /* views derived anew in the middle of a run */
+    SC_STEPS,       /* of referrals, behind the first */
+    SC_MOVED,       /* referrals that are not where they began */
+    SC_IGNORED,     /* steps that were not allowed where they stand */
     SC_EVENTS,
     SC_COUNT
 };
@@ -61,6 +65,45 @@ struct sim_gone { /* erased, as the writer's list says */
     uint8_t leaf[HASH_LEN];
 };
 
+/* What a stick holds, and what becomes of it on its way. */
+enum sim_stick_kind {
+    SK_NEW,
+    SK_FULL,
+    SK_SEALED,
+    SK_PARTS,
+    SK_TRUST,
+    SK_RECEIPT,
+    SK_ALL,
+    SK_COUNT
+};
+enum sim_stick_fault {
+    SF_GOOD,
+    SF_OLD,    /* a newer one has been there before */
+    SF_AGAIN,  /* given, and kept to be given again */
+    SF_TORN,   /* the end is missing */
+    SF_TURNED, /* bytes changed */
+    SF_LOST,
+    SF_WRONG,  /* given to a node it is not meant for */
+    SF_BROKEN, /* the node died, or its disk failed, while it took it */
+    SF_COUNT
+};
+struct sim_stick {
+    int from, to;
+    enum sim_stick_kind kind;
+    int64_t made; /* which comes after which */
+    struct buf part[SIM_STICK_PARTS];
+    size_t n; /* 0: none */
+};
+
+struct sim_case { /* a referral, as far as it was acknowledged */
+    int node[REF_PARTIES];
+    char id[20];
+    uint8_t cek[32];
+    int64_t step[REF_PARTIES];
+    struct ref_ev ev[SIM_STEPS];
+    size_t n;
+};
+
 struct sim {
     struct world w;
     struct world_faults faults; /* as drawn; off while healing */
@@ -79,6 +122,11 @@ struct sim {
     struct sim_gone gone[SIM_GONE];
     size_t n_gone;
     int64_t count[SC_COUNT];
+    struct sim_case cases[SIM_CASES];
+    size_t n_cases;
+    int stuck; /* district without a network, -1 */
+    struct sim_stick drawer[SIM_DRAWER];
+    int64_t stick_no, stick_newest[WORLD_MAX][WORLD_MAX], stick[SF_COUNT][SK_COUNT];
     struct buf evil; /* frames for the hostile node's next message */
     int next_id;
     int64_t next_write;
@@ -116,6 +164,22 @@ void sim_keep_held(struct sim *m, int i, int at);
 extern bool sim_rare; /* what seldom happens is made to happen */
 void sim_rare_draw(struct sim *m, uint64_t seed);
 void sim_rare_act(struct sim *m);
+
+/* sticks.c */
+extern bool sim_sticks; /* a district has no network */
+bool sim_by_stick(const struct sim *m, int i);
+void sim_sticks_draw(struct sim *m);
+void sim_sticks_cut(struct sim *m); /* whoever joined there has none either */
+void sim_stick_act(struct sim *m);
+void sim_stick_round(struct sim *m); /* careful people carry everything once, up and down */
+void sim_stick_drop(struct sim_stick *s);
+void sim_sticks_done(struct sim *m);
+bool sim_sticks_met(int64_t met[SF_COUNT][SK_COUNT]); /* prints; false: some never */
+
+/* steps.c */
+void sim_case_note(struct sim *m, int i, int to, const char *id, const uint8_t cek[static 32]);
+void sim_case_step(struct sim *m);
+int sim_check_cases(struct sim *m, struct world_verdict *v);
 
 /* thief.c */
 void sim_steal(struct sim *m, int i);

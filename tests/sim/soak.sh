@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # soak.sh BUILD_DIR SECONDS [FROM]: new seeds until the time is over, on every processor. Closes with
 # the number of seeds and prints the failing ones; they belong into the list
-# of their flags in regress/. SIM_FLAGS: --restores, --erases, --rare.
+# of their flags in regress/. SIM_FLAGS: --restores, --erases, --rare, --sticks.
 set -eu
 sim=$1/tests/sim/sim
 seconds=$2

@@ -65,6 +65,9 @@ size_t mem_store_forks(const struct mem_store *m);
 /* Fold of a thread. SANJI_E_NOT_FOUND. */
 int mem_store_thread(const struct mem_store *m, const char *init, const char *id,
                      struct ref_fold *ret);
+/* The highest step of either party that is known here. */
+void mem_store_steps(const struct mem_store *m, const char *init, const char *id,
+                     int64_t ret[static REF_PARTIES]);
 /* Content key of a thread. SANJI_E_NOT_FOUND. */
 int mem_store_cek(const struct mem_store *m, const char *init, const char *id, uint8_t ret[32]);
 /* Canonical text of all views: equal texts mean equal states, at any two nodes or stores that hold

@@ -577,6 +577,19 @@ int mem_store_thread(const struct mem_store *m, const char *init, const char *id
     return n == 0 ? SANJI_E_NOT_FOUND : 0;
 }
 
+void mem_store_steps(const struct mem_store *m, const char *init, const char *id,
+                     int64_t ret[static REF_PARTIES])
+{
+    const struct ref_r **v;
+    size_t n = thread_events(m, init, id, &v);
+    ret[REF_I] = ret[REF_R] = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t *at = &ret[v[i]->ev.who];
+        *at = v[i]->ev.step > *at ? v[i]->ev.step : *at;
+    }
+    free(v);
+}
+
 int mem_store_cek(const struct mem_store *m, const char *init, const char *id, uint8_t ret[32])
 {
     size_t i = 0;
