@@ -219,6 +219,16 @@ done
 seated() { s city event show governance-course | tr -d ' \n' | grep -q '"street":4,"community":0,"other":0,"waiting":2'; }
 wait_for 60 seated || fail "名额没有按层级发放" "seats were not given by tier"
 
+step "街道就路演厅提问，市级答复" "a street asks about the hall, and the city answers"
+printf '{"about":"%s/hall","text":"周末可以借用投影设备吗？需要自带电脑吗？"}' "${id_of[city]}" >"$work/q.json"
+question=$(s s01 put question "$work/q.json" | tr -d '\n') || fail "未能提问" "could not ask"
+waits_at_city() { s city todo --json | grep -q '"source":"question"'; }
+wait_for 60 waits_at_city || fail "提问没有进入市级待办" "the question is not in the city's to-do list"
+printf '{"about":"%s/%s","text":"周末可借，须提前两天；现场有电脑。"}' "${id_of[s01]}" "$question" >"$work/a.json"
+s city put question_answer "$work/a.json" >/dev/null || fail "未能答复" "could not answer"
+answered() { s s01 list question_answer --json 2>/dev/null | grep -q '"kind":"question_answer"'; }
+wait_for 60 answered || fail "答复没有到达街道" "the answer did not arrive at the street"
+
 step "各平台为所服务的组织建档、记服务（只留在本节点；公开的名片到达全市）" "every platform files its organisations and services (they stay at home; public cards travel)"
 load org "$root/deploy/demo/orgs.ndjson"
 load org_event "$root/deploy/demo/org_events.ndjson"

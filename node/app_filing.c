@@ -218,9 +218,10 @@ int app__put_autos(struct app_put *p, const struct old_rec *o, int64_t now_ms, s
     buf_init(&b, LIM_ITEM_BYTES);
     jw_init(&w, &b);
     jw_obj(&w, NULL);
-    int r = p->k->filing != NULL ? filing_autos(p, o, now_ms, &w)
-            : p->k->form != NULL ? app__form_autos(p, o, &w, f)
-                                 : app__pair_autos(p, &w, f);
+    int r = p->k->filing != NULL                                   ? filing_autos(p, o, now_ms, &w)
+            : p->k->form != NULL                                   ? app__form_autos(p, o, &w, f)
+            : app__word_in("question question_answer", p->k->name) ? app__question_autos(p, &w, f)
+                                                                   : app__pair_autos(p, &w, f);
     jw_end_obj(&w);
     r = r < 0 ? r : jw_done(&w);
     r = r < 0 ? r : merge(p, span_of(b.data, b.len));

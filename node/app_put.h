@@ -50,6 +50,8 @@ struct old_rec {
     char kind[40];
 };
 
+/* app_question.c: what a question or its answer is about, and whom it is for. */
+int app__question_autos(struct app_put *p, struct jw *w, struct fault *f);
 /* Adds one item to the batch of its audience. */
 int app__put_lane(struct app_put *p, const struct kind *k, const char *aud, const char *id,
                   enum item_op op, int64_t r, struct span d);

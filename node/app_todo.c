@@ -8,6 +8,7 @@
 #include "node/app_duty.h"
 #include "node/app_erase.h"
 #include "node/app_internal.h"
+#include "node/app_question.h"
 #include "node/store/brief.h"
 #include "node/store/staff.h"
 #include "protocol/base/text.h"
@@ -23,7 +24,8 @@ enum {
     REPORTS = 400 /* of a child */,
     THREADS = 1000,
     ANSWER_DAYS = 5 /* a report */,
-    BOOKING_DAYS = 3
+    BOOKING_DAYS = 3,
+    QUESTION_DAYS = 3
 };
 
 struct walk {
@@ -38,10 +40,10 @@ struct walk {
 };
 
 static const char *const source_names[TODO_SOURCES] = {
-    [TODO_DRAFT] = "draft",     [TODO_REPORT] = "report", [TODO_ANSWER] = "answer",
-    [TODO_DECIDE] = "decide",   [TODO_REDO] = "redo",     [TODO_REFERRAL] = "referral",
-    [TODO_BOOKING] = "booking", [TODO_ACK] = "ack",       [TODO_ERASE] = "erase",
-    [TODO_PARKED] = "parked",
+    [TODO_DRAFT] = "draft",     [TODO_REPORT] = "report",     [TODO_ANSWER] = "answer",
+    [TODO_DECIDE] = "decide",   [TODO_REDO] = "redo",         [TODO_REFERRAL] = "referral",
+    [TODO_BOOKING] = "booking", [TODO_QUESTION] = "question", [TODO_ACK] = "ack",
+    [TODO_ERASE] = "erase",     [TODO_PARKED] = "parked",
 };
 
 const char *app_todo_source_name(enum app_todo_source s)
@@ -341,6 +343,35 @@ static int bookings(struct walk *w)
     return r;
 }
 
+/* ---- questions ---- */
+
+static int on_question(const struct app_question *q, void *arg)
+{
+    struct walk *w = arg;
+    w->seen++;
+    if (strcmp(q->owner, app_id(w->a)) == 0 && !q->answered && q->kind[0] != '\0') {
+        struct app_todo *t = add(w, q->kind, q->id, q->ts);
+        if (t != NULL) {
+            (void)snprintf(t->owner, sizeof t->owner, "%s", q->asker);
+            (void)snprintf(t->title, sizeof t->title, "%s", q->title);
+            (void)snprintf(t->extra, sizeof t->extra, "%s", q->record);
+            put_due(w, t, date_of_ms(q->ts), QUESTION_DAYS);
+        }
+    }
+    return w->seen == THREADS;
+}
+
+static int questions(struct walk *w)
+{
+    if (!may(w, "question_answer", KACT_WRITE)) {
+        return 0;
+    }
+    w->seen = 0;
+    int r = app_question_each(w->a, NULL, NULL, on_question, w);
+    w->out->more = w->out->more || w->seen == THREADS;
+    return r;
+}
+
 /* ---- notices, erasures, parked items ---- */
 
 static int on_notice(const struct app_ack_notice *n, void *arg)
@@ -392,10 +423,10 @@ static int parked(struct walk *w)
 /* ---- all of it ---- */
 
 static int (*const sources[TODO_SOURCES])(struct walk *w) = {
-    [TODO_DRAFT] = drafts,     [TODO_REPORT] = reports, [TODO_ANSWER] = answers,
-    [TODO_DECIDE] = decisions, [TODO_REDO] = redone,    [TODO_REFERRAL] = referrals,
-    [TODO_BOOKING] = bookings, [TODO_ACK] = notices,    [TODO_ERASE] = erasures,
-    [TODO_PARKED] = parked,
+    [TODO_DRAFT] = drafts,     [TODO_REPORT] = reports,     [TODO_ANSWER] = answers,
+    [TODO_DECIDE] = decisions, [TODO_REDO] = redone,        [TODO_REFERRAL] = referrals,
+    [TODO_BOOKING] = bookings, [TODO_QUESTION] = questions, [TODO_ACK] = notices,
+    [TODO_ERASE] = erasures,   [TODO_PARKED] = parked,
 };
 
 static int by_urgency(const void *x, const void *y)

@@ -14,6 +14,7 @@ enum app_todo_source {
     TODO_REDO,     /* a record that came back, or was never submitted */
     TODO_REFERRAL, /* a referral whose next step is this node's */
     TODO_BOOKING,  /* an ask for a resource or event of this node that waits for a person */
+    TODO_QUESTION, /* a question about a record of this node without an answer */
     TODO_ACK,      /* a notice whose author wants to know that it was read */
     TODO_ERASE,    /* an erasure somebody else asked for */
     TODO_PARKED,   /* items that could not be applied */

@@ -130,6 +130,24 @@ static size_t service_facts(struct span d, int day, const uint8_t *leaf, struct 
     return add_fact(out, 0, STAT_SERVICE_DONE, day, NULL, leaf);
 }
 
+static size_t question_facts(struct span d, int day, const uint8_t *leaf, struct stat_fact *out)
+{
+    (void)d;
+    return add_fact(out, 0, STAT_ASKED, day, NULL, leaf);
+}
+
+enum { SOON_DAYS = 3 };
+
+static size_t reply_facts(struct span d, int day, const uint8_t *leaf, struct stat_fact *out)
+{
+    int asked = 0;
+    size_t n = add_fact(out, 0, STAT_ANSWERED, day, NULL, leaf);
+    if (day_of(d, "asked", &asked) && day - asked <= SOON_DAYS) {
+        n = add_fact(out, n, STAT_ANSWERED_SOON, day, NULL, leaf);
+    }
+    return n;
+}
+
 static size_t course_facts(struct span d, int day, const uint8_t *leaf, struct stat_fact *out)
 {
     bool held = !span_eqs(plain(d, "state"), "cancelled");
@@ -156,6 +174,8 @@ static const struct source { /* what is counted, and by which date */
     [STAT_SRC_ORG] = {"org", "since", org_facts},
     [STAT_SRC_EVENT] = {"org_event", "date", event_facts},
     [STAT_SRC_SERVICE] = {"service", "date", service_facts},
+    [STAT_SRC_QUESTION] = {"question", "since", question_facts},
+    [STAT_SRC_REPLY] = {"question_answer", "since", reply_facts},
     [STAT_SRC_COURSE] = {"event", "from", course_facts},
     [STAT_SRC_ROLL] = {"attendance", "date", roll_facts},
 };

@@ -31,6 +31,9 @@
     X(ORG_HONOUR,      "org.honour",      "event",    EVENT,    FLOW,  ORG_HONOUR)                 \
     X(ORG_DONATION,    "org.donation",    "event",    EVENT,    FLOW,  ORG_DONATION)               \
     X(SERVICE_DONE,    "service.done",    "service",  SERVICE,  FLOW,  SERVICE_DONE)               \
+    X(ASKED,           "question.asked",  "question", QUESTION, FLOW,  ASKED)                      \
+    X(ANSWERED,        "question.answered", "question", REPLY,  FLOW,  ANSWERED)                   \
+    X(ANSWERED_SOON,   "question.soon",   "question", REPLY,    FLOW,  ANSWERED_SOON)              \
     X(EVENT_HELD,      "event.held",      "event",    COURSE,   FLOW,  EVENT_HELD)                 \
     X(EVENT_ATTENDED,  "event.attended",  "seat",     ROLL,     FLOW,  EVENT_ATTENDED)             \
     X(EVENT_RATED,     "event.rated",     "seat",     ROLL,     FLOW,  EVENT_RATED)                \
@@ -62,6 +65,8 @@ enum stat_source {
     STAT_SRC_ORG,
     STAT_SRC_EVENT,
     STAT_SRC_SERVICE,
+    STAT_SRC_QUESTION,
+    STAT_SRC_REPLY,
     STAT_SRC_COURSE,
     STAT_SRC_ROLL,
     STAT_SRC_REF_I,

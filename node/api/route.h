@@ -407,6 +407,8 @@ api_handler h_sync;
 /* metrics.c */
 api_handler h_health;
 api_handler h_metrics;
+/* questions.c */
+api_handler h_questions;
 /* records.c */
 api_handler h_record;
 api_handler h_record_put;

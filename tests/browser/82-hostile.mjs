@@ -27,7 +27,7 @@ const kept = {
 // What no field may hold, whatever its kind: [text, may `long` hold it].
 const refused = { override: ['a\u202eb', false], isolate: ['a\u2066b', false], lines: ['a\r\nb', false], control: ['a\u0007b', false], c1: ['a\u0085b', false], newline: ['a\nb', true] };
 
-const answers = new Set(['report_answer', 'ack', 'form_entry']); // they need a record of another sort: tests of their own
+const answers = new Set(['report_answer', 'ack', 'form_entry', 'question', 'question_answer']); // they need a record of another sort: tests of their own
 const single = new Set(); // kinds of which there is one record for what it is about
 const cut = (s, max) => Array.from(s).slice(0, max).join('');
 const isText = (f) => ['text', 'long', 'texts'].includes(f.type);

@@ -113,6 +113,8 @@ static const struct {
     {"allotment_back", "{\"allotment\":\"" NODE_A "/a1\"}"},
     {"busy", "{\"listing\":\"v1\",\"month\":\"2026-12\",\"at\":[[\"2026-12-01T09:00\","
              "\"2026-12-01T11:00\",\"taken\"]]}"},
+    {"question", "{\"about\":\"" NODE_A "/l1\",\"text\":\"周末开放吗?\"}"},
+    {"question_answer", "{\"about\":\"" NODE_A "/q1\",\"text\":\"开放\",\"seen\":1}"},
     {"event", "{\"kind\":\"course\",\"title\":\"能力建设课\",\"from\":\"2026-12-05T09:00\",\"to\":"
               "\"2026-12-05T17:00\",\"seats\":30,\"seats_street\":20,\"certificate\":true}"},
     {"seats", "{\"event\":\"e1\",\"seats\":30,\"street\":12}"},

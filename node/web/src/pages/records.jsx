@@ -10,6 +10,7 @@ import { Badge, Facts, Icon, Note, Problem, Rows, Stamp, Title, Waiting, areaTex
 import { Acknowledge, Acks, Queue } from "../parts/acks.jsx";
 import { Content, Explain, useNames } from "../parts/detail.jsx";
 import { EventPanel } from "../parts/event.jsx";
+import { Questions } from "../parts/question.jsx";
 import { Form } from "../parts/form.jsx";
 import { Choose, FormActs, useTemplate } from "../parts/template.jsx";
 import { Pair, PairBadge } from "../parts/pair.jsx";
@@ -517,6 +518,7 @@ function Detail({ k, kinds, record, template, reload, saved, me }) {
         />
       </section>
       {record.acks && record.acks.length > 0 && <Acks list={record.acks} />}
+      {!gone && <Questions k={k} kinds={kinds} record={record} me={me} />}
       {k.name === "event" && !gone && <EventPanel owner={record.owner} id={record.id} me={me} />}
       {record.mine && !gone && relatedTo(kinds, k.name).filter(([x]) => mayRead(me, x.name)).map(([x, f]) => <Related key={x.name} k={x} field={f} record={record} me={me} />)}
       {ours && !(k.sent && stateOf(k, record.d) === k.sent) && !(k.fixed && stateOf(k, record.d) !== stateOf(k)) && <Withdraw k={k} record={record} reload={reload} />}

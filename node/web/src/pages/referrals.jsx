@@ -10,7 +10,7 @@ import { Content } from "../parts/detail.jsx";
 import { Form } from "../parts/form.jsx";
 import { mayWrite } from "../roles.js";
 import { amend, go, href, replace } from "../route.js";
-import { stamp, today } from "../when.js";
+import { span, stamp, today } from "../when.js";
 
 const stateText = (s) => t(`referral.state.${s}`);
 const evText = (e) => t(`referral.ev.${e}`);
@@ -221,6 +221,18 @@ function Step({ id, step, events, to, ours, done }) {
   );
 }
 
+// What was asked before and has no answer yet when this one is given: how long it waited.
+function waited(list, e) {
+  if (e.ev !== "give_info") return 0;
+  let since = 0;
+  for (const x of list) {
+    if (x === e) break;
+    if (x.ev === "ask_info") since = since || x.ts;
+    if (x.ev === "give_info") since = 0;
+  }
+  return since ? e.ts - since : 0;
+}
+
 function Timeline({ list, events, names }) {
   return (
     <ol class="timeline">
@@ -230,6 +242,7 @@ function Timeline({ list, events, names }) {
             <strong>{evText(e.ev)}</strong>
             <span>{names[e.who] || e.who}</span>
             <time>{stamp(e.ts)}</time>
+            {waited(list, e) > 0 && <span>{t("question.after", { span: span(waited(list, e) / 1000) })}</span>}
           </p>
           {e.d && Object.keys(e.d).length > 0 && (
             <Content scope={eventScope(e.ev)} fields={spread(events[e.ev] || [], { consent: events.consent })} d={e.d} />

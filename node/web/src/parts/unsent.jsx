@@ -22,6 +22,12 @@ export function placeOfDraft(name, kinds) {
   const [kind, what, ...rest] = name.split(".");
   const more = rest[0];
   if (kind === "referral") return href(what === "new" ? ["referrals", "new"] : ["referrals", what]);
+  // question.new.KIND.OWNER:ID, question_answer.new.KIND.ID:QUESTION: typed on the page of the record.
+  if (kind === "question" || kind === "question_answer") {
+    const at = rest.slice(1).join(".");
+    const cut = kind === "question" ? at.indexOf(":") : at.lastIndexOf(":");
+    return href(kind === "question" ? ["r", more, at.slice(0, cut), at.slice(cut + 1)] : ["r", more, "me", at.slice(0, cut)]);
+  }
   const k = kinds.find((x) => x.name === kind);
   if (!k || !what) return null;
   if (what !== "new") return href(["r", kind, "me", name.slice(kind.length + 1), "edit"]);
