@@ -50,16 +50,18 @@ static int diverged(struct sync *s, struct peer *p, size_t idx)
 
 void sync__diverge_prove(struct sync *s, size_t idx)
 {
-    bool differs;
-    struct peer *p = sync__peer_towards(s, &s->streams[idx].row.key.by);
+    bool differs = false;
+    const struct stream *st = &s->streams[idx];
+    struct peer *p = sync__peer_towards(s, &st->row.key.by);
     if (p == NULL || sync__peer_grow(s, p) < 0 || p->ps[idx].their < 1 ||
         (p->ps[idx].flags & PF_PROVED) != 0) {
         return;
     }
     struct peer_stream *ps = &p->ps[idx];
-    if (ps->their <= s->streams[idx].row.seq &&
-        compare(s, idx, ps->their, ps->their_id8, &differs) == 0 && !differs) {
-        return; /* it is on this branch and gets the rest of it */
+    int r = ps->their <= st->row.seq ? compare(s, idx, ps->their, ps->their_id8, &differs)
+                                     : SANJI_E_FORK;
+    if ((r == 0 && !differs) || (r == SANJI_E_NOT_FOUND && ps->their < st->row.first)) {
+        return; /* it is on this branch, or may be, and gets the rest of it: that is proof, too */
     }
     ps->flags |= PF_DIVERGED | PF_PROOF;
     sync__peer_due(p, idx);

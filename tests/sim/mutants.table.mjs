@@ -21,6 +21,9 @@ export const mutants = [
   m('left-is-taken', 'sync/custody_send.c', 'return c->with == p && !c->left;', 'return c->with == p;', 'sync_custody'),
   m('shares-are-one', 'sync/custody.c', 'w->bytes < share(s)', 's->custody.by[0].bytes < share(s)', 'sync_custody'),
   m('writer-says-all-again', 'sync/custody_send.c', 'if (r < 0 || known) {', 'if (r < 0) {', 'sync_branches'),
+  m('keyframe-names-nothing', 'sync/write.c', '        sync__late_name(s, &h);\n', '', 'sync_branches'),
+  m('login-given-up-counts', 'sync/session.c', '(same && x->until <= c->until);', '(same && x == c);', 'sync_checks'),
+  m('any-cut-thaws', 'sync/derive.c', 'bool any = r < 0 || is_void;', 'bool any = r < 0 || is_void || n != NULL;', 'sync_restore'),
   // signatures and hashes
   m('skip-signature', 'protocol/bundle.c', 'return verify_raw(key, s.p, s.n, b->sig);', 'return key != NULL && s.n > 0 ? 0 : SANJI_E_SIGNATURE;', 'bundle'),
   m('skip-item-root', 'protocol/bundle.c', 'if (memcmp(root, b->hdr.root, HASH_LEN) != 0) {', 'if (false) {', 'bundle'),
