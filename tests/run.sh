@@ -50,6 +50,12 @@ build release && share release
 if [ $quick = 0 ]; then
     # The same unit, vector and replay tests under AddressSanitizer and UBSan, and a share of the rest.
     build asan && share asan -L 'unit|fuzz|sim'
+    # How many branches of the inner layers the tests take, printed; fails below a floor.
+    if pkg_install gcovr; then
+        ./tests/coverage.sh --ci || failed=$((failed + 1))
+    else
+        echo "no gcovr: the share of branches is not worked out" >&2
+    fi
 fi
 if [ $long = 1 ]; then
     ./tests/bare.sh

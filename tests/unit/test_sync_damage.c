@@ -317,6 +317,114 @@ static void a_writer_meets_its_own(void **state)
     world_done(w);
 }
 
+/* ---- the last copy ---- */
+
+static void file_org(struct world *w, int at, const char *id, int64_t r)
+{
+    char item[256];
+    (void)snprintf(item, sizeof(item),
+                   "{\"id\":\"%s\",\"k\":\"org/1\",\"op\":\"put\",\"r\":%lld,"
+                   "\"z\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"d\":{\"name\":\"n\"}}",
+                   id, (long long)r);
+    assert_int_equal(world_write(w, at, "own", item, NULL), 0);
+}
+
+static struct bundle_r *filed(struct world *w, int at, int64_t seq)
+{
+    struct mem_store *m = w->node[at].mem;
+    struct sync *s = w->node[at].s;
+    int64_t no = s->streams[sync__stream_newest(s, w->node[at].id.s, "own")].row.no;
+    for (size_t i = 0; i < m->tab[TAB_BUNDLE].n; i++) {
+        const struct bundle_r *b = mem__at(m, TAB_BUNDLE, i);
+        if (!b->row.is_dead && b->b.no == no && b->b.seq == seq) {
+            return mem__edit(m, TAB_BUNDLE, i);
+        }
+    }
+    return NULL;
+}
+
+struct wanted {
+    const char *aud;
+    int64_t n, held;
+};
+
+static void on_wanted(const struct sync_wanted *x, void *arg)
+{
+    struct wanted *v = arg;
+    assert_true(x->own);
+    v->n += strcmp(x->key->aud, v->aud) == 0;
+    v->held += x->held;
+}
+
+static int64_t wanted(struct world *w, int at, const char *aud)
+{
+    struct wanted v = {.aud = aud};
+    sync_wanted_each(w->node[at].s, on_wanted, &v);
+    return v.n;
+}
+
+/* S1 derives again what it wrote, because it is steward of S3 now, and then is not. */
+static void derive_again(struct world *w)
+{
+    for (int i = 0; i < 2; i++) {
+        steward(w, CITY, S3, i == 0 ? S1 : D2);
+        world_run(w, 60000);
+        assert_string_equal(roster_node(sync_roster(w->node[S1].s), w->node[S3].id.s)->steward.s,
+                            w->node[i == 0 ? S1 : D2].id.s);
+    }
+}
+
+/* What stays at home is damaged, and gone; so is a bundle that every neighbour has. All of it stays
+ * in the views; what others have comes back, the rest until it is said again. */
+static void the_last_copy(void **state)
+{
+    (void)state;
+    struct teller t;
+    struct sync_tick tick;
+    begin(&t, 77, 0);
+    struct world *w = &t.w;
+    file_org(w, S1, "o1", 1);
+    file_org(w, S1, "o2", 1);
+    file_org(w, S1, "o3", 1);
+    file_org(w, S1, "o1", 2);
+    say(w, S1, 4, 1);
+    all_well(w);
+    static const char turned[] = "no frame";
+    filed(w, S1, 2)->b.frame = mem__bytes(w->node[S1].mem, span_of(turned, 8));
+    filed(w, S1, 4)->b.frame = mem__bytes(w->node[S1].mem, span_of(turned, 8));
+    filed(w, S1, 3)->row.is_dead = true;
+    mem__undo_forget(w->node[S1].mem);
+    damage(w, S1, S1, 2);
+    derive_again(w);
+    assert_true(sees(w, S1, S1, "o1", 2) && sees(w, S1, S1, "o2", 1) && sees(w, S1, S1, "o3", 1));
+    assert_true(sees(w, S1, S1, "b1", 1));
+    assert_int_equal(wanted(w, S1, "own"), 3);
+    world_run(w, HOURS(1));
+    assert_int_equal(wanted(w, S1, "fed"), 0); /* it has come back */
+    assert_int_equal(wanted(w, S1, "own"), 3);
+    /* A start reads them from the store, and keeps on. */
+    world_stop(w, S1);
+    world_start(w, S1);
+    derive_again(w);
+    assert_true(sees(w, S1, S1, "o1", 2) && sees(w, S1, S1, "o3", 1));
+    /* Said again, one revision on, and the stream begins anew: o3 is given up with it. */
+    file_org(w, S1, "o1", 3);
+    file_org(w, S1, "o2", 2);
+    const struct sync *s = w->node[S1].s;
+    struct stream_key own = s->streams[sync__stream_newest(s, w->node[S1].id.s, "own")].row.key;
+    struct stream_key fed = lane(w, S1, S1)->row.key;
+    world_tick(w, S1, &tick);
+    assert_int_equal(sync_hollow(w->node[S1].s, &tick, &fed), SANJI_E_NOT_FOUND);
+    assert_int_equal(sync_hollow(w->node[S1].s, &tick, &own), 0);
+    derive_again(w);
+    world_run(w, HOURS(1));
+    assert_true(sees(w, S1, S1, "o1", 3) && sees(w, S1, S1, "o2", 2));
+    assert_false(sees(w, S1, S1, "o3", 1));
+    assert_int_equal(wanted(w, S1, "own"), 0);
+    all_well(w);
+    world_done(w);
+}
+
 struct await {
     int at, by;
     int64_t seq;
@@ -374,9 +482,13 @@ static void a_late_turn(void **state)
 int main(void)
 {
     const struct CMUnitTest t[] = {
-        cmocka_unit_test(nothing_is_given_up_for_a_word), cmocka_unit_test(many_at_once),
-        cmocka_unit_test(a_keyframe_ends_wanting),        cmocka_unit_test(an_act_meets_damage),
-        cmocka_unit_test(a_writer_meets_its_own),         cmocka_unit_test(a_late_turn),
+        cmocka_unit_test(nothing_is_given_up_for_a_word),
+        cmocka_unit_test(many_at_once),
+        cmocka_unit_test(a_keyframe_ends_wanting),
+        cmocka_unit_test(an_act_meets_damage),
+        cmocka_unit_test(a_writer_meets_its_own),
+        cmocka_unit_test(a_late_turn),
+        cmocka_unit_test(the_last_copy),
     };
     return cmocka_run_group_tests_name("sync_damage", t, NULL, NULL);
 }
