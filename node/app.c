@@ -317,6 +317,7 @@ void app_close(struct app *a)
     }
     app__guard_save(a, true);
     app__areas_free(a);
+    app__codes_free(a);
     app_import_free(a);
     sync_free(a->sync);
     store_close(a->store);

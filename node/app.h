@@ -63,6 +63,7 @@ struct app {
     int64_t backup_due;                /* mono ms; 0: not known yet */
     int64_t self_due;                  /* mono ms: look whether the self backup is still true */
     struct app_areas *areas;           /* the top's list, read at the first question; app_area.c */
+    struct app_codes *codes;           /* words of open lists; app_codes.c */
     struct import_check *import_check; /* the check that is under way; app_import_check.c */
     int64_t booking_due, booking_seen; /* mono ms: time alone changes a booking; last ask seen */
     bool announced;                    /* the address of sanji.conf was said or could not be said */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the bytes of a file to rows of texts, and from a row to the content of a record. */
+#include "node/app_codes.h"
 #include "node/app_import.h"
 #include "node/app_internal.h"
 #include "protocol/base/text.h"
@@ -206,6 +207,7 @@ int app_import_read(struct app *a, int64_t n, struct fault *f)
     if (r == 0 && strcmp(x.state, "loading") != 0) {
         r = SANJI_E_STATE;
     }
+    r = r < 0 ? r : app_codes_load(a); /* cells name words by their labels */
     r = r < 0 ? r : import_part_all(a->store, n, &raw);
     r = r < 0 ? r : to_utf8(span_of(raw.data, raw.len), &text, f);
     r = r < 0 ? r : app__import_hsds(x.k, span_of(text.data, text.len), &made, &other, f);

@@ -15,7 +15,7 @@ static void put_choices(const struct kind *k, const struct kind_field *fld, enum
     for (const char *p = fld->choices; p != NULL && *p != '\0';) {
         size_t n = strcspn(p, " ");
         buf_puts(out, p == fld->choices ? "" : text_label(l, "word.comma"));
-        app_table_choice(k, fld, span_of(p, n), l, out);
+        app_table_choice(NULL, k, fld, span_of(p, n), l, out);
         p += n;
         p += *p == ' ';
     }

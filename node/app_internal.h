@@ -92,6 +92,7 @@ int app__audit_tick(struct app *a);
 int app__audit_check(struct app *a, app_wrong_fn *fn, void *arg, int64_t *ret_wrong);
 /* node/app_area.c */
 void app__areas_free(struct app *a);
+void app__codes_free(struct app *a);
 extern const char *const app__backup_files[]; /* of the data folder; NULL ends */
 
 #endif

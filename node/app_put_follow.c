@@ -2,6 +2,7 @@
 /* What a record brings with it, in the same transaction: the step its state takes must be one of
  * its kind, what it names must be there, its public card follows it, and some change another
  * record (an assessment the stage of an organisation). */
+#include "node/app_codes.h"
 #include "node/app_put.h"
 #include "protocol/flow_pair.h"
 #include "protocol/jcur.h"
@@ -36,8 +37,10 @@ static int named(struct app_put *p, const struct kind_field *fld, struct fault *
 int app__put_may(struct app_put *p, const struct old_rec *o, struct fault *f)
 {
     bool stood = o->found && !o->withdrawn;
-    int r = kind_step_check(p->k, stood ? span_of(o->d.data, o->d.len) : span_of(NULL, 0),
-                            span_of(p->d.data, p->d.len), p->role, f);
+    struct span was = stood ? span_of(o->d.data, o->d.len) : span_of(NULL, 0),
+                d = span_of(p->d.data, p->d.len);
+    int r = kind_step_check(p->k, was, d, p->role, f);
+    r = r < 0 ? r : app_codes_check(p->a, p->k, was, d, f);
     bool names = false;
     for (size_t i = 0; i < p->k->n_fields; i++) {
         names = names || (p->k->fields[i].type == KF_REF && p->k->fields[i].choices != NULL);

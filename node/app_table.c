@@ -2,6 +2,7 @@
 /* Records as rows. What people read is what they type: labels of choices, whole yuan, the name of
  * the organisation with its id behind it. */
 #include "node/app_table.h"
+#include "node/app_codes.h"
 
 #include "protocol/base/text.h"
 #include "protocol/jcur.h"
@@ -60,10 +61,15 @@ const char *app_table_label(const struct kind *k, const struct table_col *c, enu
     return s != NULL ? s : app_table_name(c);
 }
 
-void app_table_choice(const struct kind *k, const struct kind_field *fld, struct span word,
-                      enum text_lang l, struct buf *out)
+void app_table_choice(const struct app *a, const struct kind *k, const struct kind_field *fld,
+                      struct span word, enum text_lang l, struct buf *out)
 {
+    const struct app_code *c = app_code_find(a, kind_open_list(fld), word);
     char key[192];
+    if (c != NULL) {
+        buf_puts(out, app_code_label(c, l));
+        return;
+    }
     (void)snprintf(key, sizeof key, "kind.%s.%s.%.*s", k->name, fld->name, (int)word.n,
                    (const char *)word.p);
     const char *s = text_label(l, key);
@@ -94,19 +100,19 @@ int app_table_head(const struct table_form *t, struct sheet *s)
 
 /* ---- one value ---- */
 
-static void put_element(const struct table_form *t, const struct kind_field *fld, struct span text,
-                        struct buf *out)
+static void put_element(const struct app *a, const struct table_form *t,
+                        const struct kind_field *fld, struct span text, struct buf *out)
 {
     if (fld->type == KF_TEXTS || t->names) {
         buf_put(out, text.p, text.n);
     } else {
-        app_table_choice(t->k, fld, text, t->lang, out);
+        app_table_choice(a, t->k, fld, text, t->lang, out);
     }
 }
 
 /* Elements in one line, or, when one of them holds what would part it, a line for each. */
-static int put_list(const struct table_form *t, const struct kind_field *fld, struct span v,
-                    struct buf *out)
+static int put_list(const struct app *a, const struct table_form *t, const struct kind_field *fld,
+                    struct span v, struct buf *out)
 {
     static const char *const parts[] = {";",           ",", "|", "\xef\xbc\x9b", "\xef\xbc\x8c",
                                         "\xe3\x80\x81"};
@@ -121,7 +127,7 @@ static int put_list(const struct table_form *t, const struct kind_field *fld, st
             int r = jcur_text(e, &one);
             buf_puts(out, first || lines == 1 ? "" : TABLE_BETWEEN);
             size_t at = out->len;
-            put_element(t, fld, span_of(one.data, one.len), out);
+            put_element(a, t, fld, span_of(one.data, one.len), out);
             for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
                 apart = apart && strstr(buf_str(out) + at, parts[i]) == NULL;
             }
@@ -170,7 +176,7 @@ static int put_field(struct app *a, const struct table_form *t, const struct kin
         return 0;
     }
     if (fld->type == KF_ENUMS || fld->type == KF_TEXTS) {
-        r = put_list(t, fld, v, cell);
+        r = put_list(a, t, fld, v, cell);
     } else if (fld->type == KF_BOOL && jcur_bool(v, &yes)) {
         const char *word = yes ? "word.yes" : "word.no";
         buf_puts(cell, t->names ? (yes ? "true" : "false") : text_label(t->lang, word));
@@ -187,7 +193,7 @@ static int put_field(struct app *a, const struct table_form *t, const struct kin
     } else if (r == 0 && fld->type == KF_ENUM && !t->names) {
         struct buf label;
         buf_init(&label, 1024);
-        app_table_choice(t->k, fld, text, t->lang, &label);
+        app_table_choice(a, t->k, fld, text, t->lang, &label);
         sheet_text(s, span_of(label.data, label.len));
         buf_done(&label);
     } else if (r == 0) {

@@ -29,8 +29,8 @@ size_t app_table_cols(const struct table_form *t, struct table_col col[static TA
 const char *app_table_name(const struct table_col *c);
 const char *app_table_label(const struct kind *k, const struct table_col *c, enum text_lang l);
 /* The label of one of a field's words; the word itself when it has none. */
-void app_table_choice(const struct kind *k, const struct kind_field *fld, struct span word,
-                      enum text_lang l, struct buf *out);
+void app_table_choice(const struct app *a, const struct kind *k, const struct kind_field *fld,
+                      struct span word, enum text_lang l, struct buf *out);
 /* Between the elements of a list; one that holds it makes every element a line of its own. */
 #define TABLE_BETWEEN "; "
 

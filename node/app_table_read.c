@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What people type into tables, read as what the kind's table wants. It is wide where nothing can
  * be misunderstood (2026/11/1, 1,200.50, 是) and refuses the rest by name. */
+#include "node/app_codes.h"
 #include "node/app_table.h"
 
 #include "protocol/base/text.h"
@@ -276,7 +277,8 @@ static bool same_label(struct span s, struct span label)
 }
 
 /* The word of the field's list that the text means, by itself or by its label; n 0: none. */
-static struct span choice(const struct kind *k, const struct kind_field *fld, struct span s)
+static struct span choice(const struct app *a, const struct kind *k, const struct kind_field *fld,
+                          struct span s)
 {
     for (const char *p = fld->choices; *p != '\0';) {
         struct span word = span_of(p, strcspn(p, " "));
@@ -284,7 +286,7 @@ static struct span choice(const struct kind *k, const struct kind_field *fld, st
         for (int l = 0; l < TEXT_LANGS && !hit; l++) {
             struct buf label;
             buf_init(&label, 1024);
-            app_table_choice(k, fld, word, (enum text_lang)l, &label);
+            app_table_choice(a, k, fld, word, (enum text_lang)l, &label);
             hit = same_label(s, span_of(label.data, label.len));
             buf_done(&label);
         }
@@ -294,13 +296,23 @@ static struct span choice(const struct kind *k, const struct kind_field *fld, st
         p += word.n;
         p += *p == ' ';
     }
+    const struct app_code *code = NULL;
+    const char *list = kind_open_list(fld);
+    for (size_t pos = 0; list != NULL && (code = app_code_next(a, &pos)) != NULL;) {
+        struct span word = span_of(code->code, strlen(code->code));
+        if (strcmp(code->list, list) == 0 &&
+            (same_plain(s, word) || same_label(s, span_of(code->zh, strlen(code->zh))) ||
+             same_label(s, span_of(code->en, strlen(code->en))))) {
+            return word;
+        }
+    }
     return span_of(NULL, 0);
 }
 
-static int put_enum(const struct kind *k, const struct table_col *c, struct span s, struct buf *out,
-                    struct fault *f)
+static int put_enum(const struct app *a, const struct kind *k, const struct table_col *c,
+                    struct span s, struct buf *out, struct fault *f)
 {
-    struct span word = choice(k, c->field, s);
+    struct span word = choice(a, k, c->field, s);
     if (word.n == 0) {
         return wrong(f, c, "choice");
     }
@@ -325,8 +337,8 @@ static size_t parts_at(struct span s, size_t i, bool lines)
     return 0;
 }
 
-static int put_list(const struct kind *k, const struct table_col *c, struct span s, bool lines,
-                    struct buf *out, struct fault *f)
+static int put_list(const struct app *a, const struct kind *k, const struct table_col *c,
+                    struct span s, bool lines, struct buf *out, struct fault *f)
 {
     size_t from = 0;
     bool first = true;
@@ -347,7 +359,7 @@ static int put_list(const struct kind *k, const struct table_col *c, struct span
         buf_puts(out, first ? "" : ",");
         first = false;
         if (c->field->type == KF_ENUMS) {
-            r = put_enum(k, c, e, out, f);
+            r = put_enum(a, k, c, e, out, f);
         } else {
             put_string(out, e);
         }
@@ -461,10 +473,10 @@ int app_table_value(struct app *a, const struct kind *k, const struct table_col 
     case KF_PERIOD:
         return put_day(c, s, out, f);
     case KF_ENUM:
-        return put_enum(k, c, s, out, f);
+        return put_enum(a, k, c, s, out, f);
     case KF_ENUMS:
     case KF_TEXTS:
-        return put_list(k, c, s, memchr(cell.p, '\n', cell.n) != NULL, out, f);
+        return put_list(a, k, c, s, memchr(cell.p, '\n', cell.n) != NULL, out, f);
     case KF_REF:
         return put_ref(a, c, s, out, f);
     case KF_NODE:

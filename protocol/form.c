@@ -21,24 +21,6 @@ static const struct kind_field as[FQ_TYPES] = {
 };
 /* clang-format on */
 
-static int at(struct fault *f, const char *list, int row, const char *member, const char *want)
-{
-    char place[64];
-    (void)snprintf(place, sizeof(place), "%s.%d.%s", list, row, member);
-    return fault_set(f, SANJI_E_SPEC, place, want);
-}
-
-/* As a member of an object and in addresses: a letter, then letters, digits and _. */
-static bool is_name(struct span s)
-{
-    bool ok = s.n > 0 && s.n <= FORM_NAME_MAX && s.p[0] >= 'a' && s.p[0] <= 'z';
-    for (size_t i = 1; ok && i < s.n; i++) {
-        uint8_t c = s.p[i];
-        ok = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-    }
-    return ok;
-}
-
 static enum form_type type_of(struct span question)
 {
     struct span v = kind__plain(question, "type");
@@ -92,15 +74,16 @@ int form_check_questions(struct span questions, struct fault *f)
     for (int row = 1; jcur_element(&c, &q); row++) {
         enum form_type t = type_of(q);
         bool chooses = t == FQ_CHOICE || t == FQ_CHOICES, has = jcur_get(q, "choices", &v);
-        if (!is_name(kind__plain(q, "name"))) {
-            return at(f, "questions", row, "name", "small letters, digits, _");
+        if (!kind_word_valid(kind__plain(q, "name"))) {
+            return kind__wrong_row(f, "questions", row, "name", "small letters, digits, _");
         }
         if (chooses != has) {
-            return at(f, "questions", row, "choices",
-                      chooses ? "what to choose from, one a line" : "only where one chooses");
+            return kind__wrong_row(f, "questions", row, "choices",
+                                   chooses ? "what to choose from, one a line"
+                                           : "only where one chooses");
         }
         if (has && has_twice(v)) {
-            return at(f, "questions", row, "choices", "each choice once");
+            return kind__wrong_row(f, "questions", row, "choices", "each choice once");
         }
     }
     return 0;

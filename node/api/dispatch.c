@@ -4,6 +4,8 @@
  * earlier hides what is wrong later, so a stranger learns nothing about what lies behind a log-in.
  */
 #include "node/api/route.h"
+
+#include "node/app_codes.h"
 #include "node/app_import.h"
 #include "node/log.h"
 #include "node/tidy.h"
@@ -377,7 +379,8 @@ static int serve(struct api_call *c)
         r = api_session_touch(c);
     }
     if (r == 0) {
-        (void)app_areas_load(c->app); /* handlers name areas while they read records */
+        (void)app_areas_load(c->app); /* handlers name areas and words while they read records */
+        (void)app_codes_load(c->app);
     }
     return r == 0 ? run(c) : r;
 }

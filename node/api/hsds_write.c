@@ -120,7 +120,7 @@ static void put_label(struct api_call *c, struct jw *w, const char *name, const 
     const struct kind_field *f = hsds_tax_field(t, &k);
     struct buf b;
     buf_init(&b, LABEL_BYTES);
-    app_table_choice(k, f, word, c->lang, &b);
+    app_table_choice(c->app, k, f, word, c->lang, &b);
     jw_strn(w, name, buf_str(&b), b.len);
     buf_done(&b);
 }
@@ -383,6 +383,7 @@ static void put_cost(struct api_call *c, struct jw *w, const struct store_rec *r
 
 /* "All platforms, residents": whom it is for, in words. */
 struct words {
+    const struct app *app;
     struct buf *b;
     enum text_lang lang;
 };
@@ -392,7 +393,7 @@ static bool add_word(const struct hsds_tax *t, struct span word, void *arg)
     const struct kind *k;
     const struct kind_field *f = hsds_tax_field(t, &k);
     buf_puts(x->b, x->b->len == 0 ? "" : x->lang == TEXT_ZH ? "\xe3\x80\x81" : ", ");
-    app_table_choice(k, f, word, x->lang, x->b);
+    app_table_choice(x->app, k, f, word, x->lang, x->b);
     return false;
 }
 
@@ -400,7 +401,7 @@ static void put_eligible(struct api_call *c, struct jw *w, struct span d)
 {
     struct buf b;
     buf_init(&b, LABEL_BYTES);
-    struct words x = {&b, c->lang};
+    struct words x = {c->app, &b, c->lang};
     for (size_t i = 0; i < HSDS_TAXES; i++) {
         if (strcmp(hsds_taxes[i].name, "audience") == 0) {
             (void)each_word(&hsds_taxes[i], d, add_word, &x);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Small lists the pages read once: kinds, nodes, areas. And what every handler needs. */
 #include "node/api/route.h"
+
+#include "node/app_codes.h"
 #include "protocol/base/text.h"
 #include "protocol/jcur.h"
 #include "protocol/kinds/referral.h"
@@ -76,6 +78,24 @@ static void put_edges(struct api_call *c)
     jw_end_arr(&c->w);
 }
 
+/* What platforms have added to the words of the tables, by list. */
+static void put_codes(struct api_call *c)
+{
+    const struct app_code *x = NULL;
+    jw_arr(&c->w, "codes");
+    for (size_t pos = 0; (x = app_code_next(c->app, &pos)) != NULL;) {
+        jw_obj(&c->w, NULL);
+        jw_str(&c->w, "list", x->list);
+        jw_str(&c->w, "code", x->code);
+        jw_str(&c->w, "label", app_code_label(x, c->lang));
+        if (x->off) {
+            jw_bool(&c->w, "off", true);
+        }
+        jw_end_obj(&c->w);
+    }
+    jw_end_arr(&c->w);
+}
+
 int h_kinds(struct api_call *c)
 {
     struct buf b;
@@ -86,6 +106,7 @@ int h_kinds(struct api_call *c)
         jw_raw(&c->w, "kinds", b.data, b.len);
     }
     buf_done(&b);
+    put_codes(c);
     jw_obj(&c->w, "referral");
     put_edges(c);
     jw_obj(&c->w, "events");

@@ -16,14 +16,21 @@ static void range(struct jw *w, const char *low, const char *high, const struct 
     jw_int(w, high, f->max);
 }
 
-static void choices(struct jw *w, const char *list)
+static void words(struct jw *w, const char *name, const char *list)
 {
     struct span word;
-    jw_arr(w, "enum");
+    jw_arr(w, name);
     for (const char *p = list; api_doc_word(&p, &word);) {
         jw_strn(w, NULL, (const char *)word.p, word.n);
     }
     jw_end_arr(w);
+}
+
+/* Of an open list: the form of a word, and those of the tables; GET /api/kinds says what else. */
+static void open_words(struct jw *w, const char *list)
+{
+    jw_str(w, "pattern", "^[a-z][a-z0-9_]{0,31}$");
+    words(w, "examples", list);
 }
 
 static void put_type(struct jw *w, const struct kind_field *f);
@@ -58,8 +65,10 @@ static void put_list(struct jw *w, const struct kind_field *f)
     range(w, "minItems", "maxItems", f);
     jw_obj(w, "items");
     jw_str(w, "type", "string");
-    if (f->choices != NULL) {
-        choices(w, f->choices);
+    if (kind_open_list(f) != NULL) {
+        open_words(w, f->choices);
+    } else if (f->choices != NULL) {
+        words(w, "enum", f->choices);
     } else {
         jw_int(w, "maxLength", 80);
     }
@@ -102,8 +111,10 @@ static void put_type(struct jw *w, const struct kind_field *f)
     if (of[f->type].format != NULL) {
         jw_str(w, "format", of[f->type].format);
     }
-    if (f->type == KF_ENUM) {
-        choices(w, f->choices);
+    if (kind_open_list(f) != NULL) {
+        open_words(w, f->choices);
+    } else if (f->type == KF_ENUM) {
+        words(w, "enum", f->choices);
     } else if (f->type == KF_INT) {
         range(w, "minimum", "maximum", f);
     } else if (f->type == KF_TEXT || f->type == KF_LONG) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `export`: a list as a file for spreadsheet programs. The file is the command's, made beside its
  * name and named when it is whole; what stands in it comes from where the node is open. */
+#include "node/app_codes.h"
 #include "node/app_table.h"
 #include "node/cli/ferry_wire.h"
 
@@ -41,6 +42,7 @@ int v_table_give(struct verb *v)
     g.form = (struct table_form){
         .k = kind_find(f.kind), .lang = v->lang, .names = verb_has(v, "names"), .personal = true};
     int r = sheet_new(verb_has(v, "xlsx") ? SHEET_XLSX : SHEET_CSV, f.kind, on_bytes, v, &g.sheet);
+    r = r < 0 ? r : app_codes_load(v->app);
     r = r < 0 ? r : app_table_head(&g.form, g.sheet);
     r = r < 0 ? r : store_record_list(v->app->store, &f, on_rec, &g);
     r = r < 0 ? r : sheet_end(g.sheet);

@@ -3,7 +3,8 @@
 #define SANJI_PROTOCOL_KINDS_CHOICES_H
 
 /* Choice lists that several kinds share. A known kind refuses unknown words, so a word more is a
- * new major of every kind that has the list. */
+ * new major of every kind that has the list; the lists of CH_LISTS are open: there platforms add
+ * words by `code_list/1` records, and readers take any word of the right form. */
 #define CH_RESOURCE "venue mentor course equipment space service visit fund"
 /* Whom the work serves or what it is about. */
 #define CH_FIELD                                                                                   \
@@ -17,6 +18,12 @@
 #define CH_REPORT "weekly monthly quarterly annual_plan annual"
 /* Stages of incubation, in their order. */
 #define CH_STAGE "applying activity project organisation hub"
+/* How a service was rendered, and what about (DB3701/T 36-2023). */
+#define CH_METHOD "case group community consult training activity link referral supervision"
+#define CH_CONTENT                                                                                 \
+    "policy aid comfort ability support crisis rights inclusion participation culture environment"
+/* The open lists by name, in the order of the table in field.c. */
+#define CH_LISTS "field mode org stage method content"
 /* Booking: what for, how it stands (flow_booking.h), and why not (booking.h). */
 #define CH_PURPOSE "meeting training event activity consult visit other"
 #define CH_BOOKING "held confirmed rejected waitlisted cancelled checked_in completed no_show"

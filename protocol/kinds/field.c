@@ -7,6 +7,7 @@
 
 #include "protocol/base/text.h"
 #include "protocol/ids.h"
+#include "protocol/kinds/choices.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,15 @@ enum { TEXTS_ELEMENT_MAX = 80 };
 int kind__wrong(struct fault *f, const char *member, const char *want)
 {
     return fault_set(f, SANJI_E_SPEC, member, want);
+}
+
+int kind__wrong_row(struct fault *f, const char *list, int row, const char *member,
+                    const char *want)
+{
+    char place[sizeof(f->member) * 2];
+    (void)snprintf(place, sizeof(place), "%s.%d.%s", list, row, member);
+    place[sizeof(f->member) - 1] = '\0';
+    return fault_set(f, SANJI_E_SPEC, place, want);
 }
 
 void kind__pick(struct span d, const char *const *names, size_t n, struct span *out)
@@ -167,6 +177,52 @@ bool kind__choice(struct span value, const char *choices)
     return unquote(value, &s) && s.n > 0 && choice_index(s, choices) >= 0;
 }
 
+/* ---- open lists ---- */
+
+static const struct {
+    const char *name, *words;
+} open_list[] = {
+    {"field", CH_FIELD}, {"mode", CH_MODE},     {"org", CH_ORG},
+    {"stage", CH_STAGE}, {"method", CH_METHOD}, {"content", CH_CONTENT},
+};
+
+const char *kind_open_list(const struct kind_field *fld)
+{
+    bool chooses = fld->type == KF_ENUM || fld->type == KF_ENUMS;
+    for (size_t i = 0; chooses && i < F_COUNT(open_list); i++) {
+        if (strcmp(fld->choices, open_list[i].words) == 0) {
+            return open_list[i].name;
+        }
+    }
+    return NULL;
+}
+
+bool kind_word_valid(struct span s)
+{
+    bool ok = s.n > 0 && s.n <= 32 && s.p[0] >= 'a' && s.p[0] <= 'z';
+    for (size_t i = 1; ok && i < s.n; i++) {
+        uint8_t c = s.p[i];
+        ok = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    }
+    return ok;
+}
+
+bool kind_word_known(const struct kind_field *fld, struct span word)
+{
+    return word.n > 0 && choice_index(word, fld->choices) >= 0;
+}
+
+/* The words of the field, or, where its list is open, one of the right form. */
+static bool is_word(const struct kind_field *fld, struct span value, int *ret_index)
+{
+    struct span s;
+    if (!unquote(value, &s) || s.n == 0) {
+        return false;
+    }
+    *ret_index = choice_index(s, fld->choices);
+    return *ret_index >= 0 || (kind_word_valid(s) && kind_open_list(fld) != NULL);
+}
+
 /* ---- forms ---- */
 
 static int b64_digit(uint8_t c)
@@ -295,25 +351,37 @@ static const char *check_int(const struct kind_field *fld, struct span v)
     return x < fld->min ? "a larger number" : x > fld->max ? "a smaller number" : NULL;
 }
 
+/* Does the list hold the element before position n? Only for words that have no index. */
+static bool word_before(struct span list, struct span word, int64_t n)
+{
+    struct jcur c;
+    struct span e;
+    bool found = false;
+    (void)jcur_array(&c, list);
+    for (int64_t i = 0; i < n && !found && jcur_element(&c, &e); i++) {
+        found = span_eq(e, word);
+    }
+    return found;
+}
+
 static const char *check_enums(const struct kind_field *fld, struct span v)
 {
     struct jcur c;
     struct span e;
-    struct span s;
     uint64_t seen = 0;
     int64_t n = 0;
     if (!jcur_array(&c, v)) {
         return "a list";
     }
     for (; jcur_element(&c, &e); n++) {
-        int i = unquote(e, &s) && s.n > 0 ? choice_index(s, fld->choices) : -1;
-        if (i < 0 || i > 63) {
+        int i = -1;
+        if (!is_word(fld, e, &i) || i > 63) {
             return fld->choices;
         }
-        if ((seen >> i & 1) != 0) {
+        if (i >= 0 ? (seen >> i & 1) != 0 : word_before(v, e, n)) {
             return "each choice once";
         }
-        seen |= UINT64_C(1) << i;
+        seen |= i >= 0 ? UINT64_C(1) << i : 0;
     }
     return n < fld->min ? "more elements" : n > fld->max ? "fewer elements" : NULL;
 }
@@ -347,8 +415,10 @@ const char *kind__check_value(const struct kind_field *fld, struct span v)
         return check_int(fld, v);
     case KF_BOOL:
         return jcur_bool(v, &b) ? NULL : "true or false";
-    case KF_ENUM:
-        return kind__choice(v, fld->choices) ? NULL : fld->choices;
+    case KF_ENUM: {
+        int i = -1;
+        return is_word(fld, v, &i) ? NULL : fld->choices;
+    }
     case KF_DATE:
     case KF_TIME:
     case KF_PERIOD:
@@ -413,7 +483,6 @@ static int check_rows(const struct kind_field *fld, struct span v, struct fault 
     struct jcur c;
     struct span e;
     int64_t n = 0;
-    char at[sizeof(in.member) * 2];
     for (size_t i = 0; i < fld->rows->n && key == NULL; i++) {
         key = (fld->rows->fields[i].flags & KFF_KEY) != 0 ? &fld->rows->fields[i] : NULL;
     }
@@ -429,9 +498,7 @@ static int check_rows(const struct kind_field *fld, struct span v, struct fault 
             r = kind__wrong(&in, key->name, "another name than the rows before");
         }
         if (r < 0) {
-            (void)snprintf(at, sizeof(at), "%s.%d.%s", fld->name, (int)n + 1, in.member);
-            at[sizeof(in.member) - 1] = '\0';
-            return fault_set(f, r, at, in.want);
+            return kind__wrong_row(f, fld->name, (int)n + 1, in.member, in.want);
         }
     }
     return n < fld->min ? kind__wrong(f, fld->name, "more elements") : 0;

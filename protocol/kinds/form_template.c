@@ -8,7 +8,7 @@
 
 /* clang-format off */
 static const struct kind_field question_fields[] = {
-    F_TEXT("name", 1, FORM_NAME_MAX, KFF_REQ | KFF_KEY),
+    F_TEXT("name", 1, FORM_NAME_MAX, KFF_REQ | KFF_KEY | KFF_AUTO),
     F_TEXT("label", 1, 120, KFF_REQ | KFF_TITLE),
     F_ENUM("type", FORM_TYPES, KFF_REQ),
     F_BOOL("required", 0),

@@ -60,5 +60,8 @@ int kind__occurrences(struct span value, int64_t *ret_n, struct fault *f);
 /* value is [from, to], two times, the later one last. */
 bool kind__times(struct span value, int64_t *ret_from, int64_t *ret_to);
 int kind__wrong(struct fault *f, const char *member, const char *want);
+/* The same of a list's line (from 1): "questions.3.label". */
+int kind__wrong_row(struct fault *f, const char *list, int row, const char *member,
+                    const char *want);
 
 #endif

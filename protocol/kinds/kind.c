@@ -413,6 +413,9 @@ static void describe_field(struct jw *w, const struct kind_field *fld)
     if (kind_field_digits(fld) > 0) {
         jw_int(w, "digits", kind_field_digits(fld));
     }
+    if (kind_open_list(fld) != NULL) {
+        jw_str(w, "open", kind_open_list(fld));
+    }
     if (fld->choices != NULL) {
         describe_words(w, fld->type == KF_REF ? "refers" : "choices", fld->choices);
     }

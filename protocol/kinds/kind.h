@@ -52,7 +52,8 @@ enum {
     KFF_KEY = 16384,  /* two records that say the same here are probably the same thing */
 };
 
-/* What one element of a ROWS member holds. Its KFF_KEY member, if any, tells the rows apart. */
+/* What one element of a ROWS member holds. Its KFF_KEY member, if any, tells the rows apart;
+ * with KFF_AUTO pages make it up. */
 struct kind_rows {
     const struct kind_field *fields;
     size_t n;
@@ -208,6 +209,12 @@ int kind_key_id(const struct kind *k, struct span d, char out[static LIM_ID_BYTE
 const struct kind_field *kind_field_find(const struct kind *k, const char *name);
 /* Decimals of an INT as people read it: 0, 2 or 7. */
 int kind_field_digits(const struct kind_field *fld);
+/* The open list (CH_LISTS) a field chooses from; NULL: its words are all there are. */
+const char *kind_open_list(const struct kind_field *fld);
+/* A word of an open list: a small letter, then small letters, digits and _, at most 32. */
+bool kind_word_valid(struct span word);
+/* Is it one of the field's own words? */
+bool kind_word_known(const struct kind_field *fld, struct span word);
 /* Its index, n_fields when there is none. Members mostly come in the order of the table: the search
  * begins at FROM (at most n_fields), where the last one ended. */
 size_t kind_field_index(const struct kind *k, struct span name, size_t from);

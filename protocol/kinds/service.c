@@ -9,8 +9,8 @@
 static const struct kind_field fields[] = {
     F_TEXT("title", 1, 120, KFF_REQ | KFF_TITLE | KFF_SEARCH | KFF_LIST),
     F_DATE("date", KFF_REQ | KFF_LIST),
-    F_ENUM("method", "case group community consult training activity link referral supervision", KFF_REQ | KFF_LIST | KFF_FILTER),
-    F_ENUMS("content", 0, 11, "policy aid comfort ability support crisis rights inclusion participation culture environment", KFF_FILTER),
+    F_ENUM("method", CH_METHOD, KFF_REQ | KFF_LIST | KFF_FILTER),
+    F_ENUMS("content", 0, 11, CH_CONTENT, KFF_FILTER),
     F_ENUMS("field", 0, 18, CH_FIELD, KFF_FILTER),
     F_REF_TO("org", "org", KFF_LIST | KFF_FILTER),
     F_TEXT("place", 0, 120, KFF_SEARCH),

@@ -36,6 +36,7 @@ const value = (s, deep) => {
   if (s.$ref) return value(doc.components.schemas[s.$ref.split('/').pop()], deep);
   if (s.anyOf) return value(pick(s.anyOf), deep);
   if (s.enum) return pick(s.enum);
+  if (s.examples) return pick(s.examples); // of a list that platforms extend
   switch (s.type) {
     case 'integer': return s.minimum + rnd(Math.min(s.maximum - s.minimum + 1, 1000));
     case 'boolean': return rnd(2) === 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Forms that are records: what is asked above is answered below, held against its questions, and
- * stays with the version it answered. */
+ * stays with the version it answered. And words that platforms add to open lists. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "node/app_codes.h"
 #include "node/app_internal.h"
 #include "protocol/form.h"
 #include "protocol/json_gate.h"
@@ -235,12 +236,70 @@ static void test_from_above(void **state)
     app_close(city);
 }
 
+/* Words of the city count below it; a district adds its own, for itself alone. */
+static void test_words(void **state)
+{
+    (void)state;
+    struct fault f;
+    struct app *city = node_born(2, "word-city"), *d1 = node_child(city, 3, "word-district");
+    nodes_settle(city, d1);
+#define VENUE(id, words)                                                                           \
+    "{\"id\":\"" id "\",\"kind\":\"venue\",\"title\":\"厅\",\"field\":[" words "]}"
+    refused(put(d1, "listing", &f, VENUE("v0", "\"migrants\"")), SANJI_E_SPEC, "field");
+    assert_int_equal(put(city, "code_list", &f,
+                         "{\"list\":\"field\",\"title\":\"领域\",\"items\":["
+                         "{\"code\":\"migrants\",\"zh\":\"流动人口\",\"en\":\"Migrants\"},"
+                         "{\"code\":\"crisis\",\"zh\":\"应急\",\"off\":true}]}"),
+                     0);
+    assert_int_equal(put(city, "listing", &f, VENUE("c0", "\"migrants\",\"elderly\"")), 0);
+    assert_int_equal(app_outbox_flush(city), 0);
+    assert_int_equal(put(d1, "listing", &f, VENUE("v2", "\"crisis\"")), 0); /* not there yet */
+    nodes_settle(city, d1);
+    assert_int_equal(put(d1, "listing", &f, VENUE("v1", "\"migrants\"")), 0);
+    refused(put(d1, "listing", &f, VENUE("v3", "\"crisis\"")), SANJI_E_SPEC, "field");
+    assert_string_equal(f.want, "a word that is in use");
+    assert_int_equal(put(d1, "listing", &f, VENUE("v2", "\"crisis\",\"elderly\"")),
+                     0); /* as it was */
+
+    /* Its own words, and one of the city's that it would call otherwise. */
+    assert_int_equal(put(d1, "code_list", &f,
+                         "{\"list\":\"field\",\"title\":\"本区\",\"items\":["
+                         "{\"code\":\"veterans\",\"zh\":\"退役军人\"},"
+                         "{\"code\":\"migrants\",\"zh\":\"外来\",\"off\":true}]}"),
+                     0);
+    assert_int_equal(put(d1, "listing", &f, VENUE("v4", "\"veterans\",\"migrants\"")), 0);
+    assert_int_equal(app_codes_load(d1), 0);
+    assert_string_equal(app_code_label(app_code_find(d1, "field", lit("migrants")), TEXT_EN),
+                        "Migrants");
+    assert_string_equal(app_code_label(app_code_find(d1, "field", lit("veterans")), TEXT_EN),
+                        "退役军人");
+    assert_null(app_code_find(d1, "mode", lit("veterans")));
+    assert_int_equal(app_outbox_flush(d1), 0);
+    nodes_settle(city, d1);
+    assert_int_equal(app_codes_load(city), 0);
+    assert_null(
+        app_code_find(city, "field", lit("veterans"))); /* it is held there, and not in force */
+    assert_true(look(city, d1, "v4").found);            /* but read like everything else */
+    refused(put(city, "listing", &f, VENUE("c1", "\"veterans\"")), SANJI_E_SPEC, "field");
+
+    /* Taken back, it is a word like none. */
+    assert_int_equal(app_withdraw(d1, NULL, "code_list.field", &f), 0);
+    refused(put(d1, "listing", &f, VENUE("v5", "\"veterans\"")), SANJI_E_SPEC, "field");
+    refused(put(d1, "code_list", &f,
+                "{\"list\":\"mode\",\"title\":\"x\",\"items\":[{\"code\":\"a\",\"zh\":\"甲\"},"
+                "{\"code\":\"a\",\"zh\":\"乙\"}]}"),
+            SANJI_E_SPEC, "items.2.code");
+    app_close(d1);
+    app_close(city);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_questions),
         cmocka_unit_test(test_from_above),
+        cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, home_make, home_drop);
 }

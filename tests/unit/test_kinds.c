@@ -86,6 +86,9 @@ static const struct {
      "{\"org\":\"o1\",\"kind\":\"honour\",\"title\":\"先进\",\"date\":\"2026-11-01\"}"},
     {"assessment", "{\"org\":\"o1\",\"title\":\"2026 年度\",\"year\":2026}"},
     {"activity", "{\"org\":\"o1\",\"title\":\"十一月\",\"period\":\"2026-11\"}"},
+    {"code_list", "{\"list\":\"field\",\"title\":\"领域\",\"items\":[{\"code\":\"migrants\",\"zh\":"
+                  "\"流动人口\"},"
+                  "{\"code\":\"crisis\",\"zh\":\"应急\",\"en\":\"Emergency\",\"off\":true}]}"},
     {"form_template",
      "{\"title\":\"月报\",\"code\":\"monthly-a\",\"version\":1,\"about\":\"org\",\"each\":"
      "\"month\","
@@ -201,6 +204,8 @@ static const struct {
     {"[]", 1U << KF_OBJ | 1U << KF_ENUMS | 1U << KF_TEXTS},
     {"[1]", 1U << KF_OBJ},
     {"[{}]", 1U << KF_OBJ},
+    {"[\"x\",\"x\"]", 1U << KF_OBJ | 1U << KF_TEXTS},
+    {"[\"No\"]", 1U << KF_OBJ | 1U << KF_TEXTS},
     {"[\"no_such_choice\"]", 1U << KF_OBJ | 1U << KF_TEXTS},
     {"\"no such choice\"", 1U << KF_TEXT | 1U << KF_LONG},
     {"\"\"", 1U << KF_TEXT | 1U << KF_LONG | 1U << KF_B64},
@@ -224,7 +229,9 @@ static void one_field(const struct kind *k, const char *d, const struct kind_fie
     struct fault f;
     for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
         int r = content(k, with(d, fld->name, hostile[i].value), &f);
-        bool may = (hostile[i].ok >> fld->type & 1) != 0;
+        bool open = kind_open_list(fld) != NULL && fld->type == KF_ENUMS;
+        bool may = (hostile[i].ok >> fld->type & 1) != 0 ||
+                   (open && strcmp(hostile[i].value, "[\"no_such_choice\"]") == 0);
         size_t n = strlen(fld->name); /* of rows the place is told: questions.1.label */
         bool named = strncmp(f.member, fld->name, n) == 0 &&
                      (f.member[n] == '\0' || (fld->type == KF_ROWS && f.member[n] == '.'));

@@ -2,6 +2,7 @@
 // The tables of record kinds, as the node describes them, drive forms, lists and details: nothing in
 // the pages knows a single field by name.
 import { has, t, tt } from "./i18n.js";
+import { useOnce } from "./load.js";
 import { isDate, isPeriod } from "./when.js";
 
 // kind.referral.decline.reason, else kind.referral.reason: the steps of a workflow share most labels.
@@ -20,6 +21,31 @@ export const fieldHelp = (scope, f) => {
   const key = (f.outer ? keys.slice(0, 1) : keys).find(has);
   return key ? t(key) : "";
 };
+
+// Words that platforms have added to a table's open lists, renamed or taken out of use.
+function addCodes(fields, codes) {
+  fields.forEach((f) => {
+    const own = codes.filter((c) => f.open && c.list === f.open);
+    if (!own.length) return;
+    f.choices = f.choices.concat(own.map((c) => c.code).filter((c) => f.choices.indexOf(c) < 0));
+    f.labels = own.reduce((o, c) => ({ ...o, [c.code]: c.label }), {});
+    f.off = own.filter((c) => c.off).map((c) => c.code);
+  });
+}
+// What there is to choose: what is in use, and what the record says already.
+export const offered = (f, has) => f.choices.filter((c) => has.indexOf(c) >= 0 || !f.off || f.off.indexOf(c) < 0).concat(has.filter((c) => c && f.choices.indexOf(c) < 0));
+
+// The tables of all kinds, read once.
+export function useKinds() {
+  const all = useOnce("/api/kinds");
+  const { data } = all;
+  if (data && data.codes) {
+    data.kinds.forEach((k) => addCodes(k.fields, data.codes));
+    Object.keys(data.referral.events).forEach((e) => addCodes(data.referral.events[e], data.codes));
+    delete data.codes;
+  }
+  return all;
+}
 
 // Some integers on the wire count a small unit. People read and type the large one.
 const digitsOf = (f) => f.digits || 0;
@@ -60,9 +86,9 @@ export const fieldWith = (fields, flag) => fields.find((f) => f[flag]);
 // Of a row's members: what tells it apart is the page's to give, choices belong to where one chooses.
 const asked = { choices: (row) => /^choice/.test(row.type) };
 export const rowFields = (f, row) =>
-  f.rows.filter((g) => !g.key && (!asked[g.name] || asked[g.name](row))).map((g) => (asked[g.name] ? { ...g, required: true } : g));
+  f.rows.filter((g) => !g.auto && (!asked[g.name] || asked[g.name](row))).map((g) => (asked[g.name] ? { ...g, required: true } : g));
 export function newRow(f, list) {
-  const key = fieldWith(f.rows, "key");
+  const key = f.rows.find((g) => g.key && g.auto);
   const row = toForm(f.rows, null);
   for (let i = list.length + 1; key && !row[key.name]; i++) if (!list.some((r) => r[key.name] === `q${i}`)) row[key.name] = `q${i}`;
   return row;
@@ -151,9 +177,9 @@ function content(f, x, before) {
     case "bool":
       return x || f.required || before !== undefined ? !!x : undefined;
     case "rows":
-      return x.length ? x.map((row) => toContent(f.rows.filter((g) => g.key).concat(rowFields(f, row)), row)) : undefined;
+      return x.length ? x.map((row) => toContent(f.rows.filter((g) => g.auto).map((g) => ({ ...g, auto: false })).concat(rowFields(f, row)), row)) : undefined;
     case "enums":
-      return x.length ? f.choices.filter((c) => x.indexOf(c) >= 0) : undefined;
+      return x.length ? offered(f, x).filter((c) => x.indexOf(c) >= 0) : undefined;
     case "texts":
       return lines(x).length ? lines(x) : undefined;
     case "int":

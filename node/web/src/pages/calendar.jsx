@@ -4,8 +4,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { enc, post, query } from "../api.js";
 import { t } from "../i18n.js";
-import { recordScope } from "../kinds.js";
-import { useLoad, useOnce } from "../load.js";
+import { recordScope, useKinds } from "../kinds.js";
+import { useLoad } from "../load.js";
 import { Icon, Note, Problem, Title, Waiting } from "../parts/bits.jsx";
 import { Answers, Entry } from "../parts/booking.jsx";
 import { DateInput } from "../parts/date.jsx";
@@ -175,7 +175,7 @@ export function Calendar({ route, me }) {
   const from = view === "day" ? params.from || today() : monday(params.from || today());
   const days = view === "day" ? 1 : 7;
   const [chosen, choose] = useState(params.at ? { from: params.at, to: params.to } : null);
-  const kinds = useOnce("/api/kinds").data;
+  const kinds = useKinds().data;
   const path = `/api/bookings/calendar/${enc(owner)}/${enc(listing)}${query({ from, days })}`;
   const { data, error, reload } = useLoad(path, everyMs);
   const title = useLoad(`/api/records/${enc(owner)}/listing/${enc(listing)}`).data;

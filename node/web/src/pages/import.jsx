@@ -4,8 +4,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { download, enc, get, post, query } from "../api.js";
 import { t, tt } from "../i18n.js";
-import { fieldLabel, fieldWith, recordScope, show, typed } from "../kinds.js";
-import { useLoad, useOnce } from "../load.js";
+import { fieldLabel, fieldWith, recordScope, show, typed, useKinds } from "../kinds.js";
+import { useLoad } from "../load.js";
 import { Badge, Facts, Note, Problem, Rows, Stamp, Title, Waiting } from "../parts/bits.jsx";
 import { useNames } from "../parts/detail.jsx";
 import { mayPut } from "../roles.js";
@@ -387,7 +387,7 @@ function Job({ n, kinds, me }) {
 }
 
 export function Import({ me, route }) {
-  const { data, error, reload } = useOnce("/api/kinds");
+  const { data, error, reload } = useKinds();
   const [, what, n] = route.path;
   const job = what === "job" && /^\d+$/.test(n || "");
   const kinds = data ? data.kinds.filter((k) => mayPut(me, k.name)) : null;

@@ -4,8 +4,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { download, enc, get, post, query } from "../api.js";
 import { has, t, tt } from "../i18n.js";
 import { dropDraft, loadDraft } from "../drafts.js";
-import { choiceLabel, fieldLabel, fieldWith, fieldsFor, fieldsOfForm, recordScope, relatedTo, show, stateOf, stepsFrom, toContent, typed } from "../kinds.js";
-import { useLoad, useOnce } from "../load.js";
+import { choiceLabel, fieldLabel, fieldWith, fieldsFor, fieldsOfForm, recordScope, relatedTo, show, stateOf, stepsFrom, toContent, typed, useKinds } from "../kinds.js";
+import { useLoad } from "../load.js";
 import { Badge, Facts, Icon, Note, Problem, Rows, Stamp, Title, Waiting, areaText } from "../parts/bits.jsx";
 import { Acknowledge, Acks, Queue } from "../parts/acks.jsx";
 import { Content, Explain, useNames } from "../parts/detail.jsx";
@@ -595,7 +595,7 @@ function New({ k, me, params }) {
 }
 
 export function Records({ me, route }) {
-  const { data: kinds, error, reload } = useOnce("/api/kinds");
+  const { data: kinds, error, reload } = useKinds();
   const k = kinds && kinds.kinds.find((x) => x.name === route.path[1]);
   if (!k) {
     if (!kinds && !error) return <Waiting />;

@@ -3,8 +3,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { enc, get, post, query } from "../api.js";
 import { t, tt } from "../i18n.js";
-import { eventScope, spread } from "../kinds.js";
-import { useLoad, useOnce } from "../load.js";
+import { eventScope, spread, useKinds } from "../kinds.js";
+import { useLoad } from "../load.js";
 import { Badge, Icon, Note, Problem, Rows, Title, Waiting } from "../parts/bits.jsx";
 import { Content } from "../parts/detail.jsx";
 import { Form } from "../parts/form.jsx";
@@ -304,7 +304,7 @@ function One({ id, events, me, route }) {
 }
 
 export function Referrals({ me, route }) {
-  const { data: kinds, error, reload } = useOnce("/api/kinds");
+  const { data: kinds, error, reload } = useKinds();
   if (!kinds) return error ? <><Title text={t("nav.referrals")} /><Problem error={error} retry={reload} /></> : <Waiting />;
   const r = kinds.referral || {};
   const events = r.events || {};

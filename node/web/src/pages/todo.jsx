@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What waits for this person, in one list.
 import { t, tt } from "../i18n.js";
-import { useLoad, useOnce } from "../load.js";
+import { useKinds } from "../kinds.js";
+import { useLoad } from "../load.js";
 import { Badge, Note, Problem, Rows, Stamp, Title, Waiting } from "../parts/bits.jsx";
 import { placeOfDraft } from "../parts/unsent.jsx";
 import { placeOf as placeOfReport, reportLabel } from "./reports.jsx";
@@ -35,7 +36,7 @@ function titleOf(x) {
 
 export function Todo({ me }) {
   const { data, error, reload } = useLoad("/api/todo", everyMs);
-  const kinds = useOnce("/api/kinds").data;
+  const kinds = useKinds().data;
   return (
     <>
       <Title text={t("nav.todo")} />

@@ -25,6 +25,7 @@ const paths = {
   hooks: "M6 16V11a6 6 0 0 1 12 0v5l2 2H4zM10 21h4",
   nodes: "M12 4v5M6 15v-3h12v3M12 9v3M10 4h4M4 15h4v4H4zM16 15h4v4h-4z",
   form: "M5 3h14v18H5zM8 8h2M8 12h2M8 16h2M13 8h3M13 12h3M13 16h3",
+  words: "M5 5h14M5 10h9M5 15h14M5 20h9",
   help: "M9 9a3 3 0 1 1 4 2.8c-.7.3-1 .8-1 1.7M12 17h.01M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z",
   account: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 20c1-4 4.5-5 8-5s7 1 8 5",
   more: "M5 12h.01M12 12h.01M19 12h.01",

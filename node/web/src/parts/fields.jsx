@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { enc, get, query } from "../api.js";
 import { t } from "../i18n.js";
-import { choiceLabel, fieldHelp, fieldLabel, newRow, rowFields } from "../kinds.js";
+import { choiceLabel, fieldHelp, fieldLabel, newRow, offered, rowFields } from "../kinds.js";
 import { useLoad, useOnce } from "../load.js";
 import { DateInput } from "./date.jsx";
 import { Problem, tierName } from "./bits.jsx";
@@ -155,7 +155,7 @@ function Choice({ id, value, onInput, aria, f, scope }) {
   return (
     <select id={id} value={value} {...aria} onChange={(e) => onInput(e.currentTarget.value)}>
       {(!f.required || value === "") && <option value="">{t(f.required ? "form.choose" : "form.open")}</option>}
-      {f.choices.map((c) => (
+      {offered(f, [value]).map((c) => (
         <option key={c} value={c}>
           {choiceLabel(scope, f, c)}
         </option>
@@ -181,7 +181,7 @@ const inputs = {
 function Ticks({ id, f, scope, value, onInput, described }) {
   return (
     <div class="ticks" aria-describedby={described}>
-      {f.choices.map((c) => (
+      {offered(f, value).map((c) => (
         <label class="tick" key={c}>
           <input
             id={`${id}-${c}`}

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { countPath } from "../api.js";
 import { languages, t } from "../i18n.js";
 import { href } from "../route.js";
-import { mayAdmin, mayAudit, mayRead, mayWrite } from "../roles.js";
+import { mayAdmin, mayAudit, mayRead, mayWrite, mayPut } from "../roles.js";
 import { Icon, areaText, setWaits, tierName } from "./bits.jsx";
 import { useLoad } from "../load.js";
 
@@ -25,13 +25,14 @@ const places = [
   { key: "import", path: ["import"], write: true },
   { key: "stats", path: ["stats"], kind: "stat" },
   { key: "nodes", path: ["nodes"] },
+  { key: "words", path: ["r", "code_list"], puts: "code_list" },
   { key: "audit", path: ["audit"], audit: true },
   { key: "tokens", path: ["tokens"], admin: true },
   { key: "hooks", path: ["hooks"], admin: true },
   { key: "help", path: ["help"] },
   { key: "account", path: ["account"] },
 ];
-export const placesOf = (me) => places.filter((p) => (!p.kind || mayRead(me, p.kind)) && (!p.write || mayWrite(me)) && (!p.audit || mayAudit(me)) && (!p.admin || mayAdmin(me)));
+export const placesOf = (me) => places.filter((p) => (!p.kind || mayRead(me, p.kind)) && (!p.write || mayWrite(me)) && (!p.puts || mayPut(me, p.puts)) && (!p.audit || mayAudit(me)) && (!p.admin || mayAdmin(me)));
 
 const here = (route, path) => path.join("/") === (route.path[0] === "r" ? route.path.slice(0, 2) : route.path.slice(0, 1)).join("/");
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The forms this person has begun and not sent, wherever that was.
 import { t, tt } from "../i18n.js";
-import { useLoad, useOnce } from "../load.js";
+import { useKinds } from "../kinds.js";
+import { useLoad } from "../load.js";
 import { href } from "../route.js";
 import { Stamp } from "./bits.jsx";
 
@@ -39,7 +40,7 @@ export function placeOfDraft(name, kinds) {
 
 export function Unsent() {
   const { data } = useLoad("/api/drafts", 15000);
-  const kinds = useOnce("/api/kinds").data;
+  const kinds = useKinds().data;
   if (!data || !kinds || !data.drafts.length) return null;
   return (
     <section class="card related">
