@@ -374,6 +374,12 @@ int app_token_add(struct app *a, const struct app_token *t, char ret[static APP_
                   int64_t *ret_n, struct fault *f);
 /* Its hash, when it has a token's form. */
 bool app_token_hash(const char *text, size_t n, uint8_t ret[static HASH_LEN]);
+/* A calendar's address (node/api/feeds.c): a token that opens nothing else. listing: "owner/id",
+ * which is here; "": what this platform has asked for. */
+#define APP_FEED "calendar" /* its role; no person has it */
+enum { APP_FEEDS = 20 /* of one person */ };
+int app_feed_add(struct app *a, const char *login, const char *listing,
+                 char ret[static APP_TOKEN_TEXT], int64_t *ret_n, struct fault *f);
 int app_token_revoke(struct app *a, int64_t n); /* SANJI_E_NOT_FOUND */
 
 /* ---- working ---- */

@@ -104,6 +104,53 @@ int app_token_add(struct app *a, const struct app_token *t, char ret[static APP_
     return end(a, "token.add", *ret_n, r);
 }
 
+struct feeds {
+    const char *login;
+    int64_t mine, all;
+};
+
+static int on_feed(const struct staff_token *t, void *arg)
+{
+    struct feeds *x = arg;
+    x->all++;
+    x->mine += strcmp(t->role, APP_FEED) == 0 && strcmp(t->maker, x->login) == 0;
+    return 0;
+}
+
+static int on_listing(const struct store_rec *rec, void *arg)
+{
+    *(bool *)arg = !rec->withdrawn;
+    return 0;
+}
+
+/* In a transaction. */
+int app_feed_add(struct app *a, const char *login, const char *listing,
+                 char ret[static APP_TOKEN_TEXT], int64_t *ret_n, struct fault *f)
+{
+    struct app_token t = {.name = APP_FEED,
+                          .role = APP_FEED,
+                          .about = listing,
+                          .maker = login,
+                          .days = APP_TOKEN_DAYS};
+    struct feeds x = {.login = login};
+    const char *slash = strchr(listing, '/');
+    char owner[LIM_NODE_ID + 2];
+    bool there = listing[0] == '\0';
+    int r = staff_token_list(a->store, on_feed, &x);
+    if (r == 0 && (x.mine >= APP_FEEDS || x.all >= APP_TOKENS)) {
+        return fault_set(f, SANJI_E_QUOTA, "feed", "20 calendars");
+    }
+    if (r == 0 && slash != NULL && slash - listing == LIM_NODE_ID) {
+        snprintf(owner, sizeof owner, "%.*s", LIM_NODE_ID, listing);
+        r = store_record_get(a->store, owner, "listing", slash + 1, on_listing, &there);
+        r = r == SANJI_E_NOT_FOUND ? 0 : r;
+    }
+    if (r == 0 && !there) {
+        return fault_set(f, SANJI_E_NOT_FOUND, "listing", "owner/id");
+    }
+    return r < 0 ? r : add(a, &t, ret, ret_n);
+}
+
 int app_token_revoke(struct app *a, int64_t n)
 {
     if (store_in_tx(a->store)) {

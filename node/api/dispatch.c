@@ -97,7 +97,8 @@ bool api_is_route(const char *path)
 {
     return strncmp(path, "/api/", 5) == 0 || strcmp(path, "/api") == 0 ||
            strncmp(path, "/hsds/", 6) == 0 || strcmp(path, "/hsds") == 0 ||
-           strcmp(path, "/healthz") == 0 || strcmp(path, "/metrics") == 0;
+           strncmp(path, "/calendar/", 10) == 0 || strcmp(path, "/healthz") == 0 ||
+           strcmp(path, "/metrics") == 0;
 }
 
 /* ---- replies ---- */

@@ -157,6 +157,9 @@ struct body_rate {
 struct body_hook {
     const char *name, *form, *url, *secret, *events, *password; /* secret, events NULL: none, all */
 };
+struct body_feed {
+    const char *listing; /* owner/id; NULL: what this platform asked for */
+};
 struct body_none {
     bool unused;
 };
@@ -181,6 +184,7 @@ union api_body {
     struct body_code code;
     struct body_rate rate;
     struct body_hook hook;
+    struct body_feed feed;
     struct body_none none;
 };
 
@@ -301,6 +305,8 @@ int64_t api_token_gate(struct api *a, const char *peer, int64_t n, int64_t mono)
  * when the token is none, has ended, or travels unencrypted. */
 bool api_has_token(const struct api_request *rq);
 int api_token_load(struct api_call *c);
+/* Writes the day of its use down. */
+int api_token_note_use(struct api_call *c, int64_t n, int used);
 /* Is this route open to programs, as far as their role goes? */
 bool api_token_may(const struct api_route *r);
 
@@ -381,6 +387,11 @@ api_handler h_hsds_taxonomies;
 api_handler h_hsds_taxonomy;
 api_handler h_hsds_terms;
 api_handler h_hsds_term;
+/* feeds.c */
+api_handler h_feeds;
+api_handler h_feed_new;
+api_handler h_feed_drop;
+api_handler h_feed;
 /* hooks.c */
 api_handler h_hooks;
 api_handler h_hook_new;

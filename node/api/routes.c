@@ -133,6 +133,10 @@ static const struct jspec spec_hook[] = {
     JF_TEXT(struct body_hook, password, 1, 512),
     JF_END,
 };
+static const struct jspec spec_feed[] = {
+    JF_TOKEN_OPT(struct body_feed, listing, 3, LIM_NODE_ID + 1 + LIM_ID_BYTES),
+    JF_END,
+};
 static const struct jspec spec_none[] = {
     JF_END,
 };
@@ -214,6 +218,10 @@ const struct api_route api_routes[] = {
     {"GET",  "/api/tokens",                  WHO_ADMIN,  TX_NONE,  NO_BODY, false, h_tokens},
     {"POST", "/api/tokens",                  WHO_ADMIN,  TX_STAFF, BODY(BODY_SMALL, token), false, h_token_new},
     {"POST", "/api/tokens/:/revoke",         WHO_ADMIN,  TX_STAFF, BODY(BODY_SMALL, none), false, h_token_drop},
+    {"GET",  "/api/feeds",                   WHO_READ,   TX_NONE,  NO_BODY, false, h_feeds},
+    {"POST", "/api/feeds",                   WHO_READ,   TX_STAFF, BODY(BODY_SMALL, feed), false, h_feed_new},
+    {"POST", "/api/feeds/:/revoke",          WHO_READ,   TX_STAFF, BODY(BODY_SMALL, none), false, h_feed_drop},
+    {"GET",  "/calendar/:",                  WHO_ANYONE, TX_NONE,  NO_BODY, false, h_feed},
     {"GET",  "/api/hooks",                   WHO_ADMIN,  TX_NONE,  NO_BODY, false, h_hooks},
     {"POST", "/api/hooks",                   WHO_ADMIN,  TX_STAFF, BODY(BODY_SMALL, hook), false, h_hook_new},
     {"POST", "/api/hooks/:/test",            WHO_ADMIN,  TX_STAFF, BODY(BODY_SMALL, none), false, h_hook_test},

@@ -20,7 +20,9 @@ bool api_has_token(const struct api_request *rq)
 
 bool api_token_may(const struct api_route *r)
 {
-    return r->who != WHO_ADMIN && r->tx != TX_DRAFT && (r->who != WHO_SELF || r->fn == h_me);
+    bool feeds = r->fn == h_feeds || r->fn == h_feed_new || r->fn == h_feed_drop;
+    return r->who != WHO_ADMIN && r->tx != TX_DRAFT && !feeds &&
+           (r->who != WHO_SELF || r->fn == h_me);
 }
 
 static int refuse(struct api_call *c, const char *code)
@@ -51,7 +53,7 @@ static int on_token(const struct staff_token *t, void *arg)
 }
 
 /* The day is written, not the moment: each write is one to the disk. */
-static int note_use(struct api_call *c, int64_t n, int used)
+int api_token_note_use(struct api_call *c, int64_t n, int used)
 {
     int day = date_of_ms(c->now);
     int r = used == day ? 0 : staff_token_used(c->app->store, n, day);
@@ -84,7 +86,7 @@ int api_token_load(struct api_call *c)
         return refuse(c, "token_expired");
     }
     c->me = p;
-    return note_use(c, p.by_token, x.used);
+    return api_token_note_use(c, p.by_token, x.used);
 }
 
 /* ---- what an administrator does ---- */

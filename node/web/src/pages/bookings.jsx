@@ -5,6 +5,7 @@ import { enc, post, query } from "../api.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { Badge, Note, Problem, Title, Waiting } from "../parts/bits.jsx";
+import { Feeds } from "../parts/feeds.jsx";
 import { Answers, Standing, spanText } from "../parts/booking.jsx";
 import { mayWrite } from "../roles.js";
 import { amend, href } from "../route.js";
@@ -137,6 +138,7 @@ function List({ params, me }) {
         </div>
       )}
       {data && data.items.map((it) => <One key={it.node + it.id} it={it} box={box} me={me} reload={reload} />)}
+      {box === "mine" && <Feeds />}
     </>
   );
 }

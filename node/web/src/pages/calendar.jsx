@@ -7,6 +7,7 @@ import { t } from "../i18n.js";
 import { recordScope, useKinds } from "../kinds.js";
 import { useLoad } from "../load.js";
 import { Icon, Note, Problem, Title, Waiting } from "../parts/bits.jsx";
+import { Feeds } from "../parts/feeds.jsx";
 import { Answers, Entry } from "../parts/booking.jsx";
 import { DateInput } from "../parts/date.jsx";
 import { Form } from "../parts/form.jsx";
@@ -235,6 +236,7 @@ export function Calendar({ route, me }) {
           ))}
         </div>
       )}
+      {data && <Feeds listing={`${owner === "me" ? me.node.id : owner}/${listing}`} />}
     </>
   );
 }
