@@ -165,6 +165,24 @@ static size_t roll_facts(struct span d, int day, const uint8_t *leaf, struct sta
     return n;
 }
 
+/* By the day that was asked for: what is still to come counts where it will be. */
+static size_t booking_facts(struct span d, int day, const uint8_t *leaf, struct stat_fact *out)
+{
+    static const char *const given[] = {"confirmed", "checked_in", "completed", "no_show"};
+    struct span state = plain(d, "state");
+    size_t n = add_fact(out, 0, STAT_BOOKING_ASKED, day, NULL, leaf);
+    if (one_of(state, given, 4)) {
+        n = add_fact(out, n, STAT_BOOKING_GIVEN, day, NULL, leaf);
+    }
+    if (span_eqs(state, "rejected")) {
+        n = add_fact(out, n, STAT_BOOKING_REFUSED, day, NULL, leaf);
+    }
+    if (span_eqs(state, "no_show")) {
+        n = add_fact(out, n, STAT_BOOKING_NO_SHOW, day, NULL, leaf);
+    }
+    return n;
+}
+
 static const struct source { /* what is counted, and by which date */
     const char *kind, *date;
     size_t (*facts)(struct span d, int day, const uint8_t *leaf, struct stat_fact *out);
@@ -178,6 +196,7 @@ static const struct source { /* what is counted, and by which date */
     [STAT_SRC_REPLY] = {"question_answer", "since", reply_facts},
     [STAT_SRC_COURSE] = {"event", "from", course_facts},
     [STAT_SRC_ROLL] = {"attendance", "date", roll_facts},
+    [STAT_SRC_BOOKING] = {"booking", "from", booking_facts},
 };
 
 const char *stat_source_kind(enum stat_source src)

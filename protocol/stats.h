@@ -37,6 +37,10 @@
     X(EVENT_HELD,      "event.held",      "event",    COURSE,   FLOW,  EVENT_HELD)                 \
     X(EVENT_ATTENDED,  "event.attended",  "seat",     ROLL,     FLOW,  EVENT_ATTENDED)             \
     X(EVENT_RATED,     "event.rated",     "seat",     ROLL,     FLOW,  EVENT_RATED)                \
+    X(BOOKING_ASKED,   "booking.asked",   "booking",  BOOKING,  FLOW,  BOOKING_ASKED)              \
+    X(BOOKING_GIVEN,   "booking.given",   "booking",  BOOKING,  FLOW,  BOOKING_GIVEN)              \
+    X(BOOKING_REFUSED, "booking.refused", "booking",  BOOKING,  FLOW,  BOOKING_REFUSED)            \
+    X(BOOKING_NO_SHOW, "booking.no_show", "booking",  BOOKING,  FLOW,  BOOKING_NO_SHOW)            \
     X(REF_SENT,        "ref.sent",        "referral", REF_I,    FLOW,  REF_IN_SENT)                \
     X(REF_DELIVERED,   "ref.delivered",   "referral", REF_I,    FLOW,  REF_IN_DELIVERED)           \
     X(REF_ACCEPTED,    "ref.accepted",    "referral", REF_I,    FLOW,  REF_IN_ACCEPTED)            \
@@ -69,6 +73,7 @@ enum stat_source {
     STAT_SRC_REPLY,
     STAT_SRC_COURSE,
     STAT_SRC_ROLL,
+    STAT_SRC_BOOKING,
     STAT_SRC_REF_I,
     STAT_SRC_REF_R,
     STAT_SRC_COUNT

@@ -179,3 +179,18 @@ test('an older backup of the city is put back: it gives nothing away before it h
   assert.match(r.err, /given away/);
   whole();
 });
+
+test('the figures of bookings are those of the records, at the owner and counted again', async () => {
+  const months = new Set(list('city', '--here').flatMap((x) => x.at).map((x) => x.from.slice(0, 7)));
+  let asked = 0;
+  for (const m of months) {
+    const mine = () => Object.fromEntries(w.verb('city', 'stats', ['--period', m, '--of', w.id('city'), '--csv']).trim().split(/\r?\n/).map((l) => l.split(',')).filter((c) => c.some((x) => x.startsWith('booking.'))).map((c) => [c.find((x) => x.startsWith('booking.')), c]));
+    const times = list('city', '--here').flatMap((x) => x.at).filter((x) => x.from.startsWith(m) && !['asked', 'withdrawn'].includes(x.state));
+    const n = (...states) => times.filter((x) => !states.length || states.includes(x.state)).length;
+    const want = { 'booking.asked': n(), 'booking.given': n('confirmed', 'checked_in', 'completed', 'no_show'), 'booking.refused': n('rejected'), 'booking.no_show': n('no_show') };
+    asked += want['booking.asked'];
+    await until(`${m} is counted`, 20000, () => { const got = mine(); const off = Object.entries(want).filter(([k, v]) => v !== 0 && !got[k]?.includes(String(v))); if (off.length) throw new Error(JSON.stringify([off, got])); return true; });
+    assert.equal(w.tryVerb('city', 'stats', ['--period', m, '--recount']).code, 0);
+  }
+  assert.ok(asked > 3, String(asked));
+});

@@ -132,6 +132,26 @@ static void test_own_facts(void **st)
     assert_int_equal(facts("service", "{\"date\":\"2026-11-03\",\"since\":\"2026-12-01\"}", f), 1);
     assert_int_equal(f[0].ind, STAT_SERVICE_DONE);
     assert_int_equal(f[0].day, day("2026-11-03"));
+    /* An answer to a booking counts by the day it is about. */
+    static const struct {
+        const char *state;
+        size_t n;
+        enum stat_ind also;
+    } bookings[] = {{"held", 1, STAT_BOOKING_ASKED},       {"waitlisted", 1, STAT_BOOKING_ASKED},
+                    {"cancelled", 1, STAT_BOOKING_ASKED},  {"confirmed", 2, STAT_BOOKING_GIVEN},
+                    {"checked_in", 2, STAT_BOOKING_GIVEN}, {"completed", 2, STAT_BOOKING_GIVEN},
+                    {"rejected", 2, STAT_BOOKING_REFUSED}, {"no_show", 3, STAT_BOOKING_GIVEN}};
+    for (size_t i = 0; i < sizeof bookings / sizeof bookings[0]; i++) {
+        char d[160];
+        snprintf(d, sizeof d,
+                 "{\"from\":\"2026-11-30T23:30\",\"to\":\"2026-12-01T01:00\",\"state\":\"%s\","
+                 "\"since\":\"2026-10-01\"}",
+                 bookings[i].state);
+        assert_int_equal(facts("booking", d, f), bookings[i].n);
+        assert_int_equal(f[0].ind, STAT_BOOKING_ASKED);
+        assert_int_equal(f[0].day, day("2026-11-30"));
+        assert_int_equal(f[bookings[i].n > 1].ind, bookings[i].also);
+    }
     assert_int_equal(facts("activity", "{\"since\":\"2026-11-03\"}", f), 0);
 }
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Views: everything here can be computed again from the bundles. Running this text drops and
+-- Views: everything here can be computed again from the bundles, what is counted (protocol/stats.h
+-- with the answers to bookings) among it. Running this text drops and
 -- recreates them; a change of it makes an existing database rebuild at its next start. No CHECK with
 -- IN of three values or more: SQLite builds a temporary table for it at every single insert. What
 -- this node alone holds is copied into `spare` (spare.sql) before.
