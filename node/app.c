@@ -479,6 +479,7 @@ static int tick(struct app *a, int64_t mono_ms)
         r = app_referral_auto(a);
         r = r < 0 ? r : app__referral_erase_auto(a);
         r = r < 0 ? r : app__booking_tick(a, mono_ms, true);
+        r = r < 0 ? r : app__duty_tick(a, mono_ms);
         if (a->stats_due ==
             0) { /* the first change decides, so that a busy hour cannot put it off */
             a->stats_due =

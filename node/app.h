@@ -43,6 +43,7 @@ struct app {
     bool wrote;         /* own bundles since the last app_take_wrote() */
     bool views_changed; /* something arrived or was written: statistics and automatic steps are due
                          */
+    int64_t duty_mono;  /* when arrivals of reports were noted last */
     int64_t audit_day;  /* of UTC+8, whose audit head has been looked at */
     int64_t stats_due;  /* mono ms; 0: not due */
     int64_t

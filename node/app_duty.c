@@ -3,6 +3,7 @@
  * obligations, the working days and the reports it holds, so that a station with no network knows
  * what it owes, and the node above sees the same once it has heard of it. */
 #include "node/app_duty.h"
+#include "node/app_internal.h"
 
 #include "protocol/base/text.h"
 #include "protocol/calendar.h"
@@ -102,6 +103,7 @@ static int due_day(const struct duties *x, const struct app_duty *d, int first, 
 
 struct content {
     struct buf d;
+    int64_t got;
     bool there;
 };
 
@@ -109,7 +111,21 @@ static int on_report(const struct store_rec *rec, void *arg)
 {
     struct content *c = arg;
     c->there = !rec->withdrawn;
+    c->got = rec->got;
     return rec->withdrawn ? 0 : buf_put(&c->d, rec->d.p, rec->d.n);
+}
+
+/* Of its own reports a node knows when they were sent. Of others' it knows what it asked for, and
+ * when they came; where that is not known any more, what they say stands against what was asked. */
+static int judge(struct duties *x, struct app_duty_cell *c, int64_t no, int64_t got)
+{
+    if (!c->filed || strcmp(c->node, app_id(x->a)) == 0) {
+        c->late = c->said_late;
+        return 0;
+    }
+    int r = app__duty_seen(x->a, c->node, c->record, no, got, &c->seen);
+    c->late = c->seen != 0 ? c->seen > c->due : c->said_late || c->said > c->due;
+    return r;
 }
 
 static int read_report(struct duties *x, struct app_duty_cell *c)
@@ -128,10 +144,11 @@ static int read_report(struct duties *x, struct app_duty_cell *c)
         c->again = pair.again;
         c->revised = pair.no > 1;
         /* By the day of the first sending, whatever came after, and the day it was owed then. */
-        c->late = c->filed && day_of(d, "first", c->due) > day_of(d, "due", c->due);
+        c->said = c->filed ? day_of(d, "first", 0) : 0;
+        c->said_late = c->filed && day_of(d, "first", c->due) > day_of(d, "due", c->due);
     }
     buf_done(&at.d);
-    return r;
+    return r < 0 ? r : judge(x, c, pair.no, at.got);
 }
 
 static int one_cell(struct duties *x, const struct app_duty *d, const char *node,
@@ -239,6 +256,15 @@ void app_duty_write(struct jw *w, const struct app_duty_cell *c)
     jw_bool(w, "filed", c->filed);
     jw_bool(w, "draft", c->draft);
     jw_bool(w, "late", c->late);
+    jw_bool(w, "said_late", c->said_late);
+    if (c->said != 0) {
+        date_write(c->said, day);
+        jw_str(w, "said", day);
+    }
+    if (c->seen != 0) {
+        date_write(c->seen, day);
+        jw_str(w, "seen", day);
+    }
     jw_bool(w, "revised", c->revised);
     jw_bool(w, "again", c->again);
 }

@@ -21,7 +21,10 @@ struct app_duty_cell {
     int due;           /* day */
     bool marked;       /* the working days of a year are not known */
     const char *state; /* "not_due" "open" "missing", or of the pair (flow_pair.h) */
-    bool filed, draft, late, revised, again;
+    bool filed, draft, revised, again;
+    bool late;      /* by what this node can prove: `due`, and the day it came here */
+    bool said_late; /* by what the report says of itself */
+    int said, seen; /* days: sent first, as it says; came here first. 0: not known, or its own */
 };
 struct app_duty_sum { /* RPT01 */
     int64_t expected, actual, on_time, late, revised;

@@ -118,8 +118,9 @@ static int check(struct app *a, const struct app_hook *h, int64_t *ret_have, str
         return fault_set(f, SANJI_E_SPEC, "form", forms);
     }
     if (!events_ok(h->events)) {
-        return fault_set(f, SANJI_E_SPEC, "events",
-                         "draft report answer decide redo referral booking ack erase parked");
+        return fault_set(
+            f, SANJI_E_SPEC, "events",
+            "draft report answer decide redo referral booking question ack erase parked");
     }
     if (!is_printable(h->secret) || strlen(h->secret) > 200) {
         return fault_set(f, SANJI_E_SPEC, "secret", "0 .. 200");

@@ -27,11 +27,25 @@ static int put_json(struct verb *v, const struct app_duty_cell *c)
     return r;
 }
 
+/* It says one thing, and came at another time: both. */
+static void put_both(struct verb *v, const struct app_duty_cell *c, char *state, size_t size)
+{
+    char seen[11], said[11];
+    struct buf b;
+    size_t n = strlen(state);
+    date_write(c->seen, seen);
+    date_write(c->said, said);
+    buf_init(&b, 4096);
+    text_put(&b, v->lang, "duty.both", "seen", seen, "said", said, NULL);
+    (void)snprintf(state + n, size - n, " %s", buf_str(&b));
+    buf_done(&b);
+}
+
 static int on_cell(const struct app_duty_cell *c, void *arg)
 {
     struct table *t = arg;
     struct verb *v = t->v;
-    char due[12], state[48], key[40];
+    char due[12], state[160], key[40];
     const struct roster_node *n = roster_node(app_roster(v->app), c->node);
     date_write(c->due, due);
     if (verb_has(v, "json")) {
@@ -43,6 +57,9 @@ static int on_cell(const struct app_duty_cell *c, void *arg)
                    c->draft && strcmp(c->state, "not_due") != 0 ? "draft" : c->state);
     (void)snprintf(state, sizeof state, "%s%s", text_get(v->lang, key),
                    c->late ? text_get(v->lang, "duty.late") : "");
+    if (c->late != c->said_late && c->seen != 0 && c->said != 0) {
+        put_both(v, c, state, sizeof state);
+    }
     const char *cell[] = {due, c->period, state, n == NULL ? c->node : n->name, c->duty->title};
     return table_row(t, cell);
 }

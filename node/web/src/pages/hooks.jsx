@@ -9,7 +9,7 @@ import { Badge, Note, Problem, Rows, Stamp, Title, Waiting } from "../parts/bits
 import { Refusal, Text } from "../parts/gate.jsx";
 
 const forms = ["wecom", "dingtalk", "plain"];
-const sources = ["report", "answer", "decide", "redo", "referral", "booking", "ack", "erase", "parked"];
+const sources = ["report", "answer", "decide", "redo", "referral", "booking", "question", "ack", "erase", "parked"];
 
 function Make({ made }) {
   const blank = { name: "", form: "wecom", url: "", secret: "", events: [], password: "" };
