@@ -79,8 +79,8 @@ bool app__is_content(int r);
 int app__refused_about(struct app *a, const char *id);
 /* app_audit.c: one row of the audit log; err 0: "ok". */
 int app__audit_add(struct app *a, const char *who, const char *what, const char *target, int err);
-/* app_duty_seen.c: the day a report first came here; 0: not known. no, got: of its newest form. Tick:
- * notes it, now and then. */
+/* app_duty_seen.c: the day a report first came here; 0: not known. no, got: of its newest form.
+ * Tick: notes it, now and then. */
 int app__duty_seen(struct app *a, const char *node, const char *id, int64_t no, int64_t got,
                    int *ret_day);
 int app__duty_tick(struct app *a, int64_t mono_ms);
