@@ -233,8 +233,18 @@ step "各平台为所服务的组织建档、记服务（只留在本节点；�
 load org "$root/deploy/demo/orgs.ndjson"
 load org_event "$root/deploy/demo/org_events.ndjson"
 load service "$root/deploy/demo/services.ndjson"
+load consult_quota "$root/deploy/demo/consult_quotas.ndjson"
+consult() { # consult STATE MORE: the city's desk takes a question of an organisation a step on
+    printf '{"id":"tax","org":"city-org1","title":"非营利组织免税资格申请","line":"finance","fee":"free","state":"%s"%s}' "$1" "$2" >"$work/c.json"
+    s city put consultation "$work/c.json" >/dev/null || fail "咨询未能改为 $1" "the consultation could not become $1"
+}
+consult asked ""
+consult accepted ",\"date\":\"$today\",\"expert\":\"财务咨询专家\""
+printf '{"id":"tax-service","title":"免税资格咨询","date":"%s","method":"consult","org":"city-org1","fee":"free","persons":2,"person_times":2}' "$today" >"$work/c.json"
+s city put service "$work/c.json" >/dev/null || fail "未能登记咨询服务" "the consultation's service could not be stored"
+consult done ",\"date\":\"$today\",\"service\":\"tax-service\",\"advice\":\"先备齐登记证书、章程与上年度审计报告。\""
 cards=$(grep -c '"public":true' "$root/deploy/demo/orgs.ndjson")
-services=$(grep -c . "$root/deploy/demo/services.ndjson")
+services=$(($(grep -c . "$root/deploy/demo/services.ndjson") + 1)) # and the one of the consultation
 has_cards() { [ "$(count "$1" card)" -eq "$cards" ]; }
 for n in city s13 z02; do
     wait_for 60 has_cards "$n" || fail "$n 没有全部 $cards 张名片" "$n does not hold all $cards cards"

@@ -390,6 +390,7 @@ static int add_checked(struct app_put *p, const char *id, bool given, const char
     } else if (r == 0) {
         r = app__put_may(p, &o, f);
         r = r < 0 ? r : app__pair_may(p, id, &o, f);
+        r = r < 0 ? r : app__consult_may(p, id, f);
         r = r < 0 ? r : add_mine(p, id, aud, &o, f);
     }
     buf_done(&o.d);

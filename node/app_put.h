@@ -50,6 +50,8 @@ struct old_rec {
     char kind[40];
 };
 
+/* app_consult.c: is there a free consultation left for what lies in p->d? */
+int app__consult_may(struct app_put *p, const char *id, struct fault *f);
 /* app_question.c: what a question or its answer is about, and whom it is for. */
 int app__question_autos(struct app_put *p, struct jw *w, struct fault *f);
 /* Adds one item to the batch of its audience. */

@@ -130,6 +130,32 @@ static size_t service_facts(struct span d, int day, const uint8_t *leaf, struct 
     return add_fact(out, 0, STAT_SERVICE_DONE, day, NULL, leaf);
 }
 
+static size_t consult_facts(struct span d, int day, const uint8_t *leaf, struct stat_fact *out)
+{
+    static const struct {
+        const char *line;
+        enum stat_ind ind;
+    } map[] = {{"party", STAT_CONSULT_PARTY},
+               {"finance", STAT_CONSULT_FINANCE},
+               {"legal", STAT_CONSULT_LEGAL},
+               {"policy", STAT_CONSULT_POLICY},
+               {"other", STAT_CONSULT_OTHER}};
+    size_t n = 0;
+    if (!span_eqs(plain(d, "state"), "done")) {
+        return 0;
+    }
+    n = add_fact(out, n, STAT_CONSULTED, day, NULL, leaf);
+    if (span_eqs(plain(d, "fee"), "paid")) {
+        n = add_fact(out, n, STAT_CONSULT_PAID, day, NULL, leaf);
+    }
+    for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
+        if (span_eqs(plain(d, "line"), map[i].line)) {
+            n = add_fact(out, n, map[i].ind, day, NULL, leaf);
+        }
+    }
+    return n;
+}
+
 static size_t question_facts(struct span d, int day, const uint8_t *leaf, struct stat_fact *out)
 {
     (void)d;
@@ -192,6 +218,7 @@ static const struct source { /* what is counted, and by which date */
     [STAT_SRC_ORG] = {"org", "since", org_facts},
     [STAT_SRC_EVENT] = {"org_event", "date", event_facts},
     [STAT_SRC_SERVICE] = {"service", "date", service_facts},
+    [STAT_SRC_CONSULT] = {"consultation", "date", consult_facts},
     [STAT_SRC_QUESTION] = {"question", "since", question_facts},
     [STAT_SRC_REPLY] = {"question_answer", "since", reply_facts},
     [STAT_SRC_COURSE] = {"event", "from", course_facts},

@@ -31,6 +31,13 @@
     X(ORG_HONOUR,      "org.honour",      "event",    EVENT,    FLOW,  ORG_HONOUR)                 \
     X(ORG_DONATION,    "org.donation",    "event",    EVENT,    FLOW,  ORG_DONATION)               \
     X(SERVICE_DONE,    "service.done",    "service",  SERVICE,  FLOW,  SERVICE_DONE)               \
+    X(CONSULTED,       "consult.done",    "consultation", CONSULT, FLOW, CONSULTED)                \
+    X(CONSULT_PAID,    "consult.paid",    "consultation", CONSULT, FLOW, CONSULT_PAID)             \
+    X(CONSULT_PARTY,   "consult.party",   "consultation", CONSULT, FLOW, CONSULT_PARTY)            \
+    X(CONSULT_FINANCE, "consult.finance", "consultation", CONSULT, FLOW, CONSULT_FINANCE)          \
+    X(CONSULT_LEGAL,   "consult.legal",   "consultation", CONSULT, FLOW, CONSULT_LEGAL)            \
+    X(CONSULT_POLICY,  "consult.policy",  "consultation", CONSULT, FLOW, CONSULT_POLICY)           \
+    X(CONSULT_OTHER,   "consult.other",   "consultation", CONSULT, FLOW, CONSULT_OTHER)            \
     X(ASKED,           "question.asked",  "question", QUESTION, FLOW,  ASKED)                      \
     X(ANSWERED,        "question.answered", "question", REPLY,  FLOW,  ANSWERED)                   \
     X(ANSWERED_SOON,   "question.soon",   "question", REPLY,    FLOW,  ANSWERED_SOON)              \
@@ -69,6 +76,7 @@ enum stat_source {
     STAT_SRC_ORG,
     STAT_SRC_EVENT,
     STAT_SRC_SERVICE,
+    STAT_SRC_CONSULT,
     STAT_SRC_QUESTION,
     STAT_SRC_REPLY,
     STAT_SRC_COURSE,

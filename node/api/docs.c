@@ -65,6 +65,7 @@ const struct api_doc api_docs[] = {
     {"POST", "/api/attended",              "", "", NULL},
     {"POST", "/api/attended/rate",         "", "", NULL},
     {"GET",  "/api/certificates/:",        "number", "", NULL},
+    {"GET",  "/api/consulting/:",          "org", "", NULL},
     {"GET",  "/api/questions/:/:",         "owner id", "", NULL},
     {"GET",  "/api/nodes",                 "", "", NULL},
     {"GET",  "/api/stats",                 "", "period", NULL},

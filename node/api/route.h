@@ -418,6 +418,8 @@ api_handler h_sync;
 /* metrics.c */
 api_handler h_health;
 api_handler h_metrics;
+/* consulting.c */
+api_handler h_consulting;
 /* questions.c */
 api_handler h_questions;
 /* records.c */

@@ -198,6 +198,7 @@ const struct api_route api_routes[] = {
     {"POST", "/api/attended",                WHO_ANYONE, TX_DRAFT, BODY(BODY_SMALL, code), false, h_attended},
     {"POST", "/api/attended/rate",           WHO_ANYONE, TX_GUEST, BODY(BODY_SMALL, rate), false, h_attended_rate},
     {"GET",  "/api/certificates/:",          WHO_ANYONE, TX_NONE,  NO_BODY, false, h_event_certificate},
+    {"GET",  "/api/consulting/:",            WHO_READ,   TX_NONE,  NO_BODY, false, h_consulting},
     {"GET",  "/api/questions/:/:",           WHO_CASES,  TX_NONE,  NO_BODY, false, h_questions},
     {"GET",  "/api/nodes",                   WHO_READ,   TX_NONE,  NO_BODY, false, h_nodes},
     {"GET",  "/api/stats",                   WHO_READ,   TX_NONE,  NO_BODY, false, h_stats},

@@ -14,6 +14,8 @@
 #define CH_MODE "consult training agency team referral copublish cohost research"
 /* Kinds of social organisations: registered ones by their law, and those filed at a street. */
 #define CH_ORG "association service_unit foundation community other"
+/* Lines of consulting. */
+#define CH_LINE "party finance legal policy other"
 /* Reports up the tree. */
 #define CH_REPORT "weekly monthly quarterly annual_plan annual"
 /* Stages of incubation, in their order. */

@@ -116,6 +116,9 @@ static const struct {
     {"allotment_back", "{\"allotment\":\"" NODE_A "/a1\"}"},
     {"busy", "{\"listing\":\"v1\",\"month\":\"2026-12\",\"at\":[[\"2026-12-01T09:00\","
              "\"2026-12-01T11:00\",\"taken\"]]}"},
+    {"consultation",
+     "{\"org\":\"o1\",\"title\":\"免税资格\",\"line\":\"finance\",\"fee\":\"free\"}"},
+    {"consult_quota", "{\"title\":\"财务\",\"line\":\"finance\",\"per\":\"quarter\",\"free\":2}"},
     {"question", "{\"about\":\"" NODE_A "/l1\",\"text\":\"周末开放吗?\"}"},
     {"question_answer", "{\"about\":\"" NODE_A "/q1\",\"text\":\"开放\",\"seen\":1}"},
     {"event", "{\"kind\":\"course\",\"title\":\"能力建设课\",\"from\":\"2026-12-05T09:00\",\"to\":"

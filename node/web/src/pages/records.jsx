@@ -8,6 +8,7 @@ import { choiceLabel, fieldLabel, fieldWith, fieldsFor, fieldsOfForm, recordScop
 import { useLoad } from "../load.js";
 import { Badge, Facts, Icon, Note, Problem, Rows, Stamp, Title, Waiting, areaText } from "../parts/bits.jsx";
 import { Acknowledge, Acks, Queue } from "../parts/acks.jsx";
+import { ConsultAccount } from "../parts/consult.jsx";
 import { Content, Explain, useNames } from "../parts/detail.jsx";
 import { EventPanel } from "../parts/event.jsx";
 import { Questions } from "../parts/question.jsx";
@@ -518,6 +519,7 @@ function Detail({ k, kinds, record, template, reload, saved, me }) {
         />
       </section>
       {record.acks && record.acks.length > 0 && <Acks list={record.acks} />}
+      {!gone && <ConsultAccount k={k} record={record} me={me} />}
       {!gone && <Questions k={k} kinds={kinds} record={record} me={me} />}
       {k.name === "event" && !gone && <EventPanel owner={record.owner} id={record.id} me={me} />}
       {record.mine && !gone && relatedTo(kinds, k.name).filter(([x]) => mayRead(me, x.name)).map(([x, f]) => <Related key={x.name} k={x} field={f} record={record} me={me} />)}

@@ -10,6 +10,7 @@ const paths = {
   listing: "M4 5h16v5H4zM4 14h16v5H4zM8 7.5h.01M8 16.5h.01",
   need: "M12 21s-7-4.6-7-10a4 4 0 0 1 7-2.6A4 4 0 0 1 19 11c0 5.4-7 10-7 10z",
   org: "M4 20V8l8-4 8 4v12M9 20v-5h6v5M9 11h.01M15 11h.01",
+  consultation: "M4 5h16v11H9l-5 4zM8 9h8M8 12h5",
   service: "M5 12l4 4 10-10M5 20h14",
   reports: "M6 3h9l4 4v14H6zM15 3v4h4M9 12h7M9 16h7",
   todo: "M9 11l3 3 8-8M20 12v7H4V5h10",

@@ -17,6 +17,7 @@ const places = [
   { key: "event", path: ["r", "event"] },
   { key: "bookings", path: ["bookings"], kind: "booking" },
   { key: "org", path: ["r", "org"], kind: "org" },
+  { key: "consultation", path: ["r", "consultation"], kind: "consultation" },
   { key: "service", path: ["r", "service"], kind: "service" },
   { key: "reports", path: ["reports"], kind: "work_report" },
   { key: "form", path: ["r", "form_entry"], kind: "form_entry" },

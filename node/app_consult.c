@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The account is worked out anew from the records each time: what is given is what stands in them.
+ */
+#include "node/app_consult.h"
+
+#include "node/app_put.h"
+#include "protocol/base/text.h"
+#include "protocol/jcur.h"
+#include "protocol/kinds/choices.h"
+#include "protocol/period.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { EVERY = 1 << 30 };
+
+static struct span plain(struct span d, const char *name)
+{
+    struct span v, s;
+    return jcur_get(d, name, &v) && jcur_plain(v, &s) ? s : span_of("", 0);
+}
+
+static bool day_of(struct span d, const char *name, int *ret)
+{
+    struct span s = plain(d, name);
+    return s.n > 0 && date_parse((const char *)s.p, s.n, ret) == 0;
+}
+
+/* ---- which rule ---- */
+
+struct ruling {
+    const char *org, *line;
+    int day, from; /* of the one chosen: the first day it is in force */
+    bool found, own;
+    char id[LIM_ID_BYTES + 1];
+    int64_t free;
+    enum period_type per;
+};
+
+/* The organisation's own before that for all; then the one that began last, then the greater id. */
+static bool better(const struct ruling *x, bool own, int from, const char *id)
+{
+    if (!x->found || own != x->own) {
+        return !x->found || own;
+    }
+    return from != x->from ? from > x->from : strcmp(id, x->id) > 0;
+}
+
+static int on_rule(const struct store_rec *rec, void *arg)
+{
+    struct ruling *x = arg;
+    struct span org = plain(rec->d, "org"), per = plain(rec->d, "per"), v;
+    int from = -1000000, to = 1000000;
+    (void)day_of(rec->d, "valid_from", &from);
+    (void)day_of(rec->d, "valid_to", &to);
+    bool own = org.n > 0;
+    if (!span_eqs(plain(rec->d, "line"), x->line) || (own && !span_eqs(org, x->org)) ||
+        x->day < from || x->day > to || !better(x, own, from, rec->id)) {
+        return 0;
+    }
+    x->found = true;
+    x->own = own;
+    x->from = from;
+    x->per = span_eqs(per, "month")     ? PERIOD_MONTH
+             : span_eqs(per, "quarter") ? PERIOD_QUARTER
+                                        : PERIOD_YEAR;
+    (void)(jcur_get(rec->d, "free", &v) && jcur_int(v, &x->free));
+    (void)snprintf(x->id, sizeof x->id, "%s", rec->id);
+    return 0;
+}
+
+/* ---- what was given ---- */
+
+struct using
+{
+    const char *org, *line, *skip;
+    int first, last;
+    int64_t n;
+};
+
+static bool counts(struct span state)
+{
+    return span_eqs(state, "accepted") || span_eqs(state, "done") || span_eqs(state, "no_show");
+}
+
+static int on_given(const struct store_rec *rec, void *arg)
+{
+    struct using *u = arg;
+    int day = 0;
+    u->n += counts(plain(rec->d, "state")) && span_eqs(plain(rec->d, "fee"), "free") &&
+            span_eqs(plain(rec->d, "org"), u->org) && span_eqs(plain(rec->d, "line"), u->line) &&
+            day_of(rec->d, "date", &day) && day >= u->first && day <= u->last &&
+            (u->skip == NULL || strcmp(rec->id, u->skip) != 0);
+    return 0;
+}
+
+int app_consult_account(struct app *a, const char *org, const char *line, int day, const char *skip,
+                        struct app_consult_account *ret)
+{
+    struct ruling x = {.org = org, .line = line, .day = day};
+    struct using u = {.org = org, .line = line, .skip = skip};
+    struct store_filter rules = {.kind = "consult_quota", .owner = app_id(a), .limit = EVERY},
+                        given = {.kind = "consultation", .owner = app_id(a), .limit = EVERY};
+    memset(ret, 0, sizeof *ret);
+    ret->free = -1;
+    int r = store_record_list(a->store, &rules, on_rule, &x);
+    if (r < 0 || !x.found) {
+        return r;
+    }
+    period_of(x.per, day, ret->period, &u.first, &u.last);
+    r = store_record_list(a->store, &given, on_given, &u);
+    ret->free = x.free;
+    ret->used = u.n;
+    return r;
+}
+
+int app_consult_list(struct app *a, const char *org, int day, const char *name, struct jw *w)
+{
+    int r = 0;
+    jw_arr(w, name);
+    for (const char *p = CH_LINE; r == 0 && *p != '\0';) {
+        struct app_consult_account x;
+        char line[16];
+        size_t n = strcspn(p, " ");
+        (void)snprintf(line, sizeof line, "%.*s", (int)n, p);
+        r = app_consult_account(a, org, line, day, NULL, &x);
+        if (r == 0 && x.free >= 0) {
+            jw_obj(w, NULL);
+            jw_str(w, "line", line);
+            jw_str(w, "period", x.period);
+            jw_int(w, "free", x.free);
+            jw_int(w, "used", x.used);
+            jw_end_obj(w);
+        }
+        p += n + (p[n] == ' ');
+    }
+    jw_end_arr(w);
+    return r;
+}
+
+/* ---- writing ---- */
+
+int app__consult_may(struct app_put *p, const char *id, struct fault *f)
+{
+    struct app_consult_account x;
+    struct span d = span_of(p->d.data, p->d.len), org = plain(d, "org"), line = plain(d, "line");
+    char org_id[LIM_ID_BYTES + 1], word[16];
+    int day = 0;
+    if (strcmp(p->k->name, "consultation") != 0 || !counts(plain(d, "state")) ||
+        !span_eqs(plain(d, "fee"), "free") || !day_of(d, "date", &day)) {
+        return 0;
+    }
+    (void)snprintf(org_id, sizeof org_id, "%.*s", (int)org.n, (const char *)org.p);
+    (void)snprintf(word, sizeof word, "%.*s", (int)line.n, (const char *)line.p);
+    /* Whatever stands in the same input before it is counted, too. */
+    int r = p->n > 0 && !p->dry ? app_put_flush(p) : 0;
+    r = r < 0 ? r : app_outbox_flush(p->a);
+    r = r < 0 ? r : app_consult_account(p->a, org_id, word, day, id, &x);
+    return r == 0 && x.free >= 0 && x.used >= x.free
+               ? fault_set(f, SANJI_E_SPEC, "fee", "paid: the free ones of the period are used up")
+               : r;
+}
