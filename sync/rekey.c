@@ -3,7 +3,7 @@
  * everything it signed under the old key, and signs it with both keys; from that moment it writes
  * with the new one. The parent adds its signature and publishes. So there is one request, it can be
  * repeated for ever, and at no moment can anything be signed that others would refuse. */
-#include "sync/internal.h"
+#include "sync/keyframe.h"
 
 #include "protocol/act.h"
 #include "protocol/json_gate.h"
@@ -47,17 +47,28 @@ int sync_heads_of(struct sync *s, const char *by, bool trust_only, struct act_he
             st->aud.type == AUD_OWN || (trust_only && st->aud.type != AUD_TRUST)) {
             continue;
         }
+        /* Inside a keyframe whose end is not here nothing of the stream would stand for whoever
+         * holds it from that keyframe on: it ends before. */
+        struct key_jump whole = {.seq = st->row.seq};
+        memcpy(whole.id, st->row.id, HASH_LEN);
+        r = st->jump == 0 ? 0 : sync__kept_get(s, "jump", st->row.no, &whole, sizeof(whole));
+        if (r < 0) {
+            return r;
+        }
+        if (whole.seq == 0) {
+            continue;
+        }
         if (*io_n == max) {
             return SANJI_E_SIZE;
         }
         struct act_head *h = &v[(*io_n)++];
         memset(h, 0, sizeof(*h));
-        memcpy(h->id, st->row.id, HASH_LEN);
+        memcpy(h->id, whole.id, HASH_LEN);
         if (!audience_is_private(st->aud.type)) {
             h->by = trust_only ? st->row.key.by.s : NULL;
             h->aud = st->row.key.aud;
             h->ep = st->row.key.ep;
-            h->seq = st->row.seq;
+            h->seq = whole.seq;
             memcpy(h->en, st->row.key.en, sizeof(h->en));
             h->has_en = true;
         }

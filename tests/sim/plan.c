@@ -276,39 +276,13 @@ static void arm(struct sim *m, bool crash)
     m->count[crash ? SC_CRASHES : SC_STORE_ERRORS]++;
 }
 
-struct heads {
-    const char *by;
-    struct act_head v[64];
-    char aud[64][LIM_AUD_BYTES + 1];
-    size_t n;
-};
-
-static void take_head(const struct sync_stream_row *r, void *arg)
-{
-    struct heads *f = arg;
-    if (strcmp(r->key.by.s, f->by) != 0 || f->n == 64 || r->seq == 0) {
-        return;
-    }
-    struct act_head *h = &f->v[f->n];
-    memset(h, 0, sizeof(*h));
-    memcpy(h->id, r->id, HASH_LEN);
-    if (strncmp(r->key.aud, "to:", 3) != 0) {
-        memcpy(f->aud[f->n], r->key.aud, sizeof(r->key.aud));
-        h->aud = f->aud[f->n];
-        h->ep = r->key.ep;
-        h->seq = r->seq;
-        h->has_en = true;
-        memcpy(h->en, r->key.en, sizeof(h->en));
-    }
-    f->n++;
-}
-
 /* The parent cuts the key of a street: what it holds of it now is the end of it. Others may hold
  * more, or less. */
 static void revoke(struct sim *m, int i)
 {
     struct world *w = &m->w;
-    static struct heads f;
+    static struct act_head heads[64];
+    size_t n_heads = 0;
     struct sync_tick t;
     struct act a;
     struct wnode *n = &w->node[i];
@@ -325,10 +299,10 @@ static void revoke(struct sim *m, int i)
     if (x == NULL || x->n_keys == 0) {
         return;
     }
-    memset(&f, 0, sizeof(f));
+    if (sync_heads_of(up->s, n->id.s, false, heads, 64, &n_heads) < 0) {
+        return;
+    }
     memset(&a, 0, sizeof(a));
-    f.by = n->id.s;
-    sync_each_stream(up->s, take_head, &f);
     a.type = ACT_CUT;
     a.has_g = true;
     memcpy(a.g, w->g, HASH_LEN);
@@ -337,8 +311,8 @@ static void revoke(struct sim *m, int i)
     memcpy(a.after, x->last, HASH_LEN);
     a.kid = x->keys[x->n_keys - 1].kid;
     a.why = "stolen";
-    a.heads = f.v;
-    a.n_heads = f.n - (size_t)world_range(w, 0, f.n > 0 ? 1 : 0); /* it may leave one out */
+    a.heads = heads;
+    a.n_heads = n_heads - (size_t)world_range(w, 0, n_heads > 0 ? 1 : 0); /* it may leave one out */
     world_tick(w, n->up, &t);
     a.ts = t.now_ms;
     int r = sync_act(up->s, &t, &a, NULL, 0, false);

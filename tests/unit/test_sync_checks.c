@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "sync/internal.h"
+#include "sync/keyframe.h"
 #include "tests/support/acts.h"
 #include "tests/support/story.h"
 
@@ -161,6 +161,41 @@ static void an_act_signed_with_a_key_that_was_cut(void **state)
         roster_free(r);
     }
     hist_done(&h);
+}
+
+/* The registrar is in the middle of a keyframe when it ends a key. What it lists is the head
+ * before: for whoever has the stream from that keyframe on, nothing would stand up to a place
+ * inside it. */
+static void a_head_inside_a_keyframe_is_not_listed(void **state)
+{
+    (void)state;
+    struct teller t;
+    world_init(&t.w, 507);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    int s1 = world_find(w, "s1"), d1 = world_find(w, "d1");
+    assert_int_equal(world_put(w, s1, "fed", "a", 1, "x", NULL), 0);
+    assert_int_equal(world_put(w, s1, "fed", "b", 1, "x", NULL), 0);
+    story_agree(&t, 60000);
+    struct sync *s = w->node[d1].s;
+    int idx = sync__stream_newest(s, w->node[s1].id.s, "fed");
+    assert_true(idx >= 0 && s->streams[idx].row.seq == 2);
+    for (int64_t before = 2; before >= 0; before--) { /* 2: whole; 0: it began with the keyframe */
+        struct key_jump j = {.at = before + 1, .seq = before};
+        struct act_head heads[HEADS];
+        size_t n = 0, found = 0;
+        s->streams[idx].jump = before == 2 ? 0 : j.at;
+        assert_int_equal(sync__kept_set(s, "jump", s->streams[idx].row.no, &j, sizeof(j)), 0);
+        assert_int_equal(sync_heads_of(s, w->node[s1].id.s, false, heads, HEADS, &n), 0);
+        for (size_t i = 0; i < n; i++) {
+            if (heads[i].aud != NULL && strcmp(heads[i].aud, "fed") == 0) {
+                assert_int_equal(heads[i].seq, before);
+                found++;
+            }
+        }
+        assert_int_equal(found, before > 0);
+    }
+    world_done(w);
 }
 
 /* ---- messages ---- */
@@ -427,6 +462,7 @@ int main(void)
         cmocka_unit_test(a_bundle_for_another_federation),
         cmocka_unit_test(a_child_that_was_cut_is_served_no_more),
         cmocka_unit_test(an_act_signed_with_a_key_that_was_cut),
+        cmocka_unit_test(a_head_inside_a_keyframe_is_not_listed),
         cmocka_unit_test(a_duplicate_tells_what_its_sender_holds),
         cmocka_unit_test(a_message_ends_where_it_has_inflated_enough),
         cmocka_unit_test(the_same_tickets_in_another_installation),
