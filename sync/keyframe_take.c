@@ -390,11 +390,14 @@ int sync__key_before(struct sync *s, size_t idx, const struct bundle *b, struct 
     const struct stream *st = &s->streams[idx];
     *ret = (struct key_check){.due = run_held(st, b)};
     int r = ret->due ? sync__custody_passed(s, idx, b) : 0;
-    if (r < 0) {
+    if (r < 0 || !ret->due || st->jump != 0) {
         return r;
     }
-    return !ret->due || st->jump != 0 ? 0
-                                      : says_the_same(s, st, &b->hdr.kf, false, &ret->was_equal);
+    /* An epoch that its writer did not know counts here, and will not when it is let go of. */
+    bool may = false;
+    r = sync__key_may_judge(s, st, &may);
+    ret->was_equal = !may;
+    return r < 0 || !may ? r : says_the_same(s, st, &b->hdr.kf, false, &ret->was_equal);
 }
 
 static int begin_at(struct sync *s, size_t idx, int64_t from)
