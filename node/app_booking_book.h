@@ -120,7 +120,6 @@ bool book_seat_left(const struct book *b, const struct bk_place *p, const struct
                     const struct bk_answer *old, const char *node);
 /* Events that were moved, called off or got more seats. */
 int book_event_changes(struct book *b);
-bool book_event_over(const struct book *b, const struct bk_place *p, const struct bk_answer *x);
 int book_seats_content(const struct book *b, const struct bk_place *p,
                        char ret_id[static LIM_ID_BYTES + 8], struct buf *out);
 /* Reads all; book_free() in every case. */

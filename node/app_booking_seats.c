@@ -72,7 +72,6 @@ static void count(const struct book *b, const struct bk_place *p, const struct b
 struct told {
     struct book *b;
     struct bk_place *p;
-    int64_t r;
 };
 
 /* Seats that everybody was told are taken, and that no booking here explains, stay taken: they were
@@ -107,7 +106,7 @@ static void name_of(const struct bk_place *p, char out[static LIM_ID_BYTES + 8])
 int book_event_load(struct book *b, struct bk_place *p)
 {
     char id[LIM_ID_BYTES + 8];
-    struct told t = {b, p, 0};
+    struct told t = {b, p};
     name_of(p, id);
     int r = store_record_get(b->a->store, app_id(b->a), "seats", id, on_told, &t);
     return r == SANJI_E_NOT_FOUND ? 0 : r;
@@ -174,12 +173,6 @@ int book_event_changes(struct book *b)
         p->freed = p->freed || x->state == BKS_WAITLISTED; /* there may be more seats by now */
     }
     return r;
-}
-
-/* The last look: no seat that was not there is given now. */
-bool book_event_over(const struct book *b, const struct bk_place *p, const struct bk_answer *x)
-{
-    return !book_seat_left(b, p, x, NULL, x->node);
 }
 
 /* ---- writing ---- */

@@ -324,17 +324,17 @@ static int check_once(struct book *b)
         if (!x->dirty || x->took || !bk_state_takes(x->state)) {
             continue;
         }
+        const struct bk_ask *k = x->state == BKS_HELD ? book_ask(b, x->node, x->ask) : NULL;
+        const struct bk_answer *old = k == NULL ? NULL : book_given_back(b, k);
         struct bk_place *p = NULL;
         int r = book_place(b, x->listing, &p);
         if (r < 0 || p->event) {
-            r = r == 0 && book_event_over(b, p, x) ? SANJI_E_TAKEN : r;
+            r = r == 0 && !book_seat_left(b, p, x, old, x->node) ? SANJI_E_TAKEN : r;
             if (r < 0) {
                 return r;
             }
             continue;
         }
-        const struct bk_ask *k = x->state == BKS_HELD ? book_ask(b, x->node, x->ask) : NULL;
-        const struct bk_answer *old = k == NULL ? NULL : book_given_back(b, k);
         for (size_t j = 0; j < b->n_ans; j++) {
             const struct bk_answer *y = &b->ans[j];
             if (y != x && y != old && bk_state_takes(y->state) && bk_meet(x->at, y->at) &&

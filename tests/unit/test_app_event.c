@@ -227,6 +227,45 @@ static void test_approval(void **state)
     end();
 }
 
+/* Another organisation in place of the one that signed up: its seat is held for the new one beside
+ * the old, though there is only one. */
+static void test_instead(void **state)
+{
+    (void)state;
+    char id[LIM_ID_BYTES + 1], next[LIM_ID_BYTES + 1], d[500], from[17], to[17];
+    struct fault f = {0};
+    two("instead");
+    event_at(300, ",\"seats\":1,\"approval\":true");
+    nodes_settle(city, d1);
+    assert_int_equal(sign(d1, "晨光", 1, false), 0);
+    nodes_settle(city, d1);
+    assert_int_equal(first_of(d1, "晨光", id), 0);
+    struct app_booking_step s = {app_id(d1), id, 1, BKE_CONFIRM, BKR_NONE, NULL, false};
+    assert_int_equal(app_booking_step(city, &s, NULL, &f), 0);
+    struct span v, e;
+    const char *json = view(d1);
+    assert_true(jcur_get(span_of(json, strlen(json)), "d", &v) && jcur_get(v, "from", &e));
+    (void)snprintf(from, sizeof from, "%.16s", (const char *)e.p + 1);
+    assert_true(jcur_get(v, "to", &e));
+    (void)snprintf(to, sizeof to, "%.16s", (const char *)e.p + 1);
+    (void)snprintf(
+        d, sizeof d,
+        "{\"listing\":\"%s/e1\",\"org\":\"夕阳\",\"purpose\":\"event\",\"at\":[[\"%s\",\"%s\"]],"
+        "\"instead\":\"%s.1\"}",
+        app_id(city), from, to, id);
+    assert_int_equal(app_booking_ask(d1, lit(d), next, &f), 0);
+    nodes_settle(city, d1);
+    s.ask = next;
+    s.ev = BKE_HOLD;
+    assert_int_equal(app_booking_step(city, &s, NULL, &f), 0);
+    s.ev = BKE_CONFIRM;
+    assert_int_equal(app_booking_step(city, &s, NULL, &f), 0);
+    nodes_settle(city, d1);
+    assert_int_equal(how_many(d1, "晨光", "cancelled"), 1);
+    assert_int_equal(how_many(d1, "夕阳", "confirmed"), 1);
+    end();
+}
+
 static int attend(const struct app *by, const char *org, const char *name,
                   struct app_event_seat *ret)
 {
@@ -310,9 +349,8 @@ static void test_door(void **state)
 int main(void)
 {
     const struct CMUnitTest t[] = {
-        cmocka_unit_test(test_seats),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_approval),
+        cmocka_unit_test(test_seats),    cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_approval), cmocka_unit_test(test_instead),
         cmocka_unit_test(test_door),
     };
     return cmocka_run_group_tests_name("app_event", t, home_make, home_drop);
