@@ -5,6 +5,7 @@
 #include "node/app_erase.h"
 
 #include "node/app_put.h"
+#include "node/app_refused.h"
 #include "node/password.h"
 #include "node/store/import.h"
 #include "node/store/staff.h"
@@ -212,12 +213,41 @@ static int on_thread(const struct store_thread *t, void *arg)
     return 0;
 }
 
+struct beside {
+    const struct app *a;
+    const char *id;
+    bool found;
+};
+
+static int is_beside(const struct sync_aside *x, void *arg)
+{
+    struct beside *k = arg;
+    struct item it;
+    bool own = x->b != NULL && strcmp(x->b->hdr.by.s, app_id(k->a)) == 0;
+    for (size_t i = 0; own && x->b->item != NULL && i < (size_t)x->b->hdr.n; i++) {
+        k->found =
+            k->found || (!x->b->item[i].stub && item_parse(x->b->item[i].text, &it, NULL) == 0 &&
+                         strcmp(it.id, k->id) == 0);
+    }
+    return k->found;
+}
+
+/* A record that only a bundle beside the streams still names can be erased as well. */
+static int find_beside(struct app *a, const char *id, struct target *ret)
+{
+    struct beside k = {.a = a, .id = id};
+    int r = sync_aside_each(a->sync, is_beside, &k);
+    ret->record = k.found;
+    return r < 0 ? r : k.found ? 0 : SANJI_E_NOT_FOUND;
+}
+
 static int find_target(struct app *a, const char *id, struct target *ret, struct fault *f)
 {
     int r = record_id_valid(id, strlen(id)) ? store_thread_by_id(a->store, id, on_thread, ret)
                                             : SANJI_E_NOT_FOUND;
     if (r == 0 && !ret->referral) {
         r = store_record_get(a->store, app_id(a), NULL, id, on_record, ret);
+        r = r == SANJI_E_NOT_FOUND ? find_beside(a, id, ret) : r;
     }
     if (r == 0 && ret->referral && !ret->ended) {
         r = fault_set(f, SANJI_E_STATE, "erase", ref_state_name(ret->state));
@@ -431,6 +461,30 @@ static int on_bundle(const struct sync_stream_row *st, const struct sync_bundle_
     return r;
 }
 
+/* What waits beside the streams to be published again, or could not be, is no less held. */
+static int on_aside(const struct sync_aside *x, void *arg)
+{
+    struct search *s = arg;
+    struct item it;
+    int r = 0;
+    bool own = x->b != NULL && strcmp(x->b->hdr.by.s, app_id(s->a)) == 0 &&
+               strcmp(x->b->hdr.aud, "trust") != 0;
+    for (size_t i = 0; own && r == 0 && x->b->item != NULL && i < (size_t)x->b->hdr.n; i++) {
+        const struct item_ref *ref = &x->b->item[i];
+        if (!ref->stub && holds(s, ref->text) && item_parse(ref->text, &it, NULL) == 0) {
+            r = say(s, "record", it.id);
+        }
+    }
+    return r;
+}
+
+/* And what could not even be signed: it has no other name than the one it lies under. */
+static int on_refused(const struct app_refused *x, void *arg)
+{
+    struct search *s = arg;
+    return holds(s, x->text) ? say(s, "unsent", x->name) : 0;
+}
+
 static int on_event(const struct store_thread_event *e, void *arg)
 {
     struct search *s = arg;
@@ -470,6 +524,8 @@ int app_erase_find(struct app *a, struct span text, app_erase_hit_fn *fn, void *
     if (r == 0) {
         r = store_bundle_walk(a->store, 0, on_bundle, &s);
     }
+    r = r < 0 ? r : sync_aside_each(a->sync, on_aside, &s);
+    r = r < 0 ? r : app_refused_each(a, on_refused, &s);
     frame_ctx_free(s.fc);
     arena_free(s.arena);
     buf_wipe_done(&s.want);

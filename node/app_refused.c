@@ -79,6 +79,7 @@ static int on_each(const char *key, struct span value, void *arg)
     r.kind = it.k;
     r.id = it.id;
     r.member = f.member;
+    r.text = text;
     return x->fn(&r, x->arg);
 }
 

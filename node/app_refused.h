@@ -12,6 +12,7 @@ struct app_refused {
     const char *aud, *kind, *id; /* kind "listing/1"; both empty: it is no item */
     int err; /* why it could not be signed today; SANJI_E_OLD: changed since; 0: it could */
     const char *member; /* the field concerned, may be empty */
+    struct span text;   /* as it was taken */
 };
 typedef int app_refused_fn(const struct app_refused *x, void *arg);
 int app_refused_each(struct app *a, app_refused_fn *fn, void *arg);

@@ -7,6 +7,9 @@
 
 #include <cmocka.h>
 
+#include "node/app_erase.h"
+#include "node/app_refused.h"
+#include "protocol/base/enc.h"
 #include "tests/support/nodes.h"
 
 #include <sqlite3.h>
@@ -278,6 +281,82 @@ static void what_is_kept_is_looked_at(void **state)
     app_close(a);
 }
 
+struct frame {
+    int64_t no;
+    uint8_t id[HASH_LEN], p[4096];
+    size_t n;
+};
+
+static int on_frame(const struct sync_stream_row *st, const struct sync_bundle_row *row, void *arg)
+{
+    struct frame *f = arg;
+    if (strcmp(st->key.aud, "fed") == 0 && row->seq == 1) {
+        assert_true(row->frame.n <= sizeof f->p);
+        f->no = row->no;
+        memcpy(f->id, row->id, HASH_LEN);
+        memcpy(f->p, row->frame.p, row->frame.n);
+        f->n = row->frame.n;
+    }
+    return 0;
+}
+
+static int on_hit(const char *what, const char *id, void *arg)
+{
+    struct found *f = arg;
+    size_t n = strlen(f->all);
+    f->n++;
+    snprintf(f->all + n, sizeof f->all - n, "%s %s\n", what, id);
+    return 0;
+}
+
+static struct found hits(struct app *a)
+{
+    struct found f = {0};
+    assert_int_equal(app_erase_find(a, lit("张某某"), on_hit, &f), 0);
+    return f;
+}
+
+/* What a person has a right to: what lies beside the streams is found as well, and erased. */
+static void what_is_kept_is_found(void **state)
+{
+    (void)state;
+    static struct frame fr;
+    char path[512], name[128], b64[B64U_LEN(HASH_LEN) + 1] = "";
+    char id[LIM_ID_BYTES + 1];
+    struct fault f = {0};
+    struct app_erase e;
+    int64_t n = 0;
+    struct app *a = node_born(0, "beside");
+    const struct sync_store *st = store_port(a->store);
+    assert_int_equal(
+        node_put(a, "listing", "{\"id\":\"v1\",\"kind\":\"venue\",\"title\":\"张某某\"}", id, &f),
+        0);
+    assert_int_equal(
+        node_put(a, "listing", "{\"id\":\"v2\",\"kind\":\"venue\",\"title\":\"乙\"}", id, &f), 0);
+    assert_int_equal(store_bundle_walk(a->store, 0, on_frame, &fr), 0);
+    b64[b64u_put(fr.id, HASH_LEN, b64)] = '\0';
+    snprintf(name, sizeof name, "unsent/again/d/%lld/1/%s", (long long)fr.no, b64);
+    assert_int_equal(st->begin(st->ctx), 0);
+    assert_int_equal(st->kv_put(st->ctx, name, span_of(fr.p, fr.n)), 0);
+    assert_int_equal(st->kv_put(st->ctx, "refused/1.1", lit("fed\n{\"id\":\"张某某\"")), 0);
+    assert_int_equal(st->commit(st->ctx), 0);
+    app_close(a);
+    snprintf(path, sizeof path, "%s/sanji.db", home_dirs[0]);
+    damage(path, "DELETE FROM bundle WHERE (pos&4294967295)=1 AND pos>>32=" OF_FED);
+    damage(path, "DELETE FROM record WHERE id='v1'");
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    st = store_port(a->store);
+    assert_string_equal(hits(a).all, "record v1\nunsent refused/1.1\n");
+    assert_int_equal(app_erase_request(a, "wang", "v9", "person", &n, &f), SANJI_E_NOT_FOUND);
+    assert_int_equal(app_erase_request(a, "wang", "v1", "person", &n, &f), 0);
+    assert_int_equal(app_erase_confirm(a, "chen", n, &e, &f), 0);
+    assert_int_equal(e.items, 1);
+    assert_string_equal(hits(a).all, "unsent refused/1.1\n");
+    assert_int_equal(app_refused_drop(a, "refused/1.1"), 0);
+    assert_int_equal(hits(a).n, 0);
+    app_close(a);
+}
+
 /* ---- what stays at home, and is damaged ---- */
 
 static int on_rec(const struct store_rec *rec, void *arg)
@@ -429,6 +508,7 @@ int main(void)
         cmocka_unit_test(what_is_parked_is_not_hidden),
         cmocka_unit_test(silence_is_shown),
         cmocka_unit_test(what_is_kept_is_looked_at),
+        cmocka_unit_test(what_is_kept_is_found),
         cmocka_unit_test(own_filing_is_written_again),
         cmocka_unit_test(what_is_lost_is_named),
         cmocka_unit_test(what_is_refused_holds_nothing_up),
