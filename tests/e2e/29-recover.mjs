@@ -147,6 +147,13 @@ test('a district under the top: the root key agrees, and its street finds it aga
   const secret = sheet('d1.code', w.json('d1', 'recovery new').recovery);
   const mine = w.put('d1', 'listing', [venue('区里的')]);
   const pin = w.json('city', 'node show', [w.id('d1')]).keys.at(-1).tls;
+  // Letters between the district and its own street: the city, which says what of the old key stands, never holds them.
+  const ref = (from, to, title) => w.verb(from, 'referral send', ['--to', w.id(to)], { input: JSON.stringify({ subject_kind: 'org', reason: 'venue', title }) }).trim();
+  const show = (n, id) => JSON.parse(w.verb(n, 'referral show', [id]));
+  const up = ref('s1', 'd1', '街道交来的'), down = ref('d1', 's1', '区里交办的');
+  await until('both delivered', 20000, () => show('s1', up)[0].state === 'delivered' && show('d1', down)[0].state === 'delivered');
+  w.verb('d1', 'referral open', [up]);
+  await until('opened', 20000, () => show('s1', up)[0].state === 'received');
   await until('with the top', 20000, () => has('city', mine) && kept() > before && w.tryVerb('d1', 'sync').code === 0);
   await w.stop('d1', 'SIGKILL');
   fs.rmSync(w.data('d1'), { recursive: true });
@@ -169,5 +176,9 @@ test('a district under the top: the root key agrees, and its street finds it aga
   // The street speaks of letters its old district wrote to it alone: a child's word holds a node for a minute.
   await until('its own word is good again', 90000, () => w.json('d1', 'status').self === 'ok');
   await w.join('s3', 'd1', 'street', '370102004');
+  // What the street had sent opens again, and stands where the district has not answered it: its answers are void.
+  await until('sealed anew', 60000, () => show('d1', up)[0].log.some((e) => e.ev === 'send' && e.d.title === '街道交来的') && show('d1', up)[0].state === 'delivered');
+  // What the district had sent itself nobody can vouch for but whom it went to: it is sent again.
+  await until('void at both', 20000, () => ['d1', 's1'].every((n) => show(n, down)[0].state === 'none'));
   whole('city', 'd1', 's1');
 });
