@@ -111,7 +111,8 @@ int h_feed_drop(struct api_call *c)
 struct feed {
     struct api_call *c;
     struct buf *out;
-    const char *owner, *listing; /* "": a person's */
+    char owner[LIM_NODE_ID + 1];
+    const char *listing; /* "": a person's */
     bool names;
 };
 
@@ -287,17 +288,15 @@ static int on_title(const struct store_rec *rec, void *arg)
 
 static int put_feed(struct feed *f, const char *about)
 {
-    char owner[LIM_NODE_ID + 1] = "";
     struct buf title;
     f->listing = strchr(about, '/');
     f->listing = f->listing == NULL ? "" : f->listing + 1;
-    snprintf(owner, sizeof owner, "%.*s", (int)strcspn(about, "/"), about);
-    f->owner = owner;
-    bool own = strcmp(owner, app_id(f->c->app)) == 0;
+    snprintf(f->owner, sizeof f->owner, "%.*s", (int)strcspn(about, "/"), about);
+    bool own = strcmp(f->owner, app_id(f->c->app)) == 0;
     buf_init(&title, TEXT_BYTES);
     int r = f->listing[0] == '\0' ? buf_puts(&title, api_node_name(f->c, app_id(f->c->app)))
-                                  : store_record_get(f->c->app->store, owner, "listing", f->listing,
-                                                     on_title, &title);
+                                  : store_record_get(f->c->app->store, f->owner, "listing",
+                                                     f->listing, on_title, &title);
     r = r == SANJI_E_NOT_FOUND ? 0 : r;
     ical_begin(f->out, buf_str(&title));
     buf_done(&title);
