@@ -177,3 +177,21 @@ test('a word the city adds is ticked at the district by its name in either langu
   await clerk.page.locator('#record .fold > button').first().click();
   assert.equal(await clerk.page.locator('[id="record-field-migrants"]').count(), 0);
 });
+
+test('from a form to its help and back with nothing lost; a word finds answers and forms', async () => {
+  await clerk.to('#/r/need/new');
+  await clerk.fill('record', { title: '需要排练场地' });
+  await clerk.link('help.form').click();
+  await clerk.here();
+  await clerk.page.waitForSelector('#help-need[open]');
+  await clerk.seen(clerk.t('help.fields'));
+  await sound(clerk, 'help-phone');
+  await clerk.page.goBack();
+  await clerk.holds('#record-title', '需要排练场地');
+  await clerk.to('#/help');
+  await clerk.page.fill('#help-q', clerk.t('help.password.a').slice(0, 6));
+  await clerk.seen(clerk.t('help.password.q'));
+  assert.equal(await clerk.page.getByText(clerk.t('help.tiers.q')).count(), 0);
+  await clerk.page.fill('#help-q', 'zzzz');
+  await clerk.seen(clerk.t('help.none'));
+});

@@ -366,7 +366,11 @@ function Edit({ k, record, me, preset, template }) {
   };
   return (
     <>
-      <Title text={base ? t("form.edit", { title: base.title }) : template ? template.title : tt(`form.new.${k.name}`, "form.new")} back={back} />
+      <Title text={base ? t("form.edit", { title: base.title }) : template ? template.title : tt(`form.new.${k.name}`, "form.new")} back={back}>
+        <a class="button small" href={href(["help", k.name])}>
+          {t("help.form")}
+        </a>
+      </Title>
       {template && template.d.guide && <p class="lead long">{template.d.guide}</p>}
       {conflict && <Conflict k={k} mine={conflict.mine} theirs={conflict.theirs} keep={keep} take={take} busy={busy} />}
       <Problem error={keepError} />
