@@ -2,13 +2,15 @@
 // The audit log for those who have to look after it: the administrator and the supervisor.
 import { useState } from "preact/hooks";
 import { get, query } from "../api.js";
-import { t, tt } from "../i18n.js";
+import { has, t } from "../i18n.js";
 import { useLoad } from "../load.js";
 import { Problem, Rows, Stamp, Title, Waiting } from "../parts/bits.jsx";
 import { amend } from "../route.js";
 
 // What is written down is the route or the command; people get words where there are some.
-const whatText = (what) => tt(`audit.what.${what.replace(/\s+/g, "_")}`, what);
+const or = (key, text) => (has(key) ? t(key) : text);
+const whatText = (what) => or(`audit.what.${what.replace(/\s+/g, "_")}`, what);
+const outcome = (result) => (result === "ok" ? t("audit.ok") : or(`audit.result.${result}`, or(`err.${result}`, result)));
 
 export function Audit({ route }) {
   const who = route.params.who || "";
@@ -30,7 +32,7 @@ export function Audit({ route }) {
     when: <Stamp ms={a.ts} />,
     who: <code>{a.who}</code>,
     target: a.target && <code>{a.target}</code>,
-    result: a.result === "ok" ? t("audit.ok") : tt(`err.${a.result}`, a.result),
+    result: outcome(a.result),
   }));
   return (
     <>
