@@ -31,6 +31,9 @@ static const char *host_of(const char *url, bool *ret_tls, char out[static HOST_
     }
     bool v6 = p[0] == '[';
     size_t end = v6 ? strcspn(p, "]") : strcspn(p, ":/?#");
+    if (end > n || (v6 && (end == n || (end + 1 < n && p[end + 1] != ':')))) {
+        return NULL; /* a bracket that is not closed, or only in the path */
+    }
     p += v6 ? 1 : 0;
     end -= v6 ? 1 : 0;
     memcpy(out, p, end);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FORGET_BYTES = 1 << 18 };
+
 int hook_add(struct store *s, const struct hook_row *h, int64_t *ret_n)
 {
     struct q q;
@@ -149,9 +151,9 @@ int hook_forget(struct store *s, hook_still_fn fn, void *arg)
     struct buf gone;
     struct q q;
     uint8_t k[HASH_LEN];
-    buf_init(&gone, 1 << 20);
+    buf_init(&gone, FORGET_BYTES);
     q_begin(&q, &s->db, Q_HOOK_ALL_SEEN);
-    while (q_row(&q)) {
+    while (gone.len + HASH_LEN <= FORGET_BYTES && q_row(&q)) { /* the rest the next time */
         q_col_fixed(&q, 0, k, HASH_LEN);
         if (q.err == 0 && !fn(k, arg)) {
             buf_put(&gone, k, HASH_LEN);

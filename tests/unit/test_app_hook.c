@@ -86,6 +86,10 @@ static void urls(void **state)
         {"https://oa.example.cn/#x", false, false},
         {"https://oa.example.cn/ x", false, false},
         {"https:///x", false, false},
+        {"https://[", false, false},
+        {"https://[::1", false, false},
+        {"https://[/]", false, false},
+        {"https://[::1]oa.example.cn/", false, false},
         {"https://", false, false},
         {"ftp://oa.example.cn/", false, false},
         {"file:///etc/passwd", false, false},
@@ -102,6 +106,24 @@ static void urls(void **state)
                 fail_msg("\"%s\" is %s", all[i].url, ok ? "taken" : "refused");
             }
         }
+    }
+}
+
+/* A bracket that nothing closes makes no host of all that follows. */
+static void long_urls(void **state)
+{
+    (void)state;
+    static const char *const begin[] = {"https://[/", "https://[?", "https://[", "https://"};
+    char url[HOOK_URL + 1];
+    struct config c;
+    struct fault f;
+    config_defaults(&c);
+    for (size_t i = 0; i < sizeof begin / sizeof begin[0]; i++) {
+        memset(url, 'a', sizeof url - 1);
+        url[sizeof url - 1] = '\0';
+        memcpy(url, begin[i], strlen(begin[i]));
+        assert_int_equal(app_hook_url(&c, url, &f), SANJI_E_SPEC);
+        assert_string_equal(f.member, "url");
     }
 }
 
@@ -345,6 +367,37 @@ static void chosen_sources(void **state)
     assert_int_equal(app_hook_add(d.app, &h, secret, &n, &f), SANJI_E_QUOTA);
 }
 
+static bool none_waits(const uint8_t k[static HASH_LEN], void *arg)
+{
+    (void)k;
+    (void)arg;
+    return false;
+}
+
+/* What was told and waits no more is forgotten, however much of it has come together. */
+static void forgets_very_many(void **state)
+{
+    (void)state;
+    enum { MANY = 40000 };
+    uint8_t k[HASH_LEN] = {0};
+    bool is_new = false;
+    assert_int_equal(store_begin(d.app->store), 0);
+    for (uint32_t i = 0; i < MANY; i++) {
+        memcpy(k, &i, sizeof i);
+        assert_int_equal(hook_see(d.app->store, k, &is_new), 0);
+        assert_true(is_new);
+    }
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(hook_forget(d.app->store, none_waits, NULL), 0);
+    }
+    for (uint32_t i = 0; i < MANY; i += 999) {
+        memcpy(k, &i, sizeof i);
+        assert_int_equal(hook_see(d.app->store, k, &is_new), 0);
+        assert_true(is_new);
+    }
+    assert_int_equal(store_commit(d.app->store), 0);
+}
+
 /* ---- the administrator's interface ---- */
 
 static void arranged_by_the_administrator(void **state)
@@ -394,10 +447,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses),
         cmocka_unit_test(urls),
+        cmocka_unit_test(long_urls),
         ON_A_NODE(told_once_of_what_is_new),
         ON_A_NODE(signed_over_time_and_body),
         ON_A_NODE(robots),
         ON_A_NODE(failures),
+        ON_A_NODE(forgets_very_many),
         ON_A_NODE(chosen_sources),
         ON_A_NODE(arranged_by_the_administrator),
     };
