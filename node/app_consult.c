@@ -140,6 +140,17 @@ int app_consult_list(struct app *a, const char *org, int day, const char *name, 
 
 /* ---- writing ---- */
 
+/* What is pending, while the record with this id is on its way: the next form of it waits for it.
+ */
+static int flush_but(struct app_put *p, const char *id)
+{
+    bool given = p->has_given;
+    int r = app_put_flush(p);
+    p->has_given = given;
+    (void)app__put_pending(p, id);
+    return r;
+}
+
 int app__consult_may(struct app_put *p, const char *id, struct fault *f)
 {
     struct app_consult_account x;
@@ -153,7 +164,7 @@ int app__consult_may(struct app_put *p, const char *id, struct fault *f)
     (void)snprintf(org_id, sizeof org_id, "%.*s", (int)org.n, (const char *)org.p);
     (void)snprintf(word, sizeof word, "%.*s", (int)line.n, (const char *)line.p);
     /* Whatever stands in the same input before it is counted, too. */
-    int r = p->n > 0 && !p->dry ? app_put_flush(p) : 0;
+    int r = p->n > 0 && !p->dry ? flush_but(p, id) : 0;
     r = r < 0 ? r : app_outbox_flush(p->a);
     r = r < 0 ? r : app_consult_account(p->a, org_id, word, day, id, &x);
     return r == 0 && x.free >= 0 && x.used >= x.free

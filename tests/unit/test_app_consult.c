@@ -126,8 +126,47 @@ static void test_steps(void **state)
     app_close(a);
 }
 
+static int on_last(const struct store_rec *rec, void *arg)
+{
+    char *said = arg;
+    (void)snprintf(said, 600, "%lld %.*s", (long long)rec->r, (int)rec->d.n,
+                   (const char *)rec->d.p);
+    return 0;
+}
+
+/* Two forms of one record in one input: the second follows the first, whatever is counted in
+ * between. */
+static void test_twice_in_one_input(void **state)
+{
+    (void)state;
+    static const char *const line[] = {
+        "{\"id\":\"c1\",\"org\":\"o1\",\"title\":\"x\",\"line\":\"finance\",\"fee\":\"free\"}",
+        "{\"id\":\"c2\",\"org\":\"o1\",\"title\":\"x\",\"line\":\"finance\",\"fee\":\"free\","
+        "\"state\":\"accepted\",\"date\":\"2026-11-01\",\"time\":\"上午\"}",
+        "{\"id\":\"c2\",\"org\":\"o1\",\"title\":\"x\",\"line\":\"finance\",\"fee\":\"free\","
+        "\"state\":\"accepted\",\"date\":\"2026-11-01\",\"time\":\"下午\"}"};
+    struct app_put *p = NULL;
+    char id[LIM_ID_BYTES + 1], said[600] = "";
+    a = node_born(0, "twice");
+    assert_int_equal(put("org", "{\"id\":\"o1\",\"name\":\"青禾社\"}"), 0);
+    assert_int_equal(consult("c2", "o1", "asked", "2026-11-01", ""), 0);
+    assert_int_equal(app_put_begin(a, kind_find("consultation"), NULL, false, &p), 0);
+    for (size_t i = 0; i < sizeof line / sizeof line[0]; i++) {
+        assert_int_equal(app_put_line(p, lit(line[i]), id, &f), 0);
+    }
+    assert_int_equal(app_put_flush(p), 0);
+    app_put_free(p);
+    assert_int_equal(app_outbox_flush(a), 0);
+    assert_int_equal(store_record_get(a->store, app_id(a), "consultation", "c2", on_last, said), 0);
+    assert_memory_equal(said, "3 ", 2);
+    assert_non_null(strstr(said, "下午"));
+    node_sound(a);
+    app_close(a);
+}
+
 int main(void)
 {
-    const struct CMUnitTest t[] = {cmocka_unit_test(test_account), cmocka_unit_test(test_steps)};
+    const struct CMUnitTest t[] = {cmocka_unit_test(test_account), cmocka_unit_test(test_steps),
+                                   cmocka_unit_test(test_twice_in_one_input)};
     return cmocka_run_group_tests_name("app_consult", t, home_make, home_drop);
 }
