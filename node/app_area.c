@@ -94,12 +94,6 @@ static int by_code(const void *pa, const void *pb)
     return c != 0 ? c : a->ended - b->ended;
 }
 
-static int on_newest(const struct store_rec *rec, void *arg)
-{
-    *(int64_t *)arg = rec->n;
-    return 0;
-}
-
 static int read_list(struct app *a, struct app_areas *s, int64_t day)
 {
     struct store_filter f = {.kind = "area", .limit = AREAS_MAX};
@@ -114,7 +108,7 @@ static int read_list(struct app *a, struct app_areas *s, int64_t day)
 
 int app_areas_load(struct app *a)
 {
-    struct store_filter f = {.kind = "area", .limit = 1};
+    struct store_filter f = {.kind = "area"};
     int64_t count = 0, newest = 0, day = date_of_ms(app_now_ms());
     if (a->areas == NULL) {
         a->areas = calloc(1, sizeof *a->areas);
@@ -122,7 +116,7 @@ int app_areas_load(struct app *a)
     struct app_areas *s = a->areas;
     int r = s == NULL ? SANJI_E_NOMEM : store_record_count(a->store, &f, &count);
     if (r == 0 && count > 0) {
-        r = store_record_list(a->store, &f, on_newest, &newest);
+        r = store_kind_last(a->store, "area", &newest);
     }
     if (r < 0 || (s->count == count && s->newest_n == newest && s->day == day)) {
         return r;

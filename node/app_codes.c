@@ -98,12 +98,6 @@ static int on_list(const struct store_rec *rec, void *arg)
     return r;
 }
 
-static int on_newest(const struct store_rec *rec, void *arg)
-{
-    *(int64_t *)arg = rec->n;
-    return 0;
-}
-
 /* This node and those above it. */
 static size_t chain_of(struct app *a, char chain[static CHAIN_MAX][LIM_NODE_ID + 1])
 {
@@ -135,7 +129,7 @@ static int read_all(struct app *a, struct app_codes *s)
 
 int app_codes_load(struct app *a)
 {
-    struct store_filter f = {.kind = "code_list", .limit = 1};
+    struct store_filter f = {.kind = "code_list"};
     int64_t count = 0, newest = 0;
     char chain[CHAIN_MAX][LIM_NODE_ID + 1] = {{0}};
     if (a->codes == NULL) {
@@ -143,8 +137,8 @@ int app_codes_load(struct app *a)
     }
     struct app_codes *s = a->codes;
     int r = s == NULL ? SANJI_E_NOMEM : store_record_count(a->store, &f, &count);
-    if (r == 0 && count > 0) {
-        r = store_record_list(a->store, &f, on_newest, &newest);
+    if (r == 0 && count > 0) { /* by arrival: what comes late may be dated before what is here */
+        r = store_kind_last(a->store, "code_list", &newest);
     }
     size_t n = r < 0 || count == 0 ? 0 : chain_of(a, chain);
     if (r < 0 || (s->count == count && s->newest_n == newest && s->n_chain == n &&

@@ -282,6 +282,26 @@ static void test_words(void **state)
     assert_true(look(city, d1, "v4").found);            /* but read like everything else */
     refused(put(city, "listing", &f, VENUE("c1", "\"veterans\"")), SANJI_E_SPEC, "field");
 
+    /* A later form of the city's list that arrives after a newer record of the district's. */
+    assert_int_equal(put(city, "code_list", &f,
+                         "{\"list\":\"field\",\"title\":\"领域\",\"items\":["
+                         "{\"code\":\"migrants\",\"zh\":\"新市民\"}]}"),
+                     0);
+    assert_int_equal(app_outbox_flush(city), 0);
+    for (int64_t t = app_now_ms(); app_now_ms() <= t + 1;) { /* by the clock it is the newer one */
+    }
+    assert_int_equal(put(d1, "code_list", &f,
+                         "{\"list\":\"field\",\"title\":\"本区\",\"items\":["
+                         "{\"code\":\"veterans\",\"zh\":\"老兵\"}]}"),
+                     0);
+    assert_int_equal(app_outbox_flush(d1), 0);
+    assert_int_equal(app_codes_load(d1), 0);
+    nodes_settle(city, d1);
+    assert_int_equal(app_codes_load(d1), 0);
+    assert_string_equal(app_code_label(app_code_find(d1, "field", lit("migrants")), TEXT_ZH),
+                        "新市民");
+    assert_null(app_code_find(d1, "field", lit("crisis")));
+
     /* Taken back, it is a word like none. */
     assert_int_equal(app_withdraw(d1, NULL, "code_list.field", &f), 0);
     refused(put(d1, "listing", &f, VENUE("v5", "\"veterans\"")), SANJI_E_SPEC, "field");
