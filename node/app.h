@@ -378,7 +378,7 @@ bool app_token_hash(const char *text, size_t n, uint8_t ret[static HASH_LEN]);
 /* A calendar's address (node/api/feeds.c): a token that opens nothing else. listing: "owner/id",
  * which is here; "": what this platform has asked for. */
 #define APP_FEED "calendar" /* its role; no person has it */
-enum { APP_FEEDS = 20 /* of one person */ };
+enum { APP_FEEDS = 20 /* of one person */, APP_FEEDS_ALL = 1000 };
 int app_feed_add(struct app *a, const char *login, const char *listing,
                  char ret[static APP_TOKEN_TEXT], int64_t *ret_n, struct fault *f);
 int app_token_revoke(struct app *a, int64_t n); /* SANJI_E_NOT_FOUND */

@@ -156,6 +156,24 @@ static void ends_by_itself(void **state)
     assert_said("\"err\":\"token_expired\"");
 }
 
+/* Everybody's calendars together leave the administrator's tokens where they are. */
+static void calendars_take_no_place(void **state)
+{
+    (void)state;
+    char login[16], text_[APP_TOKEN_TEXT];
+    struct fault f = {0};
+    int64_t n = 0;
+    assert_int_equal(store_begin(d.app->store), 0);
+    for (int i = 0; i < APP_TOKENS; i++) {
+        snprintf(login, sizeof login, "m%d", i / APP_FEEDS);
+        assert_int_equal(app_feed_add(d.app, login, "", text_, &n, &f), 0);
+    }
+    assert_int_equal(app_feed_add(d.app, "m0", "", text_, &n, &f), SANJI_E_QUOTA);
+    assert_int_equal(store_commit(d.app->store), 0);
+    make("clerk", "", 1);
+    assert_status(program("GET", "/api/status", NULL), 200);
+}
+
 /* As the pages: what nobody may overhear travels encrypted, or does not leave the machine. */
 static void not_in_the_clear(void **state)
 {
@@ -297,6 +315,7 @@ int main(void)
         ON_A_NODE(is_nobody_who_logs_in),
         ON_A_NODE(what_is_none_opens_nothing),
         ON_A_NODE(ends_by_itself),
+        ON_A_NODE(calendars_take_no_place),
         ON_A_NODE(not_in_the_clear),
         ON_A_NODE(has_its_pace),
         ON_A_NODE(an_administrator_makes_them),
