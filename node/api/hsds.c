@@ -3,6 +3,7 @@
  * each walks over all listings or cards; what only part of the federation may see is left out. */
 #include "node/api/hsds.h"
 
+#include "node/app_codes.h"
 #include "protocol/base/text.h"
 
 #include <stdio.h>
@@ -365,28 +366,54 @@ int h_hsds_taxonomy(struct api_call *c)
     return SANJI_E_NOT_FOUND;
 }
 
+/* One more; false: it was the one looked for. */
+static bool put_term(struct list *l, const struct hsds_tax *t, struct span word)
+{
+    char id[HSDS_ID + 1];
+    if (l->id == NULL) {
+        if (on_page(l)) {
+            hsds_put_term(l->c, &l->w, NULL, t, word);
+        }
+        return true;
+    }
+    hsds_term_id(t, word, id);
+    if (strcmp(id, l->id) != 0) {
+        return true;
+    }
+    hsds_put_term(l->c, &l->c->w, NULL, t, word);
+    return false;
+}
+
+/* Words of the table, then those that platforms added to an open list. */
+static bool put_terms(struct list *l, const struct hsds_tax *t)
+{
+    const struct kind *k;
+    const struct kind_field *f = hsds_tax_field(t, &k);
+    const char *open = kind_open_list(f);
+    const struct app_code *c = NULL;
+    struct span w;
+    for (const char *p = f->choices; api_doc_word(&p, &w);) {
+        if (!put_term(l, t, w)) {
+            return false;
+        }
+    }
+    for (size_t pos = 0; open != NULL && (c = app_code_next(l->c->app, &pos)) != NULL;) {
+        w = span_of(c->code, strlen(c->code));
+        if (strcmp(c->list, open) == 0 && !kind_word_known(f, w) && !put_term(l, t, w)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Terms, of one taxonomy or (tax empty) all; id not NULL: that one alone, into the reply. */
 static int terms(struct list *l, const char *tax)
 {
     char id[HSDS_ID + 1];
-    const struct kind *k;
-    struct span w;
     for (size_t i = 0; i < HSDS_TAXES; i++) {
-        const struct hsds_tax *t = &hsds_taxes[i];
-        hsds_id("taxonomy", "", t->name, id);
-        if (tax[0] != '\0' && strcmp(id, tax) != 0) {
-            continue;
-        }
-        for (const char *p = hsds_tax_field(t, &k)->choices; api_doc_word(&p, &w);) {
-            if (l->id != NULL) {
-                hsds_term_id(t, w, id);
-                if (strcmp(id, l->id) == 0) {
-                    hsds_put_term(l->c, &l->c->w, NULL, t, w);
-                    return 0;
-                }
-            } else if (on_page(l)) {
-                hsds_put_term(l->c, &l->w, NULL, t, w);
-            }
+        hsds_id("taxonomy", "", hsds_taxes[i].name, id);
+        if ((tax[0] == '\0' || strcmp(id, tax) == 0) && !put_terms(l, &hsds_taxes[i])) {
+            return 0;
         }
     }
     return l->id != NULL ? SANJI_E_NOT_FOUND : 0;

@@ -102,6 +102,12 @@ test('narrowed by term, by organization, by when it changed; the same ids at ano
   assert.deepEqual(Object.keys((await get('/services?minimal=true')).contents[0]).sort(), ['id', 'last_modified']);
   await get('/services?modified_after=yesterday', 422);
   assert.deepEqual(await get(`/taxonomy_terms/${elderly.id}`), elderly);
+  w.put('city', 'code_list', [{ list: 'field', title: '领域', items: [{ code: 'migrants', zh: '新市民', en: 'Migrants' }] }]);
+  const more = (await get('/taxonomy_terms?per_page=100')).contents;
+  const migrants = more.find((t) => t.taxonomy === 'field' && t.code === 'migrants');
+  assert.equal(migrants.name, 'Migrants');
+  assert.equal(more.length, terms.length + 1);
+  assert.deepEqual(await get(`/taxonomy_terms/${migrants.id}`), migrants);
   const tax = (await get('/taxonomies')).contents;
   assert.deepEqual(await get(`/taxonomies/${tax[0].id}`), tax[0]);
   const there = JSON.parse(w.verb('d1', 'token add', ['--name', 'x', '--role', 'supervisor', '--json'])).token;
