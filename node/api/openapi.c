@@ -86,7 +86,7 @@ static void put_type(struct jw *w, const struct kind_field *f)
         [KF_BOOL] = {"boolean", NULL, NULL},
         [KF_ENUM] = {"string", NULL, NULL},
         [KF_DATE] = {"string", NULL, "date"},
-        [KF_PERIOD] = {"string", "^[0-9]{4}(-(0[1-9]|1[0-2]|Q[1-4]|H[12]|W[0-9]{2}))?", NULL},
+        [KF_PERIOD] = {"string", "^[0-9]{4}(-(0[1-9]|1[0-2]|Q[1-4]|H[12]|W[0-9]{2}))?$", NULL},
         [KF_NODE] = {"string", "^n[a-z2-7]{13}$", NULL},
         [KF_AREA] = {"string", "^[0-9]{2,12}$", NULL},
         [KF_REF] = {"string", "^(n[a-z2-7]{13}/)?[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", NULL},
