@@ -80,22 +80,34 @@ static int check_ask(struct app *a, struct span d, struct fault *f)
                           : fault_set(f, SANJI_E_NOT_FOUND, "instead", "ID.NUMBER of an own ask");
 }
 
-/* Puts d as the next form of the record and signs it. */
-static int write_ask(struct app *a, const char *aud, const char *id, int64_t r, struct span d)
+/* Puts d as the next form of the record and signs it; n > 1: as so many records of ids of their
+ * own beginning with this one, all of them or none. */
+static int write_asks(struct app *a, const char *aud, const char *id, int64_t r, struct span d,
+                      size_t n)
 {
     struct sync_tick t;
-    struct buf item;
-    buf_init(&item, LIM_ITEM_BYTES * 2);
-    int e = app__item(NULL, id, kind_find("booking_ask"), OP_PUT, r, d, &item);
-    e = e < 0 ? e : app_tick_make(&t);
-    if (e == 0) {
-        struct span it = span_of(item.data, item.len);
-        e = sync_write(a->sync, &t, aud, &it, 1, false, NULL);
+    struct buf item[BOOKING_ASKS];
+    struct span it[BOOKING_ASKS];
+    char made[LIM_ID_BYTES + 1];
+    int e = n > BOOKING_ASKS ? SANJI_E_BUG : app_tick_make(&t);
+    (void)snprintf(made, sizeof made, "%s", id);
+    for (size_t i = 0; i < BOOKING_ASKS; i++) {
+        buf_init(&item[i], LIM_ITEM_BYTES * 2);
     }
+    for (size_t i = 0; e == 0 && i < n; i++) {
+        if (i > 0) {
+            app__record_id(a, app_now_ms(), made);
+        }
+        e = app__item(NULL, made, kind_find("booking_ask"), OP_PUT, r, d, &item[i]);
+        it[i] = span_of(item[i].data, item[i].len);
+    }
+    e = e < 0 ? e : sync_write(a->sync, &t, aud, it, n, false, NULL);
     if (e == 0) {
         app__wrote(a);
     }
-    buf_done(&item);
+    for (size_t i = 0; i < BOOKING_ASKS; i++) {
+        buf_done(&item[i]);
+    }
     return e;
 }
 
@@ -105,8 +117,8 @@ static int may_write(struct app *a)
     return r < 0 ? r : app_outbox_flush(a);
 }
 
-int app_booking_ask(struct app *a, struct span json, char ret_id[static LIM_ID_BYTES + 1],
-                    struct fault *f)
+int app_booking_asks(struct app *a, struct span json, size_t n,
+                     char ret_id[static LIM_ID_BYTES + 1], struct fault *f)
 {
     const struct kind *k = kind_find("booking_ask");
     char word[8], owner[LIM_NODE_ID + 2], aud[LIM_NODE_ID + 8], made[28], today[11];
@@ -135,11 +147,17 @@ int app_booking_ask(struct app *a, struct span json, char ret_id[static LIM_ID_B
         snprintf(aud, sizeof aud, own ? "own" : "to:%s", owner);
         app__record_id(a, app_now_ms(), made);
         memcpy(ret_id, made, strlen(made) + 1);
-        r = write_ask(a, aud, made, 1, span_of(full.data, full.len));
+        r = write_asks(a, aud, made, 1, span_of(full.data, full.len), n);
     }
     buf_done(&d);
     buf_done(&full);
     return r < 0 ? r : app_booking_auto(a, minute_of_ms(app_now_ms()), NULL);
+}
+
+int app_booking_ask(struct app *a, struct span json, char ret_id[static LIM_ID_BYTES + 1],
+                    struct fault *f)
+{
+    return app_booking_asks(a, json, 1, ret_id, f);
 }
 
 /* "off" with one more number; NULL in ret when it is there already. */
@@ -191,7 +209,7 @@ static int take_back(struct app *a, const char *id, const struct old_rec *o, int
                    : kind_member_set(k, was, "state", span_of(withdrawn, sizeof withdrawn - 1), &d);
     }
     r = r < 0 ? r : kind_check_content(k, span_of(d.data, d.len), f);
-    r = r < 0 ? r : write_ask(a, o->aud, id, o->r + 1, span_of(d.data, d.len));
+    r = r < 0 ? r : write_asks(a, o->aud, id, o->r + 1, span_of(d.data, d.len), 1);
     buf_done(&off);
     buf_done(&d);
     return r;

@@ -15,6 +15,10 @@
  * SANJI_E_CLOSED (its platform), SANJI_E_EXISTS. */
 int app_booking_ask(struct app *a, struct span json, char ret_id[static LIM_ID_BYTES + 1],
                     struct fault *f);
+/* The same n times over, all of them or none: so many seats. ret_id: of the first. */
+enum { BOOKING_ASKS = 20 };
+int app_booking_asks(struct app *a, struct span json, size_t n,
+                     char ret_id[static LIM_ID_BYTES + 1], struct fault *f);
 /* Gives an own ask back, whole (no 0) or one occurrence: before the answer, in time, or as a wish
  * that the owner decides about. SANJI_E_NOT_FOUND, SANJI_E_STATE (given back already). */
 int app_booking_withdraw(struct app *a, const char *id, int64_t no, struct fault *f);

@@ -389,12 +389,13 @@ static int is_open(struct listing_of *l, const char *owner, const struct bk_ask 
     *ret = *ret_waits = false;
     for (int64_t no = 1; r == 0 && no <= (int64_t)k->n_at; no++) {
         bool gone = (k->off >> (no - 1) & 1) != 0, ahead = k->at[no - 1].to > l->now;
+        if (!ahead) { /* most of them, after some years: nothing is looked up for those */
+            continue;
+        }
         r = answer_to(l, owner, k, no);
-        bool ends = l->found ? bk_state_is_end(l->x.state) : gone;
-        *ret = *ret || (ahead && !ends);
-        *ret_waits =
-            *ret_waits || (ahead && !l->found && !gone) ||
-            (l->found && ahead && (l->x.cancel == BK_CANCEL_ASKED || l->x.state == BKS_HELD));
+        *ret = *ret || !(l->found ? bk_state_is_end(l->x.state) : gone);
+        *ret_waits = *ret_waits ||
+                     (l->found ? l->x.cancel == BK_CANCEL_ASKED || l->x.state == BKS_HELD : !gone);
     }
     return r;
 }

@@ -166,7 +166,7 @@ int book_event_changes(struct book *b)
         bool ahead = x->state != BKS_CHECKED_IN && x->state != BKS_NO_SHOW;
         if (p->seats.cancelled && ahead) {
             r = book_cancel(b, x, BKR_OWNER);
-        } else if (x->at.from != p->seats.at.from || x->at.to != p->seats.at.to) {
+        } else if (p->found && (x->at.from != p->seats.at.from || x->at.to != p->seats.at.to)) {
             x->at = p->seats.at; /* it takes place at another time: who signed up is told */
             x->dirty = true;
         }

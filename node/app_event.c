@@ -53,9 +53,7 @@ int app_event_sign(struct app *a, const struct app_event_sign *s, struct fault *
         r = fault_set(f, SANJI_E_NOT_FOUND, "event", NULL);
     }
     r = r < 0 ? r : ask_text(s, &e, &b);
-    for (int64_t i = 0; r == 0 && i < s->seats; i++) {
-        r = app_booking_ask(a, span_of(b.data, b.len), id, f);
-    }
+    r = r < 0 ? r : app_booking_asks(a, span_of(b.data, b.len), (size_t)s->seats, id, f);
     buf_done(&b);
     arena_free(ar);
     return r;
@@ -254,6 +252,18 @@ static int rate(struct book *b, const char *code, const int64_t mark[static SCOR
     return r < 0 ? r : write_rating(b, &c, mark, f);
 }
 
+/* Asked before anything else is read: anybody may send codes that are none. */
+static int is_known(struct app *a, const char *code, struct fault *f)
+{
+    char number[EVENT_NUMBER_BYTES];
+    struct came c;
+    struct arena *ar = arena_new(ARENA);
+    app__came_number(code, number);
+    int r = ar == NULL ? SANJI_E_NOMEM : app__came_get(a, ar, number, &c);
+    arena_free(ar);
+    return r == SANJI_E_NOT_FOUND ? fault_set(f, r, "code", NULL) : r;
+}
+
 int app_event_rate(struct app *a, const char *code, const int64_t mark[static SCORE_ITEMS],
                    struct fault *f)
 {
@@ -263,7 +273,8 @@ int app_event_rate(struct app *a, const char *code, const int64_t mark[static SC
             return fault_set(f, SANJI_E_SPEC, score_item[i], "1..5");
         }
     }
-    int r = begin(a, &b);
+    int r = is_known(a, code, f);
+    r = r < 0 ? r : begin(a, &b);
     if (b.a == NULL) {
         return r;
     }

@@ -2,14 +2,18 @@
 #ifndef SANJI_NODE_APP_EVENT_H
 #define SANJI_NODE_APP_EVENT_H
 
-#include "node/app.h"
+#include "node/app_booking.h"
 #include "protocol/score.h"
 
 /* Events and training (PROTOCOL.md 17.6). Signing up is booking: one ask is one seat, and the
  * event's own node alone gives seats away. Who came, and what they thought of it, stays at that
  * node. */
 
-enum { EVENT_SIGN_MAX = 20, EVENT_CODE_BYTES = 27, EVENT_NUMBER_BYTES = 20 /* with NUL */ };
+enum {
+    EVENT_SIGN_MAX = BOOKING_ASKS,
+    EVENT_CODE_BYTES = 27,
+    EVENT_NUMBER_BYTES = 20 /* with NUL */
+};
 
 struct app_event_sign {
     const char *owner, *event; /* whose event */
@@ -17,7 +21,7 @@ struct app_event_sign {
     int64_t seats;             /* 1 to EVENT_SIGN_MAX, an ask each */
     bool wait;                 /* on the list when there is none */
 };
-/* SANJI_E_NOT_FOUND (event), and what app_booking_ask() says. */
+/* SANJI_E_NOT_FOUND (event), and what app_booking_ask() says; then none of them is asked for. */
 int app_event_sign(struct app *a, const struct app_event_sign *s, struct fault *f);
 
 struct app_event_attend {
@@ -39,7 +43,7 @@ int app_event_rate(struct app *a, const char *code, const int64_t mark[static SC
 
 /* ---- looking: each writes one JSON value ---- */
 struct app_event_eyes {
-    bool cases; /* who signed up */
+    bool cases; /* who signed up, what they thought */
     bool names; /* of those who came */
 };
 /* The event with its seats and our own asks; of an own one, who signed up, who came, what they

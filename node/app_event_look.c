@@ -243,7 +243,7 @@ static int view(struct app *a, struct arena *ar, const char *owner, const char *
         r = r < 0 || !own ? r : app_booking_list(a, "here", false, false, ASKS, only, w);
         r = r < 0 || !own ? r : put_roll(a, id, eyes->names, w);
     }
-    r = r < 0 || !own ? r : put_score(a, id, w);
+    r = r < 0 || !own || !eyes->cases ? r : put_score(a, id, w);
     jw_end_obj(w);
     return r;
 }

@@ -20,6 +20,7 @@ const struct kind_access
     access_figures = {.read = STAFF,   .write = "",              .personal = ""},      /* made by the node, for staff */
     access_rule    = {.read = STAFF,   .write = "admin manager", .personal = ""},      /* what others have to do */
     access_desk    = {.read = STAFF,   .write = WRITERS,         .personal = ""},      /* between platforms */
+    access_hidden  = {.read = "",      .write = "",              .personal = ""},      /* shown by a page of its own alone */
     access_judge   = {.read = STAFF,   .write = "admin manager reviewer", .personal = ""}, /* decisions on them */
     access_roll    = {.read = STAFF,   .write = "",              .personal = WRITERS}, /* made by the node, names in it */
     access_machine = {.read = "admin", .write = "",              .personal = ""},      /* between nodes */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What those who came thought of an event, as counts: no single answer is kept, so nobody can ask
- * later who gave which. */
+ * later who gave which. Nobody reads the counts as a record: of the first answers they are the
+ * answers. The event's page shows means, from SCORE_SHOWN on. */
 #include "protocol/kinds/internal.h"
 
 #include "protocol/score.h"
@@ -29,7 +30,7 @@ const struct kind kind_event_score = {
     .audiences = "own",
     .fields = fields,
     .n_fields = F_COUNT(fields),
-    .access = &access_figures,
+    .access = &access_hidden,
     .check = check,
     .in_export = true,
 };

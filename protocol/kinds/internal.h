@@ -32,7 +32,7 @@
 /* Who may do what (access.c); what the words mean stands there. */
 extern const struct kind_access access_open, access_top, access_shown, access_figures,
     access_machine, access_rule, access_desk, access_judge, access_case, access_org, access_of_org,
-    access_told, access_roll;
+    access_told, access_roll, access_hidden;
 
 enum { KIND_FIELDS_MAX = 64 }; /* one bit each while checking; an object has at most 64 members */
 

@@ -154,7 +154,11 @@ static void every_kind_has_a_table(void **state)
     user_in("wang", "admin");
     for (size_t i = 0; i < kinds_n; i++) {
         (void)snprintf(path, sizeof path, "/api/records/export?kind=%s", kinds[i]->name);
-        assert_status(ask("GET", path, NULL), 200);
+        bool reads = kind_may(kinds[i], "admin", KACT_READ);
+        assert_status(ask("GET", path, NULL), reads ? 200 : 403);
+        if (!reads) { /* shown by a page of its own alone */
+            continue;
+        }
         read_table();
         assert_int_equal(rows, 1);
         for (size_t a = 0; a < cols; a++) { /* a column is known by its heading */

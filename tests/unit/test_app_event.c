@@ -20,6 +20,7 @@
 #include <string.h>
 
 static struct app *city, *d1;
+static bool member_sees; /* view(): with the eyes of a member */
 
 static void two(const char *name)
 {
@@ -70,7 +71,7 @@ static const char *view(struct app *a)
 {
     static struct buf b;
     struct jw w;
-    const struct app_event_eyes eyes = {.cases = true, .names = true};
+    const struct app_event_eyes eyes = {.cases = !member_sees, .names = !member_sees};
     buf_done(&b);
     buf_init(&b, 4 << 20);
     jw_init(&w, &b);
@@ -274,6 +275,42 @@ static int attend(const struct app *by, const char *org, const char *name,
     return app_event_attend(city, &s, ret, &f);
 }
 
+/* The event's record is taken back when it is under way or over: who came and who did not stays as
+ * it was, who still had a seat is told, and everything else of this node goes on. */
+static void test_withdrawn(void **state)
+{
+    (void)state;
+    char id[LIM_ID_BYTES + 1];
+    struct app_event_seat seat;
+    struct fault f = {0};
+    struct store_totals before, after;
+    int64_t now = minute_of_ms(app_now_ms());
+    two("withdrawn");
+    event_at(30, ",\"seats\":9");
+    nodes_settle(city, d1);
+    assert_int_equal(sign(city, "晨光", 1, false), 0);
+    assert_int_equal(sign(city, "没来", 1, false), 0);
+    assert_int_equal(store_totals(d1->store, &before), 0);
+    assert_int_equal(sign(d1, "夕阳", 3, false), 0);
+    assert_int_equal(store_totals(d1->store, &after), 0);
+    assert_int_equal(after.items - before.items, 3); /* all of them or none: */
+    assert_int_equal(after.bundles - before.bundles, 1);
+    nodes_settle(city, d1);
+    assert_int_equal(how_many(d1, "夕阳", "confirmed"), 3);
+    assert_int_equal(attend(city, "晨光", "李四", &seat), 0);
+    assert_int_equal(first_of(city, "没来", id), 0);
+    struct app_booking_step s = {app_id(city), id, 1, BKE_NO_SHOW, BKR_NONE, NULL, true};
+    assert_int_equal(app_booking_step(city, &s, NULL, &f), 0);
+    assert_int_equal(app_withdraw(city, NULL, "e1", &f), 0);
+    assert_int_equal(app_booking_auto(city, now, NULL), 0);
+    nodes_settle(city, d1);
+    assert_int_equal(how_many(city, "没来", "no_show"), 1);
+    assert_int_equal(how_many(city, "晨光", "checked_in"), 1);
+    assert_int_equal(how_many(d1, "夕阳", "cancelled"), 3);
+    assert_null(strstr(view(city), "1970-"));
+    end();
+}
+
 static const char *mine(const char *code, int want)
 {
     static struct buf b;
@@ -341,6 +378,9 @@ static void test_door(void **state)
     }
     assert_non_null(strstr(view(city), "\"score\":{\"n\":5,\"shown_from\":5,\"content\":500,"
                                        "\"teacher\":400,\"service\":300,\"use\":200}"));
+    member_sees = true; /* not even means are for people of organisations */
+    assert_null(strstr(view(city), "\"score\""));
+    member_sees = false;
     nodes_settle(city, d1);
     assert_null(strstr(view(d1), "\"score\"")); /* figures, too, are its own */
     end();
@@ -349,9 +389,9 @@ static void test_door(void **state)
 int main(void)
 {
     const struct CMUnitTest t[] = {
-        cmocka_unit_test(test_seats),    cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_approval), cmocka_unit_test(test_instead),
-        cmocka_unit_test(test_door),
+        cmocka_unit_test(test_seats),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_approval),  cmocka_unit_test(test_instead),
+        cmocka_unit_test(test_withdrawn), cmocka_unit_test(test_door),
     };
     return cmocka_run_group_tests_name("app_event", t, home_make, home_drop);
 }
