@@ -12,6 +12,7 @@ import { ConsultAccount } from "../parts/consult.jsx";
 import { Content, Explain, useNames } from "../parts/detail.jsx";
 import { EventPanel } from "../parts/event.jsx";
 import { Questions } from "../parts/question.jsx";
+import { Fits } from "../parts/fits.jsx";
 import { Form } from "../parts/form.jsx";
 import { Choose, FormActs, useTemplate } from "../parts/template.jsx";
 import { Pair, PairBadge } from "../parts/pair.jsx";
@@ -524,6 +525,7 @@ function Detail({ k, kinds, record, template, reload, saved, me }) {
       </section>
       {record.acks && record.acks.length > 0 && <Acks list={record.acks} />}
       {!gone && <ConsultAccount k={k} record={record} me={me} />}
+      {!gone && <Fits kinds={kinds} k={k} record={record} />}
       {!gone && <Questions k={k} kinds={kinds} record={record} me={me} />}
       {k.name === "event" && !gone && <EventPanel owner={record.owner} id={record.id} me={me} />}
       {record.mine && !gone && relatedTo(kinds, k.name).filter(([x]) => mayRead(me, x.name)).map(([x, f]) => <Related key={x.name} k={x} field={f} record={record} me={me} />)}
