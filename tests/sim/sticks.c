@@ -65,15 +65,6 @@ static int after(struct sim *m, int i, int r)
     return r;
 }
 
-static void died(struct sim *m, int i)
-{
-    struct wnode *n = &m->w.node[i];
-    if (n->crash_armed && mem_store_failed(n->mem)) {
-        world_met(&m->w, WF_CRASH_WRITE, i);
-        world_crash(&m->w, i);
-    }
-}
-
 void sim_stick_drop(struct sim_stick *s)
 {
     for (size_t i = 0; i < s->n; i++) {
@@ -141,7 +132,7 @@ static int make(struct sim *m, int from, int to, enum sim_stick_kind kind, struc
     } else {
         r = fill(m, s);
     }
-    died(m, from);
+    (void)world_died(&m->w, from);
     if (r < 0) {
         sim_stick_drop(s);
         return r;
@@ -170,7 +161,7 @@ static int take_part(struct sim *m, int to, struct span file, struct sync_ferry_
     }
     *ret = r < 0 ? (struct sync_ferry_report){.err = r} : *sync_ferry_in_report(in);
     sync_ferry_in_free(in);
-    died(m, to);
+    (void)world_died(&m->w, to);
     world_event(w, to, SEV_LOCAL);
     return r;
 }

@@ -120,9 +120,7 @@ void world_step(struct world *w, int i, const struct sync_event *ev)
     if (w->after != NULL) {
         w->after(w, i, ev, r, &out, w->after_arg);
     }
-    if (world_died(w, i)) { /* before it could say anything */
-        world_met(w, WF_CRASH_WRITE, i);
-    } else {
+    if (!world_died(w, i)) { /* else before it could say anything */
         if (!failed && mem_store_failed(n->mem)) {
             world_met(w, WF_STORE, i);
         }
@@ -232,6 +230,7 @@ bool world_died(struct world *w, int i)
     const struct wnode *n = &w->node[i];
     bool yes = n->running && n->crash_armed && mem_store_failed(n->mem);
     if (yes) {
+        world_met(w, WF_CRASH_WRITE, i); /* first: what was going on ends with it */
         world_crash(w, i);
     }
     return yes;

@@ -24,7 +24,7 @@ const shared = (a, b) => (a || []).filter((x) => (b || []).indexOf(x) >= 0);
 // The higher the better; null: it does not fit.
 function score(need, listing) {
   if (full.indexOf(listing.capacity_state) >= 0) return null;
-  const people = need.kind === "venue" && (!need.unit || need.unit.indexOf("人") >= 0);
+  const people = need.kind === "venue" && !need.unit; // of another unit nobody here knows
   if (people && need.amount > 0 && listing.capacity > 0 && listing.capacity < need.amount) return null;
   return near(need.area, listing.area) * 2 + shared(need.field, listing.field).length * 3 + shared(need.mode, listing.mode).length;
 }
