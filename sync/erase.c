@@ -278,11 +278,15 @@ int sync__erase_unname(struct sync *s, const struct node_id *by)
 /* ---- what an act names ---- */
 
 /* Acts themselves are not erased: who erased what stays known, and the roster never shrinks. */
+bool sync__erasable_kind(const char *k)
+{
+    return strcmp(k, "erase/1") != 0 && strcmp(k, "act/1") != 0;
+}
+
 bool sync__erasable(struct span text)
 {
     struct item it;
-    return item_parse(text, &it, NULL) < 0 ||
-           (strcmp(it.k, "erase/1") != 0 && strcmp(it.k, "act/1") != 0);
+    return item_parse(text, &it, NULL) < 0 || sync__erasable_kind(it.k);
 }
 
 bool sync__erased(const struct sync *s, const struct stream_key *key, const struct item_ref *ref)

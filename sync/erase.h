@@ -46,6 +46,7 @@ struct erase_entry *sync__erase_find(const struct erasing *e, int part,
                                      const uint8_t leaf[static HASH_LEN]);
 int sync__erase_part(const struct erasing *e, const char *by, const char *aud);
 int sync__erase_save(struct sync *s, const struct erase_part *l, const struct erase_entry *x);
+bool sync__erasable_kind(const char *k);
 bool sync__erasable(struct span text);
 /* Replaces what is erased: io_b gets stubs, line and frame are written. *ret_n: how many. */
 int sync__erase_stub(struct sync *s, const struct stream_key *key, struct arena *a,

@@ -19,6 +19,7 @@ struct found {
     struct buf in;
     uint8_t (*v)[HASH_LEN];
     size_t n, cap;
+    int64_t rows; /* of the stream looked at */
 };
 
 static bool concerns(const struct found *f, const struct item_ref *ref)
@@ -70,6 +71,7 @@ static int look(const struct sync_bundle_row *row, void *arg)
     struct found *f = arg;
     struct bundle b;
     int r = sync__stored(f->s, row, READ_ALL, &f->in, f->a, &b);
+    f->rows++;
     if (r != 0) {
         return r < 0 ? r : SANJI_E_CORRUPT; /* nobody knows what else of the person is in it */
     }
@@ -154,6 +156,21 @@ static int publish(struct found *f, const char *aud)
     return r;
 }
 
+/* One that is gone may be shown still, or come again: what it holds of the person is not known
+ * either. */
+static int look_through(struct found *f, size_t idx)
+{
+    const struct stream *st = &f->s->streams[idx];
+    f->rows = 0;
+    if (st->row.no == 0) {
+        return 0;
+    }
+    int r = f->s->st->bundles(f->s->st->ctx, st->row.no, 0, SIZE_MAX, look, f);
+    bool is_gap =
+        st->wants || (st->jump == 0 && st->row.first > 0 && f->rows < st->kept - st->row.first + 1);
+    return r == 0 && is_gap ? SANJI_E_CORRUPT : r;
+}
+
 /* All epochs of one audience, and what is kept beside them. */
 static int one_audience(struct found *f, size_t first, int64_t *ret_n)
 {
@@ -163,9 +180,7 @@ static int one_audience(struct found *f, size_t first, int64_t *ret_n)
     f->n = 0;
     memcpy(aud, s->streams[first].row.key.aud, sizeof(aud));
     for (int i = (int)first; r == 0 && i >= 0; i = s->streams[i].next) {
-        if (s->streams[i].row.no != 0) {
-            r = s->st->bundles(s->st->ctx, s->streams[i].row.no, 0, SIZE_MAX, look, f);
-        }
+        r = look_through(f, (size_t)i);
     }
     struct beside k = {f, s->streams[first].row.key.by.s, aud};
     for (size_t i = 0; r == 0 && sync__kept_beside[i] != NULL; i++) {

@@ -30,6 +30,19 @@ struct scrub {
     struct buf names; /* ids of records whose newest form went, each with its NUL */
 };
 
+static int take_out(struct scrub *c, const struct sync_record *rec)
+{
+    struct sync *s = c->s;
+    bool bared = false;
+    int r = s->st->erase(s->st->ctx, rec, &bared);
+    sync__withheld_drop(s->erase, rec->no, rec->seq, rec->idx);
+    if (r == 0 && bared) {
+        c->bared = true;
+        r = buf_put(&c->names, rec->item->id, strlen(rec->item->id) + 1);
+    }
+    return r;
+}
+
 static int scrub_item(struct scrub *c, const struct bundle *b, const struct sync_bundle_row *row,
                       int i)
 {
@@ -53,14 +66,60 @@ static int scrub_item(struct scrub *c, const struct bundle *b, const struct sync
             return 0;
         }
     }
-    bool bared = false;
-    int r = s->st->erase(s->st->ctx, &rec, &bared);
-    sync__withheld_drop(s->erase, row->no, row->seq, i);
-    if (r == 0 && bared) {
-        c->bared = true;
-        r = buf_put(&c->names, it.id, strlen(it.id) + 1);
+    return take_out(c, &rec);
+}
+
+static int replace(struct scrub *c, int64_t seq, int64_t raw_bytes, struct span frame)
+{
+    if (c->n == c->cap) {
+        size_t cap = c->cap == 0 ? 64 : c->cap * 2;
+        struct fresh *v = realloc(c->v, cap * sizeof(*v));
+        if (v == NULL) {
+            return SANJI_E_NOMEM;
+        }
+        c->v = v;
+        c->cap = cap;
     }
+    int r = buf_put(&c->frames, frame.p, frame.n);
+    c->v[c->n++] = (struct fresh){seq, raw_bytes, c->frames.len};
     return r;
+}
+
+/* The bundle with stubs in c->frame, *ret_n: how many are new. 1: it cannot be read. */
+static int stub_kept(struct scrub *c, struct span value, size_t *ret_n)
+{
+    struct stream_key sk;
+    struct bundle b;
+    size_t used;
+    *ret_n = 0;
+    int r = frame_unpack(c->s->fc, value, &c->in, &used);
+    arena_reset(c->a);
+    if (r == 0) {
+        r = bundle_parse(span_of(c->in.data, c->in.len), c->a, &b, NULL);
+    }
+    if (r == 0) {
+        r = sync__key_of(&sk, b.hdr.by.s, b.hdr.aud, b.hdr.ep, b.hdr.en);
+    }
+    if (r < 0) {
+        return r == SANJI_E_NOMEM ? r : 1;
+    }
+    return sync__erase_stub(c->s, &sk, c->a, &b, &c->line, &c->frame, ret_n);
+}
+
+/* A stored bundle that is damaged gets its stubs when it comes again. What is left of it can be
+ * sent to nobody, and most of it can still be read by whoever opens the file: it goes. */
+static int scrub_damaged(struct scrub *c, const struct sync_bundle_row *row)
+{
+    static const uint8_t nothing[1];
+    size_t n = 0;
+    c->after = row->seq;
+    int r = stub_kept(c, row->frame, &n);
+    if (r > 0) {
+        return replace(c, row->seq, 0, span_of(nothing, sizeof(nothing)));
+    }
+    return r < 0 || n == 0
+               ? r
+               : replace(c, row->seq, (int64_t)c->line.len, span_of(c->frame.data, c->frame.len));
 }
 
 static int scrub_bundle(const struct sync_bundle_row *row, void *arg)
@@ -74,8 +133,7 @@ static int scrub_bundle(const struct sync_bundle_row *row, void *arg)
     }
     int r = sync__stored(c->s, row, READ_ALL, &c->in, c->a, &b);
     if (r != 0) {
-        c->after = row->seq;
-        return r < 0 ? r : 0; /* it gets its stubs when it comes again */
+        return r < 0 ? r : scrub_damaged(c, row);
     }
     for (int i = 0; r == 0 && b.item != NULL && i < (int)b.hdr.n; i++) {
         r = scrub_item(c, &b, row, i);
@@ -84,21 +142,9 @@ static int scrub_bundle(const struct sync_bundle_row *row, void *arg)
         r = sync__erase_stub(c->s, &c->st->row.key, c->a, &b, &c->line, &c->frame, &n);
     }
     c->after = row->seq;
-    if (r < 0 || n == 0) {
-        return r;
-    }
-    if (c->n == c->cap) {
-        size_t cap = c->cap == 0 ? 64 : c->cap * 2;
-        struct fresh *v = realloc(c->v, cap * sizeof(*v));
-        if (v == NULL) {
-            return SANJI_E_NOMEM;
-        }
-        c->v = v;
-        c->cap = cap;
-    }
-    r = buf_put(&c->frames, c->frame.data, c->frame.len);
-    c->v[c->n++] = (struct fresh){row->seq, (int64_t)c->line.len, c->frames.len};
-    return r;
+    return r < 0 || n == 0
+               ? r
+               : replace(c, row->seq, (int64_t)c->line.len, span_of(c->frame.data, c->frame.len));
 }
 
 /* Bundles are replaced when the walk over them has ended. */
@@ -132,6 +178,65 @@ static int scrub_stream(struct scrub *c, const struct stream *st)
             r = scrub_write(c);
         }
     } while (r == 0 && c->more);
+    return r;
+}
+
+/* ---- what damaged bundles brought into the views ---- */
+
+struct shown {
+    struct item item; /* id, k, op and r */
+    char owner[LIM_NODE_ID + 1];
+    uint8_t leaf[HASH_LEN];
+    int64_t no, seq;
+    int idx;
+};
+struct showing {
+    const struct scrub *c;
+    struct buf found;
+};
+
+static int on_shown(const struct sync_record *rec, void *arg)
+{
+    struct showing *x = arg;
+    const struct erase_entry *e = sync__erase_find(x->c->s->erase, x->c->lane, rec->leaf);
+    struct shown v = {.item = *rec->item, .no = rec->no, .seq = rec->seq, .idx = rec->idx};
+    if (e == NULL || !e->pending || !sync__erasable_kind(v.item.k)) {
+        return 0;
+    }
+    memcpy(v.leaf, rec->leaf, HASH_LEN);
+    memcpy(v.owner, rec->owner, strlen(rec->owner) + 1);
+    return buf_put(&x->found, &v, sizeof(v));
+}
+
+/* Their items cannot be read, but what was erased is shown no longer: not until they come again
+ * either, which may be never. */
+static int scrub_shown(struct scrub *c, int first)
+{
+    struct sync *s = c->s;
+    struct showing x = {.c = c};
+    bool wants = false;
+    for (int i = first; i >= 0 && !wants; i = s->streams[i].next) {
+        wants = s->streams[i].wants;
+    }
+    if (!wants) {
+        return 0;
+    }
+    c->st = &s->streams[first];
+    buf_init(&x.found, (size_t)256 << 20);
+    int r = s->st->brought(s->st->ctx, &c->st->row.key, on_shown, &x);
+    for (size_t at = 0; r == 0 && at < x.found.len; at += sizeof(struct shown)) {
+        struct shown v;
+        memcpy(&v, x.found.data + at, sizeof(v));
+        struct sync_record rec = {.no = v.no,
+                                  .seq = v.seq,
+                                  .idx = v.idx,
+                                  .stream = &c->st->row.key,
+                                  .owner = v.owner,
+                                  .item = &v.item,
+                                  .leaf = v.leaf};
+        r = take_out(c, &rec);
+    }
+    buf_done(&x.found);
     return r;
 }
 
@@ -211,27 +316,6 @@ static bool is_concerned(const struct sync *s, const char *name)
     return false;
 }
 
-/* The bundle with stubs in c->frame, *ret_n: how many are new. 1: it cannot be read. */
-static int stub_kept(struct scrub *c, struct span value, size_t *ret_n)
-{
-    struct stream_key sk;
-    struct bundle b;
-    size_t used;
-    *ret_n = 0;
-    int r = frame_unpack(c->s->fc, value, &c->in, &used);
-    arena_reset(c->a);
-    if (r == 0) {
-        r = bundle_parse(span_of(c->in.data, c->in.len), c->a, &b, NULL);
-    }
-    if (r == 0) {
-        r = sync__key_of(&sk, b.hdr.by.s, b.hdr.aud, b.hdr.ep, b.hdr.en);
-    }
-    if (r < 0) {
-        return r == SANJI_E_NOMEM ? r : 1;
-    }
-    return sync__erase_stub(c->s, &sk, c->a, &b, &c->line, &c->frame, ret_n);
-}
-
 static int kept_find(const char *key, struct span value, void *arg)
 {
     struct kept *k = arg;
@@ -286,6 +370,7 @@ static int scrub_lane(struct scrub *c, int lane)
     for (int i = first; r == 0 && i >= 0; i = s->streams[i].next) {
         r = s->streams[i].row.no == 0 ? 0 : scrub_stream(c, &s->streams[i]);
     }
+    r = r < 0 || first < 0 ? r : scrub_shown(c, first);
     for (int i = first; r == 0 && c->bared && i >= 0; i = s->streams[i].next) {
         c->st = &s->streams[i];
         r = c->st->row.no == 0
@@ -334,5 +419,9 @@ int sync__erase_scrub(struct sync *s)
 
 int sync_erase_settle(struct sync *s)
 {
-    return sync__erase_scrub(s);
+    bool was = s->in_tx;
+    s->in_tx = true; /* the caller's: what is met damaged is wanted from then on */
+    int r = sync__erase_scrub(s);
+    s->in_tx = was;
+    return r;
 }

@@ -155,6 +155,10 @@ struct sync_store {
      * rec->owner are NULL for a stub. *ret_bared: the lane's form of the record went; an older one
      * may stand in bundles. */
     int (*erase)(void *ctx, const struct sync_record *rec, bool *ret_bared);
+    /* Each record and event that the lane (by, aud) brought into the views: its place, leaf and
+     * owner; of rec->item id, k, op and r. Nothing may be changed meanwhile. */
+    int (*brought)(void *ctx, const struct stream_key *lane,
+                   int (*fn)(const struct sync_record *rec, void *arg), void *arg);
     /* Called once after the items of one bundle: search index, statistics, anything per bundle. */
     int (*bundle_applied)(void *ctx, int64_t no, int64_t seq);
     /* The roster changed: the store may refresh its node view. */

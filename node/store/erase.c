@@ -6,6 +6,7 @@
 #include "protocol/base/err.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 static int run_n(struct store *s, enum stmt_id id, int64_t n)
@@ -125,6 +126,38 @@ int store__erase(void *ctx, const struct sync_record *rec, bool *ret_bared)
     }
     r = event_gone(s, rec);
     return r == 0 && strcmp(rec->item->k, "sealed/1") == 0 ? sealed_gone(s, rec) : r;
+}
+
+int store__brought(void *ctx, const struct stream_key *lane,
+                   int (*fn)(const struct sync_record *rec, void *arg), void *arg)
+{
+    struct store *s = ctx;
+    struct q q;
+    int r = 0;
+    assert(s != NULL && s->magic == STORE_MAGIC);
+    q_begin(&q, &s->db, Q_LANE_BROUGHT);
+    q_text(&q, lane->by.s);
+    q_text(&q, lane->aud);
+    while (r == 0 && q_row(&q)) {
+        struct item it = {.op = (enum item_op)q_col_int(&q, 4), .r = q_col_int(&q, 5)};
+        char owner[LIM_NODE_ID + 1] = "";
+        uint8_t leaf[HASH_LEN];
+        struct sync_record rec = {.no = q_col_int(&q, 6),
+                                  .seq = q_col_int(&q, 7),
+                                  .idx = (int)q_col_int(&q, 8),
+                                  .stream = lane,
+                                  .owner = owner,
+                                  .item = &it,
+                                  .leaf = leaf};
+        q_col_str(&q, 0, owner, sizeof owner);
+        q_col_str(&q, 1, it.id, sizeof it.id);
+        (void)snprintf(it.k, sizeof it.k, "%s/%lld", q_col_text(&q, 2),
+                       (long long)q_col_int(&q, 3));
+        q_col_fixed(&q, 9, leaf, HASH_LEN);
+        r = q.err < 0 ? q.err : fn(&rec, arg);
+    }
+    int e = q_end(&q);
+    return r < 0 ? r : e;
 }
 
 int store__bundle_restub(void *ctx, int64_t no, int64_t seq, struct span frame, int64_t raw_bytes)

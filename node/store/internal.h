@@ -103,6 +103,8 @@ int store__stream_from(void *ctx, int64_t no, int64_t from);
 int store__drop_below(void *ctx, int64_t no, int64_t max, int64_t *ret_n);
 /* erase.c */
 int store__erase(void *ctx, const struct sync_record *rec, bool *ret_bared);
+int store__brought(void *ctx, const struct stream_key *lane,
+                   int (*fn)(const struct sync_record *rec, void *arg), void *arg);
 int store__bundle_restub(void *ctx, int64_t no, int64_t seq, struct span frame, int64_t raw_bytes);
 /* spare.c */
 int store__spare_before(struct db *db); /* in a transaction, before views are made */

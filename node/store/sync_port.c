@@ -395,6 +395,7 @@ void store__port_init(struct store *s)
         .unpark_sealed = store__unpark_sealed,
         .sealed_key = port_sealed_key,
         .erase = store__erase,
+        .brought = store__brought,
         .bundle_applied = port_bundle_applied,
         .roster_changed = port_roster_changed,
         .tally = store__tally,

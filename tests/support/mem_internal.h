@@ -147,6 +147,8 @@ int mem__stands(void *ctx, const struct sync_record *rec, bool *ret);
 int mem__live_sha(void *ctx, const char *by, const char *aud, uint8_t ret[static HASH_LEN]);
 /* An erased item leaves the views; true when a form of a record went. */
 bool mem__gone(struct mem_store *m, const struct sync_record *rec);
+int mem__brought(void *ctx, const struct stream_key *lane,
+                 int (*fn)(const struct sync_record *rec, void *arg), void *arg);
 /* Takes out what stands before it. */
 void mem__below(struct mem_store *m, const char *by, const char *aud, const struct sync_tally *k);
 /* 0: not parked. */

@@ -652,6 +652,7 @@ struct mem_store *mem_store_new(void)
         .unpark_sealed = port_unpark_sealed,
         .sealed_key = port_sealed_key,
         .erase = port_erase,
+        .brought = mem__brought,
         .bundle_applied = port_bundle_applied,
         .roster_changed = port_roster_changed,
         .tally = mem__tally,

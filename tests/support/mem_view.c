@@ -340,6 +340,35 @@ bool mem__gone(struct mem_store *m, const struct sync_record *rec)
     return form;
 }
 
+int mem__brought(void *ctx, const struct stream_key *lane,
+                 int (*fn)(const struct sync_record *rec, void *arg), void *arg)
+{
+    static const enum tab_id tabs[] = {TAB_FORM, TAB_EVENT};
+    struct mem_store *m;
+    int r = mem__call(ctx, &m);
+    for (size_t t = 0; t < 2; t++) {
+        for (size_t i = 0; r == 0 && i < m->tab[tabs[t]].n; i++) {
+            const struct form_r *f = mem__at(m, tabs[t], i);
+            struct item it = {.r = f->r};
+            if (f->row.is_dead || !same_lane(f, lane->by.s, lane->aud)) {
+                continue;
+            }
+            it.op = tabs[t] == TAB_EVENT ? OP_EVENT : f->is_wd ? OP_WITHDRAW : OP_PUT;
+            memcpy(it.id, f->id, strlen(f->id) + 1);
+            memcpy(it.k, f->kind, strlen(f->kind) + 1);
+            struct sync_record rec = {.no = f->no,
+                                      .seq = f->seq,
+                                      .idx = f->idx,
+                                      .stream = lane,
+                                      .owner = f->owner,
+                                      .item = &it,
+                                      .leaf = f->leaf};
+            r = fn(&rec, arg);
+        }
+    }
+    return r;
+}
+
 static bool is_below(const struct sync_tally *k, int64_t ep, int64_t no, int64_t seq)
 {
     return ep < k->ep || (no == k->no && seq < k->from);

@@ -477,6 +477,7 @@ int store_suite_run(const char *name, void (*open)(struct suite *s))
         T(suite_test_keyframe_withdrawn),
         T(suite_test_keyframe_parked),
         T(suite_test_erase),
+        T(suite_test_brought),
         T(suite_test_erase_stub),
         T(suite_test_restub),
         T(suite_test_restated),

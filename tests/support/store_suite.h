@@ -60,6 +60,7 @@ void suite_test_rebuild(void **state);
 
 /* store_suite_erase.c */
 void suite_test_erase(void **state);
+void suite_test_brought(void **state);
 void suite_test_erase_stub(void **state);
 void suite_test_restub(void **state);
 

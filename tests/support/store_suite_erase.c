@@ -143,6 +143,72 @@ void suite_test_erase(void **state)
     assert_int_equal(s->st->commit(s->st->ctx), 0);
 }
 
+enum { BROUGHT_MAX = ITEMS * 2 };
+
+struct brought {
+    struct sync_record rec[BROUGHT_MAX];
+    struct item item[BROUGHT_MAX];
+    char owner[BROUGHT_MAX][LIM_NODE_ID + 1];
+    uint8_t leaf[BROUGHT_MAX][HASH_LEN];
+    size_t n;
+    int64_t live;
+};
+
+static int on_brought(const struct sync_record *rec, void *arg)
+{
+    struct brought *x = arg;
+    assert_true(x->n < BROUGHT_MAX);
+    x->item[x->n] = *rec->item;
+    snprintf(x->owner[x->n], sizeof x->owner[0], "%s", rec->owner);
+    memcpy(x->leaf[x->n], rec->leaf, HASH_LEN);
+    x->rec[x->n] = *rec;
+    x->rec[x->n].item = &x->item[x->n];
+    x->rec[x->n].owner = x->owner[x->n];
+    x->rec[x->n].leaf = x->leaf[x->n];
+    x->live += rec->item->op != OP_WITHDRAW;
+    x->n++;
+    return 0;
+}
+
+/* What a lane brought into the views can be taken out without the bundles that said it. */
+void suite_test_brought(void **state)
+{
+    static struct brought x;
+    struct suite *s = *state;
+    struct story y;
+    struct buf none, is;
+    struct sync_tally t[STREAMS];
+    uint8_t sha[STREAMS][HASH_LEN];
+    memset(&y, 0, sizeof y);
+    assert_int_equal(s->st->begin(s->st->ctx), 0);
+    open_streams(s, &y);
+    s->drop_views(s);
+    says(s, &y, &none, t, sha);
+    tell(&y, 5);
+    leftover(s, &y);
+    says(s, &y, &is, t, sha);
+    assert_string_not_equal(buf_str(&none), buf_str(&is));
+    for (size_t i = 0; i < STREAMS; i++) {
+        memset(&x, 0, sizeof x);
+        assert_int_equal(s->st->brought(s->st->ctx, &y.key[i], on_brought, &x), 0);
+        assert_true(x.n > 0 && x.live == t[i].live.c);
+        for (size_t k = 0; k < x.n; k++) {
+            bool bared;
+            x.rec[k].stream = &y.key[i];
+            assert_int_equal(s->st->erase(s->st->ctx, &x.rec[k], &bared), 0);
+        }
+    }
+    buf_done(&is);
+    says(s, &y, &is, t, sha);
+    assert_string_equal(buf_str(&none), buf_str(&is));
+    for (size_t i = 0; i < STREAMS; i++) {
+        assert_int_equal(t[i].live.c, 0);
+    }
+    buf_done(&none);
+    buf_done(&is);
+    s->st->rollback(s->st->ctx);
+}
+
 /* A stub has no text: it clears what is parked at its place, and nothing else. */
 void suite_test_erase_stub(void **state)
 {

@@ -343,6 +343,8 @@ static void what_is_kept_is_found(void **state)
     app_close(a);
     snprintf(path, sizeof path, "%s/sanji.db", home_dirs[0]);
     damage(path, "DELETE FROM bundle WHERE (pos&4294967295)=1 AND pos>>32=" OF_FED);
+    damage(path,
+           "UPDATE stream SET first=2 WHERE no=" OF_FED); /* it was let go of, and is not gone */
     damage(path, "DELETE FROM record WHERE id='v1'");
     assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
     st = store_port(a->store);

@@ -286,6 +286,87 @@ static void erasing_waits_for_heal(void **state)
     app_close(a);
 }
 
+/* The newest form stood in a bundle that is gone, an older one can be read: naming that one alone
+ * would leave the newest on the pages, and call it erased. */
+static void erasing_what_is_gone(void **state)
+{
+    (void)state;
+    char was[ORGS][512], is[512];
+    struct fault f = {0};
+    struct app_erase e;
+    struct app_healed h;
+    int64_t n = 0;
+    struct app *a = filed("erasedgone", was);
+    app_close(a);
+    damage("DELETE FROM bundle WHERE pos>>32=" OWN " AND (pos&4294967295)=7");
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    assert_int_equal(app_erase_request(a, "wang", "o2", "person", &n, &f), 0);
+    assert_int_equal(app_erase_confirm(a, "chen", n, &e, &f), SANJI_E_CORRUPT);
+    rotate(a);
+    assert_int_equal(app_erase_confirm(a, "chen", n, &e, &f), SANJI_E_CORRUPT);
+    shows(a, was);
+    assert_int_equal(app_heal(a, &h), 0);
+    steps(a);
+    assert_int_equal(app_erase_confirm(a, "chen", n, &e, &f), 0);
+    assert_false(has(a, "o2", is));
+    rotate(a);
+    assert_false(has(a, "o2", is));
+    app_close(a);
+}
+
+static void copy_db(const char *from, const char *to)
+{
+    static uint8_t v[4 << 20];
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", home_dirs[0], from);
+    FILE *fp = fopen(path, "rb");
+    assert_non_null(fp);
+    size_t n = fread(v, 1, sizeof v, fp);
+    assert_true(n > 0 && n < sizeof v);
+    fclose(fp);
+    snprintf(path, sizeof path, "%s/%s", home_dirs[0], to);
+    fp = fopen(path, "wb");
+    assert_non_null(fp);
+    assert_int_equal(fwrite(v, 1, n, fp), n);
+    assert_int_equal(fclose(fp), 0);
+}
+
+/* A database of before an erasure is put back, and the bundle with what was erased is damaged in
+ * it: the node opens, and does not show it. */
+static void put_back_damaged_after_an_erasure(void **state)
+{
+    (void)state;
+    char was[ORGS][512], is[512];
+    struct fault f = {0};
+    struct app_erase e;
+    struct app_healed h;
+    int64_t n = 0;
+    struct app *a = filed("putback", was);
+    app_close(a);
+    copy_db("sanji.db", "old.db");
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    assert_int_equal(app_erase_request(a, "wang", "o5", "person", &n, &f), 0);
+    assert_int_equal(app_erase_confirm(a, "chen", n, &e, &f), 0);
+    (void)app__erased_tick(a, app_mono_ms());
+    app_close(a);
+    copy_db("old.db", "sanji.db");
+    damage(TURN_SOME);
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    assert_false(has(a, "o5", is));
+    assert_true(has(a, "o6", is));
+    assert_string_equal(is, was[5]);
+    rotate(a);
+    assert_false(has(a, "o5", is));
+    assert_true(has(a, "o6", is));
+    assert_int_equal(app_heal(a, &h), 0);
+    steps(a);
+    reopen(&a);
+    rotate(a);
+    assert_false(has(a, "o5", is));
+    assert_true(has(a, "o6", is));
+    app_close(a);
+}
+
 /* What others may hold, and perhaps do not yet, stays as well. */
 static void what_nobody_has_fetched_stays(void **state)
 {
@@ -316,6 +397,8 @@ int main(void)
         cmocka_unit_test(rebuild_keeps_and_says_so),
         cmocka_unit_test(an_upgrade_takes_nothing_out),
         cmocka_unit_test(erasing_waits_for_heal),
+        cmocka_unit_test(erasing_what_is_gone),
+        cmocka_unit_test(put_back_damaged_after_an_erasure),
         cmocka_unit_test(what_nobody_has_fetched_stays),
     };
     return cmocka_run_group_tests(tests, home_make, home_drop);

@@ -479,6 +479,54 @@ static void a_late_turn(void **state)
     world_done(w);
 }
 
+/* ---- erasure ---- */
+
+static bool knows_erased(struct world *w, void *arg)
+{
+    (void)arg;
+    return sync_erased_count(w->node[D2].s) > 0;
+}
+
+/* What was erased stood in a damaged bundle: it is shown no longer, whether that bundle ever comes
+ * again or not, and what is left of its bytes goes. What others said there stays. */
+static void erased_where_it_cannot_be_read(void **state)
+{
+    (void)state;
+    struct teller t;
+    struct sync_tick tick;
+    const struct sync_erase what = {.id = "person", .why = "person"};
+    int64_t n = 0;
+    begin(&t, 79, 0);
+    struct world *w = &t.w;
+    struct sync *s = w->node[S1].s;
+    say(w, S1, 2, 1);
+    assert_int_equal(world_put(w, S1, "fed", "person", 1, "nobody", NULL), 0);
+    assert_int_equal(world_put(w, S1, "fed", "person", 2, "Wang Xiaoming", NULL), 0);
+    all_well(w);
+    int64_t seq = lane(w, S1, S1)->row.seq;
+    damage(w, D2, S1, seq);
+    damage(w, D2, S1, 2);
+    world_tick(w, S1, &tick);
+    assert_int_equal(sync__tx_begin(s), 0);
+    int r = sync_erase(s, &tick, &what, &n);
+    assert_int_equal(sync__tx_end(s, r), 0);
+    assert_int_equal(n, 2);
+    world_event(w, S1, SEV_LOCAL);
+    assert_true(world_until(w, HOURS(1), knows_erased, NULL));
+    w->node[D2].cut = true;
+    world_run(w, 1000);
+    assert_false(sees(w, D2, S1, "person", 1));
+    assert_false(sees(w, D2, S1, "person", 2));
+    assert_true(sees(w, D2, S1, "b1", 1));
+    assert_int_equal(stored(w, D2, S1, seq)->b.frame.n, 1);
+    w->node[D2].cut = false;
+    world_event(w, D2, SEV_NOW);
+    all_well(w);
+    assert_int_equal(whole(w, D2, S1), lane(w, D2, S1)->row.seq);
+    assert_false(sees(w, D2, S1, "person", 2));
+    world_done(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest t[] = {
@@ -489,6 +537,7 @@ int main(void)
         cmocka_unit_test(a_writer_meets_its_own),
         cmocka_unit_test(a_late_turn),
         cmocka_unit_test(the_last_copy),
+        cmocka_unit_test(erased_where_it_cannot_be_read),
     };
     return cmocka_run_group_tests_name("sync_damage", t, NULL, NULL);
 }
