@@ -494,6 +494,7 @@ int app_parked_retry(struct app *a, int64_t *ret_tried, int64_t *ret_left)
             r = store_commit(a->store);
         } else {
             store_rollback(a->store);
+            (void)sync_reload(a->sync);
         }
     }
     if (r == 0) {

@@ -311,7 +311,8 @@ static int erase_card(struct app *a, const struct sync_tick *t, struct app_erase
     struct target x = {0};
     int64_t n = 0;
     snprintf(card, sizeof card, "%s" CARD_TAIL, e->id);
-    int r = store_record_get(a->store, app_id(a), "card", card, on_record, &x);
+    int r = app__refused_about(a, card);
+    r = r < 0 ? r : store_record_get(a->store, app_id(a), "card", card, on_record, &x);
     if (r == 0 && x.record) {
         r = sync_erase(a->sync, t, &what, &n);
         e->items += n;

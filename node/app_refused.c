@@ -53,7 +53,8 @@ static int judge(struct app *a, const char *aud, struct span text, struct item *
         memset(ret_it, 0, sizeof *ret_it);
         return r < 0 ? r : SANJI_E_SYNTAX;
     }
-    if (r == 0 && store_record_get(a->store, app_id(a), NULL, ret_it->id, on_rev, &held) == 0 &&
+    const char *owner = node_id_none(&ret_it->on_behalf) ? app_id(a) : ret_it->on_behalf.s;
+    if (r == 0 && store_record_get(a->store, owner, NULL, ret_it->id, on_rev, &held) == 0 &&
         held >= ret_it->r) {
         return SANJI_E_OLD;
     }

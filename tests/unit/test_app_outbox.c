@@ -10,6 +10,7 @@
 
 #include "node/app_erase.h"
 #include "node/app_internal.h"
+#include "node/app_put.h"
 #include "node/app_refused.h"
 #include "tests/support/nodes.h"
 
@@ -136,11 +137,12 @@ static void add_bad(struct app *a, const char *id)
     add_like(a, id, "");
 }
 
-/* A later form that could not be signed is of the person, too. */
+/* A later form that could not be signed is of the person, too, and so is what others were to see.
+ */
 static void erased_with_what_could_not_be_signed(void **state)
 {
     (void)state;
-    char id[LIM_ID_BYTES + 1];
+    char id[LIM_ID_BYTES + 1], card[LIM_ID_BYTES + sizeof CARD_TAIL];
     int64_t n = 0;
     struct app_erase e;
     struct fault f = {0};
@@ -150,11 +152,13 @@ static void erased_with_what_could_not_be_signed(void **state)
     a->may_defer = true;
     a->signed_at = app_mono_ms() + 60000;
     add_bad(a, id);
+    (void)snprintf(card, sizeof card, "%s" CARD_TAIL, id);
+    add_like(a, card, "\"z\":\"AAAAAAAAAAAAAAAAAAAAAA\",");
     add_bad(a, "another");
     assert_int_equal(app_outbox_flush(a), 0);
-    assert_int_equal(app_refused_count(a), 2);
+    assert_int_equal(app_refused_count(a), 3);
     assert_int_equal(app_erase_request(a, "wang", id, "person", &n, &f), 0);
-    assert_int_equal(app_refused_count(a), 2);
+    assert_int_equal(app_refused_count(a), 3);
     assert_int_equal(app_erase_confirm(a, "chen", n, &e, &f), 0);
     assert_int_equal(bundle_of(a, id), 0);
     assert_int_equal(app_refused_count(a), 1);
