@@ -201,6 +201,11 @@ static int not_next(struct sync *s, struct stream *st, const struct bundle *b, e
     bool own = node_id_cmp(&b->hdr.by, &s->self.id) == 0;
     r = own ? sync__branch_own(s, (size_t)(st - s->streams), b)
             : sync__branch_relay(s, (size_t)(st - s->streams), b);
+    bool settled = false;
+    if (r == SANJI_E_FORK) {
+        r = sync__diverge_settled(s, st, b, &settled);
+        r = r < 0 ? r : settled ? SANJI_E_REVOKED : SANJI_E_FORK;
+    }
     if (r != SANJI_E_FORK) {
         return r;
     }

@@ -48,6 +48,24 @@ static int diverged(struct sync *s, struct peer *p, size_t idx)
     return 0;
 }
 
+/* A registrar has ended this bundle's key at a head that is held here: what is held up to there
+ * stands, and whatever else is signed with that key says nothing against it any more. */
+int sync__diverge_settled(struct sync *s, const struct stream *st, const struct bundle *b,
+                          bool *ret)
+{
+    const struct roster_key *key = NULL;
+    const struct act_head *limit = NULL;
+    uint8_t id[HASH_LEN];
+    *ret = false;
+    if (roster_key_covers(s->roster, b, &key, &limit) < 0 || !key->cut || limit == NULL ||
+        limit->aud == NULL) {
+        return 0;
+    }
+    int r = s->st->bundle_id(s->st->ctx, st->row.no, limit->seq, id);
+    *ret = r == 0 && memcmp(id, limit->id, HASH_LEN) == 0;
+    return r == SANJI_E_NOT_FOUND ? 0 : r;
+}
+
 void sync__diverge_prove(struct sync *s, size_t idx)
 {
     bool differs = false;

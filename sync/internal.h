@@ -776,6 +776,9 @@ struct peer *sync__peer_towards(const struct sync *s, const struct node_id *id);
 void sync__own_digest(struct sync *s, const struct peer *p, uint8_t out[static HASH_LEN]);
 
 /* diverge.c */
+/* Has a cut decided between what is held and this other bundle, for what is held? */
+int sync__diverge_settled(struct sync *s, const struct stream *st, const struct bundle *b,
+                          bool *ret);
 /* Two histories of this stream are known here: the neighbour on the way to its writer is shown. */
 void sync__diverge_prove(struct sync *s, size_t idx);
 /* What a neighbour holds of an own stream, against what is held here, also where that is in doubt.

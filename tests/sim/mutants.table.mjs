@@ -23,6 +23,7 @@ export const mutants = [
   m('writer-says-all-again', 'sync/custody_send.c', 'if (r < 0 || known) {', 'if (r < 0) {', 'sync_branches'),
   m('keyframe-names-nothing', 'sync/write.c', '        sync__late_name(s, &h);\n', '', 'sync_branches'),
   m('login-given-up-counts', 'sync/session.c', '(same && x->until <= c->until);', '(same && x == c);', 'sync_checks'),
+  m('cut-key-freezes', 'sync/diverge.c', '*ret = r == 0 && memcmp(id, limit->id, HASH_LEN) == 0;', '*ret = false;', 'sync_restore'),
   m('any-cut-thaws', 'sync/derive.c', 'bool any = r < 0 || is_void;', 'bool any = r < 0 || is_void || n != NULL;', 'sync_restore'),
   // signatures and hashes
   m('skip-signature', 'protocol/bundle.c', 'return verify_raw(key, s.p, s.n, b->sig);', 'return key != NULL && s.n > 0 ? 0 : SANJI_E_SIGNATURE;', 'bundle'),

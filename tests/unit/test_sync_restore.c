@@ -483,23 +483,28 @@ static void cut_old_key(struct world *w, int d1, int s1)
     world_event(w, d1, SEV_LOCAL);
 }
 
+static int show(struct world *w, int at, const struct buf *frame)
+{
+    const struct sync_store *st = mem_store_port(w->node[at].mem);
+    struct sync_accept acc;
+    struct sync_tick tick;
+    world_tick(w, at, &tick);
+    assert_int_equal(st->begin(st->ctx), 0);
+    sync_accept_frame(w->node[at].s, &tick, span_of(frame->data, frame->len), &acc);
+    assert_int_equal(st->commit(st->ctx), 0);
+    return acc.err;
+}
+
 /* Node d1 is shown a second history of s1's newest epoch. */
 static void equivocate_at(struct world *w, int d1, int s1, uint32_t ep)
 {
     struct own_head h = {.by = w->node[s1].id.s};
-    struct sync_accept acc;
-    struct sync_tick tick;
     struct buf frame;
     sync_each_stream(w->node[s1].s, find_fed, &h);
     assert_int_equal(h.key.ep, ep);
     buf_init(&frame, LIM_BUNDLE_BYTES);
     equivocate(w, s1, &h, &frame);
-    const struct sync_store *st = mem_store_port(w->node[d1].mem);
-    world_tick(w, d1, &tick);
-    assert_int_equal(st->begin(st->ctx), 0);
-    sync_accept_frame(w->node[d1].s, &tick, span_of(frame.data, frame.len), &acc);
-    assert_int_equal(acc.err, SANJI_E_FORK);
-    assert_int_equal(st->commit(st->ctx), 0);
+    assert_int_equal(show(w, d1, &frame), SANJI_E_FORK);
     buf_done(&frame);
 }
 
@@ -525,10 +530,17 @@ static void equivocation_and_the_way_back(void **state)
     story_go(&t, three_tiers);
     struct world *w = &t.w;
     int s1 = world_find(w, "s1"), d1 = world_find(w, "d1"), s2 = world_find(w, "s2");
+    struct own_head h = {.by = w->node[s1].id.s};
+    struct buf late;
     char up[LIM_AUD_BYTES + 1];
+    assert_int_equal(world_put(w, s1, "fed", "v0", 1, "none", NULL), 0);
     assert_int_equal(world_put(w, s1, "fed", "v1", 1, "one", NULL), 0);
     assert_int_equal(world_put(w, s1, "fed", "v2", 1, "two", NULL), 0);
     story_agree(&t, 60000);
+    sync_each_stream(w->node[s1].s, find_fed, &h);
+    h.seq--;
+    buf_init(&late, LIM_BUNDLE_BYTES);
+    equivocate(w, s1, &h, &late); /* below what will be listed */
     equivocate_at(w, d1, s1, 1);
     assert_int_equal(frozen_streams(w, d1), 1);
     assert_int_equal((int)mem_store_forks(w->node[d1].mem), 1);
@@ -570,6 +582,10 @@ static void equivocation_and_the_way_back(void **state)
         assert_int_equal(mem_store_record(w->node[i].mem, w->node[s1].id.s, "v3", &seen),
                          SANJI_E_NOT_FOUND);
     }
+    /* Whoever has the old key still cannot stop the stream again with it. */
+    assert_int_equal(show(w, d1, &late), SANJI_E_REVOKED);
+    assert_int_equal(frozen_streams(w, d1), 0);
+    buf_done(&late);
     /* The new key is stolen, too: that the one before was ended decides nothing about it, whatever
      * else is said of its node. */
     equivocate_at(w, d1, s1, 2);
