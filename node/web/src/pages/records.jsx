@@ -552,7 +552,7 @@ function One({ k, kinds, route, me }) {
       </>
     );
   }
-  const With = k.form ? Filled : ({ children }) => children(null);
+  const With = k.form ? Filled : Plain;
   return (
     <With k={k} d={data.d || {}}>
       {(template) =>
@@ -565,6 +565,8 @@ function One({ k, kinds, route, me }) {
     </With>
   );
 }
+
+const Plain = ({ children }) => children(null);
 
 // With the form it is filled into. Where that is not here any more, what was filled in still is.
 function Filled({ k, d, children }) {
