@@ -139,16 +139,44 @@ static int against(struct app_put *p, const struct old_rec *was, const struct ol
     return r;
 }
 
+/* The form is gone (erased): what was filled into it can be judged, and not changed. */
+static bool keeps(const struct app_put *p, const struct old_rec *was, struct jw *w)
+{
+    const struct kind_form *form = p->k->form;
+    struct span d = span_of(p->d.data, p->d.len), old = span_of(was->d.data, was->d.len);
+    const char *const same[] = {form->template, form->answers, "org", "period"};
+    if (!was->found || was->withdrawn) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        struct span a = span_of("", 0), b = span_of("", 0);
+        (void)jcur_get(d, same[i], &a);
+        (void)jcur_get(old, same[i], &b);
+        if (!span_eq(a, b)) {
+            return false;
+        }
+    }
+    const char *const kept[] = {form->title, form->version};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        struct span v;
+        if (jcur_get(old, kept[i], &v)) {
+            jw_raw(w, kept[i], v.p, v.n);
+        }
+    }
+    return true;
+}
+
 int app__form_autos(struct app_put *p, const struct old_rec *was, struct jw *w, struct fault *f)
 {
     const char *name = p->k->form->template;
     struct old_rec t = {0};
     int r = app_outbox_flush(p->a); /* the form may be among them */
     r = r < 0 ? r : read_named(p->a, plain_of(span_of(p->d.data, p->d.len), name), &t);
-    if (r == 0 && (!t.found || t.withdrawn || strcmp(t.kind, "form_template") != 0)) {
+    bool there = t.found && !t.withdrawn && strcmp(t.kind, "form_template") == 0;
+    if (r == 0 && !there && !keeps(p, was, w)) {
         r = fault_set(f, SANJI_E_NOT_FOUND, name, "form_template");
     }
-    r = r < 0 ? r : against(p, was, &t, w, f);
+    r = r < 0 || !there ? r : against(p, was, &t, w, f);
     buf_done(&t.d);
     return r;
 }

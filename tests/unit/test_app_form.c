@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "node/app_codes.h"
+#include "node/app_erase.h"
 #include "node/app_internal.h"
 #include "protocol/form.h"
 #include "protocol/json_gate.h"
@@ -227,6 +228,35 @@ static void test_from_above(void **state)
                      0);
     assert_int_equal(
         fill(d1, city, &f, "e1", 1, "submitted", ",\"answers\":{\"done\":\"走访 12 户\"}"), 0);
+    /* A form that is erased takes no entry along: what stands can be judged, and not changed. */
+    int64_t n = 0;
+    assert_int_equal(
+        put(d1, "form_template", &f,
+            "{\"title\":\"本区表\",\"code\":\"own\",\"version\":1,\"state\":\"published\","
+            "\"about\":\"none\",\"each\":\"once\",\"questions\":%s}",
+            QUESTIONS),
+        0);
+    assert_int_equal(
+        put(d1, "form_entry", &f,
+            "{\"id\":\"e4\",\"template\":\"form_template.own.1\",\"state\":\"submitted\","
+            "\"answers\":{\"done\":\"走访\"}}"),
+        0);
+    assert_int_equal(app_outbox_flush(d1), 0);
+    assert_int_equal(app_erase_request(d1, "wang", "form_template.own.1", "mistake", &n, &f), 0);
+    assert_int_equal(app_erase_confirm(d1, "chen", n, NULL, &f), 0);
+    assert_false(look(d1, d1, "form_template.own.1").found);
+    refused(put(d1, "form_entry", &f,
+                "{\"id\":\"e4\",\"template\":\"form_template.own.1\",\"state\":\"submitted\","
+                "\"answers\":{\"done\":\"另写\"}}"),
+            SANJI_E_NOT_FOUND, "template");
+    assert_int_equal(
+        put(d1, "form_entry", &f,
+            "{\"id\":\"e4\",\"template\":\"form_template.own.1\",\"state\":\"checked\","
+            "\"answers\":{\"done\":\"走访\"}}"),
+        0);
+    assert_int_equal(app_outbox_flush(d1), 0);
+    assert_non_null(strstr(look(d1, d1, "e4").d, "\"title\":\"本区表\",\"version\":1"));
+
     /* Nothing of it is above. */
     assert_int_equal(app_outbox_flush(d1), 0);
     nodes_settle(city, d1);
