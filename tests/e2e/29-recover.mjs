@@ -53,7 +53,7 @@ test('what is wrong is named, and nothing is changed', async () => {
   const good = sheet('code', code);
   const before = w.verb('d1', 'node list', ['--json']);
   for (const [c, i, exit, what] of [
-    [code, inv, 2, /does not belong on the command line.*--code FILE/s], [sheet('typo', (code[0] === 'a' ? 'b' : 'a') + code.slice(1)), inv, 1, /group 1 .*mistyped/],
+    [code, inv, 2, /does not belong on the command line.*--code FILE/s],
     [path.join(w.dir, 'none'), inv, 1, /no such file/], [sheet('other', w.json('d1', 'recovery new').recovery), inv, 1, /not the recovery code.*Nothing was changed/s],
     [good, inv.slice(0, -1) + (inv.endsWith('a') ? 'b' : 'a'), 1, /not whole or mistyped/],
     [good, w.verb('d1', 'invite', ['--name', '新街道', '--tier', 'street', '--area', '370102002']).trim(), 1, /new node.*sanji join/s],
@@ -63,6 +63,11 @@ test('what is wrong is named, and nothing is changed', async () => {
     assert.match(r.err, what);
     assert.ok(!fs.existsSync(w.data('s1')));
   }
+  // A group's own sign finds a wrong letter 31 times of 32; what it lets through is not the code all the same.
+  const slips = [...'abcdefgh'].filter((c) => c !== code[0]).map((c) => recover('s1', inv, sheet(`typo-${c}`, c + code.slice(1))));
+  for (const r of slips) assert.match(r.err, /group 1 .*mistyped|not the recovery code.*Nothing was changed/s);
+  assert.ok(slips.filter((r) => /group 1 .*mistyped/.test(r.err)).length >= slips.length - 3);
+  assert.ok(!fs.existsSync(w.data('s1')));
   assert.equal(w.verb('d1', 'node list', ['--json']).split('\n').filter((l) => l.includes(w.nodes.get('s1').id)).join(), before.split('\n').filter((l) => l.includes(w.nodes.get('s1').id)).join());
   assert.match(w.run(['join', '--data', w.data('x'), inv]).err, /sanji recover/);
   assert.match(w.tryVerb('city', 'invite', ['--recover', w.nodes.get('s1').id]).err, /own parent/);
