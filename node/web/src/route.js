@@ -41,6 +41,8 @@ export function useRoute() {
   useEffect(() => {
     const on = () => set(parse());
     window.addEventListener("hashchange", on);
+    // Between the first look at the address and this it may have changed, and nobody was told.
+    if (location.hash !== route.at) on();
     return () => window.removeEventListener("hashchange", on);
   }, []);
   return route;
