@@ -34,7 +34,7 @@ static size_t guards(struct span s)
     while (n < s.n && s.p[n] == '\'') {
         n++;
     }
-    return is_trigger(span_of(s.p + n, s.n - n)) ? n + 1 : 0;
+    return n < s.n && is_trigger(span_of(s.p + n, s.n - n)) ? n + 1 : 0;
 }
 
 bool csv_is_formula(struct span text)
