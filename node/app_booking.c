@@ -26,7 +26,7 @@ static int on_resource(const struct store_rec *rec, void *arg)
 {
     struct resource *x = arg;
     char kind[16];
-    struct span k = app__booking_plain(rec->d, "kind");
+    struct span k = jcur_plain_of(rec->d, "kind");
     snprintf(kind, sizeof kind, "%.*s", (int)(k.n < 15 ? k.n : 15), (const char *)k.p);
     x->bookable = !rec->withdrawn && app__booking_kind(kind);
     return 0;
@@ -38,7 +38,7 @@ static int owner_of(struct app *a, struct span d, char owner[static LIM_NODE_ID 
 {
     struct resource x = {0};
     char id[LIM_ID_BYTES + 1];
-    struct span ref = app__booking_plain(d, "listing");
+    struct span ref = jcur_plain_of(d, "listing");
     if (ref.n <= LIM_NODE_ID + 1 || ref.n - LIM_NODE_ID - 1 > LIM_ID_BYTES) {
         return fault_set(f, SANJI_E_SPEC, "listing", "owner/id");
     }
@@ -69,7 +69,7 @@ static int check_ask(struct app *a, struct span d, struct fault *f)
         minute_parse((const char *)ask.p, ask.n, &m) == 0 && m <= minute_of_ms(app_now_ms())) {
         return fault_set(f, SANJI_E_SPEC, "at", "a time to come");
     }
-    if (!bk_instead_read(app__booking_plain(d, "instead"), &ask, &no)) {
+    if (!bk_instead_read(jcur_plain_of(d, "instead"), &ask, &no)) {
         return 0;
     }
     snprintf(id, sizeof id, "%.*s", (int)ask.n, (const char *)ask.p);
@@ -132,7 +132,7 @@ int app_booking_asks(struct app *a, struct span json, size_t n,
     }
     r = r < 0 ? r : owner_of(a, span_of(d.data, d.len), owner, f);
     r = r < 0 ? r : check_ask(a, span_of(d.data, d.len), f);
-    if (r == 0 && app__booking_plain(span_of(d.data, d.len), "allot").n > 0) {
+    if (r == 0 && jcur_plain_of(span_of(d.data, d.len), "allot").n > 0) {
         r = app__booking_use(a, owner, span_of(d.data, d.len), f);
     }
     if (r == 0) {
@@ -194,7 +194,7 @@ static int take_back(struct app *a, const char *id, const struct old_rec *o, int
     const struct kind *k = kind_find("booking_ask");
     struct span was = span_of(o->d.data, o->d.len);
     struct buf off, d;
-    bool is_new = !span_eqs(app__booking_plain(was, "state"), "withdrawn");
+    bool is_new = !span_eqs(jcur_plain_of(was, "state"), "withdrawn");
     buf_init(&off, 1024);
     buf_init(&d, LIM_ITEM_BYTES);
     int r = 0;

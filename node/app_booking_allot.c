@@ -20,8 +20,8 @@ enum { EVERY = 1 << 30 };
 
 int app__booking_allot_read(struct arena *ar, const struct store_rec *rec, struct bk_allot *ret)
 {
-    struct span l = app__booking_plain(rec->d, "listing"), to = app__booking_plain(rec->d, "to"),
-                until = app__booking_plain(rec->d, "until"), v;
+    struct span l = jcur_plain_of(rec->d, "listing"), to = jcur_plain_of(rec->d, "to"),
+                until = jcur_plain_of(rec->d, "until"), v;
     memset(ret, 0, sizeof *ret);
     snprintf(ret->id, sizeof ret->id, "%s", rec->id);
     snprintf(ret->owner, sizeof ret->owner, "%s", rec->owner);
@@ -319,7 +319,7 @@ static int on_use(const struct store_rec *rec, void *arg)
     struct bk_ask k;
     bool is = false;
     if (strcmp(rec->owner, app_id(u->a)) != 0 ||
-        !span_eqs(app__booking_plain(rec->d, "allot"), u->x->id)) {
+        !span_eqs(jcur_plain_of(rec->d, "allot"), u->x->id)) {
         return 0;
     }
     int r = app__booking_ask_read(u->ar, rec, u->x->owner, &k, &is);
@@ -352,7 +352,7 @@ static int find_held(struct app *a, struct arena *ar, const char *owner, const c
 
 int app__booking_use(struct app *a, const char *owner, struct span d, struct fault *f)
 {
-    struct span id = app__booking_plain(d, "allot");
+    struct span id = jcur_plain_of(d, "allot");
     char name[LIM_ID_BYTES + 1], aud[LIM_NODE_ID + 8];
     struct arena *ar = arena_new(16 << 20);
     struct store_filter fl = {.kind = "booking_ask", .limit = EVERY};

@@ -14,12 +14,6 @@
 
 enum { BOOK_BYTES = 256 << 20, EVERY = 1 << 30 };
 
-struct span app__booking_plain(struct span d, const char *name)
-{
-    struct span v, s;
-    return jcur_get(d, name, &v) && jcur_plain(v, &s) ? s : span_of("", 0);
-}
-
 void app__booking_minute(struct jw *w, const char *name, int64_t m)
 {
     char s[17];
@@ -70,7 +64,7 @@ static int64_t number(struct span d, const char *name)
 
 static int64_t moment(struct span d, const char *name)
 {
-    struct span s = app__booking_plain(d, name);
+    struct span s = jcur_plain_of(d, name);
     int64_t m = 0;
     return s.n > 0 && minute_parse((const char *)s.p, s.n, &m) == 0 ? m : 0;
 }
@@ -122,7 +116,7 @@ int app__booking_ask_read(struct arena *ar, const struct store_rec *rec, const c
     memset(ret, 0, sizeof *ret);
     bool own = strcmp(rec->owner, owner) == 0;
     snprintf(to, sizeof to, "to:%s", owner);
-    *ret_is = split(app__booking_plain(rec->d, "listing"), of, &id) && strcmp(of, owner) == 0 &&
+    *ret_is = split(jcur_plain_of(rec->d, "listing"), of, &id) && strcmp(of, owner) == 0 &&
               strlen(rec->id) <= BK_ASK_ID && strcmp(rec->aud, own ? "own" : to) == 0;
     if (!*ret_is) {
         return 0;
@@ -136,16 +130,16 @@ int app__booking_ask_read(struct arena *ar, const struct store_rec *rec, const c
         return SANJI_E_NOMEM;
     }
     ret->d = span_of(d, rec->d.n);
-    struct span in = app__booking_plain(rec->d, "instead");
+    struct span in = jcur_plain_of(rec->d, "instead");
     if (in.n > 0 && bk_instead_read(in, &no, &ret->instead_no)) {
         copy(ret->instead, sizeof ret->instead, no);
     }
-    copy(ret->allot, sizeof ret->allot, app__booking_plain(rec->d, "allot"));
+    copy(ret->allot, sizeof ret->allot, jcur_plain_of(rec->d, "allot"));
     ret->got = rec->got;
     ret->n = rec->n;
     ret->wait = flag(rec->d, "wait");
     int r = read_times(ar, rec->d, ret);
-    if (span_eqs(app__booking_plain(rec->d, "state"), "withdrawn")) {
+    if (span_eqs(jcur_plain_of(rec->d, "state"), "withdrawn")) {
         ret->off = ~UINT64_C(0);
     }
     return r;
@@ -153,11 +147,10 @@ int app__booking_ask_read(struct arena *ar, const struct store_rec *rec, const c
 
 int app__booking_answer_read(struct arena *ar, const struct store_rec *rec, struct bk_answer *ret)
 {
-    struct span id, s = app__booking_plain(rec->d, "state"),
-                    why = app__booking_plain(rec->d, "reason");
+    struct span id, s = jcur_plain_of(rec->d, "state"), why = jcur_plain_of(rec->d, "reason");
     memset(ret, 0, sizeof *ret);
     snprintf(ret->id, sizeof ret->id, "%s", rec->id);
-    if (split(app__booking_plain(rec->d, "ask"), ret->node, &id)) {
+    if (split(jcur_plain_of(rec->d, "ask"), ret->node, &id)) {
         copy(ret->ask, sizeof ret->ask, id);
     }
     ret->no = number(rec->d, "no");
@@ -168,11 +161,11 @@ int app__booking_answer_read(struct arena *ar, const struct store_rec *rec, stru
     (void)bk_state_by_name((const char *)s.p, s.n, &ret->state);
     ret->reason = BKR_NONE;
     (void)bk_reason_by_name((const char *)why.p, why.n, &ret->reason);
-    struct span cancel = app__booking_plain(rec->d, "cancel");
+    struct span cancel = jcur_plain_of(rec->d, "cancel");
     ret->cancel = span_eqs(cancel, "asked")  ? BK_CANCEL_ASKED
                   : span_eqs(cancel, "kept") ? BK_CANCEL_KEPT
                                              : BK_CANCEL_NONE;
-    struct span l = app__booking_plain(rec->d, "listing"), alt;
+    struct span l = jcur_plain_of(rec->d, "listing"), alt;
     ret->listing = arena_dup(ar, l.p, l.n);
     ret->org = text(ar, rec->d, "org");
     ret->note = text(ar, rec->d, "note");
@@ -206,7 +199,7 @@ static int on_listing(const struct store_rec *rec, void *arg)
     struct reading *x = arg;
     char kind[16];
     struct span v;
-    copy(kind, sizeof kind, app__booking_plain(rec->d, "kind"));
+    copy(kind, sizeof kind, jcur_plain_of(rec->d, "kind"));
     x->p->found = !rec->withdrawn && strcmp(rec->kind, "listing") == 0;
     x->p->bookable = x->p->found && app__booking_kind(kind) && strcmp(rec->state, "paused") != 0;
     x->p->approval = flag(rec->d, "approval");
@@ -219,7 +212,7 @@ static int on_schedule(const struct store_rec *rec, void *arg)
 {
     struct reading *x = arg;
     struct bk_place *p = x->p;
-    if (!span_eqs(app__booking_plain(rec->d, "listing"), x->listing)) {
+    if (!span_eqs(jcur_plain_of(rec->d, "listing"), x->listing)) {
         return 0;
     }
     if (p->rules.n == x->cap) {
@@ -461,7 +454,7 @@ static int on_busy(const struct store_rec *rec, void *arg)
     struct ghosts *g = arg;
     struct jcur c, p;
     struct span v, e, x, y;
-    if (!span_eqs(app__booking_plain(rec->d, "listing"), g->p->id) || !jcur_get(rec->d, "at", &v) ||
+    if (!span_eqs(jcur_plain_of(rec->d, "listing"), g->p->id) || !jcur_get(rec->d, "at", &v) ||
         !jcur_array(&c, v)) {
         return 0;
     }

@@ -189,7 +189,6 @@ int app__booking_answer_read(struct arena *ar, const struct store_rec *rec, stru
 /* Schedules of a resource of any owner, and what it is. */
 int app__booking_place_read(struct app *a, struct arena *ar, const struct calendar *cal,
                             const char *owner, const char *listing, struct bk_place *ret);
-struct span app__booking_plain(struct span d, const char *name); /* a text without escapes; "" */
 void app__booking_minute(struct jw *w, const char *name, int64_t m);
 bool app__booking_kind(const char *resource); /* can be booked */
 

@@ -74,8 +74,8 @@ static int on_busy(const struct store_rec *rec, void *arg)
     struct jcur c, p;
     struct span v, e, x, y, s;
     struct bk_span at;
-    if (!span_eqs(app__booking_plain(rec->d, "listing"), t->listing) ||
-        !jcur_get(rec->d, "at", &v) || !jcur_array(&c, v)) {
+    if (!span_eqs(jcur_plain_of(rec->d, "listing"), t->listing) || !jcur_get(rec->d, "at", &v) ||
+        !jcur_array(&c, v)) {
         return 0;
     }
     t->as_of = rec->ts > t->as_of ? rec->ts : t->as_of;
@@ -407,7 +407,7 @@ static int on_ask(const struct store_rec *rec, void *arg)
     struct bk_ask k;
     bool is = false, open = false, waits = false;
     bool own = strcmp(rec->owner, app_id(l->a)) == 0;
-    struct span ref = app__booking_plain(rec->d, "listing");
+    struct span ref = jcur_plain_of(rec->d, "listing");
     if (l->shown == l->limit) {
         return 1;
     }

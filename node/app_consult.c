@@ -14,15 +14,9 @@
 
 enum { EVERY = 1 << 30 };
 
-static struct span plain(struct span d, const char *name)
-{
-    struct span v, s;
-    return jcur_get(d, name, &v) && jcur_plain(v, &s) ? s : span_of("", 0);
-}
-
 static bool day_of(struct span d, const char *name, int *ret)
 {
-    struct span s = plain(d, name);
+    struct span s = jcur_plain_of(d, name);
     return s.n > 0 && date_parse((const char *)s.p, s.n, ret) == 0;
 }
 
@@ -49,12 +43,12 @@ static bool better(const struct ruling *x, bool own, int from, const char *id)
 static int on_rule(const struct store_rec *rec, void *arg)
 {
     struct ruling *x = arg;
-    struct span org = plain(rec->d, "org"), per = plain(rec->d, "per"), v;
+    struct span org = jcur_plain_of(rec->d, "org"), per = jcur_plain_of(rec->d, "per"), v;
     int from = -1000000, to = 1000000;
     (void)day_of(rec->d, "valid_from", &from);
     (void)day_of(rec->d, "valid_to", &to);
     bool own = org.n > 0;
-    if (!span_eqs(plain(rec->d, "line"), x->line) || (own && !span_eqs(org, x->org)) ||
+    if (!span_eqs(jcur_plain_of(rec->d, "line"), x->line) || (own && !span_eqs(org, x->org)) ||
         x->day < from || x->day > to || !better(x, own, from, rec->id)) {
         return 0;
     }
@@ -87,10 +81,11 @@ static int on_given(const struct store_rec *rec, void *arg)
 {
     struct using *u = arg;
     int day = 0;
-    u->n += counts(plain(rec->d, "state")) && span_eqs(plain(rec->d, "fee"), "free") &&
-            span_eqs(plain(rec->d, "org"), u->org) && span_eqs(plain(rec->d, "line"), u->line) &&
-            day_of(rec->d, "date", &day) && day >= u->first && day <= u->last &&
-            (u->skip == NULL || strcmp(rec->id, u->skip) != 0);
+    u->n += counts(jcur_plain_of(rec->d, "state")) &&
+            span_eqs(jcur_plain_of(rec->d, "fee"), "free") &&
+            span_eqs(jcur_plain_of(rec->d, "org"), u->org) &&
+            span_eqs(jcur_plain_of(rec->d, "line"), u->line) && day_of(rec->d, "date", &day) &&
+            day >= u->first && day <= u->last && (u->skip == NULL || strcmp(rec->id, u->skip) != 0);
     return 0;
 }
 
@@ -154,11 +149,12 @@ static int flush_but(struct app_put *p, const char *id)
 int app__consult_may(struct app_put *p, const char *id, struct fault *f)
 {
     struct app_consult_account x;
-    struct span d = span_of(p->d.data, p->d.len), org = plain(d, "org"), line = plain(d, "line");
+    struct span d = span_of(p->d.data, p->d.len), org = jcur_plain_of(d, "org"),
+                line = jcur_plain_of(d, "line");
     char org_id[LIM_ID_BYTES + 1], word[16];
     int day = 0;
-    if (strcmp(p->k->name, "consultation") != 0 || !counts(plain(d, "state")) ||
-        !span_eqs(plain(d, "fee"), "free") || !day_of(d, "date", &day)) {
+    if (strcmp(p->k->name, "consultation") != 0 || !counts(jcur_plain_of(d, "state")) ||
+        !span_eqs(jcur_plain_of(d, "fee"), "free") || !day_of(d, "date", &day)) {
         return 0;
     }
     (void)snprintf(org_id, sizeof org_id, "%.*s", (int)org.n, (const char *)org.p);

@@ -25,15 +25,9 @@ struct duties {
     struct app_duty v[DUTIES_MAX];
 };
 
-static struct span plain(struct span d, const char *name)
-{
-    struct span v, s;
-    return jcur_get(d, name, &v) && jcur_plain(v, &s) ? s : span_of(NULL, 0);
-}
-
 static int day_of(struct span d, const char *name, int otherwise)
 {
-    struct span s = plain(d, name);
+    struct span s = jcur_plain_of(d, name);
     int day = otherwise;
     return s.n > 0 && date_parse((const char *)s.p, s.n, &day) == 0 ? day : otherwise;
 }
@@ -50,11 +44,11 @@ static int on_obligation(const struct store_rec *rec, void *arg)
     (void)snprintf(d->owner, sizeof d->owner, "%s", rec->owner);
     (void)snprintf(d->id, sizeof d->id, "%s", rec->id);
     (void)snprintf(d->title, sizeof d->title, "%s", rec->title);
-    struct span report = plain(rec->d, "report");
+    struct span report = jcur_plain_of(rec->d, "report");
     (void)snprintf(d->report, sizeof d->report, "%.*s", (int)report.n, (const char *)report.p);
     d->type = report_period(report);
-    d->below = span_eqs(plain(rec->d, "who"), "below");
-    d->begin = span_eqs(plain(rec->d, "count_from"), "begin");
+    d->below = span_eqs(jcur_plain_of(rec->d, "who"), "below");
+    d->begin = span_eqs(jcur_plain_of(rec->d, "count_from"), "begin");
     (void)(jcur_get(rec->d, "days", &v) && jcur_int(v, &d->days));
     d->from = day_of(rec->d, "valid_from", FAR);
     d->to = day_of(rec->d, "valid_to", FAR);

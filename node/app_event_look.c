@@ -67,8 +67,7 @@ int app__event_get(struct app *a, struct arena *ar, const char *owner, const cha
 
 int app__came_read(struct arena *ar, const struct store_rec *rec, struct came *ret)
 {
-    struct span node = app__booking_plain(rec->d, "node"),
-                no = app__booking_plain(rec->d, "number");
+    struct span node = jcur_plain_of(rec->d, "node"), no = jcur_plain_of(rec->d, "number");
     memset(ret, 0, sizeof *ret);
     const char *d = arena_dup(ar, rec->d.p, rec->d.n);
     ret->event = text_of(ar, rec->d, "event");
@@ -166,7 +165,7 @@ static int on_roll(const struct store_rec *rec, void *arg)
 {
     struct roll *x = arg;
     struct came c;
-    if (!span_eqs(app__booking_plain(rec->d, "event"), x->event)) {
+    if (!span_eqs(jcur_plain_of(rec->d, "event"), x->event)) {
         return 0;
     }
     arena_reset(x->ar);

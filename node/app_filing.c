@@ -92,12 +92,6 @@ static struct span member_of(struct span d, const char *name)
     return d.n > 0 && jcur_get(d, name, &v) ? v : span_of(NULL, 0);
 }
 
-static struct span plain_of(struct span d, const char *name)
-{
-    struct span v = member_of(d, name), s;
-    return v.n > 0 && jcur_plain(v, &s) ? s : span_of(NULL, 0);
-}
-
 /* The same but for what the node fills in? A figure left out is one the node fills in. */
 static bool same_words(const struct kind *k, struct span a, struct span b)
 {
@@ -130,8 +124,8 @@ static int filing_autos(struct app_put *p, const struct old_rec *o, int64_t now_
     const struct kind_filing *g = p->k->filing;
     struct span d = span_of(p->d.data, p->d.len);
     struct span was = o->found && !o->withdrawn ? span_of(o->d.data, o->d.len) : span_of(NULL, 0);
-    bool sent = span_eqs(plain_of(d, "state"), g->sent),
-         before = span_eqs(plain_of(was, "state"), g->sent);
+    bool sent = span_eqs(jcur_plain_of(d, "state"), g->sent),
+         before = span_eqs(jcur_plain_of(was, "state"), g->sent);
     bool same = sent && before && same_words(p->k, was, d);
     int64_t no = 0;
     char today[11], due[11] = "";
@@ -142,7 +136,7 @@ static int filing_autos(struct app_put *p, const struct old_rec *o, int64_t now_
         jw_raw(w, "counted", v.n > 0 ? (const void *)v.p : "{}", v.n > 0 ? v.n : 2);
         v = member_of(was, g->no);
     } else {
-        int r = count_figures(p->a, plain_of(d, "period"), w, "counted");
+        int r = count_figures(p->a, jcur_plain_of(d, "period"), w, "counted");
         if (r < 0) {
             return r;
         }
@@ -153,7 +147,8 @@ static int filing_autos(struct app_put *p, const struct old_rec *o, int64_t now_
     if (!before) {
         int day = 0;
         bool marked = false;
-        int r = app_duty_due(p->a, plain_of(d, "report"), plain_of(d, "period"), &day, &marked);
+        int r = app_duty_due(p->a, jcur_plain_of(d, "report"), jcur_plain_of(d, "period"), &day,
+                             &marked);
         if (r < 0 && r != SANJI_E_NOT_FOUND) {
             return r;
         }
@@ -235,7 +230,8 @@ int app__put_autos(struct app_put *p, const struct old_rec *o, int64_t now_ms, s
 static int to_audience(const struct app_put *p, char ret[static LIM_AUD_BYTES + 1])
 {
     char node[LIM_NODE_ID + 1];
-    struct span s = plain_of(span_of(p->d.data, p->d.len), kind_field_with(p->k, KFF_TO)->name);
+    struct span s =
+        jcur_plain_of(span_of(p->d.data, p->d.len), kind_field_with(p->k, KFF_TO)->name);
     const struct roster_node *top = roster_top(app_roster(p->a));
     const char *me = app_id(p->a), *second = p->k->to_top && top != NULL ? top->id.s : "";
     (void)snprintf(node, sizeof node, "%.*s", (int)s.n, (const char *)s.p);

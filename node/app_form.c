@@ -13,12 +13,6 @@
 
 enum { TITLE_POINTS = 120 };
 
-static struct span plain_of(struct span d, const char *name)
-{
-    struct span v, s;
-    return jcur_get(d, name, &v) && jcur_plain(v, &s) ? s : span_of(NULL, 0);
-}
-
 /* "owner/id", or "id" of this node. */
 static int read_named(struct app *a, struct span ref, struct old_rec *ret)
 {
@@ -40,7 +34,7 @@ static int check_each(struct span form, struct span period, struct fault *f)
     } map[] = {{"month", "a month, 2026-11", PERIOD_MONTH},
                {"quarter", "a quarter, 2026-Q4", PERIOD_QUARTER},
                {"year", "a year, 2026", PERIOD_YEAR}};
-    struct span each = plain_of(form, "each");
+    struct span each = jcur_plain_of(form, "each");
     enum period_type t = PERIOD_TYPES;
     int first = 0, last = 0;
     for (size_t i = 0; i < sizeof map / sizeof *map; i++) {
@@ -85,8 +79,8 @@ static int add_member(struct buf *title, struct span d, const struct kind *k)
 /* The organisation it is about, when the form is about one. */
 static int check_about(struct app_put *p, struct span form, struct buf *title, struct fault *f)
 {
-    struct span org = plain_of(span_of(p->d.data, p->d.len), "org");
-    bool wants = span_eqs(plain_of(form, "about"), "org");
+    struct span org = jcur_plain_of(span_of(p->d.data, p->d.len), "org");
+    bool wants = span_eqs(jcur_plain_of(form, "about"), "org");
     struct old_rec o = {0};
     if (wants != (org.n > 0)) {
         return fault_set(f, SANJI_E_SPEC, "org", wants ? "required" : "none: it is not about one");
@@ -111,12 +105,12 @@ static int against(struct app_put *p, const struct old_rec *was, const struct ol
     const struct kind *tk = kind_find("form_template");
     struct span d = span_of(p->d.data, p->d.len), td = span_of(t->d.data, t->d.len),
                 old = span_of(was->d.data, was->d.len);
-    struct span questions, answers = span_of("{}", 2), version, state = plain_of(d, "state");
+    struct span questions, answers = span_of("{}", 2), version, state = jcur_plain_of(d, "state");
     bool stood = was->found && !was->withdrawn &&
-                 span_eq(plain_of(old, form->template), plain_of(d, form->template));
+                 span_eq(jcur_plain_of(old, form->template), jcur_plain_of(d, form->template));
     char word[32];
     struct buf title;
-    if (!stood && !span_eqs(plain_of(td, "state"), "published")) {
+    if (!stood && !span_eqs(jcur_plain_of(td, "state"), "published")) {
         return fault_set(f, SANJI_E_STATE, form->template, "a form that is published");
     }
     if (!jcur_get(td, "questions", &questions) || !jcur_get(td, "version", &version)) {
@@ -127,9 +121,9 @@ static int against(struct app_put *p, const struct old_rec *was, const struct ol
     bool partly = state.n == 0 || app__word_in(form->partly, word); /* not said: the first one */
     buf_init(&title, LIM_ITEM_BYTES);
     int r = add_member(&title, td, tk);
-    r = r < 0 ? r : check_each(td, plain_of(d, "period"), f);
+    r = r < 0 ? r : check_each(td, jcur_plain_of(d, "period"), f);
     r = r < 0 ? r : check_about(p, td, &title, f);
-    r = r < 0 ? r : add_title(&title, plain_of(d, "period"));
+    r = r < 0 ? r : add_title(&title, jcur_plain_of(d, "period"));
     r = r < 0 ? r : form_check_answers(questions, answers, !partly, f);
     if (r == 0) {
         jw_strn(w, form->title, (const char *)title.data, title.len);
@@ -171,7 +165,7 @@ int app__form_autos(struct app_put *p, const struct old_rec *was, struct jw *w, 
     const char *name = p->k->form->template;
     struct old_rec t = {0};
     int r = app_outbox_flush(p->a); /* the form may be among them */
-    r = r < 0 ? r : read_named(p->a, plain_of(span_of(p->d.data, p->d.len), name), &t);
+    r = r < 0 ? r : read_named(p->a, jcur_plain_of(span_of(p->d.data, p->d.len), name), &t);
     bool there = t.found && !t.withdrawn && strcmp(t.kind, "form_template") == 0;
     if (r == 0 && !there && !keeps(p, was, w)) {
         r = fault_set(f, SANJI_E_NOT_FOUND, name, "form_template");

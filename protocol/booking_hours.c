@@ -55,13 +55,6 @@ int bk_hours_parse(struct span s, struct bk_hours *ret)
 
 /* ---- reading a schedule ---- */
 
-static struct span plain(struct span d, const char *name)
-{
-    struct span v;
-    struct span s;
-    return jcur_get(d, name, &v) && jcur_plain(v, &s) ? s : span_of("", 0);
-}
-
 static int64_t number(struct span d, const char *name, int64_t otherwise)
 {
     struct span v;
@@ -71,7 +64,7 @@ static int64_t number(struct span d, const char *name, int64_t otherwise)
 
 static int day_of(struct span d, const char *name, int otherwise)
 {
-    struct span s = plain(d, name);
+    struct span s = jcur_plain_of(d, name);
     int day = 0;
     return s.n > 0 && date_parse((const char *)s.p, s.n, &day) == 0 ? day : otherwise;
 }
@@ -96,8 +89,8 @@ static void read_closures(struct span d, struct bk_schedule *ret)
 void bk_schedule_read(struct span d, const char *id, struct bk_schedule *ret)
 {
     struct span v;
-    struct span per = plain(d, "quota_per");
-    struct span ok = plain(d, "approval");
+    struct span per = jcur_plain_of(d, "quota_per");
+    struct span ok = jcur_plain_of(d, "approval");
     memset(ret, 0, sizeof(*ret));
     (void)snprintf(ret->id, sizeof(ret->id), "%s", id);
     ret->first = day_of(d, "valid_from", INT_MIN);
@@ -122,7 +115,7 @@ void bk_schedule_read(struct span d, const char *id, struct bk_schedule *ret)
         (void)jcur_bool(v, &ret->workdays);
     }
     for (int i = 0; i < 7; i++) {
-        (void)bk_hours_parse(plain(d, bk_day_name[i]), &ret->day[i]);
+        (void)bk_hours_parse(jcur_plain_of(d, bk_day_name[i]), &ret->day[i]);
     }
     read_closures(d, ret);
 }

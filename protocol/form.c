@@ -23,7 +23,7 @@ static const struct kind_field as[FQ_TYPES] = {
 
 static enum form_type type_of(struct span question)
 {
-    struct span v = kind__plain(question, "type");
+    struct span v = jcur_plain_of(question, "type");
     const char *p = FORM_TYPES;
     for (unsigned t = 0; t < FQ_TYPES; t++) {
         size_t n = strcspn(p, " ");
@@ -74,7 +74,7 @@ int form_check_questions(struct span questions, struct fault *f)
     for (int row = 1; jcur_element(&c, &q); row++) {
         enum form_type t = type_of(q);
         bool chooses = t == FQ_CHOICE || t == FQ_CHOICES, has = jcur_get(q, "choices", &v);
-        if (!kind_word_valid(kind__plain(q, "name"))) {
+        if (!kind_word_valid(jcur_plain_of(q, "name"))) {
             return kind__wrong_row(f, "questions", row, "name", "small letters, digits, _");
         }
         if (chooses != has) {
@@ -93,7 +93,7 @@ static bool question_of(struct span questions, struct span name, struct span *re
 {
     struct jcur c;
     for (bool ok = jcur_array(&c, questions); ok && jcur_element(&c, ret);) {
-        if (span_eq(kind__plain(*ret, "name"), name)) {
+        if (span_eq(jcur_plain_of(*ret, "name"), name)) {
             return true;
         }
     }
@@ -149,7 +149,7 @@ int form_check_answers(struct span questions, struct span answers, bool whole, s
     for (bool ok = whole && jcur_array(&c, questions); ok && jcur_element(&c, &q);) {
         char member[FORM_NAME_MAX + 1];
         bool required = false;
-        struct span n = kind__plain(q, "name");
+        struct span n = jcur_plain_of(q, "name");
         (void)snprintf(member, sizeof(member), "%.*s", (int)n.n, (const char *)n.p);
         (void)(jcur_get(q, "required", &v) && jcur_bool(v, &required));
         if (required && !jcur_get(answers, member, &v)) {

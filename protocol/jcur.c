@@ -236,6 +236,12 @@ bool jcur_plain(struct span v, struct span *ret)
     return true;
 }
 
+struct span jcur_plain_of(struct span v, const char *name)
+{
+    struct span value, s;
+    return jcur_get(v, name, &value) && jcur_plain(value, &s) ? s : span_of("", 0);
+}
+
 /* ---- escapes ------------------------------------------------------------------------------- */
 
 static int hex_digit(uint8_t c)

@@ -32,6 +32,8 @@ bool jcur_bool(struct span v, bool *ret);
 /* String content without quotes when it holds no escape (ids, tokens, most text); false otherwise.
  */
 bool jcur_plain(struct span v, struct span *ret);
+/* The same of a member of object v, by name; empty when it is absent or none such. */
+struct span jcur_plain_of(struct span v, const char *name);
 /* String content unescaped into out (appended). 0 or SANJI_E_SYNTAX. */
 int jcur_text(struct span v, struct buf *out);
 /* Number of code points of a string value after unescaping; SIZE_MAX when v is no string. */

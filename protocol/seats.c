@@ -27,23 +27,16 @@ static int64_t number(struct span d, const char *name, int64_t without)
     return jcur_get(d, name, &v) && jcur_int(v, &x) ? x : without;
 }
 
-static struct span text(struct span d, const char *name)
-{
-    struct span v;
-    struct span s;
-    return jcur_get(d, name, &v) && jcur_plain(v, &s) ? s : span_of(NULL, 0);
-}
-
 static int64_t moment(struct span d, const char *name)
 {
-    struct span s = text(d, name);
+    struct span s = jcur_plain_of(d, name);
     int64_t m = 0;
     return s.n > 0 && minute_parse((const char *)s.p, s.n, &m) == 0 ? m : 0;
 }
 
 void seats_read(struct span d, struct seats_rules *ret)
 {
-    struct span state = text(d, "state");
+    struct span state = jcur_plain_of(d, "state");
     *ret = (struct seats_rules){.at = {moment(d, "from"), moment(d, "to")},
                                 .total = number(d, "seats", 0),
                                 .per_node = number(d, "per_node", 0),

@@ -33,13 +33,6 @@ int stat_by_code(const char *s, size_t n, enum stat_ind *ret)
 
 /* ---- facts ---- */
 
-static struct span plain(struct span d, const char *name)
-{
-    struct span v;
-    struct span s;
-    return jcur_get(d, name, &v) && jcur_plain(v, &s) ? s : span_of(NULL, 0);
-}
-
 static size_t add_fact(struct stat_fact *out, size_t n, enum stat_ind ind, int day,
                        const struct node_id *with, const uint8_t *leaf)
 {
@@ -64,7 +57,7 @@ static bool one_of(struct span s, const char *const *words, size_t n)
 static size_t listing_facts(struct span d, int since, const uint8_t *leaf, struct stat_fact *out)
 {
     size_t n = add_fact(out, 0, STAT_LISTING_NEW, since, NULL, leaf);
-    if (!span_eqs(plain(d, "state"), "paused")) {
+    if (!span_eqs(jcur_plain_of(d, "state"), "paused")) {
         n = add_fact(out, n, STAT_LISTING_LIVE, since, NULL, leaf);
     }
     return n;
@@ -73,8 +66,8 @@ static size_t listing_facts(struct span d, int since, const uint8_t *leaf, struc
 static size_t need_facts(struct span d, int since, const uint8_t *leaf, struct stat_fact *out)
 {
     static const char *const open[] = {"open", "proposals", "agreed"};
-    struct span state = plain(d, "state");
-    struct span s = plain(d, "done");
+    struct span state = jcur_plain_of(d, "state");
+    struct span s = jcur_plain_of(d, "done");
     int done = since;
     size_t n = add_fact(out, 0, STAT_NEED_NEW, since, NULL, leaf);
     if (s.n > 0 && date_parse((const char *)s.p, s.n, &done) < 0) {
@@ -92,7 +85,7 @@ static size_t need_facts(struct span d, int since, const uint8_t *leaf, struct s
 
 static bool day_of(struct span d, const char *name, int *ret)
 {
-    struct span s = plain(d, name);
+    struct span s = jcur_plain_of(d, name);
     s.n = s.n == 16 && s.p[10] == 'T' ? 10 : s.n; /* the day of a time */
     return s.n > 0 && date_parse((const char *)s.p, s.n, ret) == 0;
 }
@@ -101,7 +94,7 @@ static bool day_of(struct span d, const char *name, int *ret)
 static size_t org_facts(struct span d, int since, const uint8_t *leaf, struct stat_fact *out)
 {
     static const char *const gone[] = {"left", "removed"};
-    struct span state = plain(d, "state");
+    struct span state = jcur_plain_of(d, "state");
     int entered = since;
     size_t n = 0;
     if (day_of(d, "entered", &entered)) {
@@ -118,7 +111,7 @@ static size_t org_facts(struct span d, int since, const uint8_t *leaf, struct st
 
 static size_t event_facts(struct span d, int day, const uint8_t *leaf, struct stat_fact *out)
 {
-    struct span kind = plain(d, "kind");
+    struct span kind = jcur_plain_of(d, "kind");
     return span_eqs(kind, "honour")     ? add_fact(out, 0, STAT_ORG_HONOUR, day, NULL, leaf)
            : span_eqs(kind, "donation") ? add_fact(out, 0, STAT_ORG_DONATION, day, NULL, leaf)
                                         : 0;
@@ -141,15 +134,15 @@ static size_t consult_facts(struct span d, int day, const uint8_t *leaf, struct 
                {"policy", STAT_CONSULT_POLICY},
                {"other", STAT_CONSULT_OTHER}};
     size_t n = 0;
-    if (!span_eqs(plain(d, "state"), "done")) {
+    if (!span_eqs(jcur_plain_of(d, "state"), "done")) {
         return 0;
     }
     n = add_fact(out, n, STAT_CONSULTED, day, NULL, leaf);
-    if (span_eqs(plain(d, "fee"), "paid")) {
+    if (span_eqs(jcur_plain_of(d, "fee"), "paid")) {
         n = add_fact(out, n, STAT_CONSULT_PAID, day, NULL, leaf);
     }
     for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
-        if (span_eqs(plain(d, "line"), map[i].line)) {
+        if (span_eqs(jcur_plain_of(d, "line"), map[i].line)) {
             n = add_fact(out, n, map[i].ind, day, NULL, leaf);
         }
     }
@@ -176,7 +169,7 @@ static size_t reply_facts(struct span d, int day, const uint8_t *leaf, struct st
 
 static size_t course_facts(struct span d, int day, const uint8_t *leaf, struct stat_fact *out)
 {
-    bool held = !span_eqs(plain(d, "state"), "cancelled");
+    bool held = !span_eqs(jcur_plain_of(d, "state"), "cancelled");
     return held ? add_fact(out, 0, STAT_EVENT_HELD, day, NULL, leaf) : 0;
 }
 
@@ -195,7 +188,7 @@ static size_t roll_facts(struct span d, int day, const uint8_t *leaf, struct sta
 static size_t booking_facts(struct span d, int day, const uint8_t *leaf, struct stat_fact *out)
 {
     static const char *const given[] = {"confirmed", "checked_in", "completed", "no_show"};
-    struct span state = plain(d, "state");
+    struct span state = jcur_plain_of(d, "state");
     size_t n = add_fact(out, 0, STAT_BOOKING_ASKED, day, NULL, leaf);
     if (one_of(state, given, 4)) {
         n = add_fact(out, n, STAT_BOOKING_GIVEN, day, NULL, leaf);
@@ -407,7 +400,7 @@ int stat_cell_write(const struct stat_cell *c, const struct stat_head *cov, size
 
 static bool copy_text(struct span d, const char *name, char *out, size_t size)
 {
-    struct span s = plain(d, name);
+    struct span s = jcur_plain_of(d, name);
     if (s.n == 0 || s.n >= size) {
         return false;
     }
@@ -453,7 +446,7 @@ int stat_cell_read(struct span d, struct stat_cell *ret, struct fault *f)
         !jcur_int(v, &ret->n)) {
         return fault_set(f, SANJI_E_SPEC, "v", "a number");
     }
-    struct span sum = plain(d, "sum");
+    struct span sum = jcur_plain_of(d, "sum");
     if (b64u_get((const char *)sum.p, sum.n, ret->sum, HASH_LEN) < 0) {
         return fault_set(f, SANJI_E_SPEC, "sum", "32 bytes");
     }

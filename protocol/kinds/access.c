@@ -52,7 +52,7 @@ bool kind_is_about(const struct kind *k, const char *org, const char *id, struct
         return false;
     }
     bool about =
-        strcmp(a->org, "id") == 0 ? strcmp(id, org) == 0 : span_eqs(kind__plain(d, a->org), org);
+        strcmp(a->org, "id") == 0 ? strcmp(id, org) == 0 : span_eqs(jcur_plain_of(d, a->org), org);
     if (!about || a->org_states == NULL) {
         return about;
     }

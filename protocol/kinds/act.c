@@ -23,7 +23,7 @@ static int check(struct span d, struct fault *f)
         return kind__wrong(f, "co", "a list");
     }
     for (; jcur_element(&c, &e); n++) {
-        struct span kid = kind__plain(e, "kid");
+        struct span kid = jcur_plain_of(e, "kid");
         struct span s;
         if (!key_id_valid((const char *)kid.p, kid.n) || !jcur_get(e, "s", &s) ||
             !kind__b64(s, SIG_LEN, SIG_LEN)) {

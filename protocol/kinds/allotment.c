@@ -34,7 +34,7 @@ static int check(struct span d, struct fault *f)
 
 static int check_back(struct span d, struct fault *f)
 {
-    struct span s = kind__plain(d, "allotment");
+    struct span s = jcur_plain_of(d, "allotment");
     return memchr(s.p, '/', s.n) != NULL ? 0 : kind__wrong(f, "allotment", "owner/id");
 }
 

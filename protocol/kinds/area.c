@@ -21,7 +21,7 @@ static int check(struct span d, struct fault *f)
     struct span e;
     struct span s;
     struct jcur c;
-    if (span_eq(kind__plain(d, "code"), kind__plain(d, "parent"))) {
+    if (span_eq(jcur_plain_of(d, "code"), jcur_plain_of(d, "parent"))) {
         return kind__wrong(f, "parent", "another area than code");
     }
     if (!jcur_get(d, "successor", &v) || !jcur_array(&c, v)) {

@@ -29,7 +29,7 @@ static int check(struct span d, struct fault *f)
     int row = 1;
     for (bool ok = jcur_get(d, "items", &list) && jcur_array(&c, list); ok && jcur_element(&c, &e);
          row++) {
-        if (!kind_word_valid(kind__plain(e, "code"))) {
+        if (!kind_word_valid(jcur_plain_of(e, "code"))) {
             return kind__wrong_row(f, "items", row, "code", "small letters, digits, _");
         }
     }

@@ -46,16 +46,6 @@ void kind__pick(struct span d, const char *const *names, size_t n, struct span *
     }
 }
 
-struct span kind__plain(struct span d, const char *name)
-{
-    struct span v;
-    struct span s;
-    if (jcur_get(d, name, &v) && jcur_plain(v, &s)) {
-        return s;
-    }
-    return span_of(NULL, 0);
-}
-
 /* ---- strings ---- */
 
 struct text_scan {
@@ -470,7 +460,7 @@ static bool row_key_taken(struct span list, const char *member, struct span key,
     bool taken = false;
     (void)jcur_array(&c, list);
     for (int64_t i = 0; i < row && !taken && jcur_element(&c, &e); i++) {
-        taken = span_eq(kind__plain(e, member), key);
+        taken = span_eq(jcur_plain_of(e, member), key);
     }
     return taken;
 }
@@ -494,7 +484,7 @@ static int check_rows(const struct kind_field *fld, struct span v, struct fault 
             return kind__wrong(f, fld->name, "fewer elements");
         }
         int r = kind__check_fields(fld->rows->fields, fld->rows->n, e, &in);
-        if (r == 0 && key != NULL && row_key_taken(v, key->name, kind__plain(e, key->name), n)) {
+        if (r == 0 && key != NULL && row_key_taken(v, key->name, jcur_plain_of(e, key->name), n)) {
             r = kind__wrong(&in, key->name, "another name than the rows before");
         }
         if (r < 0) {

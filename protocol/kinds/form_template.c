@@ -40,7 +40,7 @@ static const struct kind_step steps[] = {
 
 static int check(struct span d, struct fault *f)
 {
-    struct span code = kind__plain(d, "code");
+    struct span code = jcur_plain_of(d, "code");
     struct span rows;
     for (size_t i = 0; i < code.n; i++) {
         uint8_t c = code.p[i];

@@ -48,8 +48,6 @@ struct span kind__state(const struct kind_field *fld, struct span d);
 bool kind__word_in(const char *list, struct span word);
 /* value is a string that is one of the space-separated choices. */
 bool kind__choice(struct span value, const char *choices);
-/* Unquoted content of member `name` of d when it is a string without escapes; empty when absent. */
-struct span kind__plain(struct span d, const char *name);
 bool kind__area(struct span s);
 /* The value of a url member, when there is one, is http or https: pages turn it into a link. */
 int kind__url(struct span value, struct fault *f);

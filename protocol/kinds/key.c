@@ -33,7 +33,7 @@ int kind_key_id(const struct kind *k, struct span d, char out[static LIM_ID_BYTE
         char name[LIM_NAME_BYTES + 1];
         size_t len = strcspn(p, " ");
         (void)snprintf(name, sizeof name, "%.*s", (int)len, p);
-        struct span v, word = kind__plain(d, name);
+        struct span v, word = jcur_plain_of(d, name);
         int64_t x = 0;
         if (jcur_get(d, name, &v) && jcur_int(v, &x)) {
             word = v;

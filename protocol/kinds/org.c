@@ -82,7 +82,7 @@ static int check(struct span d, struct fault *f)
 
 static bool doubt(struct span d, struct fault *f)
 {
-    struct span s = kind__plain(d, "usci");
+    struct span s = jcur_plain_of(d, "usci");
     if (s.n == 0 || (usci_form(s) && usci_sum_ok(s))) {
         return false;
     }

@@ -168,14 +168,14 @@ static int check_person(struct span d, struct fault *f)
     if (sensitive && !(jcur_get(consent, "sensitive", &v) && jcur_bool(v, &ticked) && ticked)) {
         return no_consent(f, "sensitive", "a separate consent for sensitive data");
     }
-    int64_t given = year_of(kind__plain(consent, "on"));
+    int64_t given = year_of(jcur_plain_of(consent, "on"));
     if (!jcur_get(d, "birth_year", &v) || !jcur_int(v, &born)) {
         return 0;
     }
     if (born > given) {
         return kind__wrong(f, "birth_year", "not after the consent");
     }
-    if (given - born <= CONSENT_AGE && !span_eqs(kind__plain(consent, "by"), "guardian")) {
+    if (given - born <= CONSENT_AGE && !span_eqs(jcur_plain_of(consent, "by"), "guardian")) {
         return no_consent(f, "by", "a guardian's consent under 14");
     }
     return 0;
@@ -185,7 +185,7 @@ static int check_send(struct span d, struct fault *f)
 {
     static const char *const personal[] = {"birth_year", "sex", "sensitive", "consent"};
     struct span v;
-    if (span_eqs(kind__plain(d, "subject_kind"), "person")) {
+    if (span_eqs(jcur_plain_of(d, "subject_kind"), "person")) {
         return check_person(d, f);
     }
     for (size_t i = 0; i < F_COUNT(personal); i++) {
@@ -205,12 +205,12 @@ static int check_give_info(struct span d, struct fault *f)
 static int check_outcome(struct span d, struct fault *f)
 {
     struct span v;
-    bool is_not = span_eqs(kind__plain(d, "result"), "not");
+    bool is_not = span_eqs(jcur_plain_of(d, "result"), "not");
     bool reason = jcur_get(d, "reason", &v);
     if (is_not && !reason) {
         return kind__wrong(f, "reason", "a reason when the result is not");
     }
-    if (reason && span_eqs(kind__plain(d, "result"), "success")) {
+    if (reason && span_eqs(jcur_plain_of(d, "result"), "success")) {
         return kind__wrong(f, "reason", "no reason when the result is success");
     }
     return 0;

@@ -40,7 +40,8 @@ static int check_days(struct span d, struct fault *f)
     struct bk_hours h;
     struct span v;
     for (int i = 0; i < 7; i++) {
-        if (jcur_get(d, bk_day_name[i], &v) && bk_hours_parse(kind__plain(d, bk_day_name[i]), &h)) {
+        if (jcur_get(d, bk_day_name[i], &v) &&
+            bk_hours_parse(jcur_plain_of(d, bk_day_name[i]), &h)) {
             return kind__wrong(f, bk_day_name[i], "09:00-12:00 13:30-17:30");
         }
     }
@@ -67,8 +68,8 @@ static int check_closures(struct span d, struct fault *f)
 
 static int check(struct span d, struct fault *f)
 {
-    struct span from = kind__plain(d, "valid_from");
-    struct span to = kind__plain(d, "valid_to");
+    struct span from = jcur_plain_of(d, "valid_from");
+    struct span to = jcur_plain_of(d, "valid_to");
     struct span v;
     int a = 0;
     int b = 0;

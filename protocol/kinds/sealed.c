@@ -47,7 +47,7 @@ static int check(struct span d, struct fault *f)
         if (r < 0) {
             return r;
         }
-        struct span node = kind__plain(e, "n");
+        struct span node = jcur_plain_of(e, "n");
         if (n > 0 && memcmp(last.p, node.p, node.n) >= 0) {
             return kind__wrong(f, "to", "sorted by node id, each once");
         }

@@ -87,7 +87,7 @@ static int check_head(struct span head, struct fault *f)
     if (aud != ep || aud != en || aud != seq) {
         return kind__wrong(f, "cov", "aud, ep, en, seq and id, or id alone");
     }
-    struct span s = kind__plain(head, "aud");
+    struct span s = jcur_plain_of(head, "aud");
     if (aud && (audience_parse((const char *)s.p, s.n, &a) < 0 || audience_is_private(a.type))) {
         return kind__wrong(f, "cov", "a private stream by id alone");
     }
@@ -101,7 +101,7 @@ static int check(struct span d, struct fault *f)
     struct span e;
     int64_t value = 0;
     size_t n = 0;
-    if (!is_indicator(kind__plain(d, "ind"))) {
+    if (!is_indicator(jcur_plain_of(d, "ind"))) {
         return kind__wrong(f, "ind", "an indicator such as need.new");
     }
     if (jcur_get(d, "v", &v)) {

@@ -108,8 +108,8 @@ static int check(struct span d, struct fault *f)
 {
     enum period_type t = PERIOD_TYPES;
     int first = 0, last = 0;
-    if (period_read(kind__plain(d, "period"), &t, &first, &last) < 0 ||
-        t != report_period(kind__plain(d, "report"))) {
+    if (period_read(jcur_plain_of(d, "period"), &t, &first, &last) < 0 ||
+        t != report_period(jcur_plain_of(d, "report"))) {
         return kind__wrong(f, "period", "a period of the report: 2026-W48, 2026-11, 2026-Q4, 2026");
     }
     return check_figures(d, f);
