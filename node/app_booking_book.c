@@ -37,17 +37,6 @@ static void copy(char *out, size_t size, struct span s)
     snprintf(out, size, "%.*s", (int)(s.n < size ? s.n : size - 1), (const char *)s.p);
 }
 
-/* "owner/id" in two parts. */
-static bool split(struct span ref, char owner[static LIM_NODE_ID + 2], struct span *ret_id)
-{
-    if (ref.n <= LIM_NODE_ID + 1 || ref.p[LIM_NODE_ID] != '/') {
-        return false;
-    }
-    copy(owner, LIM_NODE_ID + 2, span_of(ref.p, LIM_NODE_ID));
-    *ret_id = span_of(ref.p + LIM_NODE_ID + 1, ref.n - LIM_NODE_ID - 1);
-    return true;
-}
-
 static bool flag(struct span d, const char *name)
 {
     struct span v;
@@ -111,19 +100,21 @@ static int read_times(struct arena *ar, struct span d, struct bk_ask *ret)
 int app__booking_ask_read(struct arena *ar, const struct store_rec *rec, const char *owner,
                           struct bk_ask *ret, bool *ret_is)
 {
-    char of[LIM_NODE_ID + 2], to[LIM_NODE_ID + 8];
-    struct span id, no;
+    char to[LIM_NODE_ID + 8];
+    struct record_ref of;
+    struct span no;
     memset(ret, 0, sizeof *ret);
     bool own = strcmp(rec->owner, owner) == 0;
     snprintf(to, sizeof to, "to:%s", owner);
-    *ret_is = split(jcur_plain_of(rec->d, "listing"), of, &id) && strcmp(of, owner) == 0 &&
-              strlen(rec->id) <= BK_ASK_ID && strcmp(rec->aud, own ? "own" : to) == 0;
+    *ret_is = record_ref_parse(jcur_plain_of(rec->d, "listing"), &of) &&
+              strcmp(of.owner.s, owner) == 0 && strlen(rec->id) <= BK_ASK_ID &&
+              strcmp(rec->aud, own ? "own" : to) == 0;
     if (!*ret_is) {
         return 0;
     }
     snprintf(ret->node, sizeof ret->node, "%s", rec->owner);
     snprintf(ret->id, sizeof ret->id, "%s", rec->id);
-    ret->listing = arena_dup(ar, id.p, id.n);
+    ret->listing = arena_strdup(ar, of.id);
     ret->org = text(ar, rec->d, "org");
     const char *d = arena_dup(ar, rec->d.p, rec->d.n);
     if (ret->listing == NULL || ret->org == NULL || d == NULL) {
@@ -147,11 +138,13 @@ int app__booking_ask_read(struct arena *ar, const struct store_rec *rec, const c
 
 int app__booking_answer_read(struct arena *ar, const struct store_rec *rec, struct bk_answer *ret)
 {
-    struct span id, s = jcur_plain_of(rec->d, "state"), why = jcur_plain_of(rec->d, "reason");
+    struct record_ref ask;
+    struct span s = jcur_plain_of(rec->d, "state"), why = jcur_plain_of(rec->d, "reason");
     memset(ret, 0, sizeof *ret);
     snprintf(ret->id, sizeof ret->id, "%s", rec->id);
-    if (split(jcur_plain_of(rec->d, "ask"), ret->node, &id)) {
-        copy(ret->ask, sizeof ret->ask, id);
+    if (record_ref_parse(jcur_plain_of(rec->d, "ask"), &ask) && !node_id_none(&ask.owner)) {
+        snprintf(ret->node, sizeof ret->node, "%s", ask.owner.s);
+        snprintf(ret->ask, sizeof ret->ask, "%s", ask.id);
     }
     ret->no = number(rec->d, "no");
     ret->r = rec->r;

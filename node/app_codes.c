@@ -5,7 +5,6 @@
 
 #include "node/app_internal.h"
 #include "protocol/jcur.h"
-#include "protocol/kinds/choices.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,17 +28,6 @@ void app__codes_free(struct app *a)
         free(a->codes);
         a->codes = NULL;
     }
-}
-
-static const char *list_name(struct span s)
-{
-    static const char *const all[] = {"field", "mode", "org", "stage", "method", "content"};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (span_eqs(s, all[i])) {
-            return all[i];
-        }
-    }
-    return NULL;
 }
 
 static void text_of(struct span d, const char *name, char *out, size_t size)
@@ -85,15 +73,16 @@ static int add(struct app_codes *s, const char *list, struct span item)
 static int on_list(const struct store_rec *rec, void *arg)
 {
     struct app_codes *s = arg;
-    struct span v, word, items, e;
+    const char *list = kind_list_named(jcur_plain_of(rec->d, "list"));
+    struct span items, e;
     struct jcur c;
     int r = 0;
-    if (!jcur_get(rec->d, "list", &v) || !jcur_plain(v, &word) || list_name(word) == NULL) {
+    if (list == NULL) { /* of a newer version */
         return 0;
     }
     for (bool ok = jcur_get(rec->d, "items", &items) && jcur_array(&c, items);
          ok && r == 0 && jcur_element(&c, &e);) {
-        r = add(s, list_name(word), e);
+        r = add(s, list, e);
     }
     return r;
 }

@@ -16,13 +16,10 @@ enum { TITLE_POINTS = 120 };
 /* "owner/id", or "id" of this node. */
 static int read_named(struct app *a, struct span ref, struct old_rec *ret)
 {
-    char owner[LIM_NODE_ID + 1], id[LIM_ID_BYTES + 1];
-    const uint8_t *slash = ref.n > 0 ? memchr(ref.p, '/', ref.n) : NULL;
-    size_t n = slash == NULL ? 0 : (size_t)(slash - ref.p);
-    (void)snprintf(owner, sizeof owner, "%.*s", (int)n, (const char *)ref.p);
-    (void)snprintf(id, sizeof id, "%.*s", (int)(ref.n - n - (slash != NULL)),
-                   slash == NULL ? (const char *)ref.p : (const char *)slash + 1);
-    return app__put_old(a, slash == NULL ? app_id(a) : owner, id, ret);
+    struct record_ref at;
+    bool ok = record_ref_parse(ref, &at);
+    memset(ret, 0, sizeof *ret);
+    return ok ? app__put_old(a, node_id_none(&at.owner) ? app_id(a) : at.owner.s, at.id, ret) : 0;
 }
 
 /* Is the period one of those the form is filled in for? */

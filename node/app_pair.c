@@ -143,41 +143,26 @@ static int owner_may(struct app_put *p, const struct pair_flow *f, const char *i
                                                          : refuse(f, PAIR_OWNER, now.state, fl);
 }
 
-struct about {
-    char owner[LIM_NODE_ID + 2], id[LIM_ID_BYTES + 1];
-};
-
 /* "node/id" */
-static bool about_of(const struct pair_flow *f, struct span d, struct about *ret)
+static bool about_of(const struct pair_flow *f, struct span d, struct record_ref *ret)
 {
-    struct span v, s;
-    if (!jcur_get(d, f->about, &v) || !jcur_plain(v, &s)) {
-        return false;
-    }
-    const uint8_t *slash = memchr(s.p, '/', s.n);
-    size_t n = slash == NULL ? 0 : (size_t)(slash - s.p);
-    if (n != LIM_NODE_ID || s.n - n - 1 == 0 || s.n - n - 1 > LIM_ID_BYTES) {
-        return false;
-    }
-    (void)snprintf(ret->owner, sizeof ret->owner, "%.*s", (int)n, (const char *)s.p);
-    (void)snprintf(ret->id, sizeof ret->id, "%.*s", (int)(s.n - n - 1), (const char *)slash + 1);
-    return true;
+    return record_ref_parse(jcur_plain_of(d, f->about), ret) && !node_id_none(&ret->owner);
 }
 
 /* The record an answer is about, as it stands here. */
-static int load_about(struct app_put *p, const struct pair_flow *f, struct about *at,
+static int load_about(struct app_put *p, const struct pair_flow *f, struct record_ref *at,
                       struct old_rec *o, struct fault *fl)
 {
     memset(o, 0, sizeof *o);
     if (!about_of(f, span_of(p->d.data, p->d.len), at)) {
         return fault_set(fl, SANJI_E_SPEC, f->about, "NODE/ID");
     }
-    int r = app__put_old(p->a, at->owner, at->id, o);
+    int r = app__put_old(p->a, at->owner.s, at->id, o);
     if (r == 0 && (!o->found || o->withdrawn || strcmp(o->kind, f->owner->name) != 0)) {
         r = fault_set(fl, SANJI_E_NOT_FOUND, f->about, f->owner->name);
     }
     if (r == 0 && f->n_edges > 0 &&
-        !roster_was_ancestor(app_roster(p->a), app_id(p->a), at->owner)) {
+        !roster_was_ancestor(app_roster(p->a), app_id(p->a), at->owner.s)) {
         r = fault_set(fl, SANJI_E_AUTHORITY, f->about, "a record of a node below");
     }
     return r;
@@ -187,11 +172,11 @@ static int other_may(struct app_put *p, const struct pair_flow *f, struct fault 
 {
     char to[32];
     struct app_pair now;
-    struct about at;
+    struct record_ref at;
     struct old_rec o;
     struct span d = span_of(p->d.data, p->d.len);
     int r = load_about(p, f, &at, &o, fl);
-    r = r < 0 ? r : app_pair_now(p->a, f, at.owner, at.id, span_of(o.d.data, o.d.len), &now);
+    r = r < 0 ? r : app_pair_now(p->a, f, at.owner.s, at.id, span_of(o.d.data, o.d.len), &now);
     buf_done(&o.d);
     if (r < 0) {
         return r;
@@ -222,7 +207,7 @@ int app__pair_autos(struct app_put *p, struct jw *w, struct fault *fl)
     const struct pair_flow *f = pair_flow_of(p->k, &side);
     /* Acknowledgements name what they are about in the same way and decide nothing. */
     const struct pair_flow ack = {.owner = kind_find("notice"), .answer = p->k, .about = "about"};
-    struct about at;
+    struct record_ref at;
     struct old_rec o;
     struct buf title;
     f = f != NULL ? (side == PAIR_OTHER ? f : NULL) : p->k == kind_find("ack") ? &ack : NULL;
@@ -233,7 +218,7 @@ int app__pair_autos(struct app_put *p, struct jw *w, struct fault *fl)
     int r = load_about(p, f, &at, &o, fl);
     r = r < 0 ? r : kind_title(f->owner, span_of(o.d.data, o.d.len), &title);
     if (r == 0) {
-        jw_str(w, kind_field_with(p->k, KFF_TO)->name, at.owner);
+        jw_str(w, kind_field_with(p->k, KFF_TO)->name, at.owner.s);
         jw_strn(w, kind_field_with(p->k, KFF_TITLE)->name, buf_str(&title), title.len);
         if (f->form != NULL) {
             char form[FORM + 1];

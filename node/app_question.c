@@ -14,22 +14,10 @@ enum { EVERY = 1 << 30, ARENA = 4 << 20 };
 
 static const char asked_about[] = "listing need event notice";
 
-struct about {
-    char owner[LIM_NODE_ID + 2], id[LIM_ID_BYTES + 1];
-};
-
 /* "node/id" */
-static bool about_of(struct span d, struct about *ret)
+static bool about_of(struct span d, struct record_ref *ret)
 {
-    struct span v, s;
-    if (!jcur_get(d, "about", &v) || !jcur_plain(v, &s) || s.n < LIM_NODE_ID + 2 ||
-        s.p[LIM_NODE_ID] != '/' || s.n - LIM_NODE_ID - 1 > LIM_ID_BYTES) {
-        return false;
-    }
-    (void)snprintf(ret->owner, sizeof ret->owner, "%.*s", LIM_NODE_ID, (const char *)s.p);
-    (void)snprintf(ret->id, sizeof ret->id, "%.*s", (int)(s.n - LIM_NODE_ID - 1),
-                   (const char *)s.p + LIM_NODE_ID + 1);
-    return true;
+    return record_ref_parse(jcur_plain_of(d, "about"), ret) && !node_id_none(&ret->owner);
 }
 
 /* ---- writing ---- */
@@ -45,17 +33,17 @@ static void put_copy(struct jw *w, struct span d, const char *from, const char *
 int app__question_autos(struct app_put *p, struct jw *w, struct fault *f)
 {
     bool answer = strcmp(p->k->name, "question_answer") == 0;
-    struct about at;
+    struct record_ref at;
     struct old_rec o = {0};
     struct buf title;
     if (!about_of(span_of(p->d.data, p->d.len), &at)) {
         return fault_set(f, SANJI_E_SPEC, "about", "NODE/ID");
     }
-    if (strcmp(at.owner, app_id(p->a)) == 0) { /* nobody asks himself */
+    if (strcmp(at.owner.s, app_id(p->a)) == 0) { /* nobody asks himself */
         return fault_set(f, SANJI_E_SPEC, "about", "a record of another platform");
     }
     buf_init(&title, LIM_ITEM_BYTES);
-    int r = app__put_old(p->a, at.owner, at.id, &o);
+    int r = app__put_old(p->a, at.owner.s, at.id, &o);
     bool fits = o.found && !o.withdrawn && app__word_in(answer ? "question" : asked_about, o.kind);
     if (r == 0 && (!fits || (answer && strstr(o.aud, app_id(p->a)) == NULL))) {
         r = fault_set(f, SANJI_E_NOT_FOUND, "about", answer ? "question" : asked_about);
@@ -63,7 +51,7 @@ int app__question_autos(struct app_put *p, struct jw *w, struct fault *f)
     struct span d = span_of(o.d.data, o.d.len);
     r = r < 0 ? r : kind_title(kind_find(o.kind), d, &title);
     if (r == 0) {
-        jw_str(w, answer ? "asker" : "owner", at.owner);
+        jw_str(w, answer ? "asker" : "owner", at.owner.s);
         jw_strn(w, "title", buf_str(&title), title.len);
         if (answer) {
             jw_int(w, "seen", o.r);
@@ -113,12 +101,12 @@ static int on_record(const struct store_rec *rec, void *arg)
     return x->q->kind == NULL ? SANJI_E_NOMEM : 0;
 }
 
-static int tell(struct walk *w, const struct store_rec *rec, const struct about *at)
+static int tell(struct walk *w, const struct store_rec *rec, const struct record_ref *at)
 {
     char d[LIM_ID_BYTES + LIM_NODE_ID + 32], key[LIM_ID_BYTES + 1];
     struct app_question q = {.asker = rec->owner,
                              .id = rec->id,
-                             .owner = at->owner,
+                             .owner = at->owner.s,
                              .record = at->id,
                              .kind = "",
                              .title = rec->title,
@@ -130,9 +118,10 @@ static int tell(struct walk *w, const struct store_rec *rec, const struct about 
     (void)jcur_get(rec->d, "text", &q.text);
     int n = snprintf(d, sizeof d, "{\"about\":\"%s/%s\"}", rec->owner, rec->id);
     int r = kind_key_id(kind_find("question_answer"), span_of(d, (size_t)n), key);
-    r = r < 0 ? r : store_record_get(w->a->store, at->owner, "question_answer", key, on_answer, &x);
+    r = r < 0 ? r
+              : store_record_get(w->a->store, at->owner.s, "question_answer", key, on_answer, &x);
     if (r == 0 || r == SANJI_E_NOT_FOUND) {
-        r = store_record_get(w->a->store, at->owner, NULL, at->id, on_record, &x);
+        r = store_record_get(w->a->store, at->owner.s, NULL, at->id, on_record, &x);
     }
     return r == 0 || r == SANJI_E_NOT_FOUND ? w->fn(&q, w->arg) : r;
 }
@@ -140,13 +129,13 @@ static int tell(struct walk *w, const struct store_rec *rec, const struct about 
 static int on_question(const struct store_rec *rec, void *arg)
 {
     struct walk *w = arg;
-    struct about at;
+    struct record_ref at;
     bool ours = strcmp(rec->owner, app_id(w->a)) == 0 || strstr(rec->aud, app_id(w->a)) != NULL;
     arena_reset(w->ar);
     if (!ours || !about_of(rec->d, &at)) {
         return 0;
     }
-    if (w->record != NULL && (strcmp(at.id, w->record) != 0 || strcmp(at.owner, w->owner) != 0)) {
+    if (w->record != NULL && (strcmp(at.id, w->record) != 0 || strcmp(at.owner.s, w->owner) != 0)) {
         return 0;
     }
     return tell(w, rec, &at);

@@ -134,16 +134,14 @@ int app_feed_add(struct app *a, const char *login, const char *listing,
                           .maker = login,
                           .days = APP_TOKEN_DAYS};
     struct feeds x = {.login = login};
-    const char *slash = strchr(listing, '/');
-    char owner[LIM_NODE_ID + 2];
+    struct record_ref of;
     bool there = listing[0] == '\0';
     int r = staff_token_list(a->store, on_feed, &x);
     if (r == 0 && (x.mine >= APP_FEEDS || x.all >= APP_FEEDS_ALL)) {
         return fault_set(f, SANJI_E_QUOTA, "feed", "20 calendars");
     }
-    if (r == 0 && slash != NULL && slash - listing == LIM_NODE_ID) {
-        snprintf(owner, sizeof owner, "%.*s", LIM_NODE_ID, listing);
-        r = store_record_get(a->store, owner, "listing", slash + 1, on_listing, &there);
+    if (r == 0 && record_ref_parse(span_of(listing, strlen(listing)), &of)) {
+        r = store_record_get(a->store, of.owner.s, "listing", of.id, on_listing, &there);
         r = r == SANJI_E_NOT_FOUND ? 0 : r;
     }
     if (r == 0 && !there) {

@@ -35,8 +35,8 @@ static enum form_type type_of(struct span question)
     return FQ_TYPES;
 }
 
-/* The text is one of the list's elements; from: where to begin. Escapes are compared as written:
- * the gate lets one spelling through. */
+/* The text is one of the list's elements. Escapes are compared as written: the gate lets one
+ * spelling through. */
 static bool is_among(struct span list, struct span value)
 {
     struct jcur c;

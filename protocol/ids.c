@@ -101,6 +101,21 @@ bool record_id_valid(const char *s, size_t n)
     return true;
 }
 
+bool record_ref_parse(struct span s, struct record_ref *ret)
+{
+    const char *p = (const char *)s.p;
+    const char *slash = s.n == 0 ? NULL : memchr(p, '/', s.n);
+    size_t n = slash == NULL ? 0 : (size_t)(slash - p);
+    const char *id = slash == NULL ? p : slash + 1;
+    size_t id_n = slash == NULL ? s.n : s.n - n - 1;
+    memset(ret, 0, sizeof(*ret));
+    if ((slash != NULL && node_id_parse(p, n, &ret->owner) < 0) || !record_id_valid(id, id_n)) {
+        return false;
+    }
+    memcpy(ret->id, id, id_n);
+    return true;
+}
+
 void record_id_make(int64_t now_ms, const uint8_t rnd[static 10], char out[static 28])
 {
     uint8_t b[16];

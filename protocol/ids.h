@@ -38,6 +38,13 @@ bool key_id_valid(const char *s, size_t n);
 bool record_id_valid(const char *s, size_t n);
 void record_id_make(int64_t now_ms, const uint8_t rnd[static 10], char out[static 28]);
 
+/* What a `ref` names: "owner/id", or "id" of the one who says it (owner none). False: neither. */
+struct record_ref {
+    struct node_id owner;
+    char id[LIM_ID_BYTES + 1];
+};
+bool record_ref_parse(struct span s, struct record_ref *ret);
+
 /* Kind: name "/" major, name [a-z][a-z0-9_]{0,30}, major 1..999. */
 bool kind_name_valid(const char *s, size_t n);
 

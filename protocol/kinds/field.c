@@ -176,6 +176,16 @@ static const struct {
     {"stage", CH_STAGE}, {"method", CH_METHOD}, {"content", CH_CONTENT},
 };
 
+const char *kind_list_named(struct span name)
+{
+    for (size_t i = 0; i < F_COUNT(open_list); i++) {
+        if (span_eqs(name, open_list[i].name)) {
+            return open_list[i].name;
+        }
+    }
+    return NULL;
+}
+
 const char *kind_open_list(const struct kind_field *fld)
 {
     bool chooses = fld->type == KF_ENUM || fld->type == KF_ENUMS;
@@ -264,18 +274,6 @@ bool kind__area(struct span s)
     return true;
 }
 
-/* "id" or "owner/id" */
-static bool is_ref(struct span s)
-{
-    const char *p = (const char *)s.p;
-    const char *slash = memchr(p, '/', s.n);
-    if (slash == NULL) {
-        return record_id_valid(p, s.n);
-    }
-    size_t n = (size_t)(slash - p);
-    return node_id_valid(p, n) && record_id_valid(slash + 1, s.n - n - 1);
-}
-
 int kind__url(struct span value, struct fault *f)
 {
     struct span s;
@@ -306,6 +304,7 @@ bool kind__times(struct span value, int64_t *ret_from, int64_t *ret_to)
 
 static const char *check_form(const struct kind_field *fld, struct span v)
 {
+    struct record_ref ref;
     struct span s;
     int a = 0;
     int b = 0;
@@ -329,7 +328,7 @@ static const char *check_form(const struct kind_field *fld, struct span v)
     if (fld->type == KF_AREA) {
         return kind__area(s) ? NULL : "2 to 12 digits";
     }
-    return s.n <= (size_t)fld->max && is_ref(s) ? NULL : "a record id";
+    return s.n <= (size_t)fld->max && record_ref_parse(s, &ref) ? NULL : "a record id";
 }
 
 static const char *check_int(const struct kind_field *fld, struct span v)

@@ -211,6 +211,8 @@ const struct kind_field *kind_field_find(const struct kind *k, const char *name)
 int kind_field_digits(const struct kind_field *fld);
 /* The open list (CH_LISTS) a field chooses from; NULL: its words are all there are. */
 const char *kind_open_list(const struct kind_field *fld);
+/* The same of its name, as kind_open_list() gives it; NULL: there is none. */
+const char *kind_list_named(struct span name);
 /* A word of an open list: a small letter, then small letters, digits and _, at most 32. */
 bool kind_word_valid(struct span word);
 /* Is it one of the field's own words? */

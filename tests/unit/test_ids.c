@@ -268,9 +268,37 @@ static void test_stream_keys(void **state)
     assert_true(stream_key_cmp(&a, &b) > 0);
 }
 
+static void test_refs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *owner, *id; /* id NULL: none */
+    } t[] = {
+        {"r1", "", "r1"},
+        {"nAAAA", "", "nAAAA"},
+        {"naaaaaaaaaaaaa/a.b:c-1", "naaaaaaaaaaaaa", "a.b:c-1"},
+        {"", NULL, NULL},
+        {"/r1", NULL, NULL},
+        {"naaaaaaaaaaaaa/", NULL, NULL},
+        {"naaaaaaaaaaaa/r1", NULL, NULL},
+        {"naaaaaaaaaaaaa/r1/x", NULL, NULL},
+        {"naaaaaaaaaaaaa/../x", NULL, NULL},
+        {"0123456789012345678901234567890123456789012345678901234567890123x", NULL, NULL},
+    };
+    for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        struct record_ref ref;
+        bool ok = record_ref_parse(span_of(t[i].text, strlen(t[i].text)), &ref);
+        if (ok != (t[i].id != NULL) ||
+            (ok && (strcmp(ref.owner.s, t[i].owner) != 0 || strcmp(ref.id, t[i].id) != 0))) {
+            fail_msg("%s: %d %s %s", t[i].text, ok, ref.owner.s, ref.id);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refs),
         cmocka_unit_test(test_node_ids),
         cmocka_unit_test(test_node_id_bits),
         cmocka_unit_test(test_key_ids),
