@@ -28,6 +28,18 @@ int app__audit_add(struct app *a, const char *who, const char *what, const char 
     return staff_audit_add(a->store, &row);
 }
 
+int app__audit_end(struct app *a, const char *what, int64_t n, int r)
+{
+    char target[24];
+    snprintf(target, sizeof target, "%lld", (long long)n);
+    r = r == 0 ? app__audit_add(a, "cli", what, target, 0) : r;
+    r = r == 0 ? store_commit(a->store) : r;
+    if (r < 0) {
+        store_rollback(a->store);
+    }
+    return r;
+}
+
 struct said { /* the newest of the own records */
     bool found;
     char id[LIM_ID_BYTES + 1], aud[LIM_AUD_BYTES + 1];

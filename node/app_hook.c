@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOST_BYTES = 256, BODY_BYTES = 8192, NAME_MAX = 80, ID_RANDOM = 12 };
+enum { HOST_BYTES = 256, BODY_BYTES = 8192, ID_RANDOM = 12 };
 static const char forms[] = "plain wecom dingtalk";
 
 /* ---- addresses ---- */
@@ -112,10 +112,9 @@ static int on_counted(const struct hook_row *h, void *arg)
 
 static int check(struct app *a, const struct app_hook *h, int64_t *ret_have, struct fault *f)
 {
-    size_t n = strlen(h->name);
-    if (n == 0 || !utf8_valid(h->name, n, NULL) || text_has_control(h->name, n, false) ||
-        utf8_len(h->name, n) > NAME_MAX) {
-        return fault_set(f, SANJI_E_SPEC, "name", "1 .. 80");
+    int r = app__name_check(h->name, true, f);
+    if (r < 0) {
+        return r;
     }
     if (!app__word_in(forms, h->form)) {
         return fault_set(f, SANJI_E_SPEC, "form", forms);
@@ -128,7 +127,7 @@ static int check(struct app *a, const struct app_hook *h, int64_t *ret_have, str
     if (!is_printable(h->secret) || strlen(h->secret) > 200) {
         return fault_set(f, SANJI_E_SPEC, "secret", "0 .. 200");
     }
-    int r = app_hook_url(&a->cfg, h->url, f);
+    r = app_hook_url(&a->cfg, h->url, f);
     r = r < 0 ? r : hook_list(a->store, on_counted, ret_have);
     return r == 0 && *ret_have >= HOOKS_MAX ? fault_set(f, SANJI_E_QUOTA, "hook", "16 hooks") : r;
 }
@@ -145,21 +144,6 @@ static int make_secret(const struct app_hook *h, char ret[static HOOK_SECRET])
     memcpy(ret, "whsec_", 6);
     b64u_put(raw, sizeof raw, ret + 6);
     mem_wipe(raw, sizeof raw);
-    return r;
-}
-
-static int end(struct app *a, bool own, const char *what, int64_t n, int r)
-{
-    char target[24];
-    if (!own) {
-        return r;
-    }
-    snprintf(target, sizeof target, "%lld", (long long)n);
-    r = r == 0 ? app__audit_add(a, "cli", what, target, 0) : r;
-    r = r == 0 ? store_commit(a->store) : r;
-    if (r < 0) {
-        store_rollback(a->store);
-    }
     return r;
 }
 
@@ -184,14 +168,16 @@ int app_hook_add(struct app *a, const struct app_hook *h, char ret_secret[static
     /* What waits already is no news to anybody. */
     r = have == 0 ? app__hook_seen(a) : 0;
     r = r < 0 ? r : hook_add(a->store, &row, ret_n);
-    return end(a, own, "hook.add", *ret_n, r);
+    return own ? app__audit_end(a, "hook.add", *ret_n, r) : r;
 }
 
 int app_hook_drop(struct app *a, int64_t n)
 {
-    bool own = !store_in_tx(a->store);
-    int r = own ? store_begin(a->store) : 0;
-    return r < 0 ? r : end(a, own, "hook.drop", n, hook_drop(a->store, n));
+    if (store_in_tx(a->store)) {
+        return hook_drop(a->store, n);
+    }
+    int r = store_begin(a->store);
+    return r < 0 ? r : app__audit_end(a, "hook.drop", n, hook_drop(a->store, n));
 }
 
 /* ---- messages ---- */

@@ -23,10 +23,9 @@
 
 static int check_birth(const struct app_birth *b, struct fault *f)
 {
-    size_t n = strlen(b->name);
-    if (n == 0 || !utf8_valid(b->name, n, NULL) || text_has_control(b->name, n, false) ||
-        utf8_len(b->name, n) > 80) {
-        return fault_set(f, SANJI_E_SPEC, "name", "1 .. 80");
+    int r = app__name_check(b->name, true, f);
+    if (r < 0) {
+        return r;
     }
     if (!app_area_ok(b->area)) {
         return fault_set(f, SANJI_E_SPEC, "area", "2 .. 12 digits");

@@ -79,6 +79,10 @@ bool app__is_content(int r);
 int app__refused_about(struct app *a, const char *id);
 /* app_audit.c: one row of the audit log; err 0: "ok". */
 int app__audit_add(struct app *a, const char *who, const char *what, const char *target, int err);
+/* Ends a transaction of the command line: what came to r, and its row in the log, or neither. */
+int app__audit_end(struct app *a, const char *what, int64_t n, int r);
+/* app_user.c: a name people give to something: one line of at most 80 characters. */
+int app__name_check(const char *name, bool required, struct fault *f);
 /* app_duty_seen.c: the day a report first came here; 0: not known. no, got: of its newest form.
  * Tick: notes it, now and then. */
 int app__duty_seen(struct app *a, const char *node, const char *id, int64_t no, int64_t got,

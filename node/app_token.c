@@ -12,7 +12,7 @@
 
 static const char prefix[] = "sanji_";
 static const char roles[] = "admin manager clerk reviewer supervisor member";
-enum { PREFIX = sizeof prefix - 1, NAME_MAX = 80 };
+enum { PREFIX = sizeof prefix - 1 };
 #define DAY_MS INT64_C(86400000)
 
 bool app_token_hash(const char *text, size_t n, uint8_t ret[static HASH_LEN])
@@ -36,11 +36,10 @@ static int on_counted(const struct staff_token *t, void *arg)
 
 static int check(struct app *a, const struct app_token *t, struct fault *f)
 {
-    size_t n = strlen(t->name);
     int64_t have = 0;
-    if (n == 0 || !utf8_valid(t->name, n, NULL) || text_has_control(t->name, n, false) ||
-        utf8_len(t->name, n) > NAME_MAX) {
-        return fault_set(f, SANJI_E_SPEC, "name", "1 .. 80");
+    int r = app__name_check(t->name, true, f);
+    if (r < 0) {
+        return r;
     }
     if (!app__word_in(roles, t->role)) {
         return fault_set(f, SANJI_E_SPEC, "role", roles);
@@ -48,7 +47,7 @@ static int check(struct app *a, const struct app_token *t, struct fault *f)
     if (t->days < 1 || t->days > APP_TOKEN_DAYS) {
         return fault_set(f, SANJI_E_SPEC, "days", "1 .. 1100");
     }
-    int r = app__org_check(a, t->role, t->about, f);
+    r = app__org_check(a, t->role, t->about, f);
     r = r < 0 ? r : staff_token_list(a->store, on_counted, &have);
     return r == 0 && have >= APP_TOKENS ? fault_set(f, SANJI_E_QUOTA, "token", "200 tokens") : r;
 }
@@ -76,19 +75,6 @@ static int add(struct app *a, const struct app_token *t, char ret[static APP_TOK
     return r;
 }
 
-/* Ends a transaction of the command line: what was done and its row in the log, or neither. */
-static int end(struct app *a, const char *what, int64_t n, int r)
-{
-    char target[24];
-    snprintf(target, sizeof target, "%lld", (long long)n);
-    r = r == 0 ? app__audit_add(a, "cli", what, target, 0) : r;
-    r = r == 0 ? store_commit(a->store) : r;
-    if (r < 0) {
-        store_rollback(a->store);
-    }
-    return r;
-}
-
 int app_token_add(struct app *a, const struct app_token *t, char ret[static APP_TOKEN_TEXT],
                   int64_t *ret_n, struct fault *f)
 {
@@ -101,7 +87,7 @@ int app_token_add(struct app *a, const struct app_token *t, char ret[static APP_
         return r;
     }
     r = add(a, t, ret, ret_n);
-    return end(a, "token.add", *ret_n, r);
+    return app__audit_end(a, "token.add", *ret_n, r);
 }
 
 struct feeds {
@@ -156,5 +142,5 @@ int app_token_revoke(struct app *a, int64_t n)
         return staff_token_del(a->store, n);
     }
     int r = store_begin(a->store);
-    return r < 0 ? r : end(a, "token.revoke", n, staff_token_del(a->store, n));
+    return r < 0 ? r : app__audit_end(a, "token.revoke", n, staff_token_del(a->store, n));
 }

@@ -36,18 +36,23 @@ int app__org_check(struct app *a, const char *role, const char *org, struct faul
     return r < 0 || there ? r : fault_set(f, SANJI_E_NOT_FOUND, "org", "org");
 }
 
+int app__name_check(const char *name, bool required, struct fault *f)
+{
+    size_t n = strlen(name);
+    bool ok = utf8_valid(name, n, NULL) && !text_has_control(name, n, false) &&
+              utf8_len(name, n) <= 80 && (n > 0 || !required);
+    return ok ? 0 : fault_set(f, SANJI_E_SPEC, "name", required ? "1 .. 80" : "0 .. 80");
+}
+
 int app_user_add(struct app *a, const char *login, const char *name, const char *role,
                  const char *org, char ret_once[static 20], struct fault *f)
 {
     char hash[PASSWORD_HASH_BYTES];
-    size_t n = strlen(name);
     if (!login_ok(login)) {
         return fault_set(f, SANJI_E_SPEC, "login", "[A-Za-z0-9._-]{1,32}");
     }
-    if (!utf8_valid(name, n, NULL) || text_has_control(name, n, false) || utf8_len(name, n) > 80) {
-        return fault_set(f, SANJI_E_SPEC, "name", "0 .. 80");
-    }
-    int r = app__org_check(a, role, org, f);
+    int r = app__name_check(name, false, f);
+    r = r < 0 ? r : app__org_check(a, role, org, f);
     if (r < 0) {
         return r;
     }

@@ -93,17 +93,10 @@ int h_feed_new(struct api_call *c)
 int h_feed_drop(struct api_call *c)
 {
     struct listing l = {.c = c};
-    int r = text_i64(c->param[0], strlen(c->param[0]), 1, INT64_MAX / 2, &l.n) < 0
-                ? SANJI_E_NOT_FOUND
-                : staff_token_list(c->app->store, on_own, &l);
+    int r = api_number(c, &l.n);
+    r = r < 0 ? r : staff_token_list(c->app->store, on_own, &l);
     r = r < 0 ? r : l.found == 0 ? SANJI_E_NOT_FOUND : app_token_revoke(c->app, l.n);
-    if (r == 0) {
-        snprintf(c->target, sizeof c->target, "%lld", (long long)l.n);
-    }
-    jw_obj(&c->w, NULL);
-    jw_bool(&c->w, "ok", r == 0);
-    jw_end_obj(&c->w);
-    return r;
+    return api_done(c, l.n, r);
 }
 
 /* ---- what stands in one ---- */

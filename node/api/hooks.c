@@ -4,7 +4,6 @@
 #include "node/app_hook.h"
 
 #include "node/api/route.h"
-#include "protocol/base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -70,26 +69,16 @@ int h_hook_new(struct api_call *c)
     return r;
 }
 
-static int step(struct api_call *c, int (*fn)(struct app *a, int64_t n))
-{
-    int64_t n = 0;
-    int r = text_i64(c->param[0], strlen(c->param[0]), 1, INT64_MAX / 2, &n) < 0 ? SANJI_E_NOT_FOUND
-                                                                                 : fn(c->app, n);
-    if (r == 0) {
-        snprintf(c->target, sizeof c->target, "%lld", (long long)n);
-    }
-    jw_obj(&c->w, NULL);
-    jw_bool(&c->w, "ok", r == 0);
-    jw_end_obj(&c->w);
-    return r;
-}
-
 int h_hook_test(struct api_call *c)
 {
-    return step(c, app_hook_test);
+    int64_t n = 0;
+    int r = api_number(c, &n);
+    return api_done(c, n, r < 0 ? r : app_hook_test(c->app, n));
 }
 
 int h_hook_drop(struct api_call *c)
 {
-    return step(c, app_hook_drop);
+    int64_t n = 0;
+    int r = api_number(c, &n);
+    return api_done(c, n, r < 0 ? r : app_hook_drop(c->app, n));
 }

@@ -28,9 +28,8 @@ static int load(struct api_call *c, struct app_import *x)
 {
     int64_t n = 0;
     memset(x, 0, sizeof *x);
-    int r = text_i64(c->param[0], strlen(c->param[0]), 1, INT64_MAX / 2, &n) < 0
-                ? SANJI_E_NOT_FOUND
-                : app_import_get(c->app, n, x);
+    int r = api_number(c, &n);
+    r = r < 0 ? r : app_import_get(c->app, n, x);
     if (r == 0 && (!may_see(c, x->login) || !may_bring(c, x->k))) {
         r = SANJI_E_NOT_FOUND;
     }

@@ -173,6 +173,23 @@ int h_areas(struct api_call *c)
     return r;
 }
 
+int api_number(const struct api_call *c, int64_t *ret)
+{
+    const char *s = c->param[0];
+    return text_i64(s, strlen(s), 1, INT64_MAX / 2, ret) < 0 ? SANJI_E_NOT_FOUND : 0;
+}
+
+int api_done(struct api_call *c, int64_t n, int r)
+{
+    if (r == 0) {
+        (void)snprintf(c->target, sizeof c->target, "%lld", (long long)n);
+    }
+    jw_obj(&c->w, NULL);
+    jw_bool(&c->w, "ok", r == 0);
+    jw_end_obj(&c->w);
+    return r;
+}
+
 /* The exchange itself begins after this answer. Nobody to ask at the top: said, not refused. */
 int h_sync(struct api_call *c)
 {

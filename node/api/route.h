@@ -338,6 +338,10 @@ void api_count(struct api *a, const struct api_route *route, int status);
 
 /* shared by handlers */
 int api_query(const struct api_call *c, const char *name, char *out, size_t max); /* absent: "" */
+/* The number a path names; SANJI_E_NOT_FOUND: it names none. */
+int api_number(const struct api_call *c, int64_t *ret);
+/* Answers {"ok": …} for what was done to number n, which the audit log is told. Returns r. */
+int api_done(struct api_call *c, int64_t n, int r);
 /* A number from lo to hi; absent: *io stays. SANJI_E_SPEC with the name and the range. */
 int api_query_int(struct api_call *c, const char *name, int64_t lo, int64_t hi, int64_t *io);
 const char *api_node_name(const struct api_call *c, const char *id);

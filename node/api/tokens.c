@@ -150,14 +150,6 @@ int h_token_new(struct api_call *c)
 int h_token_drop(struct api_call *c)
 {
     int64_t n = 0;
-    int r = text_i64(c->param[0], strlen(c->param[0]), 1, INT64_MAX / 2, &n) < 0
-                ? SANJI_E_NOT_FOUND
-                : app_token_revoke(c->app, n);
-    if (r == 0) {
-        snprintf(c->target, sizeof c->target, "%lld", (long long)n);
-    }
-    jw_obj(&c->w, NULL);
-    jw_bool(&c->w, "ok", r == 0);
-    jw_end_obj(&c->w);
-    return r;
+    int r = api_number(c, &n);
+    return api_done(c, n, r < 0 ? r : app_token_revoke(c->app, n));
 }

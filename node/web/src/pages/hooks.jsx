@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Programs and group robots that are told what comes to wait here, for the administrator.
 import { useState } from "preact/hooks";
-import { enc, post, sentence } from "../api.js";
+import { enc, post } from "../api.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
-import { Choice, Sure } from "../parts/admin.jsx";
-import { Badge, Note, Problem, Rows, Stamp, Title, Waiting } from "../parts/bits.jsx";
+import { Choice, Once, Shelf, Sure, useMaking } from "../parts/admin.jsx";
+import { Badge, Problem, Stamp, Title } from "../parts/bits.jsx";
 import { Refusal, Text } from "../parts/gate.jsx";
 
 const forms = ["wecom", "dingtalk", "plain"];
@@ -13,36 +13,21 @@ const sources = ["report", "answer", "decide", "redo", "referral", "booking", "q
 
 function Make({ made }) {
   const blank = { name: "", form: "wecom", url: "", secret: "", events: [], password: "" };
-  const [v, set] = useState(blank);
-  const [problem, setProblem] = useState("");
-  const [busy, setBusy] = useState(false);
-  const change = (k) => (x) => set((s) => ({ ...s, [k]: x }));
+  const { v, change, problem, refuse, busy, send } = useMaking(blank, made);
   const tick = (k) => (e) => {
     const on = e.currentTarget.checked;
-    set((s) => ({ ...s, events: sources.filter((x) => (x === k ? on : s.events.indexOf(x) >= 0)) }));
+    change("events")((now) => sources.filter((x) => (x === k ? on : now.indexOf(x) >= 0)));
   };
   const submit = (e) => {
     e.preventDefault();
     if (!v.name.trim() || !v.url.trim() || !v.password) {
-      setProblem(t("hook.need"));
+      refuse(t("hook.need"));
       return;
     }
-    setBusy(true);
-    setProblem("");
     const body = { name: v.name.trim(), form: v.form, url: v.url.trim(), password: v.password };
     if (v.form === "dingtalk" && v.secret.trim()) body.secret = v.secret.trim();
     if (v.events.length) body.events = v.events.join(" ");
-    post("/api/hooks", body).then(
-      (x) => {
-        setBusy(false);
-        set(blank);
-        made({ ...x, name: body.name });
-      },
-      (err) => {
-        setBusy(false);
-        setProblem(sentence(err));
-      },
-    );
+    send("/api/hooks", body);
   };
   return (
     <form class="card narrow form" id="hook" noValidate onSubmit={submit}>
@@ -115,42 +100,29 @@ export function Hooks() {
       <Title text={t("nav.hooks")} />
       <p>{t("hook.lead")}</p>
       {fresh && fresh.secret && (
-        <Note tone="good">
-          <p>{t("hook.once", { name: fresh.name })}</p>
-          <p>
-            <code class="key" id="hook-text">
-              {fresh.secret}
-            </code>
-          </p>
-        </Note>
+        <Once id="hook-text" lead={t("hook.once", { name: fresh.name })} text={fresh.secret} />
       )}
-      <Problem error={error} retry={reload} />
-      {!data && !error && <Waiting />}
-      {data && rows.length === 0 && (
-        <div class="card empty">
-          <p>{t("hook.none")}</p>
-        </div>
-      )}
-      {rows.length > 0 && (
-        <Rows
-          caption={t("nav.hooks")}
-          columns={[
-            { key: "name", label: t("hook.name"), main: true },
-            { key: "form", label: t("hook.form"), wrap: true },
-            { key: "to", label: t("hook.to"), wrap: true },
-            { key: "state", label: t("hook.state") },
-            { key: "last", label: t("hook.last"), wrap: true },
-            { key: "queued", label: t("hook.queued"), num: true },
-            { key: "end", label: t("hook.do"), wrap: true },
-          ]}
-          rows={rows}
-        />
-      )}
+      <Shelf
+        data={data}
+        error={error}
+        reload={reload}
+        none={t("hook.none")}
+        caption={t("nav.hooks")}
+        columns={[
+          { key: "name", label: t("hook.name"), main: true },
+          { key: "form", label: t("hook.form"), wrap: true },
+          { key: "to", label: t("hook.to"), wrap: true },
+          { key: "state", label: t("hook.state") },
+          { key: "last", label: t("hook.last"), wrap: true },
+          { key: "queued", label: t("hook.queued"), num: true },
+          { key: "end", label: t("hook.do"), wrap: true },
+        ]}
+        rows={rows}
+      />
       <Make
         made={(x) => {
           setFresh(x);
           reload();
-          window.scrollTo(0, 0);
         }}
       />
     </>

@@ -9,6 +9,7 @@ import { useLoad } from "../load.js";
 import { Badge, Facts, Icon, Note, Problem, Rows, Stamp, Title, Waiting, areaText } from "../parts/bits.jsx";
 import { Acknowledge, Acks, Queue } from "../parts/acks.jsx";
 import { ConsultAccount } from "../parts/consult.jsx";
+import { Conflict } from "../parts/conflict.jsx";
 import { Content, Explain, useNames } from "../parts/detail.jsx";
 import { EventPanel } from "../parts/event.jsx";
 import { Questions } from "../parts/question.jsx";
@@ -269,44 +270,6 @@ function newId() {
 }
 const holds = (k, theirs, mine) =>
   theirs.mine && theirs.kind === k.name && k.fields.every((f) => mine[f.name] === undefined || JSON.stringify(mine[f.name]) === JSON.stringify((theirs.d || {})[f.name]));
-
-// Two people changed the same record: both versions side by side, and the person decides.
-function Conflict({ k, mine, theirs, keep, take, busy }) {
-  const scope = recordScope(k.name);
-  const names = useNames();
-  const d = theirs.d || {};
-  const ref = useRef(null);
-  useEffect(() => {
-    if (ref.current) ref.current.focus();
-  }, [theirs]);
-  const changed = k.fields.filter((f) => typed(f) && JSON.stringify(mine[f.name]) !== JSON.stringify(d[f.name]));
-  return (
-    <section class="note note-warn conflict" role="alert" tabIndex={-1} ref={ref}>
-      <h2>{t("conflict.title")}</h2>
-      <p>{t("conflict.lead", { when: stamp(theirs.ts) })}</p>
-      <Rows
-        caption={t("conflict.title")}
-        columns={[
-          { key: "f", label: t("conflict.field"), main: true },
-          { key: "a", label: t("conflict.mine"), wrap: true },
-          { key: "b", label: t("conflict.theirs"), wrap: true },
-        ]}
-        rows={changed.map((f) => ({
-          key: f.name,
-          f: fieldLabel(scope, f),
-          a: show(scope, f, mine[f.name], names),
-          b: show(scope, f, d[f.name], names),
-        }))}
-      />
-      <button type="button" class="button primary" onClick={keep} disabled={busy}>
-        {t("conflict.keep")}
-      </button>
-      <button type="button" class="button" onClick={take} disabled={busy}>
-        {t("conflict.take")}
-      </button>
-    </section>
-  );
-}
 
 // What a form shows at once; the rest is one press away. A kind and a title make a listing.
 const isMain = (f) => f.required || f.outer || f.title || f.list || f.state || f.type === "long";

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keys of other programs to this platform's interface, for the administrator: made, shown once, ended.
 import { useState } from "preact/hooks";
-import { enc, post, query, sentence } from "../api.js";
+import { enc, query } from "../api.js";
 import { t, tt } from "../i18n.js";
 import { useLoad } from "../load.js";
-import { Choice, Sure } from "../parts/admin.jsx";
-import { Note, Problem, Rows, Title, Waiting } from "../parts/bits.jsx";
+import { Choice, Once, Shelf, Sure, useMaking } from "../parts/admin.jsx";
+import { Problem, Title } from "../parts/bits.jsx";
 import { Refusal, Text } from "../parts/gate.jsx";
 import { dateOf } from "../when.js";
 
@@ -21,30 +21,15 @@ function Organisation({ value, onInput }) {
 
 function Make({ made }) {
   const blank = { name: "", role: "supervisor", org: "", days: "365", password: "" };
-  const [v, set] = useState(blank);
-  const [problem, setProblem] = useState("");
-  const [busy, setBusy] = useState(false);
-  const change = (k) => (x) => set((s) => ({ ...s, [k]: x }));
+  const { v, change, problem, refuse, busy, send } = useMaking(blank, made);
   const submit = (e) => {
     e.preventDefault();
     if (!v.name.trim() || !v.password || (v.role === "member" && !v.org)) {
-      setProblem(t("token.need"));
+      refuse(t("token.need"));
       return;
     }
-    setBusy(true);
-    setProblem("");
     const body = { name: v.name.trim(), role: v.role, days: Number(v.days), password: v.password };
-    post("/api/tokens", v.role === "member" ? { ...body, org: v.org } : body).then(
-      (x) => {
-        setBusy(false);
-        set(blank);
-        made({ ...x, name: body.name });
-      },
-      (err) => {
-        setBusy(false);
-        setProblem(sentence(err));
-      },
-    );
+    send("/api/tokens", v.role === "member" ? { ...body, org: v.org } : body);
   };
   return (
     <form class="card narrow form" id="token" noValidate onSubmit={submit}>
@@ -91,41 +76,28 @@ export function Tokens() {
       <Title text={t("nav.tokens")} />
       <p>{t("token.lead")}</p>
       {fresh && (
-        <Note tone="good">
-          <p>{t("token.once", { name: fresh.name })}</p>
-          <p>
-            <code class="key" id="token-text">
-              {fresh.token}
-            </code>
-          </p>
-        </Note>
+        <Once id="token-text" lead={t("token.once", { name: fresh.name })} text={fresh.token} />
       )}
-      <Problem error={error} retry={reload} />
-      {!data && !error && <Waiting />}
-      {data && rows.length === 0 && (
-        <div class="card empty">
-          <p>{t("token.none")}</p>
-        </div>
-      )}
-      {rows.length > 0 && (
-        <Rows
-          caption={t("nav.tokens")}
-          columns={[
-            { key: "name", label: t("token.name"), main: true },
-            { key: "n", label: t("token.in_log") },
-            { key: "role", label: t("account.role"), wrap: true },
-            { key: "until", label: t("token.until") },
-            { key: "used", label: t("token.used") },
-            { key: "end", label: t("token.end") },
-          ]}
-          rows={rows}
-        />
-      )}
+      <Shelf
+        data={data}
+        error={error}
+        reload={reload}
+        none={t("token.none")}
+        caption={t("nav.tokens")}
+        columns={[
+          { key: "name", label: t("token.name"), main: true },
+          { key: "n", label: t("token.in_log") },
+          { key: "role", label: t("account.role"), wrap: true },
+          { key: "until", label: t("token.until") },
+          { key: "used", label: t("token.used") },
+          { key: "end", label: t("token.end") },
+        ]}
+        rows={rows}
+      />
       <Make
         made={(x) => {
           setFresh(x);
           reload();
-          window.scrollTo(0, 0);
         }}
       />
     </>
