@@ -219,7 +219,7 @@ static int run(uint64_t seed, bool print, struct total *tot, uint64_t *ret_trace
     sim_heal(&m);
     int r = check(&m, v);
     for (int i = 0; print && r < 0 && i < m.w.n; i++) { /* which of them is wrong? */
-        struct world_verdict own = {"views are what the bundles say"};
+        struct world_verdict own = {.text = "views are what the bundles say"};
         world_print(&m.w, i);
         (void)(m.w.node[i].joined && world_check_rebuild(&m.w, i, &own));
         printf("%-6s %s\n", m.w.node[i].name, own.text);
@@ -248,7 +248,7 @@ static int run(uint64_t seed, bool print, struct total *tot, uint64_t *ret_trace
 
 static void seed_run(uint64_t seed, bool print, bool twice, struct total *tot)
 {
-    struct world_verdict v = {""};
+    struct world_verdict v = {.text = ""};
     uint64_t a = 0, b = 0;
     int r = run(seed, print, tot, &a, &v);
     tot->seeds++;

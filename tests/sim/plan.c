@@ -480,6 +480,10 @@ void sim_heal(struct sim *m)
         world_run(w, 60000);
         sim_stick_round(m);
     }
+    if (world_only_frozen(w)) { /* put back twice, the writer does not know of what it has
+                                   forgotten: its next bundle ends that, a beat at the latest */
+        world_run(w, LIM_BEAT_MS + LIM_BEAT_MS / 10);
+    }
     for (int i = 0; i < w->n; i++) {
         m->count[SC_COMPACTED] += mem_store_compacted(w->node[i].mem);
         m->count[SC_JUMPS] += mem_store_jumps(w->node[i].mem);

@@ -125,13 +125,28 @@ static bool is_later_held(const struct sim *m, const bool *there, size_t k)
     return false;
 }
 
+/* A withdrawal that the parent does not hold, while it holds the form that is withdrawn: the end of
+ * the key lets the form stand, unless a keyframe under the new key has left it out already. */
+static bool is_open(const struct sim *m, const bool *there, size_t k)
+{
+    for (size_t j = 0; m->write[k].withdrawn && j < m->n_writes; j++) {
+        if (there[j] && m->write[j].owner == m->write[k].owner && m->write[j].r < m->write[k].r &&
+            strcmp(m->write[j].aud, m->write[k].aud) == 0 &&
+            strcmp(m->write[j].id, m->write[k].id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void sim_keep_held(struct sim *m, int i, int at)
 {
     bool *there = sim_held(m, at, false);
     static char lost[SIM_WRITES][20];
     size_t n = 0, kept = 0;
     for (size_t k = 0; k < m->n_writes; k++) {
-        if (m->write[k].owner == i && !there[k] && !is_later_held(m, there, k)) {
+        if (m->write[k].owner == i && !there[k] &&
+            (!is_later_held(m, there, k) || is_open(m, there, k))) {
             memcpy(lost[n++], m->write[k].id, sizeof(lost[0]));
         }
     }

@@ -54,7 +54,7 @@ static bool is_gone(struct world *w, void *arg)
 
 void story_agree(struct teller *t, int64_t ms)
 {
-    struct world_verdict v = {""};
+    struct world_verdict v = {.text = ""};
     struct world *w = &t->w;
     bool same = world_until(w, ms, world_converged, NULL);
     if (!same || world_check_converged(w, &v) < 0 || world_check_truth(w, &v) < 0) {

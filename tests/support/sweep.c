@@ -306,7 +306,7 @@ static void first_difference(struct sweep *x, const char *is, const char *was)
 static void settle(struct sweep *x)
 {
     struct world *w = &x->w;
-    struct world_verdict v = {""};
+    struct world_verdict v = {.text = ""};
     if (x->bad[0] != '\0') {
         return;
     }

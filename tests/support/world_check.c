@@ -332,6 +332,7 @@ static int converged(struct world *w, bool deep, struct world_verdict *v)
                     r = wrong(v, "not all of it (I9)", w, p, &own->key, x == NULL ? 0 : x->seq);
                 } else if (x->frozen) {
                     r = wrong(v, "an honest stream is frozen (I14)", w, p, &own->key, x->seq);
+                    v->frozen = true;
                 } else if (deep && !w->node[i].hostile && !w->node[by].torn &&
                            !same_live(w, i, p, &own->key)) {
                     r = wrong(v, "views differ (I9)", w, p, &own->key, x->seq);
@@ -355,6 +356,12 @@ bool world_converged(struct world *w, void *unused)
     struct world_verdict v;
     (void)unused;
     return converged(w, false, &v) == 0;
+}
+
+bool world_only_frozen(struct world *w)
+{
+    struct world_verdict v = {.frozen = false};
+    return converged(w, false, &v) < 0 && v.frozen;
 }
 
 /* ---- the same views again ---- */

@@ -9,6 +9,7 @@
 
 struct world_verdict {
     char text[320];
+    bool frozen; /* what is wrong is that a stream stays frozen */
 };
 
 /* Nobody holds what it may not; every bundle is signed by its writer's key, inside its writer's
@@ -18,6 +19,8 @@ int world_check_truth(struct world *w, struct world_verdict *v);
 /* Every node that may hold a stream of an honest writer holds all of it, with equal live digests.
  */
 int world_check_converged(struct world *w, struct world_verdict *v);
+/* Nothing is wrong but that a stream stays frozen until its writer says something. */
+bool world_only_frozen(struct world *w);
 /* The same as a question, cheap enough to be asked often. */
 bool world_converged(struct world *w, void *unused);
 /* Views of node i thrown away and derived again are what they were. */

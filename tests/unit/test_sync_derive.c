@@ -68,7 +68,7 @@ static void everywhere(struct world *w, int owner, const char *id, bool want)
 
 static void all_derived_alike(struct teller *t)
 {
-    struct world_verdict v = {""};
+    struct world_verdict v = {.text = ""};
     story_agree(t, 60000);
     for (int i = 0; i < t->w.n; i++) {
         for (int k = 0; k < 3; k++) {
