@@ -136,7 +136,7 @@ static int owner_may(struct app_put *p, const struct pair_flow *f, const char *i
     struct app_pair now;
     bool stood = o->found && !o->withdrawn;
     struct span was = stood ? span_of(o->d.data, o->d.len) : span_of(NULL, 0);
-    int r = app_pair_now(p->a, f, app_id(p->a), id, was, &now);
+    int r = app_pair_now(p->a, f, app__put_owner(p), id, was, &now);
     state_word(p->k, span_of(p->d.data, p->d.len), to, sizeof to);
     return r < 0                                         ? r
            : pair_may(f, now.state, PAIR_OWNER, to) == 0 ? 0

@@ -120,6 +120,11 @@ int app_put_for(struct app_put *p, const char *owner)
     return r;
 }
 
+const char *app__put_owner(const struct app_put *p)
+{
+    return p->owner[0] != '\0' ? p->owner : app_id(p->a);
+}
+
 void app_put_free(struct app_put *p)
 {
     if (p == NULL) {
@@ -174,8 +179,7 @@ static int fill(struct app_put *p, const struct old_rec *o, int64_t now_ms, stru
     struct span d = span_of(p->d.data, p->d.len), v, keep;
     const struct kind_field *since = kind_field_with(p->k, KFF_SINCE),
                             *area = kind_field_with(p->k, KFF_AREA);
-    const struct roster_node *me =
-        p->owner[0] != '\0' ? roster_node(app_roster(p->a), p->owner) : app_self_node(p->a);
+    const struct roster_node *me = roster_node(app_roster(p->a), app__put_owner(p));
     bool need_since = since != NULL && !jcur_get(d, since->name, &v);
     bool need_area =
         area != NULL && me != NULL && me->area[0] != '\0' && !jcur_get(d, area->name, &v);
@@ -306,9 +310,8 @@ static void seen_clear(struct app_put *p)
 }
 
 /* What a steward writes stands beside the owner's streams, which end: so it stays in the audience
- * where the record is, and there must be a record. */
-static int add_for(struct app_put *p, const char *id, const struct old_rec *o, const char *aud,
-                   struct fault *f)
+ * where the record is, and there must be a record. aud empty: none was asked for. */
+static int may_for(struct app_put *p, const struct old_rec *o, const char *aud, struct fault *f)
 {
     struct audience au;
     if (!o->found) {
@@ -321,14 +324,14 @@ static int add_for(struct app_put *p, const char *id, const struct old_rec *o, c
     if (r == 0) {
         r = roster_may_write(app_roster(p->a), app_id(p->a), &au);
     }
-    if (r < 0) {
-        return fault_set(f, r, "audience", "one this node may write to");
-    }
-    bool same =
-        !o->withdrawn && span_eq(span_of(o->d.data, o->d.len), span_of(p->d.data, p->d.len));
-    return p->dry || same
-               ? 0
-               : app__put_lane(p, p->k, o->aud, id, OP_PUT, o->r + 1, span_of(p->d.data, p->d.len));
+    return r < 0 ? fault_set(f, r, "audience", "one this node may write to") : 0;
+}
+
+static int add_for(struct app_put *p, const char *id, const struct old_rec *o)
+{
+    struct span d = span_of(p->d.data, p->d.len);
+    bool same = !o->withdrawn && span_eq(span_of(o->d.data, o->d.len), d);
+    return p->dry || same ? 0 : app__put_lane(p, p->k, o->aud, id, OP_PUT, o->r + 1, d);
 }
 
 static int add_mine(struct app_put *p, const char *id, const char *aud, const struct old_rec *o,
@@ -376,7 +379,7 @@ static int add_checked(struct app_put *p, const char *id, bool given, const char
         r = app_outbox_flush(p->a); /* the older form may be among them */
     }
     if (r == 0 && given) {
-        r = app__put_old(p->a, stands_in ? p->owner : app_id(p->a), id, &o);
+        r = app__put_old(p->a, app__put_owner(p), id, &o);
         r = r < 0 || stands_in ? r : app__dry_old(p, id, &o);
     }
     if (r == 0 && o.found && !o.withdrawn && strcmp(o.kind, p->k->name) != 0) {
@@ -386,12 +389,13 @@ static int add_checked(struct app_put *p, const char *id, bool given, const char
     r = r < 0 ? r : app__put_autos(p, &o, now, f);
     r = r < 0 ? r : app__put_audience(p, word, aud);
     if (r == 0 && stands_in) {
-        r = add_for(p, id, &o, word[0] != '\0' ? aud : "", f);
-    } else if (r == 0) {
-        r = app__put_may(p, &o, f);
-        r = r < 0 ? r : app__pair_may(p, id, &o, f);
-        r = r < 0 ? r : app__consult_may(p, id, f);
-        r = r < 0 ? r : add_mine(p, id, aud, &o, f);
+        r = may_for(p, &o, word[0] != '\0' ? aud : "", f);
+    }
+    r = r < 0 ? r : app__put_may(p, &o, f); /* the same rules for owner and steward */
+    r = r < 0 ? r : app__pair_may(p, id, &o, f);
+    r = r < 0 ? r : app__consult_may(p, id, f);
+    if (r == 0) {
+        r = stands_in ? add_for(p, id, &o) : add_mine(p, id, aud, &o, f);
     }
     buf_done(&o.d);
     return r;
@@ -564,7 +568,7 @@ int app_withdraw(struct app *a, const char *owner, const char *id, struct fault 
     if (r == 0 && owner != NULL) {
         r = may_stand_for(a, owner);
     }
-    if (r == 0 && owner == NULL && !o.withdrawn && k != NULL) {
+    if (r == 0 && !o.withdrawn && k != NULL) {
         r = app__put_may_go(k, &o, f);
     }
     if (r < 0 || o.withdrawn) {

@@ -57,6 +57,8 @@ int app__question_autos(struct app_put *p, struct jw *w, struct fault *f);
 /* Adds one item to the batch of its audience. */
 int app__put_lane(struct app_put *p, const struct kind *k, const char *aud, const char *id,
                   enum item_op op, int64_t r, struct span d);
+/* Whose records are written: this node's, or those of the node it is the steward of. */
+const char *app__put_owner(const struct app_put *p);
 /* The record as it stands; ret->found false: none. ret->d is to be ended in every case. */
 int app__put_old(struct app *a, const char *owner, const char *id, struct old_rec *ret);
 /* Is a form of this record waiting in the batch? Remembers it. */

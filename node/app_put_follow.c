@@ -10,14 +10,18 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A record of this node that another one names. */
-static int named(struct app_put *p, const struct kind_field *fld, struct fault *f)
+/* A record that another one of the same owner names. */
+static int named(struct app_put *p, const struct kind_field *fld, struct span was, struct fault *f)
 {
-    struct span v, id;
+    struct span v, id, before;
     struct old_rec o = {0};
     char text[LIM_ID_BYTES + 1];
     if (fld->type != KF_REF || fld->choices == NULL ||
         !jcur_get(span_of(p->d.data, p->d.len), fld->name, &v)) {
+        return 0;
+    }
+    if (p->owner[0] != '\0' && was.n > 0 && jcur_get(was, fld->name, &before) &&
+        span_eq(v, before)) { /* what the owner named may never have come here */
         return 0;
     }
     if (!jcur_plain(v, &id) || id.n == 0 || id.n >= sizeof text) {
@@ -25,7 +29,7 @@ static int named(struct app_put *p, const struct kind_field *fld, struct fault *
     }
     memcpy(text, id.p, id.n);
     text[id.n] = '\0';
-    int r = app__put_old(p->a, app_id(p->a), text, &o);
+    int r = app__put_old(p->a, app__put_owner(p), text, &o);
     bool there = o.found && !o.withdrawn && strcmp(o.kind, fld->choices) == 0;
     buf_done(&o.d);
     /* an earlier line of the same input */
@@ -50,7 +54,7 @@ int app__put_may(struct app_put *p, const struct old_rec *o, struct fault *f)
     }
     r = app_outbox_flush(p->a); /* what is named may be among them */
     for (size_t i = 0; r == 0 && i < p->k->n_fields; i++) {
-        r = named(p, &p->k->fields[i], f);
+        r = named(p, &p->k->fields[i], was, f);
     }
     return r;
 }

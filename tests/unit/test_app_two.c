@@ -416,12 +416,85 @@ static void both_parties_may_ask_to_erase(void **state)
     app_close(street);
 }
 
+static int put_for(struct app *a, const char *owner, const char *kind, const char *json,
+                   struct fault *f)
+{
+    char id[LIM_ID_BYTES + 1];
+    struct app_put *p = NULL;
+    *f = (struct fault){0};
+    assert_int_equal(app_put_begin(a, kind_find(kind), NULL, false, &p), 0);
+    assert_int_equal(app_put_for(p, owner), 0);
+    int r = app_put_line(p, lit(json), id, f);
+    r = r < 0 ? r : app_put_flush(p);
+    app_put_free(p);
+    return r;
+}
+
+#define FORM(state, label)                                                                         \
+    "{\"code\":\"visit\",\"version\":1,\"title\":\"走访表\",\"about\":\"none\",\"each\":"       \
+    "\"once\",\"state\":\"" state "\",\"questions\":[{\"name\":\"q\",\"label\":\"" label           \
+    "\",\"type\":\"text\"}]}"
+#define REPORT(state, done)                                                                        \
+    "{\"report\":\"annual\",\"period\":\"2025\",\"title\":\"年报\",\"state\":\"" state             \
+    "\",\"done\":\"" done "\"}"
+#define HALL(fields, id) "{" id "\"kind\":\"venue\",\"title\":\"议事厅\",\"field\":[" fields "]}"
+
+/* What its owner may not do with a record, who stands in for the owner may not either. */
+static void a_steward_is_held_to_the_owners_rules(void **state)
+{
+    (void)state;
+    struct app *city = node_born(0, "city6"), *street = node_child(city, 1, "street6");
+    char form[LIM_ID_BYTES + 1], report[LIM_ID_BYTES + 1], hall[LIM_ID_BYTES + 1], json[512];
+    char answer[LIM_ID_BYTES + 1], more[LIM_ID_BYTES + 1];
+    struct fault f = {0};
+    nodes_settle(city, street);
+    assert_int_equal(node_put(street, "form_template", FORM("published", "几次"), form, &f), 0);
+    assert_int_equal(node_put(street, "work_report", REPORT("submitted", "走访"), report, &f), 0);
+    assert_int_equal(node_put(street, "work_report",
+                              "{\"report\":\"annual\",\"period\":\"2024\",\"title\":\"年报\","
+                              "\"state\":\"submitted\"}",
+                              more, &f),
+                     0);
+    assert_int_equal(node_put(street, "listing", HALL("\"youth\"", ""), hall, &f), 0);
+    nodes_settle(city, street);
+    (void)snprintf(json, sizeof json, "{\"about\":\"%s/%s\",\"state\":\"accepted\",\"seen\":1}",
+                   app_id(street), report);
+    assert_int_equal(node_put(city, "report_answer", json, answer, &f), 0);
+    assert_int_equal(app_node_revoke(city, app_id(street), NULL, "lost"), 0);
+    assert_int_equal(app_node_steward(city, app_id(street), app_id(city)), 0);
+    nodes_settle(city, street);
+    /* a step that is none, a fixed member, a report that was accepted, a word of no list */
+    assert_int_equal(put_for(city, app_id(street), "form_template", FORM("draft", "几次"), &f),
+                     SANJI_E_STATE);
+    assert_string_equal(f.member, "state");
+    assert_int_equal(put_for(city, app_id(street), "form_template", FORM("published", "别的"), &f),
+                     SANJI_E_STATE);
+    assert_string_equal(f.member, "questions");
+    assert_int_equal(put_for(city, app_id(street), "work_report", REPORT("submitted", "改了"), &f),
+                     SANJI_E_STATE);
+    (void)snprintf(json, sizeof json, HALL("\"youth\",\"nothing_such\"", "\"id\":\"%s\","), hall);
+    assert_int_equal(put_for(city, app_id(street), "listing", json, &f), SANJI_E_SPEC);
+    assert_string_equal(f.member, "field");
+    /* nor is what others build on taken away */
+    assert_int_equal(app_withdraw(city, app_id(street), form, &f), SANJI_E_STATE);
+    assert_int_equal(app_withdraw(city, app_id(street), more, &f), SANJI_E_STATE);
+    node_sound(city);
+    /* what the owner may do, it may */
+    assert_int_equal(put_for(city, app_id(street), "form_template", FORM("ended", "几次"), &f), 0);
+    (void)snprintf(json, sizeof json, HALL("\"women\"", "\"id\":\"%s\","), hall);
+    assert_int_equal(put_for(city, app_id(street), "listing", json, &f), 0);
+    assert_int_equal(app_withdraw(city, app_id(street), hall, &f), 0);
+    app_close(city);
+    app_close(street);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_nodes_agree),
         cmocka_unit_test(a_mismatch_names_who_says_what),
         cmocka_unit_test(a_revoked_node_writes_no_referral),
+        cmocka_unit_test(a_steward_is_held_to_the_owners_rules),
         cmocka_unit_test(a_wrong_clock_does_not_rule_the_lists),
         cmocka_unit_test(the_tops_areas_overrule_the_table),
         cmocka_unit_test(both_parties_may_ask_to_erase),
