@@ -181,7 +181,7 @@ static int attend(struct book *b, const struct app_event_attend *s, struct app_e
     return r < 0 ? r : put_on_roll(b, s, x, ret, f);
 }
 
-/* Begins, reads the book, does, and ends; `rate` without a seat. */
+/* Begins and reads the book. */
 static int begin(struct app *a, struct book *b)
 {
     int r = app__booking_may(a);
@@ -209,23 +209,22 @@ static int write_rating(struct book *b, const struct came *c,
                         const int64_t mark[static SCORE_ITEMS], struct fault *f)
 {
     char id[LIM_ID_BYTES + 1];
-    struct score s;
+    struct score s, shown;
     struct buf d;
     struct jw w;
     int64_t held = 0;
     buf_init(&d, LIM_ITEM_BYTES);
     int r = kind_member_set(kind_find("attendance"), c->d, "rated", span_of("true", 4), &d);
     r = r < 0 ? r : add_extra(b, "attendance", c->id, c->r + 1, &d, f);
-    r = r < 0 ? r : app__score_get(b->a, c->event, &s, &held);
+    r = r < 0 ? r : app__score_get(b->a, c->event, &s, &shown, &held);
     buf_reset(&d);
     jw_init(&w, &d);
     if (r == 0) {
-        score_add(&s, mark);
+        score_add(&s, &shown, mark);
         app__score_id(c->event, id);
         jw_obj(&w, NULL);
         jw_str(&w, "event", c->event);
-        jw_int(&w, "n", s.n);
-        score_write(&w, &s);
+        score_write(&w, &s, &shown);
         jw_end_obj(&w);
         r = jw_done(&w);
     }

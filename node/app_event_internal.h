@@ -33,7 +33,8 @@ void app__came_id(const char *number, char id[static LIM_ID_BYTES + 1]);
 /* Is it over, and are there certificates? */
 bool app__event_certified(const struct event_of *e, int64_t now);
 void app__score_id(const char *event, char id[static LIM_ID_BYTES + 1]);
-/* *ret_r 0: there is none. */
-int app__score_get(struct app *a, const char *event, struct score *ret, int64_t *ret_r);
+/* *ret_r 0: there is none. ret_shown: what means are shown of. */
+int app__score_get(struct app *a, const char *event, struct score *ret, struct score *ret_shown,
+                   int64_t *ret_r);
 
 #endif

@@ -107,7 +107,7 @@ void app__score_id(const char *event, char id[static LIM_ID_BYTES + 1])
 }
 
 struct held_score {
-    struct score *s;
+    struct score *s, *shown;
     int64_t r;
 };
 
@@ -115,14 +115,16 @@ static int on_score(const struct store_rec *rec, void *arg)
 {
     struct held_score *x = arg;
     x->r = rec->r;
-    return rec->withdrawn || score_read(rec->d, x->s) ? 0 : SANJI_E_CORRUPT;
+    return rec->withdrawn || score_read(rec->d, x->s, x->shown) ? 0 : SANJI_E_CORRUPT;
 }
 
-int app__score_get(struct app *a, const char *event, struct score *ret, int64_t *ret_r)
+int app__score_get(struct app *a, const char *event, struct score *ret, struct score *ret_shown,
+                   int64_t *ret_r)
 {
     char id[LIM_ID_BYTES + 1];
-    struct held_score x = {ret, 0};
+    struct held_score x = {ret, ret_shown, 0};
     memset(ret, 0, sizeof *ret);
+    memset(ret_shown, 0, sizeof *ret_shown);
     app__score_id(event, id);
     int r = store_record_get(a->store, app_id(a), "event_score", id, on_score, &x);
     *ret_r = x.r;
@@ -195,17 +197,18 @@ static int put_roll(struct app *a, const char *event, bool names, struct jw *w)
     return r;
 }
 
-/* Means of fewer answers would say who thought what. */
+/* Means of fewer answers would say who thought what, and so would those before and after one. */
 static int put_score(struct app *a, const char *event, struct jw *w)
 {
-    struct score s;
+    struct score s, shown;
     int64_t held = 0;
-    int r = app__score_get(a, event, &s, &held);
+    int r = app__score_get(a, event, &s, &shown, &held);
     jw_obj(w, "score");
     jw_int(w, "n", s.n);
+    jw_int(w, "of", shown.n);
     jw_int(w, "shown_from", SCORE_SHOWN);
-    for (int i = 0; s.n >= SCORE_SHOWN && i < SCORE_ITEMS; i++) {
-        jw_int(w, score_item[i], score_mean(&s, i));
+    for (int i = 0; shown.n > 0 && i < SCORE_ITEMS; i++) {
+        jw_int(w, score_item[i], score_mean(&shown, i));
     }
     jw_end_obj(w);
     return r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What those who came thought of an event, as counts: no single answer is kept, so nobody can ask
  * later who gave which. Nobody reads the counts as a record: of the first answers they are the
- * answers. The event's page shows means, from SCORE_SHOWN on. */
+ * answers. The event's page shows means, SCORE_SHOWN answers at a time. */
 #include "protocol/kinds/internal.h"
 
 #include "protocol/score.h"
@@ -11,13 +11,14 @@ static const struct kind_field fields[] = {
     F_REF("event", KFF_REQ | KFF_TITLE | KFF_LIST | KFF_FILTER),
     F_INT("n", 1, SCORE_N_MAX, KFF_REQ | KFF_LIST),
     F_OBJ("counts", KFF_REQ),
+    F_OBJ("shown", 0),
 };
 /* clang-format on */
 
 static int check(struct span d, struct fault *f)
 {
-    struct score s;
-    return score_read(d, &s) ? 0
+    struct score s, shown;
+    return score_read(d, &s, &shown) ? 0
                              : kind__wrong(f, "counts", "4 lists of 5 counts, each adding up to n");
 }
 

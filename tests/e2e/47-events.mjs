@@ -110,7 +110,7 @@ test('at the door: a code from the screen, a name, four answers, a certificate t
   for (const code of codes) assert.equal((await api('POST', '/api/attended/rate', { code, content: 5, teacher: 4, service: 4, use: 3 })).status, 200);
   assert.equal((await api('POST', '/api/attended/rate', { code: codes[0], content: 1, teacher: 1, service: 1, use: 1 })).status, 409, 'once');
   const e = show('city', 'salon');
-  assert.deepEqual(e.score, { n: 5, shown_from: 5, content: 500, teacher: 400, service: 400, use: 300 });
+  assert.deepEqual(e.score, { n: 5, of: 5, shown_from: 5, content: 500, teacher: 400, service: 400, use: 300 });
   const shown = await api('GET', `/api/certificates/${mine.number}`);
   assert.equal(shown.name, '欧**');
   assert.equal(shown.minutes, 90);

@@ -338,7 +338,8 @@ static void test_door(void **state)
     (void)state;
     struct app_event_seat seat[6], more;
     struct fault f = {0};
-    const int64_t mark[SCORE_ITEMS] = {5, 4, 3, 2}, wrong[SCORE_ITEMS] = {5, 4, 6, 2};
+    const int64_t mark[SCORE_ITEMS] = {5, 4, 3, 2}, wrong[SCORE_ITEMS] = {5, 4, 6, 2},
+                  poor[SCORE_ITEMS] = {1, 1, 1, 1};
     two("door");
     event_at(2000, ",\"seats\":8,\"minutes\":60");
     assert_int_equal(sign(city, "晨光", 5, false), 0);
@@ -376,8 +377,14 @@ static void test_door(void **state)
         assert_int_equal(app_event_rate(city, seat[i].code, mark, &f), 0);
         assert_int_equal(app_event_rate(city, seat[i].code, mark, &f), SANJI_E_STATE); /* once */
     }
-    assert_non_null(strstr(view(city), "\"score\":{\"n\":5,\"shown_from\":5,\"content\":500,"
-                                       "\"teacher\":400,\"service\":300,\"use\":200}"));
+    assert_non_null(strstr(view(city),
+                           "\"score\":{\"n\":5,\"of\":5,\"shown_from\":5,\"content\":500,"
+                           "\"teacher\":400,\"service\":300,\"use\":200}"));
+    /* the sixth changes nothing anybody sees: the difference would be that answer */
+    assert_int_equal(app_event_rate(city, seat[5].code, poor, &f), 0);
+    assert_non_null(strstr(view(city),
+                           "\"score\":{\"n\":6,\"of\":5,\"shown_from\":5,\"content\":500,"
+                           "\"teacher\":400,\"service\":300,\"use\":200}"));
     member_sees = true; /* not even means are for people of organisations */
     assert_null(strstr(view(city), "\"score\""));
     member_sees = false;

@@ -108,20 +108,39 @@ static void test_any_order(void **state)
     }
 }
 
+#define FIVE "[[0,0,0,0,5],[0,0,0,0,5],[0,0,0,0,5],[0,0,0,0,5]]"
+#define SIX  "[[0,0,0,0,6],[0,0,0,0,6],[0,0,0,0,6],[0,0,0,0,6]]"
+
 static void test_score(void **state)
 {
     (void)state;
-    struct score s;
+    struct score s, shown;
     const int64_t good[SCORE_ITEMS] = {5, 5, 4, 1}, poor[SCORE_ITEMS] = {1, 4, 4, 1};
     assert_true(score_read(lit("{\"event\":\"e\",\"n\":1,\"counts\":[[0,0,0,0,1],[0,0,0,1,0],[1,0,"
                                "0,0,0],[0,1,0,0,0]]}"),
-                           &s));
-    score_add(&s, good);
-    score_add(&s, poor);
+                           &s, &shown));
+    score_add(&s, &shown, good);
+    score_add(&s, &shown, poor);
     assert_int_equal(s.n, 3);
     assert_int_equal(score_mean(&s, 0), 367);
     assert_int_equal(score_mean(&s, 3), 133);
+    assert_int_equal(shown.n, 0);
+    for (int i = 4; i <= 11; i++) { /* what is shown moves by five */
+        score_add(&s, &shown, poor);
+        assert_int_equal(shown.n, i - i % 5);
+    }
+    assert_int_equal(score_mean(&shown, 0), 180);
+    assert_int_equal(score_mean(&s, 0), 173);
+    /* of a record that does not say what is shown nothing is, but at the steps */
+    assert_true(score_read(lit("{\"n\":5,\"counts\":" FIVE "}"), &s, &shown));
+    assert_int_equal(shown.n, 5);
+    assert_true(score_read(lit("{\"n\":6,\"counts\":" SIX "}"), &s, &shown));
+    assert_int_equal(shown.n, 0);
+    assert_true(score_read(lit("{\"n\":6,\"counts\":" SIX ",\"shown\":" FIVE "}"), &s, &shown));
+    assert_int_equal(shown.n, 5);
     static const char *const bad[] = {
+        "{\"n\":6,\"counts\":" SIX ",\"shown\":" SIX "}",
+        "{\"n\":5,\"counts\":" FIVE ",\"shown\":[[5,0,0,0,0],[0,0,0,0,5],[0,0,0,0,5],[0,0,0,0,5]]}",
         "{\"n\":1,\"counts\":[[0,0,0,0,1],[0,0,0,1,0],[1,0,0,0,0]]}",
         "{\"n\":1,\"counts\":[[0,0,0,0,2],[0,0,0,1,0],[1,0,0,0,0],[0,1,0,0,0]]}",
         "{\"n\":1,\"counts\":[[0,0,0,1],[0,0,0,1,0],[1,0,0,0,0],[0,1,0,0,0]]}",
@@ -130,7 +149,7 @@ static void test_score(void **state)
         "{\"n\":1,\"counts\":{}}",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_false(score_read(lit(bad[i]), &s));
+        assert_false(score_read(lit(bad[i]), &s, &shown));
     }
 }
 

@@ -194,8 +194,8 @@ function Roll({ e }) {
 }
 
 function Score({ score }) {
-  if (score.n < score.shown_from) return <p class="help">{t("event.score_few", { n: score.n, from: score.shown_from })}</p>;
-  return <Facts rows={[[t("event.score_n"), score.n]].concat(questions.map((q) => [t(`event.question.${q}`), (score[q] / 100).toFixed(2)]))} />;
+  if (score.of === 0) return <p class="help">{t("event.score_few", { n: score.n, from: score.shown_from })}</p>;
+  return <Facts rows={[[t("event.score_n"), t("event.score_of", { n: score.n, of: score.of, from: score.shown_from })]].concat(questions.map((q) => [t(`event.question.${q}`), (score[q] / 100).toFixed(2)]))} />;
 }
 
 function Ours({ e, me, reload }) {
