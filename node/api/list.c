@@ -54,8 +54,7 @@ static bool has_line(const char *text, const char *want)
 
 int api_list_fits(struct api_list *l, const struct store_rec *rec, bool *ret)
 {
-    *ret = api_is_ours(l->c, rec) && api_sees_record(l->c, l->k, rec->id, rec->d) &&
-           (!l->fresh || (!rec->withdrawn && kind_is_fresh(l->k, rec->d)));
+    *ret = api_is_ours(l->c, rec) && api_sees_record(l->c, l->k, rec->id, rec->d);
     int e = *ret ? api_hit(l->c, l->k, l->q, rec->d, ret) : 0;
     if (e < 0) {
         return e;
@@ -178,17 +177,12 @@ int api_list_read(struct api_list *l, struct store_filter *f)
     }
     f->kind = l->k->name;
     f->owner = l->owner[0] == '\0' ? NULL : l->owner;
-    /* A record that does not say its state is in the first one: the index knows what is said. */
-    const struct kind_field *state = kind_field_with(l->k, KFF_STATE);
-    l->fresh = state != NULL && l->state[0] != '\0' &&
-               strncmp(state->choices, l->state, strlen(l->state)) == 0 &&
-               state->choices[strlen(l->state)] == ' ';
-    f->state = l->state[0] == '\0' || l->fresh ? NULL : l->state;
+    f->state = l->state[0] == '\0' ? NULL : l->state;
     f->area = l->area[0] == '\0' ? NULL : l->area;
     f->text = l->q[0] == '\0' ? NULL : l->q;
     /* What passes between others is not shown (api_is_ours()): it is not counted either. */
-    l->narrow = l->n_f > 0 || l->fresh || api_is_bound(c, l->k) ||
-                strstr(l->k->audiences, "to") != NULL || (l->q[0] != '\0' && api_is_cut(c, l->k));
+    l->narrow = l->n_f > 0 || api_is_bound(c, l->k) || strstr(l->k->audiences, "to") != NULL ||
+                (l->q[0] != '\0' && api_is_cut(c, l->k));
     f->limit = l->narrow ? SCAN_MAX + 1 : l->skip + l->limit + 1;
     f->now_ms = c->now;
     return r;

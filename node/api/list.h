@@ -22,7 +22,6 @@ struct api_list {
     int64_t last_ts, last_n, hidden_ts, hidden_n; /* rows: the last one shown, looked at */
     bool scanned;                                 /* stopped at SCAN_MAX rows */
     bool more, narrow; /* narrow: some records that the store finds are left out */
-    bool fresh;        /* in the first state of the kind, whether the record says so or not */
     struct buf value;  /* to be made and ended by the caller */
 };
 

@@ -128,6 +128,9 @@ void store__stream_read(struct q *q, struct sync_stream_row *ret);
 void store__stream_bind(struct q *q, const struct sync_stream_row *row); /* the same columns */
 /* read.c: columns in the order of REC_COLS */
 void store__rec_read(struct q *q, struct store_rec *ret);
+/* The state that counts like the one asked for: a record that does not say its state ("") is in the
+ * first one of its kind. NULL: none. */
+const char *store__or_state(const struct store_filter *f);
 /* search.c */
 int store__search(struct store *s, const struct store_filter *f, store_rec_fn fn, void *arg);
 /* Fills the index of `into` with what that of s has seen and still counts, by s's row numbers. */

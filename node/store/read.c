@@ -3,6 +3,7 @@
  * the statement whose index suits it; a list never sorts or reads what it does not show. */
 #include "node/store/internal.h"
 #include "protocol/base/err.h"
+#include "protocol/kinds/kind.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -117,10 +118,20 @@ static bool owner_is_big(struct store *s, const char *owner)
     return q_end(&q) == 0 && big;
 }
 
+const char *store__or_state(const struct store_filter *f)
+{
+    const struct kind *k = f->kind == NULL || f->state == NULL ? NULL : kind_find(f->kind);
+    const struct kind_field *fld = k == NULL ? NULL : kind_field_with(k, KFF_STATE);
+    size_t n = fld == NULL ? 0 : strcspn(fld->choices, " ");
+    return n > 0 && strlen(f->state) == n && memcmp(f->state, fld->choices, n) == 0 ? "" : NULL;
+}
+
 static enum stmt_id list_stmt(struct store *s, const struct store_filter *f)
 {
     if (f->kind != NULL && f->state != NULL && f->area == NULL) {
-        return Q_REC_LIST_STATE; /* what waits is little beside what is done */
+        return store__or_state(f) != NULL
+                   ? Q_REC_LIST_FIRST
+                   : Q_REC_LIST_STATE; /* what waits is little beside what is done */
     }
     if (f->owner != NULL) {
         bool by_time = f->kind != NULL && f->area == NULL && owner_is_big(s, f->owner);
@@ -170,6 +181,7 @@ static int list_part(struct store *s, const struct store_filter *f, enum stmt_id
     q_text(&q, f->area == NULL ? NULL : to);
     q_int(&q, f->limit);
     q_int(&q, f->offset);
+    q_text(&q, store__or_state(f));
     return give_all(&q, give_one, g);
 }
 
@@ -236,6 +248,7 @@ int store_record_count(struct store *s, const struct store_filter *f, int64_t *r
     q_text(&q, f->owner);
     q_text(&q, f->state);
     q_text(&q, f->area == NULL ? NULL : to);
+    q_text(&q, store__or_state(f));
     if (q_row(&q)) {
         n = q_col_int(&q, 0);
     }

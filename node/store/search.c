@@ -413,6 +413,7 @@ static void bind_filter(struct q *q, const struct store_filter *f, const char *a
     q_text(q, f->area == NULL ? NULL : area_to);
     q_text(q, f->owner);
     q_text(q, f->state);
+    q_text(q, store__or_state(f));
 }
 
 static int ask_run(struct ask *a)

@@ -96,7 +96,7 @@ struct store_filter {
     const char *kind;  /* name without major; NULL: all */
     const char *owner; /* NULL: all */
     const char *area;  /* prefix; NULL: all */
-    const char *state; /* NULL: all */
+    const char *state; /* NULL: all; the first one of a kind: those too that do not say theirs */
     const char *text;  /* words that must all occur in title or search text; NULL: no search */
     int64_t limit;     /* 0: 50 */
     int64_t offset;

@@ -90,6 +90,7 @@ test('lists have a head line in the user\'s language, say when there is nothing,
   head('d1', 'node list', [], /^NODE +TIER +AREA +STATE +NAME$/);
   head('d1', 'node list', [], /^节点 +级别/, 'zh');
   head('s1', 'list', ['listing'], /^ID +DATE +PLATFORM +STATE +TITLE$/);
+  head('s1', 'list', ['listing', '--state', 'published'], /^ID +DATE/); // the record does not say its state: it is in the first one
   head('s1', 'stats', ['--period', month], /^NODE +NAME +INDICATOR +VALUE$/);
   for (const [verb, args] of [['user list', []], ['parked list', []], ['referral list', []], ['list', ['notice']], ['stats', ['--period', '2019-01']]]) {
     const r = raw([...verb.split(' '), '--data', w.data('s1'), ...args, '--lang', 'en']);

@@ -488,6 +488,60 @@ static void a_steward_is_held_to_the_owners_rules(void **state)
     app_close(street);
 }
 
+static int64_t found_n(struct app *a, struct store_filter f)
+{
+    struct page all = {0};
+    int64_t n = 0, seen = 0;
+    buf_init(&all.ids, 4096);
+    f.now_ms = app_now_ms();
+    f.limit = 1;
+    for (size_t last = 1; last != all.ids.len; seen++) { /* page by page */
+        last = all.ids.len;
+        assert_int_equal(store_record_list(a->store, &f, on_listed, &all), 0);
+        if (f.text != NULL) {
+            f.offset = seen + 1;
+        } else {
+            f.before_ts = all.ts;
+            f.before_n = all.n;
+        }
+    }
+    assert_int_equal(store_record_count(a->store, &f, &n), 0);
+    assert_int_equal(n, seen - 1);
+    buf_done(&all.ids);
+    return n;
+}
+
+/* Who does not say it is in the first state: wherever one looks for it. */
+static void a_state_that_is_not_said_is_found(void **state)
+{
+    (void)state;
+    struct app *a = node_born(0, "city7");
+    char id[LIM_ID_BYTES + 1];
+    struct fault f = {0};
+    static const char *const rec[] = {
+        "{\"kind\":\"venue\",\"title\":\"会议室甲\",\"area\":\"370102\"}",
+        "{\"kind\":\"venue\",\"title\":\"会议室乙\",\"area\":\"370102\",\"state\":\"published\"}",
+        "{\"kind\":\"venue\",\"title\":\"会议室丙\",\"area\":\"370102\",\"state\":\"paused\"}",
+        "{\"kind\":\"venue\",\"title\":\"会议室丁\",\"area\":\"370103\"}",
+    };
+    for (size_t i = 0; i < sizeof rec / sizeof rec[0]; i++) {
+        assert_int_equal(node_put(a, "listing", rec[i], id, &f), 0);
+    }
+    struct store_filter x = {.kind = "listing", .state = "published"};
+    assert_int_equal(found_n(a, x), 3);
+    x.owner = app_id(a);
+    assert_int_equal(found_n(a, x), 3);
+    x.area = "370102";
+    assert_int_equal(found_n(a, x), 2);
+    x.owner = NULL;
+    assert_int_equal(found_n(a, x), 2);
+    x.text = "会议室";
+    assert_int_equal(found_n(a, x), 2);
+    x = (struct store_filter){.kind = "listing", .state = "paused"};
+    assert_int_equal(found_n(a, x), 1);
+    app_close(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,6 +549,7 @@ int main(void)
         cmocka_unit_test(a_mismatch_names_who_says_what),
         cmocka_unit_test(a_revoked_node_writes_no_referral),
         cmocka_unit_test(a_steward_is_held_to_the_owners_rules),
+        cmocka_unit_test(a_state_that_is_not_said_is_found),
         cmocka_unit_test(a_wrong_clock_does_not_rule_the_lists),
         cmocka_unit_test(the_tops_areas_overrule_the_table),
         cmocka_unit_test(both_parties_may_ask_to_erase),
