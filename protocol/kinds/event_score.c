@@ -18,8 +18,9 @@ static const struct kind_field fields[] = {
 static int check(struct span d, struct fault *f)
 {
     struct score s, shown;
-    return score_read(d, &s, &shown) ? 0
-                             : kind__wrong(f, "counts", "4 lists of 5 counts, each adding up to n");
+    return score_read(d, &s, &shown)
+               ? 0
+               : kind__wrong(f, "counts", "4 lists of 5 counts, each adding up to n");
 }
 
 const struct kind kind_event_score = {
