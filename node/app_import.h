@@ -84,9 +84,9 @@ int app_import_report_row(const struct app_import *x, const struct import_row *r
                           enum text_lang l, struct buf *out);
 
 /* app_import_hsds.c: a file in the form of HSDS 3.0, JSON or CSV, as a table of ours; *ret: it is
- * one. */
-int app__import_hsds(const struct kind *k, struct span text, struct buf *out, bool *ret,
-                     struct fault *f);
+ * one. After app_codes_load(). */
+int app__import_hsds(const struct app *a, const struct kind *k, struct span text, struct buf *out,
+                     bool *ret, struct fault *f);
 
 /* app_import_check.c, app_import_run.c: one slice; *ret_more. */
 int app__import_check(struct app *a, struct app_import *x, bool *ret_more);

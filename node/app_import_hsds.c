@@ -3,6 +3,7 @@
  * organizations archives. From there on it is a table like any other, so preview, partial accept
  * and undo are the import's own. Older forms of the standard have other names for some columns;
  * those that are in use are known, too. */
+#include "node/app_codes.h"
 #include "node/app_import.h"
 #include "node/tidy.h"
 #include "protocol/base/text.h"
@@ -106,6 +107,7 @@ static const struct {
 };
 
 struct made {
+    const struct app *a; /* whose word lists count */
     const struct kind *k;
     int kind;
     struct buf cell[C_COUNT];
@@ -246,18 +248,16 @@ static int text_of(struct span v, struct buf *out)
                                                                           : 0;
 }
 
-/* Is that a word of the member's list? */
+/* Is that a word of the member's list, or one that was added to it and is in use? */
 static bool is_choice(const struct made *m, enum column to, struct span word)
 {
     const struct kind_field *f = kind_field_find(m->k, member_of[m->kind][to]);
-    for (const char *p = f == NULL || f->choices == NULL ? "" : f->choices; *p != '\0';) {
-        size_t n = strcspn(p, " ");
-        if (n == word.n && memcmp(p, word.p, n) == 0) {
-            return true;
-        }
-        p += n + (p[n] == ' ');
+    const struct app_code *c = NULL;
+    if (f == NULL || f->choices == NULL) {
+        return false;
     }
-    return false;
+    c = app_code_find(m->a, kind_open_list(f), word);
+    return c != NULL ? !c->off : kind_word_known(f, word);
 }
 
 static void put_term(struct made *m, struct span term)
@@ -420,8 +420,8 @@ static int from_csv(struct made *m, struct span text, struct fault *f)
     return r;
 }
 
-int app__import_hsds(const struct kind *k, struct span text, struct buf *out, bool *ret,
-                     struct fault *f)
+int app__import_hsds(const struct app *a, const struct kind *k, struct span text, struct buf *out,
+                     bool *ret, struct fault *f)
 {
     struct made *m = calloc(1, sizeof *m);
     size_t mark = sizeof CSV_BOM - 1;
@@ -434,7 +434,7 @@ int app__import_hsds(const struct kind *k, struct span text, struct buf *out, bo
     }
     bool json = skip < text.n && (text.p[skip] == '{' || text.p[skip] == '[');
     bool org = strcmp(k->name, "org") == 0, ours = org || strcmp(k->name, "listing") == 0;
-    *m = (struct made){.k = k, .kind = org ? ORG : LISTING, .out = out, .is = json};
+    *m = (struct made){.a = a, .k = k, .kind = org ? ORG : LISTING, .out = out, .is = json};
     for (int i = 0; i < C_COUNT; i++) {
         buf_init(&m->cell[i], IMPORT_ROW_BYTES);
     }

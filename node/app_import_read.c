@@ -210,7 +210,7 @@ int app_import_read(struct app *a, int64_t n, struct fault *f)
     r = r < 0 ? r : app_codes_load(a); /* cells name words by their labels */
     r = r < 0 ? r : import_part_all(a->store, n, &raw);
     r = r < 0 ? r : to_utf8(span_of(raw.data, raw.len), &text, f);
-    r = r < 0 ? r : app__import_hsds(x.k, span_of(text.data, text.len), &made, &other, f);
+    r = r < 0 ? r : app__import_hsds(a, x.k, span_of(text.data, text.len), &made, &other, f);
     r = r < 0 ? r : store_begin(a->store);
     if (r == 0) {
         const struct buf *b = other ? &made : &text;

@@ -167,10 +167,12 @@ static int walk(struct list *l, const char *kind, store_rec_fn fn)
     return r > 0 ? 0 : r;
 }
 
+/* Who harvests goes by this node's clock: what a writer's clock says may lie before the last visit
+ * though it has come since. */
 static bool fits(const struct list *l, const struct store_rec *rec)
 {
     char org[HSDS_ID + 1];
-    if (strcmp(rec->aud, "fed") != 0 || rec->ts < l->after_ms ||
+    if (strcmp(rec->aud, "fed") != 0 || rec->got < l->after_ms ||
         (l->places && !hsds_has_place(rec->d)) ||
         (l->term[0] != '\0' && !hsds_has_term(rec->kind, rec->d, l->term))) {
         return false;

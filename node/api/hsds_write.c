@@ -434,7 +434,7 @@ void hsds_put_service(struct api_call *c, struct jw *w, const char *name,
     if (form > HSDS_MINIMAL) {
         put_once(c, w, rec);
     }
-    time_write(rec->ts, changed);
+    time_write(rec->got, changed); /* what modified_after compares */
     jw_str(w, "last_modified", changed);
     if (form >= HSDS_INNER) {
         put_phones(w, "phone", rec);

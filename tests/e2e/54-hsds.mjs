@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
+import { Clock } from './lib/clock.mjs';
 import { World, until } from './lib/node.mjs';
 
 const w = new World();
@@ -115,6 +116,21 @@ test('narrowed by term, by organization, by when it changed; the same ids at ano
   assert.deepEqual((await r.json()).contents.map((o) => o.id).sort(), (await get('/organizations')).contents.map((o) => o.id).sort());
 });
 
+test('who harvests misses nothing of a writer whose clock is behind', async () => {
+  await w.stop('city');
+  const clock = new Clock(w.dir); // of the city alone: to it the district lives five hours ago
+  clock.jump(5);
+  await w.start('city');
+  delete process.env.LD_PRELOAD;
+  origin = `http://127.0.0.1:${w.nodes.get('city').staff}`;
+  const last = new Date(Date.now() + 5 * 3600e3 - 6e4).toISOString();
+  const [late] = w.put('d1', 'listing', [{ kind: 'venue', title: '后来的会议室', field: ['elderly'] }]);
+  await until('it is at the city', 20000, () => w.tryVerb('city', 'get', [late]).code === 0);
+  const news = await get(`/services?modified_after=${encodeURIComponent(last)}`);
+  assert.deepEqual(news.contents.map((s) => s.name), ['后来的会议室']);
+  assert.ok(news.contents[0].last_modified >= last.slice(0, 19), news.contents[0].last_modified);
+});
+
 test('a public card is an organization, and nothing personal of the archive comes with it', async () => {
   const list = await get('/organizations');
   assert.equal(list.total_items, 3);
@@ -170,6 +186,7 @@ test('what this node gives out, another federation takes, and gives out again th
   try {
     await there.tree(['city']);
     const pages = [];
+    w.put('city', 'listing', [{ id: 'c0', kind: 'course', title: '课程 0', field: ['migrants'] }]);
     for (let p = 1; ; p++) {
       const one = await get(`/services?full=true&per_page=4&page=${p}`);
       pages.push(...one.contents);
@@ -177,6 +194,8 @@ test('what this node gives out, another federation takes, and gives out again th
     }
     const file = path.join(there.dir, 'services.json');
     fs.writeFileSync(file, JSON.stringify({ contents: pages }, null, 2));
+    // A word that a list was given beside its own: who has it too takes it along.
+    there.put('city', 'code_list', [{ list: 'field', title: '领域', items: [{ code: 'migrants', zh: '新市民', en: 'Migrants' }] }]);
     there.verb('city', 'import', ['listing', file]);
     const t2 = JSON.parse(there.verb('city', 'token add', ['--name', 'x', '--role', 'supervisor', '--json'])).token;
     const r = await fetch(`http://127.0.0.1:${there.nodes.get('city').staff}/hsds/services?full=true&per_page=100`, { headers: { Authorization: `Bearer ${t2}`, 'Accept-Language': 'en' } });
