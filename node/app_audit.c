@@ -114,7 +114,7 @@ static int publish(struct app *a, const char day[static 11], const struct said *
         snprintf(id, sizeof id, "audit.%lld.%.10s", (long long)x->line, day);
     }
     r = r < 0 ? r
-              : app__item(NULL, id, kind_find("audit"), OP_PUT, again ? was->r + 1 : 1,
+              : app__item(a, NULL, id, kind_find("audit"), OP_PUT, again ? was->r + 1 : 1,
                           span_of(d.data, d.len), &item);
     r = r < 0 ? r : app_tick_make(&t);
     if (r == 0) {

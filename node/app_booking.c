@@ -98,7 +98,7 @@ static int write_asks(struct app *a, const char *aud, const char *id, int64_t r,
         if (i > 0) {
             app__record_id(a, app_now_ms(), made);
         }
-        e = app__item(NULL, made, kind_find("booking_ask"), OP_PUT, r, d, &item[i]);
+        e = app__item(a, NULL, made, kind_find("booking_ask"), OP_PUT, r, d, &item[i]);
         it[i] = span_of(item[i].data, item[i].len);
     }
     e = e < 0 ? e : sync_write(a->sync, &t, aud, it, n, false, NULL);

@@ -400,7 +400,7 @@ static int give_back(struct app *a, const struct bk_allot *x, int64_t now)
     int n =
         snprintf(d, sizeof d, "{\"allotment\":\"%s/%s\",\"since\":\"%s\"}", x->owner, x->id, day);
     buf_init(&item, 4096);
-    int r = app__item(NULL, id, k, OP_PUT, 1, span_of(d, (size_t)n), &item);
+    int r = app__item(a, NULL, id, k, OP_PUT, 1, span_of(d, (size_t)n), &item);
     r = r < 0 ? r : app_tick_make(&t);
     if (r == 0) {
         struct span it = span_of(item.data, item.len);

@@ -20,6 +20,7 @@ struct batch_item {
     bool done;
 };
 struct batch {
+    const struct app *a;
     struct batch_item *v;
     size_t n, cap;
     struct buf text;
@@ -76,7 +77,7 @@ static int add_record(struct batch *x, const char *kind, const char *aud, const 
     struct buf item;
     buf_init(&item, LIM_ITEM_BYTES * 2);
     int e = kind_check_content(k, d, &f);
-    e = e < 0 ? e : app__item(NULL, id, k, OP_PUT, r, d, &item);
+    e = e < 0 ? e : app__item(x->a, NULL, id, k, OP_PUT, r, d, &item);
     if (e == 0 && item.len > LIM_ITEM_BYTES) {
         e = SANJI_E_SIZE;
     }
@@ -348,7 +349,7 @@ static int check_once(struct book *b)
 
 int book_write(struct book *b, size_t *ret_n)
 {
-    struct batch x = {0};
+    struct batch x = {.a = b->a};
     int r = check_once(b);
     buf_init(&x.text, BATCH_BYTES);
     for (size_t i = 0; r == 0 && i < b->n_ans; i++) {

@@ -34,12 +34,21 @@ static int put_line(const struct sync_erased *x, void *arg)
     return buf_printf(arg, "%s %c %s %s\n", x->by, x->why, leaf, x->aud);
 }
 
+/* How far a record is erased: "OWNER REASON =NAME REVISION". */
+static int put_mark(const struct sync_mark *m, void *arg)
+{
+    char hash[B64U_LEN(SYNC_MARK_LEN) + 1] = {0};
+    b64u_put(m->hash, SYNC_MARK_LEN, hash);
+    return buf_printf(arg, "%s %c =%s %lld\n", m->owner, m->why, hash, (long long)m->r);
+}
+
 static int list_save(struct app *a)
 {
     char path[APP_PATH_BYTES], next[APP_PATH_BYTES], keys[APP_PATH_BYTES];
     struct buf b;
     buf_init(&b, LIST_BYTES);
     int r = sync_erased_each(a->sync, put_line, &b);
+    r = r < 0 ? r : sync_mark_each(a->sync, put_mark, &b);
     if (r == 0) {
         r = app_path(a->dir, "keys/erased", path);
     }
@@ -60,8 +69,18 @@ static int list_save(struct app *a)
     return r < 0 ? r : app__sync_dir(keys);
 }
 
+static int take_mark(struct app *a, char *const word[static WORDS])
+{
+    struct sync_mark m = {.owner = word[0], .why = word[1][0]};
+    const char *hash = word[2] + 1;
+    return b64u_get(hash, strlen(hash), m.hash, SYNC_MARK_LEN) < 0 ||
+                   text_i64(word[3], strlen(word[3]), 1, LIM_SEQ, &m.r) < 0
+               ? 0
+               : sync_mark_add(a->sync, &m);
+}
+
 /* A line that makes no sense is left out: it must not keep a node from starting. */
-static int take_line(struct app *a, char *line)
+static int take_line(struct app *a, char *line, int64_t *io_leaves)
 {
     char *word[WORDS], *at = line;
     uint8_t leaf[HASH_LEN];
@@ -75,15 +94,21 @@ static int take_line(struct app *a, char *line)
     struct audience aud;
     const struct sync_erased x = {
         .by = word[0], .aud = word[3], .leaf = leaf, .why = word[1][0], .named = false};
-    if (!node_id_valid(word[0], strlen(word[0])) || strlen(word[1]) != 1 ||
-        b64u_get(word[2], strlen(word[2]), leaf, sizeof leaf) < 0 ||
+    if (!node_id_valid(word[0], strlen(word[0])) || strlen(word[1]) != 1) {
+        return 0;
+    }
+    if (word[2][0] == '=') {
+        return take_mark(a, word);
+    }
+    ++*io_leaves;
+    if (b64u_get(word[2], strlen(word[2]), leaf, sizeof leaf) < 0 ||
         audience_parse(word[3], strlen(word[3]), &aud) < 0) {
         return 0;
     }
     return sync_erase_add(a->sync, &x);
 }
 
-static int take_lines(struct app *a, char *at)
+static int take_lines(struct app *a, char *at, int64_t *ret_leaves)
 {
     int r = store_begin(a->store);
     if (r < 0) {
@@ -95,7 +120,7 @@ static int take_lines(struct app *a, char *at)
         if (*at == '\n') {
             *at++ = '\0';
         }
-        r = take_line(a, line);
+        r = take_line(a, line, ret_leaves);
     }
     r = r < 0 ? r : sync_erase_settle(a->sync);
     if (r == 0) {
@@ -114,18 +139,14 @@ int app__erased_load(struct app *a)
     if (r == 0) {
         r = app__read_file(path, LIST_BYTES, &b);
     }
-    int64_t had = sync_erased_count(a->sync);
+    int64_t had = sync_erased_count(a->sync), lines = 0;
     if (r == 0 && (r = buf_putc(&b, '\0')) == 0) {
-        r = take_lines(a, (char *)b.data);
+        r = take_lines(a, (char *)b.data, &lines);
     }
     if (r == 0 && sync_erased_count(a->sync) != had) {
         app_changed(a);
     }
-    int64_t lines = 0;
-    for (size_t i = 0; r == 0 && i < b.len; i++) {
-        lines += b.data[i] == '\0';
-    }
-    a->erased_saved = lines > 0 ? lines - 1 : 0;
+    a->erased_saved = r == 0 ? lines : 0;
     buf_done(&b);
     return r == SANJI_E_NOT_FOUND ? 0 : r;
 }

@@ -64,8 +64,8 @@ void app__wrote(struct app *a);
 int app__may_write(const struct app *a);
 void app__record_id(struct app *a, int64_t now_ms, char out[static 28]);
 /* Item text of an own record; owner: as steward of that node, else NULL. */
-int app__item(const char *owner, const char *id, const struct kind *k, enum item_op op, int64_t r,
-              struct span d, struct buf *out);
+int app__item(const struct app *a, const char *owner, const char *id, const struct kind *k,
+              enum item_op op, int64_t r, struct span d, struct buf *out);
 bool app__word_in(const char *list, const char *word); /* words separated by spaces */
 /* app_outbox.c: may n further new records wait for a common signature? add: in a transaction;
  * added: after it. load: what a crash has left. */

@@ -26,16 +26,22 @@ void app__record_id(struct app *a, int64_t now_ms, char out[static 28])
     record_id_make(a->id_ms, a->id_rnd, out);
 }
 
-int app__item(const char *owner, const char *id, const struct kind *k, enum item_op op, int64_t r,
-              struct span d, struct buf *out)
+int app__item(const struct app *a, const char *owner, const char *id, const struct kind *k,
+              enum item_op op, int64_t r, struct span d, struct buf *out)
 {
+    int64_t upto = 0;
+    int err = op == OP_PUT ? sync_erased_upto(a->sync, owner, id, &upto) : 0;
+    if (err < 0) {
+        return err;
+    }
+    r = r <= upto ? upto + 1 : r; /* a new record under the name of an erased one */
     struct item it = {.op = op, .r = r, .d = d};
     if (owner != NULL) {
         snprintf(it.on_behalf.s, sizeof it.on_behalf.s, "%s", owner);
     }
     snprintf(it.id, sizeof it.id, "%s", id);
     snprintf(it.k, sizeof it.k, "%s/%d", k->name, k->major);
-    int err = app_random(it.z, sizeof it.z);
+    err = app_random(it.z, sizeof it.z);
     return err == 0 ? item_write(&it, out) : err;
 }
 
@@ -170,7 +176,7 @@ int app__put_old(struct app *a, const char *owner, const char *id, struct old_re
     memset(o, 0, sizeof *o);
     buf_init(&o->d, LIM_ITEM_BYTES * 2);
     int r = store_record_get(a->store, owner, NULL, id, on_old, o);
-    return r == SANJI_E_NOT_FOUND ? 0 : r;
+    return r == SANJI_E_NOT_FOUND ? sync_erased_upto(a->sync, owner, id, &o->r) : r;
 }
 
 /* Fills SINCE (kept from the old form, else today) and AREA (the node's own) where absent. */
@@ -243,7 +249,7 @@ int app__put_lane(struct app_put *p, const struct kind *k, const char *aud, cons
     }
     snprintf(l->aud, sizeof l->aud, "%s", aud);
     buf_reset(&p->item);
-    int e = app__item(p->owner[0] != '\0' ? p->owner : NULL, id, k, op, r,
+    int e = app__item(p->a, p->owner[0] != '\0' ? p->owner : NULL, id, k, op, r,
                       op == OP_PUT ? d : span_of(NULL, 0), &p->item);
     if (e == 0 && p->item.len > LIM_ITEM_BYTES) {
         e = SANJI_E_SIZE;

@@ -177,7 +177,11 @@ static int revision(struct app *a, const char *id, int64_t *ret_r, bool *ret_is)
     int r = store_record_get(a->store, app_id(a), "sealed", id, on_record, x);
     *ret_r = x[0] + 1;
     *ret_is = x[1] != 0;
-    return r == SANJI_E_NOT_FOUND ? 0 : r;
+    if (r == SANJI_E_NOT_FOUND) {
+        r = sync_erased_upto(a->sync, NULL, id, ret_r);
+        ++*ret_r;
+    }
+    return r;
 }
 
 static int seal_piece(struct app *a, const uint8_t pub[static SEAL_PUB_LEN],

@@ -174,10 +174,11 @@ static int on_old_cell(const struct store_rec *rec, void *arg)
     return buf_put(&o->p->d, rec->d.p, rec->d.n);
 }
 
-static int add_cell(struct cells *c, const char *id, enum item_op op, int64_t r, struct span d)
+static int add_cell(const struct app *a, struct cells *c, const char *id, enum item_op op,
+                    int64_t r, struct span d)
 {
     c->off[c->n] = c->items.len;
-    int e = app__item(NULL, id, kind_find("stat"), op, r, d, &c->items);
+    int e = app__item(a, NULL, id, kind_find("stat"), op, r, d, &c->items);
     c->len[c->n] = c->items.len - c->off[c->n];
     c->n += e == 0;
     return e;
@@ -193,7 +194,7 @@ static int move_cell(struct publish *p, const char *id, const struct old_cell *o
     if (strcmp(p->gone.aud, o->aud) != 0) {
         return 1;
     }
-    return add_cell(&p->gone, id, OP_WITHDRAW, o->r + 1, span_of(NULL, 0));
+    return add_cell(p->a, &p->gone, id, OP_WITHDRAW, o->r + 1, span_of(NULL, 0));
 }
 
 /* Puts p->cell among what is to be written, if it says something else than the one published. */
@@ -220,7 +221,7 @@ static int publish_cell(struct publish *p, enum stat_ind ind)
     if (r > 0) {
         return 0;
     }
-    return r == 0 ? add_cell(&p->out, id, OP_PUT, o.r + 1, span_of(p->d.data, p->d.len)) : r;
+    return r == 0 ? add_cell(p->a, &p->out, id, OP_PUT, o.r + 1, span_of(p->d.data, p->d.len)) : r;
 }
 
 static int on_published(const struct store_rec *rec, void *arg)

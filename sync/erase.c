@@ -200,7 +200,8 @@ int sync__erase_load(struct sync *s)
         return SANJI_E_NOMEM;
     }
     hash_bytes(s->sign_seed, sizeof(s->sign_seed), (uint8_t *)s->erase->mix);
-    return s->st->kv_each(s->st->ctx, "erased/", load_one, s);
+    int r = s->st->kv_each(s->st->ctx, "erased/", load_one, s);
+    return r < 0 ? r : sync__mark_load(s);
 }
 
 int64_t sync_erased_count(const struct sync *s)
@@ -374,8 +375,10 @@ int sync__erase_stub(struct sync *s, const struct stream_key *key, struct arena 
 int sync__erase_incoming(struct sync *s, const struct stream_key *key, struct bundle *io_b,
                          struct span *io_frame, struct buf *line, struct buf *frame)
 {
-    size_t n;
-    int r = sync__erase_stub(s, key, s->arena, io_b, line, frame, &n);
+    size_t n = 0;
+    int r = sync__mark_meet(s, key, io_b);
+    r = r < 0 ? r : sync__erase_scrub(s); /* what it has met is remembered with it */
+    r = r < 0 ? r : sync__erase_stub(s, key, s->arena, io_b, line, frame, &n);
     if (r == 0 && n > 0) {
         *io_frame = span_of(frame->data, frame->len);
     }

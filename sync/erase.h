@@ -7,7 +7,8 @@
 /* Shared by erase.c (the list and single bundles) and erase_scrub.c (everything held). */
 enum {
     ERASE_NAME_BYTES = 200, /* of a stored value */
-    ERASE_NOTES_MAX = 256,  /* stubs waiting for their act, as far as remembered */
+    ERASE_MARK_LEN = SYNC_MARK_LEN,
+    ERASE_NOTES_MAX = 256, /* stubs waiting for their act, as far as remembered */
 };
 
 struct erase_entry {
@@ -37,7 +38,11 @@ struct erasing {
     struct erase_part *lane;
     size_t n_lanes;
     bool pending;
-    bool unsaid; /* perhaps: something own is erased that no act names */
+    bool unsaid;    /* perhaps: something own is erased that no act names */
+    bool has_marks; /* records of this node's own are erased, see erase_mark.c */
+    bool marks_new; /* some of it may be held that was not looked at for them */
+    bool keeping;   /* it leaves some forms as they are: they stay */
+    bool looking;   /* sync_erase() finds all of it itself */
     struct erase_note note[ERASE_NOTES_MAX];
     size_t n_notes;
 };
@@ -55,6 +60,15 @@ int sync__erase_stub(struct sync *s, const struct stream_key *key, struct arena 
 extern const char *const sync__kept_beside[];
 /* The stream such a name speaks of, by its place in the table. */
 int sync__kept_stream(const struct sync *s, const char *name, int *ret);
+/* erase_mark.c */
+int sync__mark_load(struct sync *s);
+/* This revision of the record is erased, and every one below. */
+int sync__mark_raise(struct sync *s, const char *owner, const char *id, int64_t rev, char why);
+int sync__mark_item(struct sync *s, const struct sync_record *rec, char why); /* erased just now */
+/* Before an own bundle is stored: what of it was erased before it came goes on the list. */
+int sync__mark_meet(struct sync *s, const struct stream_key *key, const struct bundle *b);
+/* After marks were raised: the same for everything held. */
+int sync__mark_scan(struct sync *s);
 void sync__withheld_drop(struct erasing *e, int64_t no, int64_t seq, int idx);
 
 #endif

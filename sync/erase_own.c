@@ -20,13 +20,18 @@ struct found {
     uint8_t (*v)[HASH_LEN];
     size_t n, cap;
     int64_t rows; /* of the stream looked at */
+    int64_t upto; /* highest revision of the record met, withdrawn ones included */
 };
 
-static bool concerns(const struct found *f, const struct item_ref *ref)
+static bool concerns(struct found *f, const struct item_ref *ref)
 {
     struct item it;
-    if (ref->stub || item_parse(ref->text, &it, NULL) < 0 || strcmp(it.id, f->what->id) != 0 ||
-        it.op == OP_WITHDRAW || strcmp(it.k, "erase/1") == 0 || strcmp(it.k, "act/1") == 0) {
+    if (ref->stub || item_parse(ref->text, &it, NULL) < 0 || strcmp(it.id, f->what->id) != 0) {
+        return false;
+    }
+    bool is_form = it.op != OP_EVENT && node_id_none(&it.on_behalf);
+    f->upto = is_form && it.r > f->upto ? it.r : f->upto;
+    if (it.op == OP_WITHDRAW || strcmp(it.k, "erase/1") == 0 || strcmp(it.k, "act/1") == 0) {
         return false; /* a withdrawal has no content, and goes on hiding what others may hold */
     }
     for (size_t i = 0; i < f->what->n_keep; i++) {
@@ -202,6 +207,8 @@ int sync_erase(struct sync *s, const struct sync_tick *t, const struct sync_eras
     if (r < 0) {
         return r;
     }
+    s->erase->looking = true;
+    s->erase->keeping = what->n_keep > 0;
     f.a = arena_new(ARENA_MAX);
     buf_init(&f.in, LIM_BUNDLE_BYTES + 64);
     r = f.a == NULL ? SANJI_E_NOMEM : 0;
@@ -214,6 +221,10 @@ int sync_erase(struct sync *s, const struct sync_tick *t, const struct sync_eras
         }
         r = one_audience(&f, i, ret_n);
     }
+    if (r == 0 && *ret_n > 0 && f.upto > 0 && strcmp(by, s->self.id.s) == 0) {
+        r = sync__mark_raise(s, by, what->id, f.upto, what->why[0]);
+    }
+    s->erase->looking = s->erase->keeping = false;
     buf_done(&f.in);
     arena_free(f.a);
     free(f.v);

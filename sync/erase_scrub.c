@@ -30,12 +30,13 @@ struct scrub {
     struct buf names; /* ids of records whose newest form went, each with its NUL */
 };
 
-static int take_out(struct scrub *c, const struct sync_record *rec)
+static int take_out(struct scrub *c, const struct sync_record *rec, char why)
 {
     struct sync *s = c->s;
     bool bared = false;
     int r = s->st->erase(s->st->ctx, rec, &bared);
     sync__withheld_drop(s->erase, rec->no, rec->seq, rec->idx);
+    r = r < 0 ? r : sync__mark_item(s, rec, why);
     if (r == 0 && bared) {
         c->bared = true;
         r = buf_put(&c->names, rec->item->id, strlen(rec->item->id) + 1);
@@ -66,7 +67,7 @@ static int scrub_item(struct scrub *c, const struct bundle *b, const struct sync
             return 0;
         }
     }
-    return take_out(c, &rec);
+    return take_out(c, &rec, x->why);
 }
 
 static int replace(struct scrub *c, int64_t seq, int64_t raw_bytes, struct span frame)
@@ -189,6 +190,7 @@ struct shown {
     uint8_t leaf[HASH_LEN];
     int64_t no, seq;
     int idx;
+    char why; /* it is erased */
 };
 struct showing {
     const struct scrub *c;
@@ -203,6 +205,7 @@ static int on_shown(const struct sync_record *rec, void *arg)
     if (e == NULL || !e->pending || !sync__erasable_kind(v.item.k)) {
         return 0;
     }
+    v.why = e->why;
     memcpy(v.leaf, rec->leaf, HASH_LEN);
     memcpy(v.owner, rec->owner, strlen(rec->owner) + 1);
     return buf_put(&x->found, &v, sizeof(v));
@@ -234,7 +237,7 @@ static int scrub_shown(struct scrub *c, int first)
                                   .owner = v.owner,
                                   .item = &v.item,
                                   .leaf = v.leaf};
-        r = take_out(c, &rec);
+        r = take_out(c, &rec, v.why);
     }
     buf_done(&x.found);
     return r;
@@ -391,7 +394,7 @@ static int scrub_lane(struct scrub *c, int lane)
     return r;
 }
 
-int sync__erase_scrub(struct sync *s)
+static int scrub_all(struct sync *s)
 {
     if (!s->erase->pending) {
         return 0;
@@ -414,6 +417,17 @@ int sync__erase_scrub(struct sync *s)
     }
     arena_free(c.a);
     free(c.v);
+    return r;
+}
+
+/* An erasure can show that more is erased than its act names, see erase_mark.c. */
+int sync__erase_scrub(struct sync *s)
+{
+    int r;
+    do {
+        r = scrub_all(s);
+        r = r < 0 ? r : sync__mark_scan(s);
+    } while (r == 0 && s->erase->pending);
     return r;
 }
 

@@ -276,6 +276,22 @@ bool sync_is_erased(const struct sync *s, const struct stream_key *key,
                     const uint8_t leaf[static HASH_LEN]);
 /* Adds to the list; in the caller's transaction, followed by sync_erase_settle() in the same. */
 int sync_erase_add(struct sync *s, const struct sync_erased *x);
+/* How far records of this node's own are erased, each by its name, hashed: what turns up at or
+ * below that revision is erased as well. Truth like the list, and kept with it outside the store.
+ */
+enum { SYNC_MARK_LEN = 16 };
+struct sync_mark {
+    const char *owner;
+    uint8_t hash[SYNC_MARK_LEN];
+    int64_t r;
+    char why; /* first letter of the reason */
+};
+typedef int sync_mark_fn(const struct sync_mark *m, void *arg);
+int sync_mark_each(const struct sync *s, sync_mark_fn *fn, void *arg);
+int sync_mark_add(struct sync *s, const struct sync_mark *m); /* like sync_erase_add() */
+/* Of this record; 0: nothing. What is written under its name begins above. owner NULL: this node.
+ */
+int sync_erased_upto(const struct sync *s, const char *owner, const char *id, int64_t *ret_r);
 /* Carries out what was added to the list, also by sync_apply_frame(). */
 int sync_erase_settle(struct sync *s);
 

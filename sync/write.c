@@ -23,7 +23,13 @@ int sync_write_check(struct sync *s, const char *aud, struct span item, struct f
     if (r == 0) {
         r = item_parse(item, &it, f);
     }
-    return r < 0 ? r : kind_check_item(&it, a.type, is_top, f);
+    r = r < 0 ? r : kind_check_item(&it, a.type, is_top, f);
+    int64_t upto = 0;
+    if (r == 0 && it.op == OP_PUT) { /* nobody would see it: it counts as erased */
+        const char *owner = node_id_none(&it.on_behalf) ? NULL : it.on_behalf.s;
+        r = sync_erased_upto(s, owner, it.id, &upto);
+    }
+    return r == 0 && it.r <= upto ? fault_set(f, SANJI_E_OLD, "r", "above what was erased") : r;
 }
 
 static int check_own(struct sync *s, const char *aud, const struct span *items, size_t n)

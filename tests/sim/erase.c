@@ -7,20 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-void sim_erase(struct sim *m, int i)
+static void erase_one(struct sim *m, int i, const struct sim_write *x)
 {
     struct world *w = &m->w;
     struct wnode *n = &w->node[i];
     struct sync_tick t;
     int64_t found = 0;
-    if (m->n_writes == 0 || !n->running || n->revoked) {
-        return;
-    }
-    const struct sim_write *x = &m->write[world_range(w, 0, (int64_t)m->n_writes - 1)];
-    if (x->owner != i) {
-        return;
-    }
-    /* What comes back of another past is not named; what nobody holds any more cannot come back. */
+    /* What comes back of another past is not named by this act, but at or below what is erased here
+     * it is by another one (gone.c); what nobody holds any more cannot come back. */
     bool *held = sim_held(m, i, true), *there = sim_somewhere(m);
     const struct sync_erase what = {.id = x->id, .why = "mistake"};
     const struct sync_store *st = mem_store_port(n->mem);
@@ -46,6 +40,40 @@ void sim_erase(struct sim *m, int i)
         world_note(w, "erase", i, what.id, strlen(what.id));
         sim_gone_note(m, i, what.id);
         world_event(w, i, SEV_LOCAL);
+    }
+}
+
+void sim_erase(struct sim *m, int i)
+{
+    const struct wnode *n = &m->w.node[i];
+    if (m->n_writes == 0 || !n->running || n->revoked) {
+        return;
+    }
+    const struct sim_write *x = &m->write[world_range(&m->w, 0, (int64_t)m->n_writes - 1)];
+    if (x->owner == i) {
+        erase_one(m, i, x);
+    }
+}
+
+void sim_erase_past(struct sim *m, int i)
+{
+    const struct wnode *n = &m->w.node[i];
+    const struct sim_write *x = NULL;
+    struct mem_seen seen;
+    for (size_t k = m->n_writes; k-- > 0 && x == NULL && n->running && !n->revoked;) {
+        const struct sim_write *y = &m->write[k];
+        bool other = y->owner == i && y->back != m->was_back[i] && !y->withdrawn && !y->erased;
+        x = other && mem_store_record(n->mem, n->id.s, y->id, &seen) == 0 ? y : NULL;
+    }
+    if (x == NULL) {
+        return;
+    }
+    const struct sim_write was = *x;
+    for (int64_t r = sim_floor(m, i, was.id, seen.r) + 1; r <= was.r && n->running; r++) {
+        sim_put(m, i, was.id, was.aud, r);
+    }
+    if (n->running) {
+        erase_one(m, i, &was);
     }
 }
 

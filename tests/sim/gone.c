@@ -61,6 +61,25 @@ struct listed {
 static struct listed list[SIM_GONE];
 static size_t n_list;
 
+struct marked {
+    char owner[LIM_NODE_ID + 2];
+    struct sync_mark m;
+};
+static struct marked marks[SIM_GONE];
+static size_t n_marks;
+
+static int mark_one(const struct sync_mark *x, void *arg)
+{
+    (void)arg;
+    if (n_marks < SIM_GONE) {
+        struct marked *k = &marks[n_marks++];
+        (void)snprintf(k->owner, sizeof(k->owner), "%s", x->owner);
+        k->m = *x;
+        k->m.owner = k->owner;
+    }
+    return 0;
+}
+
 static int list_one(const struct sync_erased *x, void *arg)
 {
     (void)arg;
@@ -76,8 +95,9 @@ static int list_one(const struct sync_erased *x, void *arg)
 
 void sim_list_keep(struct sim *m, int i)
 {
-    n_list = 0;
+    n_list = n_marks = 0;
     if (m->w.node[i].running) {
+        (void)sync_mark_each(m->w.node[i].s, mark_one, NULL);
         (void)sync_erased_each(m->w.node[i].s, list_one, NULL);
     }
 }
@@ -95,10 +115,43 @@ void sim_list_load(struct sim *m, int i)
                                       .named = false}; /* until an act says so again */
         r = sync_erase_add(n->s, &x);
     }
+    for (size_t k = 0; r == 0 && k < n_marks; k++) {
+        r = sync_mark_add(n->s, &marks[k].m);
+    }
     r = r < 0 ? r : sync_erase_settle(n->s);
     r = r < 0 ? r : st->commit(st->ctx);
     assert(r == 0);
     world_event(&m->w, i, SEV_LOCAL);
+}
+
+/* ---- how far records are erased ---- */
+
+/* What its writer says now; 0: nothing, or nobody can ask it. */
+static int64_t upto(const struct sim *m, int owner, const char *id)
+{
+    const struct wnode *n = owner < 0 ? NULL : &m->w.node[owner];
+    int64_t r = 0;
+    if (n == NULL || !n->joined || !n->running || n->revoked || n->hostile) {
+        return 0;
+    }
+    return sync_erased_upto(n->s, NULL, id, &r) < 0 ? 0 : r;
+}
+
+int64_t sim_floor(const struct sim *m, int owner, const char *id, int64_t r)
+{
+    int64_t floor = upto(m, owner, id);
+    return floor > r ? floor : r;
+}
+
+void sim_marks_settle(struct sim *m)
+{
+    for (size_t k = 0; k < m->n_writes; k++) {
+        struct sim_write *x = &m->write[k];
+        if (!x->erased && !x->withdrawn && x->r <= upto(m, x->owner, x->id)) {
+            x->erased = true; /* of another past than the one it was erased in */
+            m->count[SC_ERASED_LATE]++;
+        }
+    }
 }
 
 /* ---- what is still known ---- */
@@ -110,9 +163,10 @@ struct search {
     struct buf line;
     const struct sync_store *st;
     int at;
-    bool *known;   /* of the leaves: somewhere */
-    bool holds;    /* looks for items instead: one that should be gone is held */
-    int64_t found; /* which */
+    bool *known;     /* of the leaves: somewhere */
+    bool holds;      /* looks for items instead: one that should be gone is held */
+    int64_t found;   /* which */
+    char older[200]; /* one that should be gone with a later form of its record */
 };
 
 static void act(struct search *x, int owner, struct span text)
@@ -147,6 +201,12 @@ static void look(struct search *x, struct span frame)
             if (memcmp(x->m->gone[k].leaf, b.item[i].leaf, HASH_LEN) == 0) {
                 x->found = (int64_t)k;
             }
+        }
+        if (x->holds && it.op == OP_PUT && it.r <= upto(x->m, by, it.id)) {
+            (void)snprintf(x->older, sizeof(x->older),
+                           "%s holds revision %lld of %s, of which %s erased up to %lld (I12)",
+                           x->m->w.node[x->at].name, (long long)it.r, it.id, x->m->w.node[by].name,
+                           (long long)upto(x->m, by, it.id));
         }
     }
 }
@@ -269,7 +329,7 @@ int sim_check_gone(struct sim *m, struct world_verdict *v)
         return 0;
     }
     search_begin(&x);
-    for (int i = 0; x.found < 0 && i < m->w.n; i++) {
+    for (int i = 0; x.found < 0 && x.older[0] == '\0' && i < m->w.n; i++) {
         if (m->w.node[i].joined && !m->w.node[i].revoked && !m->w.node[i].hostile) {
             look_at(&x, i);
         }
@@ -280,5 +340,8 @@ int sim_check_gone(struct sim *m, struct world_verdict *v)
         (void)snprintf(v->text, sizeof(v->text), "%s holds what %s erased of %s (I12)",
                        m->w.node[x.at].name, m->w.node[g->owner].name, g->id);
     }
-    return x.found >= 0 ? -1 : 0;
+    if (x.found < 0 && x.older[0] != '\0') {
+        (void)snprintf(v->text, sizeof(v->text), "%s", x.older);
+    }
+    return x.found >= 0 || x.older[0] != '\0' ? -1 : 0;
 }

@@ -184,6 +184,7 @@ static int check(struct sim *m, struct world_verdict *v)
             return -1;
         }
     }
+    sim_marks_settle(m);
     if (world_check_converged(w, v) < 0 || world_check_truth(w, v) < 0 || check_views(m, v) < 0 ||
         check_barriers(m, v) < 0 || check_proofs(m, v) < 0 || sim_check_erased(m, v) < 0 ||
         sim_check_gone(m, v) < 0 || sim_check_cases(m, v) < 0) {
@@ -296,6 +297,7 @@ static void report(const struct total *t)
                                                "proofs",
                                                "forms erased",
                                                "erased before a store went back",
+                                               "older forms erased",
                                                "erased before a cut",
                                                "keys stolen",
                                                "ways back",
@@ -433,6 +435,10 @@ int main(int argc, char **argv)
     if (sim_erases && count >= 50 &&
         (tot.count[SC_ERASED_BACK] == 0 || tot.count[SC_ERASED_CUT] == 0)) {
         printf("sim: nothing was erased before a store went back, or before a cut\n");
+        return 1;
+    }
+    if (sim_erases && sim_restores && count >= 200 && tot.count[SC_ERASED_LATE] == 0) {
+        printf("sim: no older form came back of what was erased\n");
         return 1;
     }
     if (sim_sticks && count >= 100 &&

@@ -216,6 +216,7 @@ static void write_something(struct sim *m, int i)
         }
         was.r = seen.r;
     }
+    was.r = sim_floor(m, i, was.id, was.r);
     (void)snprintf(id, sizeof(id), "%s", was.id);
     (void)snprintf(old, sizeof(old), "%s", was.aud);
     audience_of(m, i, aud);

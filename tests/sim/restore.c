@@ -343,5 +343,8 @@ void sim_restore(struct sim *m, int i)
     if (with_guard && m->erases) {
         sim_list_load(m, i);
     }
+    if (m->erases && world_chance(w, 500)) {
+        sim_erase_past(m, i);
+    }
     sim_forget_gone(m); /* acts of others may have died with the disk, too */
 }

@@ -37,6 +37,7 @@ enum sim_count {
     SC_PROOFS,      /* proofs of that published */
     SC_ERASED,      /* forms of records */
     SC_ERASED_BACK, /* of them unknown to a store that was put back, and known elsewhere */
+    SC_ERASED_LATE, /* of them not known to their writer when it erased the record */
     SC_ERASED_CUT,  /* of them by a writer whose key was cut since */
     SC_STOLEN,      /* streams frozen over what somebody else signed with their writer's key */
     SC_BACK,        /* of them brought back: a new key, the old one ended, a new epoch */
@@ -187,6 +188,8 @@ void sim_way_back(struct sim *m);
 
 /* erase.c */
 void sim_erase(struct sim *m, int i);
+/* Put back, it erases a record of which it has forgotten a form. */
+void sim_erase_past(struct sim *m, int i);
 /* gone.c */
 void sim_gone_note(struct sim *m, int i, const char *id); /* node i has erased it */
 void sim_gone_back(struct sim *m, int i);                 /* its store was put back */
@@ -196,6 +199,10 @@ void sim_list_keep(struct sim *m, int i);
 void sim_list_load(struct sim *m, int i);
 /* What no act says that is held anywhere, nor its writer knows: that is lost, and may be seen. */
 void sim_forget_gone(struct sim *m);
+/* The revision a record is erased up to, as its writer says, or r if that is higher. */
+int64_t sim_floor(const struct sim *m, int owner, const char *id, int64_t r);
+/* Forms of other pasts are erased with the record they are of. */
+void sim_marks_settle(struct sim *m);
 int sim_check_erased(const struct sim *m, struct world_verdict *v);
 
 /* hostile.c: a child with a valid key and bad intentions */

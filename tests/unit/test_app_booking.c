@@ -430,7 +430,7 @@ static void say_again(struct app *a, const struct asked *x, int day, int from, i
     buf_init(&item, LIM_ITEM_BYTES);
     snprintf(at_, sizeof at_, "[[\"%s\",\"%s\"]]", at(day, from), at(day, to));
     assert_int_equal(kind_member_set(k, lit(g.d), "at", lit(at_), &d), 0);
-    assert_int_equal(app__item(NULL, x->id, k, day < 0 ? OP_WITHDRAW : OP_PUT, g.place + 1,
+    assert_int_equal(app__item(a, NULL, x->id, k, day < 0 ? OP_WITHDRAW : OP_PUT, g.place + 1,
                                day < 0 ? span_of(NULL, 0) : span_of(d.data, d.len), &item),
                      0);
     assert_int_equal(app_tick_make(&t), 0);
@@ -513,9 +513,9 @@ static void test_no_such_place(void **state)
                "\"until\":\"%sT08:00\"}",
                app_id(d1), on, on, over);
     snprintf(aud, sizeof aud, "to:%s", app_id(d1));
-    assert_int_equal(
-        app__item(NULL, "al1", kind_find("allotment"), OP_PUT, 1, span_of(d.data, d.len), &item),
-        0);
+    assert_int_equal(app__item(city, NULL, "al1", kind_find("allotment"), OP_PUT, 1,
+                               span_of(d.data, d.len), &item),
+                     0);
     assert_int_equal(app_tick_make(&t), 0);
     struct span it = span_of(item.data, item.len);
     assert_int_equal(sync_write(city->sync, &t, aud, &it, 1, false, NULL), 0);

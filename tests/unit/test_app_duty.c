@@ -50,7 +50,8 @@ static void say(int64_t r, int no, const char *first, const char *due)
              period, no, first, first, due, first);
     snprintf(aud, sizeof aud, "up:%s", app_id(city));
     buf_init(&item, LIM_ITEM_BYTES);
-    assert_int_equal(app__item(NULL, id, kind_find("work_report"), OP_PUT, r, lit(d), &item), 0);
+    assert_int_equal(app__item(d1, NULL, id, kind_find("work_report"), OP_PUT, r, lit(d), &item),
+                     0);
     struct span text = span_of(item.data, item.len);
     assert_int_equal(app_tick_make(&t), 0);
     assert_int_equal(store_begin(d1->store), 0);

@@ -145,7 +145,7 @@ static void forge(struct app *a)
     assert_non_null(word);
     word[0] = '9';
     buf_init(&item, LIM_ITEM_BYTES * 2);
-    assert_int_equal(app__item(NULL, REPORT, kind_find("work_report"), OP_PUT, s.r + 1,
+    assert_int_equal(app__item(a, NULL, REPORT, kind_find("work_report"), OP_PUT, s.r + 1,
                                span_of(s.d, strlen(s.d)), &item),
                      0);
     struct span text = span_of(item.data, item.len);

@@ -364,7 +364,37 @@ static void put_back_damaged_after_an_erasure(void **state)
     rotate(a);
     assert_false(has(a, "o5", is));
     assert_true(has(a, "o6", is));
+    note(a, "org", "o5", "another of that name"); /* it begins above what is erased */
+    assert_true(has(a, "o5", is));
     app_close(a);
+    assert_int_equal(scalar("SELECT r FROM record WHERE id='o5'"), 2);
+}
+
+/* The list beside the database says how far a record is erased, too. */
+static void put_back_to_before_there_was_any(void **state)
+{
+    (void)state;
+    char is[512];
+    struct fault f = {0};
+    struct app_erase e;
+    int64_t n = 0;
+    struct app *a = node_born(0, "none");
+    app_close(a);
+    copy_db("sanji.db", "old.db");
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    note(a, "org", "o7", "one");
+    note(a, "org", "o7", "two");
+    assert_int_equal(app_erase_request(a, "wang", "o7", "person", &n, &f), 0);
+    assert_int_equal(app_erase_confirm(a, "chen", n, &e, &f), 0);
+    assert_int_equal(e.items, 2);
+    (void)app__erased_tick(a, app_mono_ms());
+    app_close(a);
+    copy_db("old.db", "sanji.db");
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    note(a, "org", "o7", "three");
+    assert_true(has(a, "o7", is));
+    app_close(a);
+    assert_int_equal(scalar("SELECT r FROM record WHERE id='o7'"), 3);
 }
 
 /* What others may hold, and perhaps do not yet, stays as well. */
@@ -399,6 +429,7 @@ int main(void)
         cmocka_unit_test(erasing_waits_for_heal),
         cmocka_unit_test(erasing_what_is_gone),
         cmocka_unit_test(put_back_damaged_after_an_erasure),
+        cmocka_unit_test(put_back_to_before_there_was_any),
         cmocka_unit_test(what_nobody_has_fetched_stays),
     };
     return cmocka_run_group_tests(tests, home_make, home_drop);

@@ -482,7 +482,7 @@ static void say(struct app *a, const char *kind, const char *id, const char *to,
     char aud[LIM_AUD_BYTES + 1];
     buf_init(&item, LIM_ITEM_BYTES * 2);
     assert_int_equal(
-        app__item(NULL, id, kind_find(kind), OP_PUT, 1, span_of(json, strlen(json)), &item), 0);
+        app__item(a, NULL, id, kind_find(kind), OP_PUT, 1, span_of(json, strlen(json)), &item), 0);
     struct span text = span_of(item.data, item.len);
     snprintf(aud, sizeof aud, "to:%s", to);
     assert_int_equal(app_tick_make(&t), 0);

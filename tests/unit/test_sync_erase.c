@@ -176,8 +176,9 @@ static void every_revision_everywhere(void **state)
     assert_int_equal(finds_anywhere(w, SECRET), 0);
     assert_int_equal(mem_store_parked(w->node[late].mem), 0);
     assert_int_equal(w->node[late].alarms[-SANJI_E_WITHHELD], 0);
-    /* The name may be used again. */
-    assert_int_equal(world_put(w, s1, "fed", "person", 1, "somebody else", NULL), 0);
+    /* The name may be used again, above what is erased. */
+    assert_int_equal(world_put(w, s1, "fed", "person", 4, "somebody else", NULL), SANJI_E_OLD);
+    assert_int_equal(world_put(w, s1, "fed", "person", 5, "somebody else", NULL), 0);
     all_well(w);
     assert_true(seen(w, late, s1, "person"));
     world_done(w);
