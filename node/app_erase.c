@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests to erase, their confirmation by a second person, and finding what is meant. A request is
- * a kv row "erase/req/N"; it stays as the trace of who erased what and why, without saying whom it
- * was about. */
+/* Requests to erase, and their confirmation by a second person. A request is a kv row
+ * "erase/req/N"; it stays as the trace of who erased what and why, without saying whom it was
+ * about. */
 #include "node/app_erase.h"
 
 #include "node/app_put.h"
@@ -18,7 +18,7 @@
 #include <string.h>
 
 static const char prefix[] = "erase/req/";
-enum { NAME_BYTES = 32, ROW_BYTES = 2048, FIND_MIN = 2 };
+enum { NAME_BYTES = 32, ROW_BYTES = 2048 };
 
 /* ---- who ---- */
 
@@ -394,143 +394,4 @@ int app_erase_drop(struct app *a, const char *login, int64_t n, struct app_erase
         *ret = e;
     }
     return r;
-}
-
-/* ---- finding ---- */
-
-struct search {
-    struct app *a;
-    struct buf want; /* as it stands in JSON */
-    app_erase_hit_fn *fn;
-    void *arg;
-    struct frame_ctx *fc;
-    struct arena *arena;
-    struct buf line;
-    char (*seen)[LIM_ID_BYTES + 1];
-    size_t n, cap;
-    char thread[LIM_ID_BYTES + 1];
-    bool hit;
-};
-
-static bool holds(const struct search *s, struct span text)
-{
-    return memmem(text.p, text.n, s->want.data, s->want.len) != NULL;
-}
-
-static int say(struct search *s, const char *what, const char *id)
-{
-    for (size_t i = 0; i < s->n; i++) {
-        if (strcmp(s->seen[i], id) == 0) {
-            return 0;
-        }
-    }
-    if (s->n == s->cap) {
-        size_t cap = s->cap == 0 ? 64 : s->cap * 2;
-        void *v = realloc(s->seen, cap * sizeof *s->seen);
-        if (v == NULL) {
-            return SANJI_E_NOMEM;
-        }
-        s->seen = v;
-        s->cap = cap;
-    }
-    snprintf(s->seen[s->n++], sizeof s->seen[0], "%s", id);
-    return s->fn(what, id, s->arg);
-}
-
-/* Older forms too: they are held until a keyframe replaces them. */
-static int on_bundle(const struct sync_stream_row *st, const struct sync_bundle_row *row, void *arg)
-{
-    struct search *s = arg;
-    struct bundle b;
-    struct item it;
-    size_t used;
-    if (strcmp(st->key.by.s, app_id(s->a)) != 0 || strcmp(st->key.aud, "trust") == 0) {
-        return 0;
-    }
-    int r = frame_unpack(s->fc, row->frame, &s->line, &used);
-    if (r < 0) {
-        return r;
-    }
-    arena_reset(s->arena);
-    r = bundle_parse(span_of(s->line.data, s->line.len), s->arena, &b, NULL);
-    for (size_t i = 0; r == 0 && b.item != NULL && i < (size_t)b.hdr.n; i++) {
-        if (!b.item[i].stub && holds(s, b.item[i].text) &&
-            item_parse(b.item[i].text, &it, NULL) == 0) {
-            r = say(s, "record", it.id);
-        }
-    }
-    return r;
-}
-
-/* What waits beside the streams to be published again, or could not be, is no less held. */
-static int on_aside(const struct sync_aside *x, void *arg)
-{
-    struct search *s = arg;
-    struct item it;
-    int r = 0;
-    bool own = x->b != NULL && strcmp(x->b->hdr.by.s, app_id(s->a)) == 0 &&
-               strcmp(x->b->hdr.aud, "trust") != 0;
-    for (size_t i = 0; own && r == 0 && x->b->item != NULL && i < (size_t)x->b->hdr.n; i++) {
-        const struct item_ref *ref = &x->b->item[i];
-        if (!ref->stub && holds(s, ref->text) && item_parse(ref->text, &it, NULL) == 0) {
-            r = say(s, "record", it.id);
-        }
-    }
-    return r;
-}
-
-/* And what could not even be signed: it has no other name than the one it lies under. */
-static int on_refused(const struct app_refused *x, void *arg)
-{
-    struct search *s = arg;
-    return holds(s, x->text) ? say(s, "unsent", x->name) : 0;
-}
-
-static int on_event(const struct store_thread_event *e, void *arg)
-{
-    struct search *s = arg;
-    s->hit = s->hit || holds(s, e->d);
-    return 0;
-}
-
-static int on_case(const struct store_thread *t, void *arg)
-{
-    struct search *s = arg;
-    s->hit = false;
-    snprintf(s->thread, sizeof s->thread, "%s", t->id);
-    int r = store_thread_events(s->a->store, t->n, on_event, s);
-    return r < 0 || !s->hit ? r : say(s, "referral", s->thread);
-}
-
-int app_erase_find(struct app *a, struct span text, app_erase_hit_fn *fn, void *arg)
-{
-    struct search s = {.a = a, .fn = fn, .arg = arg};
-    while (text.n > 0 && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r')) {
-        text.n--;
-    }
-    if (text.n < FIND_MIN || !utf8_valid((const char *)text.p, text.n, NULL)) {
-        return SANJI_E_SPEC;
-    }
-    s.fc = frame_ctx_new();
-    s.arena = arena_new((size_t)24 << 20);
-    buf_init(&s.want, 65536);
-    buf_init(&s.line, LIM_BUNDLE_BYTES + 64);
-    int r = s.fc == NULL || s.arena == NULL ? SANJI_E_NOMEM
-                                            : json_quote(&s.want, (const char *)text.p, text.n);
-    if (r == 0) { /* without the quotes: a part of a text will do */
-        s.want.len -= 2;
-        memmove(s.want.data, s.want.data + 1, s.want.len);
-        r = store_thread_list(a->store, 0, 0, on_case, &s);
-    }
-    if (r == 0) {
-        r = store_bundle_walk(a->store, 0, on_bundle, &s);
-    }
-    r = r < 0 ? r : sync_aside_each(a->sync, on_aside, &s);
-    r = r < 0 ? r : app_refused_each(a, on_refused, &s);
-    frame_ctx_free(s.fc);
-    arena_free(s.arena);
-    buf_wipe_done(&s.want);
-    buf_wipe_done(&s.line);
-    free(s.seen);
-    return r < 0 ? r : 0;
 }

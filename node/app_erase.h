@@ -39,7 +39,8 @@ int app_erase_drop(struct app *a, const char *login, int64_t n, struct app_erase
 int app_erase_list(struct app *a, app_erase_fn *fn, void *arg); /* oldest first */
 int app_erase_get(struct app *a, int64_t n, struct app_erase *ret);
 
-/* Own records (any form still held) and referrals that hold this text. */
+/* Own records (any form still held) and referrals that hold this text; what: "record", "referral",
+ * "unsent", or "unread": an own bundle (AUDIENCE/EPOCH/SEQ) that cannot be read or is gone. */
 typedef int app_erase_hit_fn(const char *what, const char *id, void *arg);
 int app_erase_find(struct app *a, struct span text, app_erase_hit_fn *fn, void *arg);
 

@@ -19,9 +19,27 @@ struct found {
     struct buf in;
     uint8_t (*v)[HASH_LEN];
     size_t n, cap;
-    int64_t rows; /* of the stream looked at */
+    size_t idx;   /* of the stream looked at, */
+    int64_t next; /* what should come next in it */
+    bool blind;   /* some of this audience cannot be read */
     int64_t upto; /* highest revision of the record met, withdrawn ones included */
 };
+
+/* It stays, or is named already: a keyframe has said it again. */
+static bool is_known(const struct found *f, const uint8_t leaf[static HASH_LEN])
+{
+    for (size_t i = 0; i < f->what->n_keep; i++) {
+        if (memcmp(f->what->keep[i], leaf, HASH_LEN) == 0) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < f->n; i++) {
+        if (memcmp(f->v[i], leaf, HASH_LEN) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static bool concerns(struct found *f, const struct item_ref *ref)
 {
@@ -34,17 +52,7 @@ static bool concerns(struct found *f, const struct item_ref *ref)
     if (it.op == OP_WITHDRAW || strcmp(it.k, "erase/1") == 0 || strcmp(it.k, "act/1") == 0) {
         return false; /* a withdrawal has no content, and goes on hiding what others may hold */
     }
-    for (size_t i = 0; i < f->what->n_keep; i++) {
-        if (memcmp(f->what->keep[i], ref->leaf, HASH_LEN) == 0) {
-            return false;
-        }
-    }
-    for (size_t i = 0; i < f->n; i++) {
-        if (memcmp(f->v[i], ref->leaf, HASH_LEN) == 0) {
-            return false; /* a keyframe has said it again */
-        }
-    }
-    return true;
+    return !is_known(f, ref->leaf);
 }
 
 static int add(struct found *f, const uint8_t leaf[static HASH_LEN])
@@ -71,16 +79,29 @@ static int look_into(struct found *f, const struct bundle *b)
     return r;
 }
 
+/* What should stand here and does not is damage like any other. */
+static int gone(struct found *f, int64_t before)
+{
+    const struct stream *st = &f->s->streams[f->idx];
+    int r = 0;
+    for (; r >= 0 && f->next < before; f->next++) {
+        f->blind = true;
+        if (f->next <= st->row.seq) {
+            r = sync__want_add(f->s, f->idx, f->next);
+        }
+    }
+    return r < 0 ? r : 0;
+}
+
 static int look(const struct sync_bundle_row *row, void *arg)
 {
     struct found *f = arg;
     struct bundle b;
-    int r = sync__stored(f->s, row, READ_ALL, &f->in, f->a, &b);
-    f->rows++;
-    if (r != 0) {
-        return r < 0 ? r : SANJI_E_CORRUPT; /* nobody knows what else of the person is in it */
-    }
-    return look_into(f, &b);
+    int r = gone(f, row->seq);
+    f->next = row->seq + 1;
+    r = r < 0 ? r : sync__stored(f->s, row, READ_ALL, &f->in, f->a, &b);
+    f->blind = f->blind || r == 1;
+    return r != 0 ? (r < 0 ? r : 0) : look_into(f, &b);
 }
 
 struct beside {
@@ -161,19 +182,44 @@ static int publish(struct found *f, const char *aud)
     return r;
 }
 
-/* One that is gone may be shown still, or come again: what it holds of the person is not known
- * either. */
 static int look_through(struct found *f, size_t idx)
 {
     const struct stream *st = &f->s->streams[idx];
-    f->rows = 0;
     if (st->row.no == 0) {
         return 0;
     }
+    /* Between a run that was begun behind a gap and what stands before it nothing is missing. */
+    f->idx = idx;
+    f->next = st->jump != 0 || st->row.first < 1 ? INT64_MAX : st->row.first;
     int r = f->s->st->bundles(f->s->st->ctx, st->row.no, 0, SIZE_MAX, look, f);
-    bool is_gap =
-        st->wants || (st->jump == 0 && st->row.first > 0 && f->rows < st->kept - st->row.first + 1);
-    return r == 0 && is_gap ? SANJI_E_CORRUPT : r;
+    r = r < 0 || st->jump != 0 ? r : gone(f, st->kept + 1);
+    f->blind = f->blind || st->wants;
+    return r;
+}
+
+/* What cannot be read may show still: the views say its leaf, and how far the record had come. What
+ * else of the record stands there is not newer than that, and is erased when it comes again, see
+ * erase_mark.c. */
+static int look_shown(const struct sync_record *rec, void *arg)
+{
+    struct found *f = arg;
+    bool is = strcmp(rec->item->id, f->what->id) == 0 && strcmp(rec->owner, f->s->self.id.s) == 0;
+    if (is && rec->item->op != OP_EVENT && rec->item->r > f->upto) {
+        f->upto = rec->item->r;
+    }
+    return is && rec->item->op != OP_WITHDRAW && sync__erasable_kind(rec->item->k) &&
+                   !is_known(f, rec->leaf)
+               ? add(f, rec->leaf)
+               : 0;
+}
+
+/* Of a thread, and of what another node owns, no mark says how far it is erased. */
+static int look_blind(struct found *f, const struct stream_key *key)
+{
+    return !f->blind ? 0
+           : f->what->aud != NULL || strcmp(key->by.s, f->s->self.id.s) != 0
+               ? SANJI_E_CORRUPT
+               : f->s->st->brought(f->s->st->ctx, key, look_shown, f);
 }
 
 /* All epochs of one audience, and what is kept beside them. */
@@ -183,10 +229,13 @@ static int one_audience(struct found *f, size_t first, int64_t *ret_n)
     char aud[LIM_AUD_BYTES + 1];
     int r = 0;
     f->n = 0;
+    f->blind = false;
     memcpy(aud, s->streams[first].row.key.aud, sizeof(aud));
     for (int i = (int)first; r == 0 && i >= 0; i = s->streams[i].next) {
         r = look_through(f, (size_t)i);
     }
+    const struct stream_key key = s->streams[first].row.key;
+    r = r < 0 ? r : look_blind(f, &key);
     struct beside k = {f, s->streams[first].row.key.by.s, aud};
     for (size_t i = 0; r == 0 && sync__kept_beside[i] != NULL; i++) {
         r = s->st->kv_each(s->st->ctx, sync__kept_beside[i], look_beside, &k);
@@ -200,6 +249,7 @@ int sync_erase(struct sync *s, const struct sync_tick *t, const struct sync_eras
 {
     const char *by = what->owner == NULL ? s->self.id.s : what->owner;
     struct found f = {.s = s, .what = what};
+    bool was = s->in_tx;
     *ret_n = 0;
     s->tick = *t;
     s->rnd_n = 0;
@@ -207,6 +257,7 @@ int sync_erase(struct sync *s, const struct sync_tick *t, const struct sync_eras
     if (r < 0) {
         return r;
     }
+    s->in_tx = true; /* the caller's: what is met damaged is wanted from then on */
     s->erase->looking = true;
     s->erase->keeping = what->n_keep > 0;
     f.a = arena_new(ARENA_MAX);
@@ -224,6 +275,7 @@ int sync_erase(struct sync *s, const struct sync_tick *t, const struct sync_eras
     if (r == 0 && *ret_n > 0 && f.upto > 0 && strcmp(by, s->self.id.s) == 0) {
         r = sync__mark_raise(s, by, what->id, f.upto, what->why[0]);
     }
+    s->in_tx = was;
     s->erase->looking = s->erase->keeping = false;
     buf_done(&f.in);
     arena_free(f.a);

@@ -257,6 +257,8 @@ struct sync_erase {
 };
 /* Publishes what erases every form and event of that name still held that the owner has written.
  * *ret_n: leaves named; with 0 nothing is written. In the caller's transaction, see sync_write().
+ * Where an own bundle cannot be read, what the views show of a record counts, and the rest goes
+ * when it comes again; of a thread it is SANJI_E_CORRUPT.
  */
 int sync_erase(struct sync *s, const struct sync_tick *t, const struct sync_erase *what,
                int64_t *ret_n);

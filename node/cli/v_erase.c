@@ -238,10 +238,17 @@ int v_erase_list(struct verb *v)
     return EXIT_OK;
 }
 
+struct hits {
+    struct table t;
+    int64_t unread; /* own bundles */
+};
+
 static int on_hit(const char *what, const char *id, void *arg)
 {
-    struct table *t = arg;
+    struct hits *h = arg;
+    struct table *t = &h->t;
     char word[32];
+    h->unread += strcmp(what, "unread") == 0;
     if (verb_has(t->v, "json")) {
         return verb_out(t->v, "{\"what\":\"%s\",\"id\":\"%s\"}\n", what, id);
     }
@@ -253,8 +260,8 @@ static int on_hit(const char *what, const char *id, void *arg)
 int v_erase_find(struct verb *v)
 {
     static const struct column cols[] = {{"col.what", 10}, {"col.id", 0}};
-    struct table t = {.v = v, .cols = cols, .n = sizeof cols / sizeof cols[0]};
-    int r = app_erase_find(v->app, put_input_text(v), on_hit, &t);
+    struct hits h = {.t = {.v = v, .cols = cols, .n = sizeof cols / sizeof cols[0]}};
+    int r = app_erase_find(v->app, put_input_text(v), on_hit, &h);
     if (r == SANJI_E_SPEC) {
         VERB_SAY(v, EXIT_USAGE, "erase.find_text");
     }
@@ -262,7 +269,10 @@ int v_erase_find(struct verb *v)
         return verb_fail(v, r, NULL);
     }
     if (!verb_has(v, "json")) {
-        table_end(&t, "erase.nothing");
+        table_end(&h.t, "erase.nothing");
+    }
+    if (h.unread > 0) { /* what stands there was not searched: not all of it is found */
+        VERB_SAY(v, EXIT_NO, "erase.unread", "n", h.unread);
     }
     return EXIT_OK;
 }

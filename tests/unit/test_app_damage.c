@@ -502,6 +502,43 @@ static void what_is_refused_holds_nothing_up(void **state)
     app_close(a);
 }
 
+/* One own bundle that cannot be read does not hide the others: it is named, and what was found can
+ * be erased. */
+static void what_can_be_read_is_found(void **state)
+{
+    (void)state;
+    char path[512], id[LIM_ID_BYTES + 1];
+    struct fault f = {0};
+    struct app_erase e;
+    int64_t n = 0;
+    struct app *a = node_born(0, "unread");
+    static const char *const v[] = {"v1", "v2", "v3", "v4"};
+    for (size_t i = 0; i < 4; i++) {
+        char json[96];
+        snprintf(json, sizeof json, "{\"id\":\"%s\",\"kind\":\"venue\",\"title\":\"张某某\"}",
+                 v[i]);
+        assert_int_equal(node_put(a, "listing", json, id, &f), 0);
+    }
+    app_close(a);
+    snprintf(path, sizeof path, "%s/sanji.db", home_dirs[0]);
+    damage(path, "UPDATE bundle SET frame=CAST('no frame' AS BLOB) WHERE (pos&4294967295)=1 AND "
+                 "pos>>32=" OF_FED);
+    damage(path, "DELETE FROM bundle WHERE (pos&4294967295)=3 AND pos>>32=" OF_FED);
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    struct found is = hits(a);
+    assert_string_equal(is.all, "unread fed/1/1\nrecord v2\nunread fed/1/3\nrecord v4\n");
+    assert_int_equal(app_erase_request(a, "wang", "v2", "person", &n, &f), 0);
+    assert_int_equal(app_erase_confirm(a, "chen", n, &e, &f), 0);
+    assert_int_equal(e.items, 1);
+    is = hits(a);
+    assert_string_equal(is.all, "unread fed/1/1\nunread fed/1/3\nrecord v4\n");
+    /* Also what stands where it cannot be read, as far as it is shown. */
+    assert_int_equal(app_erase_request(a, "wang", "v1", "person", &n, &f), 0);
+    assert_int_equal(app_erase_confirm(a, "chen", n, &e, &f), 0);
+    assert_int_equal(e.items, 1);
+    app_close(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -511,6 +548,7 @@ int main(void)
         cmocka_unit_test(silence_is_shown),
         cmocka_unit_test(what_is_kept_is_looked_at),
         cmocka_unit_test(what_is_kept_is_found),
+        cmocka_unit_test(what_can_be_read_is_found),
         cmocka_unit_test(own_filing_is_written_again),
         cmocka_unit_test(what_is_lost_is_named),
         cmocka_unit_test(what_is_refused_holds_nothing_up),

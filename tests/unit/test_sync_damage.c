@@ -527,6 +527,60 @@ static void erased_where_it_cannot_be_read(void **state)
     world_done(w);
 }
 
+static int is_held(const struct sync_bundle_row *row, void *arg)
+{
+    (void)row;
+    *(int *)arg += row->frame.n > 1;
+    return 0;
+}
+
+/* The writer itself cannot read a form of what it erases: it names the others at once, and that one
+ * when it comes again. Nobody holds it in the end. */
+static void the_writer_cannot_read_it(void **state)
+{
+    (void)state;
+    struct teller t;
+    struct sync_tick tick;
+    const struct sync_erase what = {.id = "person", .why = "person"};
+    int64_t n = 0, upto = 0;
+    int held = 0;
+    begin(&t, 80, 0);
+    struct world *w = &t.w;
+    struct sync *s = w->node[S1].s;
+    assert_int_equal(world_put(w, S1, "fed", "person", 1, "Li Xiaohong", NULL), 0);
+    int64_t seq = lane(w, S1, S1)->row.seq;
+    assert_int_equal(world_put(w, S1, "fed", "person", 2, "Wang Xiaoming", NULL), 0);
+    say(w, S1, 2, 1);
+    all_well(w);
+    damage(w, S1, S1, seq);
+    damage(w, S1, S1, seq + 1); /* one is shown, one is not */
+    world_tick(w, S1, &tick);
+    assert_int_equal(sync__tx_begin(s), 0);
+    int r = sync_erase(s, &tick, &what, &n);
+    assert_int_equal(sync__tx_end(s, r), 0);
+    assert_int_equal(r, 0);
+    assert_int_equal(n, 1); /* of the other one nothing is known */
+    assert_false(sees(w, S1, S1, "person", 2));
+    assert_int_equal(sync_erased_upto(s, NULL, "person", &upto), 0);
+    assert_int_equal(upto, 2);
+    world_event(w, S1, SEV_LOCAL);
+    world_event(w, S1, SEV_NOW);
+    world_run(w, HOURS(1));
+    all_well(w);
+    assert_int_equal(whole(w, S1, S1), lane(w, S1, S1)->row.seq);
+    for (int i = 0; i < w->n; i++) {
+        assert_false(sees(w, i, S1, "person", 1));
+        assert_false(sees(w, i, S1, "person", 2));
+        assert_true(sees(w, i, S1, "b1", 1));
+        assert_int_equal(sync_erased_count(w->node[i].s), 2);
+    }
+    const struct sync_store *st = mem_store_port(w->node[CITY].mem);
+    assert_int_equal(st->bundles(st->ctx, lane(w, CITY, S1)->row.no, 0, SIZE_MAX, is_held, &held),
+                     0);
+    assert_true(held > 2);
+    world_done(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest t[] = {
@@ -538,6 +592,7 @@ int main(void)
         cmocka_unit_test(a_late_turn),
         cmocka_unit_test(the_last_copy),
         cmocka_unit_test(erased_where_it_cannot_be_read),
+        cmocka_unit_test(the_writer_cannot_read_it),
     };
     return cmocka_run_group_tests_name("sync_damage", t, NULL, NULL);
 }
