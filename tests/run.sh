@@ -28,31 +28,35 @@ fi
 
 passed=0
 failed=0
-# share PRESET CTEST-ARGUMENTS...: counts what ctest says
-share() {
+run() { # run PRESET CTEST-ARGUMENTS...
     preset=$1
     shift
-    out=$(mktemp)
-    ctest --preset "$preset" -j2 --no-tests=error "$@" 2>&1 | tee "$out"
-    n=$(sed -n 's/.*, \([0-9]*\) tests failed out of \([0-9]*\).*/\1 \2/p' "$out")
+    ctest --preset "$preset" -j2 --no-tests=error "$@" 2>&1
+}
+count() { # count FILE: what ctest said; nothing: it failed
+    n=$(sed -n 's/.*, \([0-9]*\) tests failed out of \([0-9]*\).*/\1 \2/p' "$1")
     if [ -z "$n" ]; then
         failed=$((failed + 1))
     else
         failed=$((failed + ${n% *}))
         passed=$((passed + ${n#* } - ${n% *}))
     fi
-    rm -f "$out"
 }
 build() {
     cmake --preset "$1" >/dev/null && cmake --build --preset "$1" || { failed=$((failed + 1)); return 1; }
 }
-# Daemons and pages are mostly waited for. Meanwhile, behind everything else, what comes after them is
-# built, and the branches that the tests of the inner layers take are counted (printed; fails below a floor).
+# Daemons and pages are mostly waited for. Meanwhile, behind everything else, the same unit, vector and
+# replay tests run under AddressSanitizer and UBSan with a share of the rest, and the branches that the
+# tests of the inner layers take are counted (printed; fails below a floor).
 ahead=$(mktemp -d)
 behind=
 trap '[ -z "$behind" ] || kill -- "-$behind" 2>/dev/null; rm -rf "$ahead"' EXIT
 look_ahead() {
-    { cmake --preset asan && cmake --build --preset asan; } >"$ahead/asan" 2>&1
+    if { cmake --preset asan && cmake --build --preset asan; } >"$ahead/asan" 2>&1; then
+        # Not beside what computes: tests have their time, and there is none left for these.
+        until [ -e "$ahead/release.done" ] || grep -q 'Start.*: \(e2e\|browser\)\.' "$ahead/release"; do sleep 1; done
+        run asan -L 'unit|fuzz|sim' >"$ahead/asan"
+    fi
     mv "$ahead/asan" "$ahead/asan.done"
     if pkg_install gcovr >"$ahead/branches" 2>&1; then
         ./tests/coverage.sh --ci >"$ahead/branches" 2>&1
@@ -65,6 +69,7 @@ look_ahead() {
 awaited() { # awaited FILE: until it is there, or whoever makes it is not
     while [ ! -e "$ahead/$1" ] && kill -0 "$behind" 2>/dev/null; do sleep 1; done
 }
+touch "$ahead/release"
 if build release; then
     if [ $quick = 0 ]; then
         set -m # a group of its own, so that it ends with this one
@@ -72,12 +77,16 @@ if build release; then
         behind=$!
         set +m
     fi
-    share release
+    run release | tee "$ahead/release"
+    touch "$ahead/release.done"
+    count "$ahead/release"
 fi
-if [ $quick = 0 ]; then
-    # The same unit, vector and replay tests under AddressSanitizer and UBSan, and a share of the rest.
+if [ $quick = 0 ] && [ -n "$behind" ]; then
+    renice -n 0 -g "$behind" >/dev/null 2>&1 # nothing is left that waits
     awaited asan.done
-    build asan && share asan -L 'unit|fuzz|sim'
+    touch "$ahead/asan.done"
+    cat "$ahead/asan.done"
+    count "$ahead/asan.done"
     awaited rc
     cat "$ahead/branches" 2>/dev/null
     [ "$(cat "$ahead/rc" 2>/dev/null)" = 0 ] || failed=$((failed + 1))
