@@ -4,25 +4,27 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test, { after, afterEach, before } from 'node:test';
-import { World, sleep, until } from '../e2e/lib/node.mjs';
+import { Clock } from '../e2e/lib/clock.mjs';
+import { World, until } from '../e2e/lib/node.mjs';
 import { Desk, closeBrowser } from './lib/desk.mjs';
 
 const w = new World();
 const desks = [];
 const open = async (...a) => { const d = await Desk.open(w, ...a); desks.push(d); return d; };
-let d, away, leftAt;
+let d, away, clock;
 
 before(async () => {
   await w.tree(['city', 'd1', 's1', 's2']);
   // The shortest log-in there is, where a person leaves the desk.
   await w.stop('s2');
   fs.appendFileSync(path.join(w.data('s2'), 'sanji.conf'), '\nsession_idle = 60s\n');
+  clock = new Clock(w.dir);
   await w.start('s2');
+  clock.rest(); // the browser keeps its own time
   away = await open('s2');
   await away.hire('zhao');
   await away.to('#/r/need/new');
   await away.fill('record', { kind: 'venue', title: '写到一半离开了' });
-  leftAt = Date.now();
   d = await open('s1');
   await d.hire('wang');
 });
@@ -98,7 +100,7 @@ test('with the parent away the overview says so and what to do; writing goes on 
 });
 
 test('a log-in that ended asks again, says why, and comes back to the half-written form', async () => {
-  await sleep(Math.max(0, leftAt + 62000 - Date.now()));
+  clock.jump(0.02);
   await away.fill('record', { detail: '回来继续写' });
   await away.page.click('#record button[type=submit]');
   await away.page.waitForSelector('#login');

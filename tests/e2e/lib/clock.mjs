@@ -12,6 +12,11 @@ export class Clock {
     process.env.SANJI_TEST_CLOCK = this.file;
     process.env.LD_PRELOAD = process.env.SANJI_JUMP ?? path.join(path.dirname(SANJI), 'tests/libjump.so');
   }
+  // What is started from here on has the machine's time.
+  rest() {
+    delete process.env.SANJI_TEST_CLOCK;
+    delete process.env.LD_PRELOAD;
+  }
   // Written in place: the programs have the file mapped.
   jump(hours) {
     this.ms += hours * 3600000;
