@@ -366,13 +366,16 @@ struct again {
     size_t idx;
 };
 
+int64_t sync__derived_upto(const struct stream *st)
+{
+    return st->doubt != 0 ? st->kept : st->row.seq;
+}
+
 static int again_bundle(const struct sync_bundle_row *row, void *arg)
 {
     struct again *a = arg;
     const struct stream *st = &a->s->streams[a->idx];
-    return row->seq > (st->doubt != 0 ? st->kept : st->row.seq)
-               ? 1
-               : sync_apply_frame(a->s, row, &st->row.key);
+    return row->seq > sync__derived_upto(st) ? 1 : sync_apply_frame(a->s, row, &st->row.key);
 }
 
 static int redo_one(struct sync *s, const struct node_id *by)

@@ -186,6 +186,13 @@ struct server_session {
 };
 enum { CHALLENGES = 256 };
 
+struct late_known {    /* how far a keyframe's writer knew another epoch, see late.c */
+    int64_t o, to, st; /* the keyframe's stream and end, and the other; 0: none */
+    int64_t upto, seq; /* looked at up to here, and what was found; -1: nothing */
+    int64_t said;      /* what was found of what was let go of */
+    bool has_said;
+    uint8_t id[HASH_LEN]; /* at upto */
+};
 struct want_mark {
     int64_t no, seq;
 };
@@ -231,6 +238,8 @@ struct sync {
     struct peer *from; /* whose message is being taken; NULL: none of a neighbour */
     struct wrote *wrote; /* where in own streams this process began to write, see late.c */
     size_t n_wrote;
+    struct late_known late[16];
+    size_t late_next;
     struct want_mark *wants; /* stored bundles that are damaged or gone, sorted */
     size_t n_wants, cap_wants;
     bool want_said; /* neighbours were told, or will be without it */
@@ -414,6 +423,8 @@ int sync__redo_add(struct sync *s, const struct node_id *id);
  * something else about. */
 int sync__authority(struct sync *s, bool redo);
 /* Derives their part of the views again. */
+/* Up to where bundles count in the views: while a branch is looked for, all that are kept do. */
+int64_t sync__derived_upto(const struct stream *st);
 int sync__redo(struct sync *s);
 /* True when an act about this writer is in force that this version does not understand. */
 bool sync__is_blocked(const struct sync *s, const char *by);
@@ -600,6 +611,7 @@ int sync__again_put(struct sync *s, const struct stream *st, int64_t seq,
 int sync__again_run(struct sync *s); /* as far as it may be now */
 
 /* late.c: what an own keyframe passes over without its writer having known of it */
+void sync__late_forget(struct sync *s); /* what was found out may be true no longer */
 int sync__late_passed(struct sync *s, size_t idx, const struct bundle *b); /* before it is kept */
 /* The last bundle of a keyframe says how far the other epochs of its lane are held. */
 void sync__late_name(const struct sync *s, struct bundle_header *h);

@@ -122,38 +122,91 @@ static int look_said(const char *name, struct span list, void *arg)
     return 0;
 }
 
-/* The epoch before it names by its number, others by the id alone: that stands here, or was let go
- * of and is remembered. */
-static int knew(struct sync *s, const struct stream *st, struct knew *k)
+/* The epoch before it names by its number. Where that bundle is not here it says nothing about what
+ * is: that may be of another branch. But what it knew stood before all that is held, if that number
+ * did. */
+static int knew_before(struct sync *s, const struct stream *st, struct knew *k)
 {
     uint8_t id[HASH_LEN];
-    char name[NAME_BYTES];
-    int r = 0;
-    k->seq = -1;
-    if (k->h->has_pe && k->h->pe.ep == (int64_t)st->row.key.ep &&
-        memcmp(k->h->pe.en, st->row.key.en, sizeof(k->h->pe.en)) == 0) {
-        r = s->st->bundle_id(s->st->ctx, st->row.no, k->h->pe.seq, id);
-        if (r == SANJI_E_NOT_FOUND || (r == 0 && memcmp(id, k->h->pe.id, HASH_LEN) == 0)) {
-            k->seq = k->h->pe.seq; /* else it was on another branch */
-        }
-        return r == SANJI_E_NOT_FOUND ? 0 : r;
+    int r = s->st->bundle_id(s->st->ctx, st->row.no, k->h->pe.seq, id);
+    bool is = r == 0 ? memcmp(id, k->h->pe.id, HASH_LEN) == 0 : k->h->pe.seq < st->row.first;
+    k->seq = is ? k->h->pe.seq : -1;
+    return r == SANJI_E_NOT_FOUND ? 0 : r;
+}
+
+/* Looks for what is linked among the bundles that were not looked at yet. Those that were stand
+ * here still when the last of them does: each names the one before. */
+static int look_on(struct sync *s, const struct stream *st, const struct knew *k,
+                   struct late_known *c)
+{
+    uint8_t id[HASH_LEN];
+    int r = c->upto == 0 ? 0 : s->st->bundle_id(s->st->ctx, st->row.no, c->upto, id);
+    if (r == SANJI_E_NOT_FOUND || (r == 0 && c->upto != 0 && memcmp(id, c->id, HASH_LEN) != 0)) {
+        c->upto = 0;
+        r = 0;
     }
-    for (int64_t seq = st->kept; k->h->n_lnk > 0 && r == 0 && seq >= st->row.first && seq > 0;
-         seq--) {
+    if (c->upto == 0 || c->seq < st->row.first) {
+        c->seq = -1;
+    }
+    int64_t seq = c->upto + 1 > st->row.first ? c->upto + 1 : st->row.first;
+    for (seq = seq < 1 ? 1 : seq; r == 0 && seq <= st->kept; seq++) {
         r = s->st->bundle_id(s->st->ctx, st->row.no, seq, id);
-        if (r == 0 && is_linked(k, id, HASH_LEN)) {
-            k->seq = seq;
-            return 0;
+        if (r == 0) {
+            c->upto = seq;
+            memcpy(c->id, id, HASH_LEN);
+            c->seq = is_linked(k, id, HASH_LEN) ? seq : c->seq;
         }
         r = r == SANJI_E_NOT_FOUND ? 0 : r;
     }
-    (void)snprintf(name, sizeof(name), "said/%lld/", (long long)st->row.no);
-    return r < 0 || k->h->n_lnk == 0 ? r : s->st->kv_each(s->st->ctx, name, look_said, k);
+    return r;
+}
+
+/* Others are named by the id alone: that stands here, or was let go of and is remembered. */
+static int knew(struct sync *s, const struct stream *st, struct knew *k, struct late_known *c)
+{
+    char name[NAME_BYTES];
+    k->seq = -1;
+    if (k->h->has_pe && k->h->pe.ep == (int64_t)st->row.key.ep &&
+        memcmp(k->h->pe.en, st->row.key.en, sizeof(k->h->pe.en)) == 0) {
+        return knew_before(s, st, k);
+    }
+    if (k->h->n_lnk == 0) {
+        return 0;
+    }
+    int r = look_on(s, st, k, c);
+    if (r == 0 && c->seq < 0 && !c->has_said) {
+        (void)snprintf(name, sizeof(name), "said/%lld/", (long long)st->row.no);
+        r = s->st->kv_each(s->st->ctx, name, look_said, k);
+        c->said = k->seq;
+        c->has_said = r >= 0;
+    }
+    k->seq = c->seq >= 0 ? c->seq : c->said;
+    return r < 0 ? r : 0;
+}
+
+/* What was found out about the keyframe that ends at `to` of stream `o`, and stream `st`. A few are
+ * enough: what comes back comes stream by stream. */
+static struct late_known *known_of(struct sync *s, int64_t o, int64_t to, int64_t st)
+{
+    const size_t max = sizeof(s->late) / sizeof(s->late[0]);
+    for (size_t i = 0; i < max; i++) {
+        if (s->late[i].o == o && s->late[i].to == to && s->late[i].st == st) {
+            return &s->late[i];
+        }
+    }
+    struct late_known *c = &s->late[s->late_next++ % max];
+    *c = (struct late_known){.o = o, .to = to, .st = st, .seq = -1, .said = -1};
+    return c;
+}
+
+void sync__late_forget(struct sync *s)
+{
+    memset(s->late, 0, sizeof(s->late));
 }
 
 struct closing {
     struct sync *s;
-    const struct stream *st;
+    const struct stream *o, *st;
     int64_t ts, knew;
 };
 
@@ -167,7 +220,7 @@ static int look_closing(const struct sync_bundle_row *row, void *arg)
     int r = a == NULL ? SANJI_E_NOMEM : sync__stored(x->s, row, READ_HEAD, &line, a, &b);
     if (r == 0) {
         struct knew k = {.h = &b.hdr};
-        r = knew(x->s, x->st, &k);
+        r = knew(x->s, x->st, &k, known_of(x->s, x->o->row.no, row->seq, x->st->row.no));
         x->knew = k.seq;
     }
     x->ts = row->ts;
@@ -180,7 +233,7 @@ static int look_closing(const struct sync_bundle_row *row, void *arg)
 static int came_back(struct sync *s, const struct stream *o, const struct stream *st, int64_t seq,
                      int64_t ts, bool *ret_by, bool *ret_known)
 {
-    struct closing x = {.s = s, .st = st, .ts = INT64_MAX, .knew = -1};
+    struct closing x = {.s = s, .o = o, .st = st, .ts = INT64_MAX, .knew = -1};
     int r = s->st->bundles(s->st->ctx, o->row.no, o->base_to - 1, 1, look_closing, &x);
     bool says = x.knew >= 0 && o != st;
     *ret_by = says || ts > x.ts;
@@ -316,6 +369,7 @@ int sync__late_let_go(struct sync *s, size_t idx, int64_t from)
     if (node_id_cmp(&st->row.key.by, &s->self.id) != 0 || st->row.first >= from) {
         return 0;
     }
+    sync__late_forget(s); /* more is remembered from now on */
     int64_t day = 0;
     int r = today(s, st->row.no, &day);
     if (r < 0) {
@@ -470,7 +524,8 @@ int sync__late_passed(struct sync *s, size_t idx, const struct bundle *b)
         if (o->row.no != 0 && (o == st || o->row.key.ep < st->row.key.ep)) {
             struct knew k = {.seq = -1, .h = &b->hdr};
             r = since(s, o->row.no, &p.since);
-            r = r < 0 || o == st ? r : knew(s, o, &k);
+            struct late_known c = {.seq = -1, .said = -1};
+            r = r < 0 || o == st ? r : knew(s, o, &k, &c);
             p.knew = k.seq;
             r = r < 0 ? r : s->st->bundles(s->st->ctx, o->row.no, 0, SIZE_MAX, one_passed, &p);
         }

@@ -230,6 +230,7 @@ static int load_one(const struct sync_stream_row *row, void *arg)
 
 int sync__streams_load(struct sync *s)
 {
+    sync__late_forget(s);
     /* After a rollback the store may hold less than memory does. */
     s->n_held = 0;
     for (size_t i = 0; i < s->n_origins; i++) {

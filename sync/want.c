@@ -325,6 +325,7 @@ static int before_it(struct sync *s, size_t idx, const struct bundle *b)
 
 int sync__want_take(struct sync *s, size_t idx, const struct bundle *b, struct span frame)
 {
+    sync__late_forget(s); /* it may be the one that a keyframe names */
     struct sync_bundle_row row;
     int64_t no = s->streams[idx].row.no;
     struct node_id by = s->streams[idx].row.key.by;
