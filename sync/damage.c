@@ -53,7 +53,7 @@ static int is_lost(int64_t no, int64_t seq, const uint8_t *leaf, void *arg)
     uint8_t id[HASH_LEN];
     int idx = sync__by_no(s, no), r = 0;
     const struct stream *st = idx < 0 ? NULL : &s->streams[idx];
-    if (st == NULL || seq < st->row.first || seq > st->row.seq ||
+    if (st == NULL || seq < st->row.first || seq > sync__derived_upto(st) ||
         (st->aud.type != AUD_OWN && sync__is_blocked(s, s->self.id.s))) {
         return 0;
     }

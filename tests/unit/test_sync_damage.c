@@ -425,6 +425,35 @@ static void the_last_copy(void **state)
     world_done(w);
 }
 
+/* While it is looked for where two branches part, what is kept beyond that counts like the rest:
+ * and so does its last copy. */
+static void the_last_copy_on_a_doubtful_branch(void **state)
+{
+    (void)state;
+    struct teller t;
+    begin(&t, 81, 0);
+    struct world *w = &t.w;
+    say(w, S1, 4, 1);
+    all_well(w);
+    struct sync *s = w->node[S1].s;
+    int idx = sync__stream_newest(s, w->node[S1].id.s, "fed");
+    struct stream *st = &s->streams[idx];
+    int64_t head = st->row.seq;
+    assert_int_equal(st->kept, head);
+    st->doubt = head - 1; /* as branch.c does it */
+    st->row.seq = head - 2;
+    damage(w, S1, S1, head);
+    assert_true(sees(w, S1, S1, "b3", 1));
+    assert_int_equal(sync__tx_begin(s), 0);
+    assert_int_equal(sync__redo_add(s, &w->node[S1].id), 0);
+    assert_int_equal(sync__redo(s), 0);
+    assert_true(sees(w, S1, S1, "b2", 1));
+    assert_true(sees(w, S1, S1, "b3", 1));
+    assert_true(sync__wanted(s, s->streams[idx].row.no, head));
+    assert_int_equal(sync__tx_end(s, SANJI_E_STATE), SANJI_E_STATE);
+    world_done(w);
+}
+
 struct await {
     int at, by;
     int64_t seq;
@@ -591,6 +620,7 @@ int main(void)
         cmocka_unit_test(a_writer_meets_its_own),
         cmocka_unit_test(a_late_turn),
         cmocka_unit_test(the_last_copy),
+        cmocka_unit_test(the_last_copy_on_a_doubtful_branch),
         cmocka_unit_test(erased_where_it_cannot_be_read),
         cmocka_unit_test(the_writer_cannot_read_it),
     };
