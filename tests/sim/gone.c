@@ -31,6 +31,17 @@ static bool noted(const struct sim *m, const uint8_t *leaf)
     return false;
 }
 
+/* Of what the writer met and erased by itself it said no name. */
+static const char *name_of(const struct sim *m, const uint8_t *leaf)
+{
+    for (size_t k = 0; k < m->n_writes; k++) {
+        if (memcmp(m->write[k].leaf, leaf, HASH_LEN) == 0) {
+            return m->write[k].id;
+        }
+    }
+    return "";
+}
+
 static int note_one(const struct sync_erased *x, void *arg)
 {
     struct noting *n = arg;
@@ -39,7 +50,7 @@ static int note_one(const struct sync_erased *x, void *arg)
         m->n_gone < SIM_GONE) {
         struct sim_gone *g = &m->gone[m->n_gone++];
         g->owner = n->owner;
-        (void)snprintf(g->id, sizeof(g->id), "%s", n->id);
+        (void)snprintf(g->id, sizeof(g->id), "%s", n->id == NULL ? name_of(m, x->leaf) : n->id);
         memcpy(g->leaf, x->leaf, HASH_LEN);
     }
     return 0;
@@ -47,6 +58,9 @@ static int note_one(const struct sync_erased *x, void *arg)
 
 void sim_gone_note(struct sim *m, int i, const char *id)
 {
+    if (!m->w.node[i].running) {
+        return;
+    }
     struct noting n = {m, i, id};
     (void)sync_erased_each(m->w.node[i].s, note_one, &n);
 }
@@ -166,6 +180,7 @@ struct search {
     bool *known;     /* of the leaves: somewhere */
     bool holds;      /* looks for items instead: one that should be gone is held */
     int64_t found;   /* which */
+    bool waits;      /* what is looked at lies beside the streams of a node without a line */
     char older[200]; /* one that should be gone with a later form of its record */
 };
 
@@ -202,7 +217,7 @@ static void look(struct search *x, struct span frame)
                 x->found = (int64_t)k;
             }
         }
-        if (x->holds && it.op == OP_PUT && it.r <= upto(x->m, by, it.id)) {
+        if (x->holds && !x->waits && it.op == OP_PUT && it.r <= upto(x->m, by, it.id)) {
             (void)snprintf(x->older, sizeof(x->older),
                            "%s holds revision %lld of %s, of which %s erased up to %lld (I12)",
                            x->m->w.node[x->at].name, (long long)it.r, it.id, x->m->w.node[by].name,
@@ -225,8 +240,10 @@ static int look_stream(const struct sync_stream_row *row, void *arg)
 
 static int look_kept(const char *name, struct span value, void *arg)
 {
-    (void)name;
-    look(arg, value);
+    struct search *x = arg;
+    x->waits = x->m->stuck >= 0 && strncmp(name, "custody/", 8) == 0; /* sticks carry none of it */
+    look(x, value);
+    x->waits = false;
     return 0;
 }
 

@@ -281,6 +281,9 @@ void sim_forget_record(struct sim *m, int owner, const char *id)
 void sim_shut_out(struct sim *m, int i)
 {
     bool *before = m->restores ? sim_somewhere(m) : NULL;
+    if (m->restores && m->erases) {
+        sim_gone_note(m, i, NULL);
+    }
     sim_forget_backups(m);
     m->w.node[i].revoked = true;
     m->w.node[i].cut = m->w.node[i].cut || m->restores; /* nothing of it is on its way any more */
@@ -318,6 +321,7 @@ void sim_restore(struct sim *m, int i)
     if (with_guard) {
         sync_each_stream(n->s, take_head, n);
     }
+    sim_gone_note(m, i, NULL);
     sim_list_keep(m, i);
     world_crash(w, i);
     world_run(w, 2 * w->faults.lat_max); /* what it had said by then arrives, or never will */

@@ -191,8 +191,9 @@ void sim_erase(struct sim *m, int i);
 /* Put back, it erases a record of which it has forgotten a form. */
 void sim_erase_past(struct sim *m, int i);
 /* gone.c */
-void sim_gone_note(struct sim *m, int i, const char *id); /* node i has erased it */
-void sim_gone_back(struct sim *m, int i);                 /* its store was put back */
+void sim_gone_note(struct sim *m, int i,
+                   const char *id);       /* node i has erased it; NULL: whatever it has */
+void sim_gone_back(struct sim *m, int i); /* its store was put back */
 int sim_check_gone(struct sim *m, struct world_verdict *v);
 /* The list of what is erased lies beside the store: n is put back with it. */
 void sim_list_keep(struct sim *m, int i);
