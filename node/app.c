@@ -297,6 +297,9 @@ int app_open(const char *dir, struct app **ret, struct app_fault *f)
     if (r == 0) { /* before anybody is shown anything */
         r = app__erased_load(a);
     }
+    if (r == 0) {
+        r = app__programs_load(a);
+    }
     if (r < 0) {
         r = app__why(dir, r, f); /* before the files are let go, which may free a few pages */
         app_close(a);
@@ -458,7 +461,8 @@ static int search_tick(struct app *a, int64_t mono_ms, bool changed)
 
 static int tick(struct app *a, int64_t mono_ms)
 {
-    int e = app__erased_tick(a, mono_ms);
+    int e = app__programs_tick(a);
+    e = e < 0 ? e : app__erased_tick(a, mono_ms);
     if (e < 0) {
         return e;
     }

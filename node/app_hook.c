@@ -171,13 +171,19 @@ int app_hook_add(struct app *a, const struct app_hook *h, char ret_secret[static
     return own ? app__audit_end(a, "hook.add", *ret_n, r) : r;
 }
 
+static int drop(struct app *a, int64_t n)
+{
+    int r = hook_drop(a->store, n);
+    return r < 0 ? r : app__programs_fewer(a);
+}
+
 int app_hook_drop(struct app *a, int64_t n)
 {
     if (store_in_tx(a->store)) {
-        return hook_drop(a->store, n);
+        return drop(a, n);
     }
     int r = store_begin(a->store);
-    return r < 0 ? r : app__audit_end(a, "hook.drop", n, hook_drop(a->store, n));
+    return r < 0 ? r : app__audit_end(a, "hook.drop", n, drop(a, n));
 }
 
 /* ---- messages ---- */

@@ -266,6 +266,7 @@ static int prove(const char *dir, struct app_restored *ret)
     }
     r = strcmp(app_id(a), ret->node.s) == 0 ? app_rebuild(a, &ret->bundles, &same)
                                             : SANJI_E_CORRUPT;
+    r = r < 0 ? r : app_programs_end(a);
     app_close(a);
     /* Closing wrote down how far the backup had come; the node may have come further. */
     if (r == 0) {

@@ -136,11 +136,17 @@ int app_feed_add(struct app *a, const char *login, const char *listing,
     return r < 0 ? r : add(a, &t, ret, ret_n);
 }
 
+static int revoke(struct app *a, int64_t n)
+{
+    int r = staff_token_del(a->store, n);
+    return r < 0 ? r : app__programs_fewer(a);
+}
+
 int app_token_revoke(struct app *a, int64_t n)
 {
     if (store_in_tx(a->store)) {
-        return staff_token_del(a->store, n);
+        return revoke(a, n);
     }
     int r = store_begin(a->store);
-    return r < 0 ? r : app__audit_end(a, "token.revoke", n, staff_token_del(a->store, n));
+    return r < 0 ? r : app__audit_end(a, "token.revoke", n, revoke(a, n));
 }

@@ -96,9 +96,22 @@ int staff_user_list(struct store *s, staff_user_fn fn, void *arg)
     return user_rows(&q, fn, arg, &n);
 }
 
+/* Whoever has this log-in next is somebody else. */
+static int feeds_gone(struct store *s, const char *login)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_TOKEN_DEL_FEEDS);
+    q_text(&q, login);
+    return q_run(&q);
+}
+
 int staff_user_del(struct store *s, const char *login)
 {
     struct q q;
+    int r = feeds_gone(s, login);
+    if (r < 0) {
+        return r;
+    }
     q_begin(&q, &s->db, Q_STAFF_USER_DEL);
     q_text(&q, login);
     return changed_one(s, &q);

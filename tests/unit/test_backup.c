@@ -172,6 +172,12 @@ static void comes_back_whole(void **state)
     uint8_t other[RECOVERY_SECRET] = {1};
     (void)state;
     assert_int_equal(app_backup_last(a, &last), SANJI_E_NOT_FOUND);
+    const struct app_token program = {
+        .name = "website", .role = "clerk", .about = "", .maker = "wang", .days = 30};
+    char token[APP_TOKEN_TEXT];
+    struct fault f = {0};
+    int64_t token_n = 0;
+    assert_int_equal(app_token_add(a, &program, token, &token_n, &f), 0);
     assert_int_equal(app_backup(a, NULL, &b), 0);
     assert_int_equal(app_backup_last(a, &last), 0);
     buf_init(&was, 1 << 20);
@@ -210,6 +216,9 @@ static void comes_back_whole(void **state)
     assert_int_equal(st.st_mode & 077, 0);
     same_state(to, &was);
     buf_done(&was);
+    assert_int_equal(app_open(to, &a, NULL), 0); /* the token may have been taken away since */
+    assert_int_equal(app_token_revoke(a, token_n), SANJI_E_NOT_FOUND);
+    app_close(a);
 }
 
 static void a_new_code_for_new_backups(void **state)

@@ -32,6 +32,13 @@ static int see_user(const struct staff_user *u, void *arg)
     return 0;
 }
 
+static int see_token(const struct staff_token *t, void *arg)
+{
+    (void)t;
+    (void)arg;
+    return 0;
+}
+
 static int see_session(const struct staff_session *x, void *arg)
 {
     *(int64_t *)arg += x->seen;
@@ -85,7 +92,18 @@ static void test_staff(void **state)
     x.token[0] = 2;
     assert_int_equal(staff_session_del_user(s, "an", x.token), 0);
     assert_int_equal(staff_session_get(s, x.token, see_session, &n), 0);
+    /* Calendars go with the log-in, tokens that it made for others do not. */
+    uint8_t hash[HASH_LEN] = {7};
+    int64_t tn = 0;
+    struct staff_token tk = {.name = "calendar", .role = "calendar", .about = "", .maker = "an"};
+    assert_int_equal(staff_token_add(s, &tk, hash, &tn), 0);
+    hash[0] = 8;
+    tk.role = "clerk";
+    assert_int_equal(staff_token_add(s, &tk, hash, &tn), 0);
     assert_int_equal(staff_user_del(s, "an"), 0);
+    assert_int_equal(staff_token_get(s, hash, see_token, &n), 0);
+    hash[0] = 7;
+    assert_int_equal(staff_token_get(s, hash, see_token, &n), SANJI_E_NOT_FOUND);
     assert_int_equal(staff_session_get(s, x.token, see_session, &n), SANJI_E_NOT_FOUND);
 }
 
