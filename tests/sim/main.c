@@ -169,6 +169,18 @@ bool sim_proofs_wait(const struct sim *m)
     return unsaid > 0;
 }
 
+bool sim_in_doubt(const struct sim *m)
+{
+    for (int i = 0; i < m->w.n; i++) {
+        const struct wnode *n = &m->w.node[i];
+        if (n->running && !n->hostile && !n->revoked && !sim_by_stick(m, i) &&
+            sync_self_state(n->s) == SYNC_SELF_UNCONFIRMED) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int check(struct sim *m, struct world_verdict *v)
 {
     struct world *w = &m->w;

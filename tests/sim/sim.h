@@ -212,6 +212,8 @@ world_tap hostile_tap;
 
 /* main.c: somebody has frozen a stream and not published the proof yet */
 bool sim_proofs_wait(const struct sim *m);
+/* Somebody who was put back does not know yet how far it had got. */
+bool sim_in_doubt(const struct sim *m);
 
 /* memo.c: each signature is verified once a run. Between runs, when nobody holds a key. */
 void memo_forget(void);
