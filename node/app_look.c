@@ -273,11 +273,15 @@ struct explain {
 
 struct header_of {
     struct explain *x;
+    int64_t idx;
+    const uint8_t *leaf;
+    bool proven; /* the bundle is what was signed, and holds this */
 };
 
 static int on_header(const struct sync_stream_row *st, const struct sync_bundle_row *row, void *arg)
 {
-    struct explain *x = ((struct header_of *)arg)->x;
+    struct header_of *h = arg;
+    struct explain *x = h->x;
     struct buf line;
     struct bundle b;
     size_t used;
@@ -286,9 +290,11 @@ static int on_header(const struct sync_stream_row *st, const struct sync_bundle_
     arena_reset(x->ar);
     int r = frame_unpack(x->fc, row->frame, &line, &used);
     if (r == 0) {
-        r = bundle_peek(span_of(line.data, line.len), x->ar, &b, NULL);
+        r = bundle_parse(span_of(line.data, line.len), x->ar, &b, NULL);
     }
     if (r == 0) {
+        h->proven = memcmp(b.id, row->id, HASH_LEN) == 0 && b.item != NULL && h->idx >= 0 &&
+                    h->idx < b.hdr.n && memcmp(b.item[h->idx].leaf, h->leaf, HASH_LEN) == 0;
         const struct roster_key *k = roster_key(app_roster(x->a), b.hdr.by.s, b.hdr.kid.s);
         jw_b64(&x->w, "bundle", row->id, HASH_LEN);
         jw_str(&x->w, "kid", b.hdr.kid.s);
@@ -334,7 +340,7 @@ static void put_path(struct explain *x, const char *from)
 static void put_place(struct explain *x, const char *owner, const char *by, const char *aud,
                       int64_t ep, int64_t no, int64_t seq, int64_t idx, const uint8_t *leaf)
 {
-    struct header_of h = {x};
+    struct header_of h = {.x = x, .idx = idx, .leaf = leaf};
     jw_str(&x->w, "owner", owner);
     jw_str(&x->w, "by", by);
     jw_str(&x->w, "aud", aud);
@@ -343,6 +349,9 @@ static void put_place(struct explain *x, const char *owner, const char *by, cons
     jw_int(&x->w, "index", idx);
     jw_b64(&x->w, "leaf", leaf, HASH_LEN);
     (void)store_bundle_get(x->a->store, no, seq, on_header, &h);
+    if (!h.proven) { /* damaged or gone: what is shown may be the last copy */
+        jw_bool(&x->w, "unproven", true);
+    }
     put_path(x, by);
     x->n++;
 }
@@ -377,7 +386,7 @@ static int on_explain_event(const struct store_event *e, void *arg)
 
 int app_explain(struct app *a, const char *owner, const char *id, struct buf *out)
 {
-    struct explain x = {.a = a, .fc = frame_ctx_new(), .ar = arena_new(8 << 20)};
+    struct explain x = {.a = a, .fc = frame_ctx_new(), .ar = arena_new(24 << 20)};
     uint8_t rv[8];
     if (x.fc == NULL || x.ar == NULL) {
         frame_ctx_free(x.fc);

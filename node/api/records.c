@@ -120,6 +120,7 @@ static void put_form(struct api_call *c, struct span form)
     put_raw(&c->w, "received", form, "received_ms");
     put_raw(&c->w, "path", form, "path");
     put_raw(&c->w, "rv", form, "rv");
+    put_raw(&c->w, "unproven", form, "unproven");
 }
 
 /* Who signed it, in which bundle, and which way it came. */

@@ -398,6 +398,47 @@ static void put_back_to_before_there_was_any(void **state)
     assert_int_equal(scalar("SELECT r FROM record WHERE id='o7'"), 3);
 }
 
+static bool unproven(struct app *a, const char *id)
+{
+    struct buf b;
+    buf_init(&b, 1 << 20);
+    assert_int_equal(app_explain(a, app_id(a), id, &b), 0);
+    bool is = strstr(buf_str(&b), "\"unproven\":true") != NULL;
+    buf_done(&b);
+    return is;
+}
+
+/* A page says of what it shows whether anything proves it. */
+static void what_nothing_proves_is_said(void **state)
+{
+    (void)state;
+    struct app_healed h;
+    struct app *a = node_born(0, "said");
+    for (int i = 1; i <= 4; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "v%d", i);
+        note(a, "org", id, "甲");
+        assert_false(unproven(a, id));
+    }
+    app_close(a);
+    damage("UPDATE bundle SET frame=CAST('no frame' AS BLOB) WHERE pos>>32=" OWN
+           " AND (pos&4294967295)=2");
+    damage("DELETE FROM bundle WHERE pos>>32=" OWN " AND (pos&4294967295)=3");
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    assert_false(unproven(a, "v1"));
+    assert_true(unproven(a, "v2"));
+    assert_true(unproven(a, "v3"));
+    assert_false(unproven(a, "v4"));
+    assert_int_equal(app_heal(a, &h), 0);
+    steps(a);
+    for (int i = 1; i <= 4; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "v%d", i);
+        assert_false(unproven(a, id));
+    }
+    app_close(a);
+}
+
 /* What others may hold, and perhaps do not yet, stays as well. */
 static void what_nobody_has_fetched_stays(void **state)
 {
@@ -431,6 +472,7 @@ int main(void)
         cmocka_unit_test(erasing_what_is_gone),
         cmocka_unit_test(put_back_damaged_after_an_erasure),
         cmocka_unit_test(put_back_to_before_there_was_any),
+        cmocka_unit_test(what_nothing_proves_is_said),
         cmocka_unit_test(what_nobody_has_fetched_stays),
     };
     return cmocka_run_group_tests(tests, home_make, home_drop);

@@ -460,6 +460,11 @@ function Detail({ k, kinds, record, template, reload, saved, me }) {
           <p>{t("form.done")}</p>
         </Note>
       )}
+      {record.explain && record.explain.unproven && (
+        <Note tone="warn">
+          <p>{t(record.mine ? "unproven.mine" : "unproven.other")}</p>
+        </Note>
+      )}
       {record.doubt && record.mine && (
         <Note tone="warn">
           <p>{t(`doubt.${record.doubt.why}`)}</p>

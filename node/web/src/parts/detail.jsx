@@ -74,7 +74,9 @@ export function Explain({ x, owner }) {
     <section class="card explain">
       <h2>{t("explain.title")}</h2>
       <p>
-        {path.length > 1
+        {x.unproven
+          ? t("explain.unproven")
+          : path.length > 1
           ? t("explain.who", { name: name(owner), path: path.map(name).join(" → ") })
           : t("explain.here", { name: name(owner) })}
       </p>
