@@ -46,8 +46,9 @@ build() {
     cmake --preset "$1" >/dev/null && cmake --build --preset "$1" || { failed=$((failed + 1)); return 1; }
 }
 # Daemons and pages are mostly waited for. Meanwhile, behind everything else, the same unit, vector and
-# replay tests run under AddressSanitizer and UBSan with a share of the rest, and the branches that the
-# tests of the inner layers take are counted (printed; fails below a floor).
+# replay tests run under AddressSanitizer and UBSan with a share of the rest, libFuzzer works on what
+# strangers write, and the branches that the tests of the inner layers take are counted (printed; fails
+# below a floor).
 ahead=$(mktemp -d)
 behind=
 trap '[ -z "$behind" ] || kill -- "-$behind" 2>/dev/null; rm -rf "$ahead"' EXIT
@@ -58,6 +59,8 @@ look_ahead() {
         run asan -L 'unit|fuzz|sim' >"$ahead/asan"
     fi
     mv "$ahead/asan" "$ahead/asan.done"
+    ./tests/fuzz/long.sh 60 json_gate bundle apply import seal config order >"$ahead/fuzz" 2>&1
+    echo $? >"$ahead/fuzz.rc"
     if pkg_install gcovr >"$ahead/branches" 2>&1; then
         ./tests/coverage.sh --ci >"$ahead/branches" 2>&1
         echo $? >"$ahead/rc"
@@ -87,6 +90,9 @@ if [ $quick = 0 ] && [ -n "$behind" ]; then
     touch "$ahead/asan.done"
     cat "$ahead/asan.done"
     count "$ahead/asan.done"
+    awaited fuzz.rc
+    cat "$ahead/fuzz" 2>/dev/null
+    [ "$(cat "$ahead/fuzz.rc" 2>/dev/null)" = 0 ] || failed=$((failed + 1))
     awaited rc
     cat "$ahead/branches" 2>/dev/null
     [ "$(cat "$ahead/rc" 2>/dev/null)" = 0 ] || failed=$((failed + 1))
@@ -94,7 +100,7 @@ fi
 if [ $long = 1 ]; then
     ./tests/bare.sh
     case $? in 0 | 77) ;; *) failed=$((failed + 1)) ;; esac
-    build fuzz && ./tests/fuzz/long.sh || failed=$((failed + 1))
+    ./tests/fuzz/long.sh 600 || failed=$((failed + 1))
     ./tests/sim/soak.sh build/release 3600 || failed=$((failed + 1))
     ./tests/sim/mutants.sh --random 20 || failed=$((failed + 1))
     power=build/release/tests/power/power
