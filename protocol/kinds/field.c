@@ -106,7 +106,7 @@ static struct text_scan scan_text(struct span s, bool multi_line)
         if (len > s.n - i) {
             len = s.n - i;
         }
-        if ((c < 0x20 || c == 0x7f || c == 0xc2 || c == 0xd8 || c == 0xe2) &&
+        if ((c < 0x20 || c == 0x7f || c == 0xc2 || c == 0xe2) &&
             text_has_control((const char *)s.p + i, len, multi_line)) {
             t.control = true;
         }

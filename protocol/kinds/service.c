@@ -37,7 +37,8 @@ static bool doubt(struct span d, struct fault *f)
     struct span v[COUNT];
     int64_t persons = 0, times = 0, sessions = 1;
     kind__pick(d, name, COUNT, v);
-    if (jcur_int(v[PERSONS], &persons) && jcur_int(v[TIMES], &times) && times < persons) {
+    bool both = jcur_int(v[TIMES], &times) && jcur_int(v[PERSONS], &persons);
+    if (both && times < persons) {
         (void)fault_set(f, SANJI_E_SPEC, "person_times", "times.few");
         return true;
     }
