@@ -42,6 +42,10 @@ int app__question_autos(struct app_put *p, struct jw *w, struct fault *f)
     if (strcmp(at.owner.s, app_id(p->a)) == 0) { /* nobody asks himself */
         return fault_set(f, SANJI_E_SPEC, "about", "a record of another platform");
     }
+    const struct roster_node *n = roster_node(app_roster(p->a), at.owner.s);
+    if (!answer && n != NULL && n->state == NODE_CLOSED) { /* nobody would ever read it */
+        return fault_set(f, SANJI_E_CLOSED, "about", "a record of a platform that is open");
+    }
     buf_init(&title, LIM_ITEM_BYTES);
     int r = app__put_old(p->a, at.owner.s, at.id, &o);
     bool fits = o.found && !o.withdrawn && app__word_in(answer ? "question" : asked_about, o.kind);

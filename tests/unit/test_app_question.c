@@ -99,10 +99,19 @@ static void test_asked_and_answered(void **state)
     nodes_settle(city, d1);
     assert_int_equal(waiting(city, "clerk"), 0);
     assert_non_null(strstr(list(d1), "不开放"));
+    /* Nobody asks a platform that is closed: no one would ever read it. */
+    assert_int_equal(
+        put(d1, "listing", "{\"id\":\"l2\",\"kind\":\"venue\",\"title\":\"会议室\"}", id, &f), 0);
+    nodes_settle(city, d1);
+    (void)snprintf(d, sizeof d, "{\"about\":\"%s/l2\",\"text\":\"周末开放吗?\"}", app_id(d1));
+    assert_int_equal(put(city, "question", d, id, &f), 0);
     /* Of what was taken back nobody is reminded. */
     assert_int_equal(app_withdraw(d1, NULL, q, NULL), 0);
     nodes_settle(city, d1);
     assert_string_equal(list(city), "[]");
+    assert_int_equal(app_node_close(city, app_id(d1), "left"), 0);
+    assert_int_equal(put(city, "question", d, id, &f), SANJI_E_CLOSED);
+    assert_string_equal(f.member, "about");
     node_sound(city);
     node_sound(d1);
     app_close(city);
