@@ -110,7 +110,8 @@ static int on_report(const struct store_rec *rec, void *arg)
 }
 
 /* Of its own reports a node knows when they were sent. Of others' it knows what it asked for, and
- * when they came; where that is not known any more, what they say stands against what was asked. */
+ * when they came. Where the first form was never seen here their word counts against them alone:
+ * that they were in time nobody can say. */
 static int judge(struct duties *x, struct app_duty_cell *c, int64_t no, int64_t got)
 {
     if (!c->filed || strcmp(c->node, app_id(x->a)) == 0) {
@@ -119,6 +120,7 @@ static int judge(struct duties *x, struct app_duty_cell *c, int64_t no, int64_t 
     }
     int r = app__duty_seen(x->a, c->node, c->record, no, got, &c->seen);
     c->late = c->seen != 0 ? c->seen > c->due : c->said_late || c->said > c->due;
+    c->unsure = c->seen == 0 && !c->late;
     return r;
 }
 
@@ -250,6 +252,7 @@ void app_duty_write(struct jw *w, const struct app_duty_cell *c)
     jw_bool(w, "filed", c->filed);
     jw_bool(w, "draft", c->draft);
     jw_bool(w, "late", c->late);
+    jw_bool(w, "late_unknown", c->unsure);
     jw_bool(w, "said_late", c->said_late);
     if (c->said != 0) {
         date_write(c->said, day);
@@ -267,7 +270,7 @@ void app_duty_add(struct app_duty_sum *s, const struct app_duty_cell *c, int tod
 {
     s->expected += c->filed || c->due < today;
     s->actual += c->filed;
-    s->on_time += c->filed && !c->late;
+    s->on_time += c->filed && !c->late && !c->unsure;
     s->late += c->late;
     s->revised += c->filed && c->revised;
 }

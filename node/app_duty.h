@@ -23,6 +23,7 @@ struct app_duty_cell {
     const char *state; /* "not_due" "open" "missing", or of the pair (flow_pair.h) */
     bool filed, draft, revised, again;
     bool late;      /* by what this node can prove: `due`, and the day it came here */
+    bool unsure;    /* whether it was in time is not known: its first form was never seen here */
     bool said_late; /* by what the report says of itself */
     int said, seen; /* days: sent first, as it says; came here first. 0: not known, or its own */
 };

@@ -56,7 +56,9 @@ static int on_cell(const struct app_duty_cell *c, void *arg)
     (void)snprintf(key, sizeof key, "duty.%s",
                    c->draft && strcmp(c->state, "not_due") != 0 ? "draft" : c->state);
     (void)snprintf(state, sizeof state, "%s%s", text_get(v->lang, key),
-                   c->late ? text_get(v->lang, "duty.late") : "");
+                   c->late     ? text_get(v->lang, "duty.late")
+                   : c->unsure ? text_get(v->lang, "duty.unsure")
+                               : "");
     if (c->late != c->said_late && c->seen != 0 && c->said != 0) {
         put_both(v, c, state, sizeof state);
     }

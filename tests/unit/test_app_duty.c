@@ -149,13 +149,14 @@ static void test_first_arrival_is_kept(void **state)
     assert_false(cell.late);
     assert_int_equal(cell.seen, cell.due);
     assert_int_equal(st->kv_del(st->ctx, key), 0);
-    look(); /* nobody knows any more: its word, against what was asked */
+    look(); /* nobody knows any more, and its word is no proof */
     assert_int_equal(cell.seen, 0);
     assert_false(cell.late);
+    assert_true(cell.unsure);
     end();
 }
 
-/* Where the first form is not known, the word stands against what was asked. */
+/* Where the first form was never seen, the word counts against who gave it, and not for him. */
 static void test_word_alone(void **state)
 {
     (void)state;
@@ -166,10 +167,16 @@ static void test_word_alone(void **state)
     look();
     assert_int_equal(cell.seen, 0);
     assert_true(cell.late);
+    assert_false(cell.unsure);
     assert_false(cell.said_late);
     say(2, 3, owed, owed);
     look();
     assert_false(cell.late);
+    assert_true(cell.unsure);
+    struct app_duty_sum sum = {0};
+    app_duty_add(&sum, &cell, cell.due + 1);
+    assert_int_equal(sum.actual, 1);
+    assert_int_equal(sum.on_time + sum.late, 0);
     end();
 }
 

@@ -18,6 +18,7 @@ export function DutyBadge({ cell }) {
     <span class="duty">
       <Badge tone={tones[cell.state] || "plain"} text={t(`duty.state.${state}`)} />
       {cell.late && <Badge tone="warn" text={t("duty.late")} />}
+      {cell.late_unknown && <Badge tone="plain" text={t("duty.unsure")} />}
       {cell.late !== cell.said_late && cell.seen && cell.said && <span class="help">{t("duty.both", { seen: cell.seen, said: cell.said })}</span>}
       {cell.revised && <Badge tone="plain" text={t("duty.revised")} />}
     </span>
