@@ -417,12 +417,13 @@ int app_audience(const struct app *a, const char *word, char ret[static LIM_AUD_
 void app_changed(struct app *a)
 {
     a->views_changed = true;
+    a->views_n++;
 }
 
 void app__wrote(struct app *a)
 {
     a->wrote = true;
-    a->views_changed = true;
+    app_changed(a);
 }
 
 bool app_take_wrote(struct app *a)

@@ -40,7 +40,10 @@ struct app {
     size_t n_seal;
     bool has_next, rotating; /* seeds lie in keys/next; they write already */
     uint8_t next_sign[SIGN_SEED_LEN], next_seal[SEAL_SEED_LEN];
-    bool wrote;         /* own bundles since the last app_take_wrote() */
+    bool wrote;       /* own bundles since the last app_take_wrote() */
+    uint64_t views_n; /* how often that happened; hooks look when it is another number */
+    uint64_t hook_views;
+    int64_t hook_mono;  /* 0: not looked yet */
     bool views_changed; /* something arrived or was written: statistics and automatic steps are due
                          */
     int64_t duty_mono;  /* when arrivals of reports were noted last */

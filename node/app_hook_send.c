@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_MS = 2000, LAST_MS = 3600000, BASE64_BYTES = 48, KEY_BYTES = 512 };
+enum { LOOK_MS = 60000, FIRST_MS = 2000, LAST_MS = 3600000, BASE64_BYTES = 48, KEY_BYTES = 512 };
 
 /* ---- what is new ---- */
 
@@ -132,14 +132,23 @@ static int on_any(const struct hook_row *h, void *arg)
     return 1;
 }
 
+/* The whole list is worked out for it. What is no change of the views (a day that has come) may
+ * wait a minute. */
+static bool is_time(const struct app *a)
+{
+    return a->hook_mono == 0 || a->hook_views != a->views_n ||
+           app_mono_ms() - a->hook_mono >= LOOK_MS;
+}
+
 int app_hook_look(struct app *a)
 {
     struct looking x;
     bool any = false;
     int r = hook_list(a->store, on_any, &any);
-    if (r < 0 || !any) {
+    if (r < 0 || !any || !is_time(a)) {
         return r;
     }
+    uint64_t seen = a->views_n;
     r = look_begin(a, &x);
     r = r < 0 ? r : store_begin(a->store);
     if (r == 0) {
@@ -151,6 +160,10 @@ int app_hook_look(struct app *a)
         }
     }
     look_end(&x);
+    if (r == 0) {
+        a->hook_views = seen;
+        a->hook_mono = app_mono_ms();
+    }
     return r;
 }
 

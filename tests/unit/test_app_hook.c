@@ -190,6 +190,34 @@ static void look_at(int64_t n)
     assert_int_equal(hook_list(d.app->store, on_row, &n), 0);
 }
 
+static bool nothing(const uint8_t k[static HASH_LEN], void *arg)
+{
+    (void)k;
+    (void)arg;
+    return false;
+}
+
+/* The whole list of what waits is worked out when something has changed, not every two seconds. */
+static void looks_when_something_changed(void **state)
+{
+    (void)state;
+    int64_t n = hook("plain", "http://127.0.0.1:1/in", "", "");
+    assert_int_equal(app_hook_look(d.app), 0);
+    applies("a");
+    assert_int_equal(app_hook_look(d.app), 0);
+    look_at(n);
+    assert_int_equal(row.queued, 1);
+    /* What it remembers is gone: a look would find it anew. */
+    assert_int_equal(hook_forget(d.app->store, nothing, NULL), 0);
+    assert_int_equal(app_hook_look(d.app), 0);
+    look_at(n);
+    assert_int_equal(row.queued, 1);
+    app_changed(d.app);
+    assert_int_equal(app_hook_look(d.app), 0);
+    look_at(n);
+    assert_int_equal(row.queued, 2);
+}
+
 static void told_once_of_what_is_new(void **state)
 {
     (void)state;
@@ -448,6 +476,7 @@ int main(void)
         cmocka_unit_test(addresses),
         cmocka_unit_test(urls),
         cmocka_unit_test(long_urls),
+        ON_A_NODE(looks_when_something_changed),
         ON_A_NODE(told_once_of_what_is_new),
         ON_A_NODE(signed_over_time_and_body),
         ON_A_NODE(robots),
