@@ -40,9 +40,8 @@ static bool better(const struct ruling *x, bool own, int from, const char *id)
     return from != x->from ? from > x->from : strcmp(id, x->id) > 0;
 }
 
-static int on_rule(const struct store_rec *rec, void *arg)
+static void rule(const struct store_rec *rec, struct ruling *x)
 {
-    struct ruling *x = arg;
     struct span org = jcur_plain_of(rec->d, "org"), per = jcur_plain_of(rec->d, "per"), v;
     int from = -1000000, to = 1000000;
     (void)day_of(rec->d, "valid_from", &from);
@@ -50,7 +49,7 @@ static int on_rule(const struct store_rec *rec, void *arg)
     bool own = org.n > 0;
     if (!span_eqs(jcur_plain_of(rec->d, "line"), x->line) || (own && !span_eqs(org, x->org)) ||
         x->day < from || x->day > to || !better(x, own, from, rec->id)) {
-        return 0;
+        return;
     }
     x->found = true;
     x->own = own;
@@ -60,16 +59,19 @@ static int on_rule(const struct store_rec *rec, void *arg)
                                         : PERIOD_YEAR;
     (void)(jcur_get(rec->d, "free", &v) && jcur_int(v, &x->free));
     (void)snprintf(x->id, sizeof x->id, "%s", rec->id);
-    return 0;
 }
 
 /* ---- what was given ---- */
 
-struct using
-{
-    const char *org, *line, *skip;
-    int first, last;
-    int64_t n;
+enum { LINES = 8 };
+
+/* Of several lines at once: each record is read once. */
+struct accounts {
+    const char *skip;
+    size_t n;
+    struct ruling rule[LINES];
+    int first[LINES], last[LINES];
+    struct app_consult_account of[LINES];
 };
 
 static bool counts(struct span state)
@@ -77,57 +79,83 @@ static bool counts(struct span state)
     return span_eqs(state, "accepted") || span_eqs(state, "done") || span_eqs(state, "no_show");
 }
 
+static int on_rule(const struct store_rec *rec, void *arg)
+{
+    struct accounts *x = arg;
+    for (size_t i = 0; i < x->n; i++) {
+        rule(rec, &x->rule[i]);
+    }
+    return 0;
+}
+
 static int on_given(const struct store_rec *rec, void *arg)
 {
-    struct using *u = arg;
+    struct accounts *x = arg;
     int day = 0;
-    u->n += counts(jcur_plain_of(rec->d, "state")) &&
-            span_eqs(jcur_plain_of(rec->d, "fee"), "free") &&
-            span_eqs(jcur_plain_of(rec->d, "org"), u->org) &&
-            span_eqs(jcur_plain_of(rec->d, "line"), u->line) && day_of(rec->d, "date", &day) &&
-            day >= u->first && day <= u->last && (u->skip == NULL || strcmp(rec->id, u->skip) != 0);
+    if (!counts(jcur_plain_of(rec->d, "state")) ||
+        !span_eqs(jcur_plain_of(rec->d, "fee"), "free") || !day_of(rec->d, "date", &day) ||
+        (x->skip != NULL && strcmp(rec->id, x->skip) == 0)) {
+        return 0;
+    }
+    for (size_t i = 0; i < x->n; i++) {
+        const struct ruling *r = &x->rule[i];
+        x->of[i].used += r->found && day >= x->first[i] && day <= x->last[i] &&
+                         span_eqs(jcur_plain_of(rec->d, "org"), r->org) &&
+                         span_eqs(jcur_plain_of(rec->d, "line"), r->line);
+    }
     return 0;
+}
+
+/* Fills `of` from the rulings' org, line and day. */
+static int work_out(struct app *a, struct accounts *x)
+{
+    struct store_filter rules = {.kind = "consult_quota", .owner = app_id(a), .limit = EVERY},
+                        given = {.kind = "consultation", .owner = app_id(a), .limit = EVERY};
+    bool any = false;
+    int r = store_record_list(a->store, &rules, on_rule, x);
+    for (size_t i = 0; i < x->n; i++) {
+        const struct ruling *u = &x->rule[i];
+        struct app_consult_account *of = &x->of[i];
+        *of = (struct app_consult_account){.free = u->found ? u->free : -1};
+        if (u->found) {
+            period_of(u->per, u->day, of->period, &x->first[i], &x->last[i]);
+        }
+        any = any || u->found;
+    }
+    return r < 0 || !any ? r : store_record_list(a->store, &given, on_given, x);
 }
 
 int app_consult_account(struct app *a, const char *org, const char *line, int day, const char *skip,
                         struct app_consult_account *ret)
 {
-    struct ruling x = {.org = org, .line = line, .day = day};
-    struct using u = {.org = org, .line = line, .skip = skip};
-    struct store_filter rules = {.kind = "consult_quota", .owner = app_id(a), .limit = EVERY},
-                        given = {.kind = "consultation", .owner = app_id(a), .limit = EVERY};
-    memset(ret, 0, sizeof *ret);
-    ret->free = -1;
-    int r = store_record_list(a->store, &rules, on_rule, &x);
-    if (r < 0 || !x.found) {
-        return r;
-    }
-    period_of(x.per, day, ret->period, &u.first, &u.last);
-    r = store_record_list(a->store, &given, on_given, &u);
-    ret->free = x.free;
-    ret->used = u.n;
+    struct accounts x = {.skip = skip, .n = 1};
+    x.rule[0] = (struct ruling){.org = org, .line = line, .day = day};
+    int r = work_out(a, &x);
+    *ret = x.of[0];
     return r;
 }
 
 int app_consult_list(struct app *a, const char *org, int day, const char *name, struct jw *w)
 {
-    int r = 0;
-    jw_arr(w, name);
-    for (const char *p = CH_LINE; r == 0 && *p != '\0';) {
-        struct app_consult_account x;
-        char line[16];
+    struct accounts x = {0};
+    char line[LINES][16];
+    for (const char *p = CH_LINE; *p != '\0' && x.n < LINES; x.n++) {
         size_t n = strcspn(p, " ");
-        (void)snprintf(line, sizeof line, "%.*s", (int)n, p);
-        r = app_consult_account(a, org, line, day, NULL, &x);
-        if (r == 0 && x.free >= 0) {
+        (void)snprintf(line[x.n], sizeof line[0], "%.*s", (int)n, p);
+        x.rule[x.n] = (struct ruling){.org = org, .line = line[x.n], .day = day};
+        p += n + (p[n] == ' ');
+    }
+    int r = work_out(a, &x);
+    jw_arr(w, name);
+    for (size_t i = 0; r == 0 && i < x.n; i++) {
+        if (x.of[i].free >= 0) {
             jw_obj(w, NULL);
-            jw_str(w, "line", line);
-            jw_str(w, "period", x.period);
-            jw_int(w, "free", x.free);
-            jw_int(w, "used", x.used);
+            jw_str(w, "line", line[i]);
+            jw_str(w, "period", x.of[i].period);
+            jw_int(w, "free", x.of[i].free);
+            jw_int(w, "used", x.of[i].used);
             jw_end_obj(w);
         }
-        p += n + (p[n] == ' ');
     }
     jw_end_arr(w);
     return r;
