@@ -46,3 +46,12 @@ test('a need shows what fits, in its order, and a resource the needs it may meet
   await clerk.seen('市级排练厅');
   assert.equal(await clerk.page.getByText('停用大厅').count(), 0);
 });
+
+test('one that fits is found behind thousands that do not, without a press', async () => {
+  w.put('s1', 'listing', [venue('old', '收费礼堂', { fee: 'paid', area: '370102' })]);
+  w.put('s1', 'listing', Array.from({ length: 5200 }, (_, i) => ({ kind: 'course', id: `free-${i}`, title: `公开课 ${i}`, fee: 'free' })));
+  await clerk.to('#/r/listing?fee=paid');
+  await clerk.seen('收费礼堂');
+  assert.equal(await clerk.page.getByText('公开课').count(), 0);
+  assert.equal(await clerk.button('list.look_on').count(), 0);
+});

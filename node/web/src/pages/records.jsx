@@ -167,7 +167,7 @@ const keyOf = (it) => `${it.owner}/${it.id}`;
 function together(first, rest, byTime) {
   const have = {};
   first.forEach((it) => (have[keyOf(it)] = true));
-  const last = first.length ? first[first.length - 1].ts : 0;
+  const last = first.length ? first[first.length - 1].ts : Infinity;
   return first.concat(rest.filter((it) => !have[keyOf(it)] && !(byTime && it.ts > last)));
 }
 
@@ -180,11 +180,23 @@ function List({ k, params, me }) {
   const own = more.path === path ? more : null;
   const items = data ? together(data.items, own ? own.items : [], !params.q) : [];
   const next = own ? own.next : data && data.next;
-  const load = () =>
-    get(`${path}&after=${enc(next)}`).then(
-      (d) => setMore({ path, items: together(items, d.items), next: d.next, error: null }),
-      (e) => setMore({ path, items, next, error: e }),
+  // Among many records that are not for these eyes a page may hold none: it goes on by itself.
+  const now = useRef(path);
+  now.current = path;
+  const load = (after, shown) =>
+    get(`${path}&after=${enc(after)}`).then(
+      (d) => {
+        const all = together(shown, d.items);
+        if (now.current !== path) return null;
+        setMore({ path, items: all, next: d.next, error: null });
+        return d.next && all.length === shown.length ? load(d.next, all) : null;
+      },
+      (e) => setMore({ path, items: shown, next: after, error: e }),
     );
+  const none = !!(data && data.next && data.items.length === 0 && !own);
+  useEffect(() => {
+    if (none) load(data.next, []);
+  }, [path, none]);
   const title = fieldWith(k.fields, "title");
   const cols = k.fields.filter((f) => f.list && !f.title && !f.state && !f.own_area && f.type !== "object" && f.type !== "b64u");
   const state = fieldWith(k.fields, "state");
@@ -240,7 +252,7 @@ function List({ k, params, me }) {
       <Problem error={own && own.error} />
       {next && (
         <p class="centre">
-          <button type="button" class="button" onClick={load}>
+          <button type="button" class="button" onClick={() => load(next, items)}>
             {t(items.length ? "list.more" : "list.look_on")}
           </button>
         </p>
