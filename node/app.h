@@ -214,6 +214,8 @@ int app_referral_event(struct app *a, const char *id, enum ref_event ev, struct 
                        struct fault *f);
 /* Does this thread wait for a person of this node? */
 bool app_referral_awaits(const struct store_thread *t);
+/* Is it at its end, so that either party may erase it? */
+bool app_referral_erasable(const struct store_thread *t);
 /* Automatic events that are due: delivered, cancel_confirm where nothing was accepted yet. */
 int app_referral_auto(struct app *a);
 struct calendar;

@@ -202,14 +202,19 @@ static int on_record(const struct store_rec *rec, void *arg)
     return 0;
 }
 
+bool app_referral_erasable(const struct store_thread *t)
+{
+    enum ref_state next;
+    return ref_next(t->fold.state, RE_ERASE, strcmp(t->init, t->peer) != 0 ? REF_I : REF_R,
+                    &next) == 0;
+}
+
 static int on_thread(const struct store_thread *t, void *arg)
 {
     struct target *x = arg;
-    enum ref_state next;
     x->referral = true;
     x->state = t->fold.state;
-    x->ended = ref_next(t->fold.state, RE_ERASE, strcmp(t->init, t->peer) != 0 ? REF_I : REF_R,
-                        &next) == 0;
+    x->ended = app_referral_erasable(t);
     return 0;
 }
 

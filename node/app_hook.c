@@ -86,16 +86,26 @@ int app_hook_url(const struct config *c, const char *url, struct fault *f)
 
 /* ---- hooks ---- */
 
-static bool events_ok(const char *list)
+const char *app_hook_events(char out[static HOOK_EVENTS])
 {
+    size_t at = 0;
+    for (int i = 0; i < TODO_SOURCES; i++) {
+        if (i != TODO_DRAFT) { /* somebody's own */
+            at += (size_t)snprintf(out + at, HOOK_EVENTS - at, "%s%s", at == 0 ? "" : " ",
+                                   app_todo_source_name((enum app_todo_source)i));
+        }
+    }
+    return out;
+}
+
+/* Words of the list above, in any order. */
+static bool events_ok(const char *list, const char *known)
+{
+    char word[32];
     for (const char *p = list; *p != '\0';) {
         size_t n = strcspn(p, " ");
-        bool known = false;
-        for (int s = 0; s < TODO_SOURCES; s++) {
-            const char *name = app_todo_source_name((enum app_todo_source)s);
-            known = known || (strlen(name) == n && memcmp(name, p, n) == 0);
-        }
-        if (!known) {
+        (void)snprintf(word, sizeof word, "%.*s", (int)n, p);
+        if (n == 0 || n >= sizeof word || !app__word_in(known, word)) {
             return false;
         }
         p += n + (p[n] == ' ');
@@ -112,6 +122,7 @@ static int on_counted(const struct hook_row *h, void *arg)
 
 static int check(struct app *a, const struct app_hook *h, int64_t *ret_have, struct fault *f)
 {
+    char known[HOOK_EVENTS];
     int r = app__name_check(h->name, true, f);
     if (r < 0) {
         return r;
@@ -119,10 +130,8 @@ static int check(struct app *a, const struct app_hook *h, int64_t *ret_have, str
     if (!app__word_in(forms, h->form)) {
         return fault_set(f, SANJI_E_SPEC, "form", forms);
     }
-    if (!events_ok(h->events)) {
-        return fault_set(
-            f, SANJI_E_SPEC, "events",
-            "draft report answer decide redo referral booking question ack erase parked");
+    if (!events_ok(h->events, app_hook_events(known))) {
+        return fault_set(f, SANJI_E_SPEC, "events", known);
     }
     if (!is_printable(h->secret) || strlen(h->secret) > 200) {
         return fault_set(f, SANJI_E_SPEC, "secret", "0 .. 200");

@@ -35,6 +35,9 @@ int app_hook_url(const struct config *c, const char *url, struct fault *f);
 bool app_hook_is_local(const char *url);
 
 /* What has come to wait since the last time goes into the queue. */
+/* What hooks may be limited to: sources of the to-do list, separated by spaces. */
+enum { HOOK_EVENTS = 160 };
+const char *app_hook_events(char out[static HOOK_EVENTS]);
 int app_hook_look(struct app *a);
 
 /* A message that is due, made ready to be sent at this moment. */

@@ -38,7 +38,8 @@ static void key_of(const struct app_todo *t, uint8_t ret[static HASH_LEN])
 {
     char text[KEY_BYTES];
     int n = snprintf(text, sizeof text, "%s|%s|%s|%s|%s|%s", app_todo_source_name(t->source),
-                     t->kind, t->owner, t->id, t->state, t->source == TODO_PARKED ? "" : t->extra);
+                     t->kind, t->owner, t->id, t->state,
+                     t->source == TODO_PARKED || t->source == TODO_KEEP ? "" : t->extra);
     hash_bytes(text, n > 0 && n < KEY_BYTES ? (size_t)n : KEY_BYTES - 1, ret);
 }
 

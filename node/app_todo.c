@@ -8,6 +8,7 @@
 #include "node/app_duty.h"
 #include "node/app_erase.h"
 #include "node/app_internal.h"
+#include "node/app_keep.h"
 #include "node/app_question.h"
 #include "node/store/brief.h"
 #include "node/store/staff.h"
@@ -43,7 +44,7 @@ static const char *const source_names[TODO_SOURCES] = {
     [TODO_DRAFT] = "draft",     [TODO_REPORT] = "report",     [TODO_ANSWER] = "answer",
     [TODO_DECIDE] = "decide",   [TODO_REDO] = "redo",         [TODO_REFERRAL] = "referral",
     [TODO_BOOKING] = "booking", [TODO_QUESTION] = "question", [TODO_ACK] = "ack",
-    [TODO_ERASE] = "erase",     [TODO_PARKED] = "parked",
+    [TODO_ERASE] = "erase",     [TODO_KEEP] = "keep",         [TODO_PARKED] = "parked",
 };
 
 const char *app_todo_source_name(enum app_todo_source s)
@@ -409,6 +410,28 @@ static int erasures(struct walk *w)
     return app_erase_may(w->role, APP_MAY_CONFIRM) ? app_erase_list(w->a, on_erase, w) : 0;
 }
 
+static int on_kept(const struct app_keep *k, void *arg)
+{
+    (void)k;
+    ++*(int64_t *)arg;
+    return 0;
+}
+
+/* One line for all of them: ids are listed by `erase due`. */
+static int kept(struct walk *w)
+{
+    int64_t n = 0;
+    bool more = false;
+    int r = app_erase_may(w->role, APP_MAY_CONFIRM)
+                ? app_keep_due(w->a, app_now_ms(), ROWS, on_kept, &n, &more)
+                : 0;
+    struct app_todo *t = r == 0 && n > 0 ? add(w, "", "", 0) : NULL;
+    if (t != NULL) {
+        (void)snprintf(t->extra, sizeof t->extra, "%lld%s", (long long)n, more ? "+" : "");
+    }
+    return r;
+}
+
 static int parked(struct walk *w)
 {
     int64_t n = 0;
@@ -426,7 +449,7 @@ static int (*const sources[TODO_SOURCES])(struct walk *w) = {
     [TODO_DRAFT] = drafts,     [TODO_REPORT] = reports,     [TODO_ANSWER] = answers,
     [TODO_DECIDE] = decisions, [TODO_REDO] = redone,        [TODO_REFERRAL] = referrals,
     [TODO_BOOKING] = bookings, [TODO_QUESTION] = questions, [TODO_ACK] = notices,
-    [TODO_ERASE] = erasures,   [TODO_PARKED] = parked,
+    [TODO_ERASE] = erasures,   [TODO_KEEP] = kept,          [TODO_PARKED] = parked,
 };
 
 static int by_urgency(const void *x, const void *y)

@@ -17,6 +17,7 @@ enum app_todo_source {
     TODO_QUESTION, /* a question about a record of this node without an answer */
     TODO_ACK,      /* a notice whose author wants to know that it was read */
     TODO_ERASE,    /* an erasure somebody else asked for */
+    TODO_KEEP,     /* what has been kept for as long as it may be */
     TODO_PARKED,   /* items that could not be applied */
     TODO_SOURCES
 };

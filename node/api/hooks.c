@@ -38,6 +38,15 @@ int h_hooks(struct api_call *c)
     jw_arr(&c->w, "hooks");
     int r = hook_list(c->app->store, on_listed, &c->w);
     jw_end_arr(&c->w);
+    char events[HOOK_EVENTS];
+    const char *p = app_hook_events(events);
+    jw_arr(&c->w, "sources");
+    while (*p != '\0') {
+        size_t n = strcspn(p, " ");
+        jw_strn(&c->w, NULL, p, n);
+        p += n + (p[n] == ' ');
+    }
+    jw_end_arr(&c->w);
     jw_end_obj(&c->w);
     return r;
 }

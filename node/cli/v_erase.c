@@ -3,6 +3,7 @@
  * the terminal (not shown) or standard input: a command line stays in the shell's history and in
  * the list of processes. */
 #include "node/app_erase.h"
+#include "node/app_keep.h"
 #include "node/cli/put.h"
 #include "node/cli/table.h"
 
@@ -273,6 +274,39 @@ int v_erase_find(struct verb *v)
     }
     if (h.unread > 0) { /* what stands there was not searched: not all of it is found */
         VERB_SAY(v, EXIT_NO, "erase.unread", "n", h.unread);
+    }
+    return EXIT_OK;
+}
+
+static int on_due(const struct app_keep *k, void *arg)
+{
+    struct table *t = arg;
+    char since[11], until[11], key[64];
+    date_write(k->since, since);
+    date_write(k->until, until);
+    if (verb_has(t->v, "json")) {
+        return verb_out(t->v,
+                        "{\"kind\":\"%s\",\"id\":\"%s\",\"changed\":\"%s\",\"until\":\"%s\"}\n",
+                        k->kind, k->id, since, until);
+    }
+    snprintf(key, sizeof key, "kind.%.40s", k->kind);
+    const char *label = text_label(t->v->lang, key);
+    const char *cell[] = {since, until, label == NULL ? k->kind : label, k->id};
+    return table_row(t, cell);
+}
+
+int v_erase_due(struct verb *v)
+{
+    static const struct column cols[] = {
+        {"col.changed", 10}, {"col.until", 10}, {"col.kind", 16}, {"col.id", 0}};
+    struct table t = {.v = v, .cols = cols, .n = sizeof cols / sizeof cols[0]};
+    bool more = false;
+    int r = app_keep_due(v->app, app_now_ms(), INT64_MAX / 2 - 1, on_due, &t, &more);
+    if (r < 0) {
+        return verb_fail(v, r, NULL);
+    }
+    if (!verb_has(v, "json")) {
+        table_end(&t, "erase.none_due");
     }
     return EXIT_OK;
 }

@@ -229,6 +229,7 @@ int v_erase_request(struct verb *v);
 int v_erase_confirm(struct verb *v);
 int v_erase_drop(struct verb *v);
 int v_erase_list(struct verb *v);
+int v_erase_due(struct verb *v);
 /* One line from the terminal, not shown where it is a password, or standard input as it is. */
 int erase_client(struct verb *v, int argc, const char *const *argv);
 int v_sync(struct verb *v);

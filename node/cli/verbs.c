@@ -142,6 +142,7 @@ const struct verb_def verb_defs[] = {
      {DATA, M("why", "person|mistake|law"), M("as", "LOGIN"), JSON}},
     {"erase confirm", "N", 1, 1, VERB_NODE, VERB_INPUT, v_erase_confirm, v_put_input, {DATA, M("as", "LOGIN"), JSON}},
     {"erase drop", "N", 1, 1, VERB_NODE, VERB_INPUT, v_erase_drop, v_put_input, {DATA, M("as", "LOGIN"), JSON}},
+    {"erase due", "", 0, 0, VERB_NODE, VERB_READS, v_erase_due, NULL, {DATA, JSON}},
     {"erase list", "", 0, 0, VERB_NODE, VERB_READS, v_erase_list, NULL, {DATA, JSON}},
     {"ferry export", "FOLDER|FILE", 1, 1, VERB_LOCAL, 0, v_ferry_export, NULL,
      {DATA, V("to", "NODE|parent"), B("seal"), B("full"), B("trust"), V("part-size", "BYTES"), JSON}},

@@ -226,6 +226,8 @@ typedef int (*store_thread_event_fn)(const struct store_thread_event *ev, void *
 /* Newest change first. limit 0: all. */
 int store_thread_list(struct store *s, int64_t limit, int64_t offset, store_thread_fn fn,
                       void *arg);
+/* Those that were not changed after that, likewise. */
+int store_thread_older(struct store *s, int64_t changed, store_thread_fn fn, void *arg);
 int store_thread_get(struct store *s, const char *init, const char *id, store_thread_fn fn,
                      void *arg);
 /* Those in which somebody else than `than` has written such an event. */

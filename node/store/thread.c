@@ -57,6 +57,14 @@ int store_thread_list(struct store *s, int64_t limit, int64_t offset, store_thre
     return give(&q, offset, limit, fn, arg);
 }
 
+int store_thread_older(struct store *s, int64_t changed, store_thread_fn fn, void *arg)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_REF_LIST);
+    q_int(&q, changed);
+    return give(&q, 0, 0, fn, arg);
+}
+
 int store_thread_by_id(struct store *s, const char *id, store_thread_fn fn, void *arg)
 {
     struct q q;

@@ -18,6 +18,9 @@ static const struct kind_field fields[] = {
 };
 /* clang-format on */
 
+/* As long as anybody may ask about the certificate. */
+static const struct kind_keep keep = {.days = 1095};
+
 const struct kind kind_attendance = {
     .name = "attendance",
     .major = 1,
@@ -29,4 +32,5 @@ const struct kind kind_attendance = {
     .n_fields = F_COUNT(fields),
     .access = &access_roll,
     .in_export = true,
+    .keep = &keep,
 };

@@ -43,6 +43,8 @@ static const struct kind_form form = {.template = "template",
                                       .title = "title",
                                       .version = "version"};
 
+static const struct kind_keep keep = {.days = 1095, .states = "checked"};
+
 const struct kind kind_form_entry = {
     .name = "form_entry",
     .major = 1,
@@ -62,4 +64,5 @@ const struct kind kind_form_entry = {
     .decide_days = 5,
     .closed = "submitted checked",
     .form = &form,
+    .keep = &keep,
 };

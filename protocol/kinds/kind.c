@@ -468,6 +468,14 @@ static void describe_kind(struct jw *w, const struct kind *k)
     if (k->fixed != NULL) {
         describe_words(w, "fixed", k->fixed);
     }
+    if (k->keep != NULL) {
+        jw_obj(w, "keep");
+        jw_int(w, "days", k->keep->days);
+        if (k->keep->states != NULL) {
+            describe_words(w, "states", k->keep->states);
+        }
+        jw_end_obj(w);
+    }
     if (k->form != NULL) {
         jw_obj(w, "form");
         jw_str(w, "template", k->form->template);

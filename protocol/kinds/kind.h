@@ -118,6 +118,14 @@ struct kind_form {
     const char *template, *answers, *partly, *title, *version;
 };
 
+/* How long a record with people in it is kept: so many days since it was changed last, in one of
+ * these states (separated by spaces; NULL: in any). Then the node says that it is due to be erased,
+ * and people decide. A referral counts from its end. */
+struct kind_keep {
+    int days;
+    const char *states;
+};
+
 struct kind {
     const char *name;
     int major;
@@ -154,6 +162,7 @@ struct kind {
     const struct kind_filing *filing; /* NULL: none */
     const struct kind_form *form;     /* NULL: none */
     bool to_top;                      /* the audience `to` names the top as well */
+    const struct kind_keep *keep;     /* NULL: for as long as anybody wants it */
 };
 
 extern const struct kind *const kinds[];

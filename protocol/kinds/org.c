@@ -90,6 +90,8 @@ static bool doubt(struct span d, struct fault *f)
     return true;
 }
 
+static const struct kind_keep keep = {.days = 1095, .states = "graduated left removed"};
+
 const struct kind kind_org = {
     .name = "org",
     .major = 1,
@@ -108,4 +110,5 @@ const struct kind kind_org = {
     .decide_days = 5,
     .doubt = doubt,
     .card = &kind_card,
+    .keep = &keep,
 };

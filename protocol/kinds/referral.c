@@ -216,11 +216,13 @@ static int check_outcome(struct span d, struct fault *f)
     return 0;
 }
 
+static const struct kind_keep keep = {.days = 90};
+
 #define REFERRAL(sym, tab, chk)                                                                    \
     {                                                                                              \
         .name = sym, .major = 1, .shape = KS_SEALED, .owner = KO_ANY, .audience = "to",            \
         .audiences = "", .fields = tab, .n_fields = F_COUNT(tab), .check = chk,                    \
-        .access = &access_case,                                                                    \
+        .access = &access_case, .keep = &keep,                                                     \
     }
 
 const struct kind kind_referral = REFERRAL("referral", send_fields, check_send);

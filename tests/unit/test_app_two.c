@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "node/app_erase.h"
+#include "node/app_keep.h"
 #include "protocol/base/text.h"
 #include "tests/support/nodes.h"
 
@@ -542,6 +543,67 @@ static void a_state_that_is_not_said_is_found(void **state)
     app_close(a);
 }
 
+static int on_kept(const struct app_keep *k, void *arg)
+{
+    return buf_printf(arg, "%s %s %d;", k->kind, k->id, k->until - k->since);
+}
+
+/* What is due to be erased so many days from now. */
+static void kept_is(struct app *a, int days, const char *want)
+{
+    struct buf b;
+    bool more = true;
+    buf_init(&b, 4096);
+    assert_int_equal(
+        app_keep_due(a, app_now_ms() + days * INT64_C(86400000), 10, on_kept, &b, &more), 0);
+    assert_false(more);
+    assert_string_equal(buf_str(&b), want);
+    buf_done(&b);
+}
+
+/* Kinds say how long people are kept; then they are named, and go when two people have said so. */
+static void what_was_kept_long_enough_is_named(void **state)
+{
+    (void)state;
+    struct app *city = node_born(0, "city8"), *street = node_child(city, 1, "street8");
+    char id[LIM_ID_BYTES + 1], open[LIM_ID_BYTES + 1], o[LIM_ID_BYTES + 1], want[200];
+    struct fault f = {0};
+    int64_t n = 0;
+    nodes_settle(city, street);
+    assert_int_equal(app_referral_send(street, app_id(city), lit(referral), id, &f), 0);
+    assert_int_equal(app_referral_send(street, app_id(city), lit(referral), open, &f), 0);
+    assert_int_equal(node_put(street, "org", "{\"id\":\"gone\",\"name\":\"甲社\"}", o, &f), 0);
+    assert_int_equal(node_put(street, "org",
+                              "{\"id\":\"gone\",\"name\":\"甲社\",\"state\":\"incubating\"}", o,
+                              &f),
+                     0);
+    assert_int_equal(
+        node_put(street, "org", "{\"id\":\"gone\",\"name\":\"甲社\",\"state\":\"left\"}", o, &f),
+        0);
+    assert_int_equal(node_put(street, "org", "{\"id\":\"here\",\"name\":\"乙社\"}", o, &f), 0);
+    assert_int_equal(app_outbox_flush(street), 0);
+    nodes_settle(city, street);
+    assert_int_equal(app_referral_event(city, id, RE_OPEN, span_of(NULL, 0), &f), 0);
+    assert_int_equal(app_referral_event(city, id, RE_DECLINE, lit("{\"reason\":\"other\"}"), &f),
+                     0);
+    nodes_settle(city, street);
+    assert_int_equal(app_referral_event(street, id, RE_CLOSE, lit("{\"told\":true}"), &f), 0);
+    nodes_settle(city, street);
+    kept_is(street, 89, "");
+    (void)snprintf(want, sizeof want, "referral %s 90;", id);
+    kept_is(street, 91, want); /* not the one that is still open */
+    kept_is(city, 91, want);   /* both parties hold it */
+    (void)snprintf(want, sizeof want, "referral %s 90;org gone 1095;", id);
+    kept_is(street, 1096, want);
+    assert_int_equal(app_erase_request(street, "wang", id, "law", &n, &f), 0);
+    kept_is(street, 1096, want); /* asked for is not done */
+    assert_int_equal(app_erase_confirm(street, "li", n, NULL, &f), 0);
+    kept_is(street, 91, "");
+    kept_is(street, 1096, "org gone 1095;");
+    app_close(city);
+    app_close(street);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -550,6 +612,7 @@ int main(void)
         cmocka_unit_test(a_revoked_node_writes_no_referral),
         cmocka_unit_test(a_steward_is_held_to_the_owners_rules),
         cmocka_unit_test(a_state_that_is_not_said_is_found),
+        cmocka_unit_test(what_was_kept_long_enough_is_named),
         cmocka_unit_test(a_wrong_clock_does_not_rule_the_lists),
         cmocka_unit_test(the_tops_areas_overrule_the_table),
         cmocka_unit_test(both_parties_may_ask_to_erase),

@@ -9,9 +9,8 @@ import { Badge, Problem, Stamp, Title } from "../parts/bits.jsx";
 import { Refusal, Text } from "../parts/gate.jsx";
 
 const forms = ["wecom", "dingtalk", "plain"];
-const sources = ["report", "answer", "decide", "redo", "referral", "booking", "question", "ack", "erase", "parked"];
 
-function Make({ made }) {
+function Make({ sources, made }) {
   const blank = { name: "", form: "wecom", url: "", secret: "", events: [], password: "" };
   const { v, change, problem, refuse, busy, send } = useMaking(blank, made);
   const tick = (k) => (e) => {
@@ -120,6 +119,7 @@ export function Hooks() {
         rows={rows}
       />
       <Make
+        sources={(data && data.sources) || []}
         made={(x) => {
           setFresh(x);
           reload();

@@ -13,6 +13,7 @@ const everyMs = 10000;
 function placeOf(x, kinds, me) {
   if (x.source === "draft") return placeOfDraft(x.id, kinds);
   if (x.source === "parked") return href([]);
+  if (x.source === "keep") return t("todo.keep", { n: x.extra });
   if (x.source === "erase") return null;
   if (x.source === "question") return href(["r", x.kind, me.node.id, x.extra]);
   if (x.source === "booking") return x.kind === "event" ? href(["r", "event", me.node.id, x.extra]) : href(["bookings"], { box: "here" });
