@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Forms that are records: what is asked above is answered below, held against its questions, and
- * stays with the version it answered. And words that platforms add to open lists. */
+/* Forms that are records: what is asked above is answered below, held against
+ * its questions, and stays with the version it answered. And words that
+ * platforms add to open lists. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,13 +19,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QUESTIONS                                                                                        \
-    "[{\"name\":\"done\",\"label\":\"本月做了什么\",\"type\":\"long\",\"required\":true},"         \
-    "{\"name\":\"n\",\"label\":\"场次\",\"type\":\"int\"},"                                            \
-    "{\"name\":\"place\",\"label\":\"场地\",\"type\":\"choice\",\"choices\":[\"室内\",\"室外\"]}," \
-    "{\"name\":\"who\",\"label\":\"对象\",\"type\":\"choices\",\"choices\":[\"老人\",\"儿童\"]},"  \
-    "{\"name\":\"ok\",\"label\":\"已公示\",\"type\":\"bool\"},"                                       \
-    "{\"name\":\"on\",\"label\":\"日期\",\"type\":\"date\"},"                                          \
+#define QUESTIONS                                                                                  \
+    "[{\"name\":\"done\",\"label\":\"本月做了什么\",\"type\":\"long\","                      \
+    "\"required\":true},"                                                                          \
+    "{\"name\":\"n\",\"label\":\"场次\",\"type\":\"int\"},"                                      \
+    "{\"name\":\"place\",\"label\":\"场地\",\"type\":\"choice\",\"choices\":["                   \
+    "\"室内\",\"室外\"]},"                                                                     \
+    "{\"name\":\"who\",\"label\":\"对象\",\"type\":\"choices\",\"choices\":["                    \
+    "\"老人\",\"儿童\"]},"                                                                     \
+    "{\"name\":\"ok\",\"label\":\"已公示\",\"type\":\"bool\"},"                                 \
+    "{\"name\":\"on\",\"label\":\"日期\",\"type\":\"date\"},"                                    \
     "{\"name\":\"t\",\"label\":\"一句话\",\"type\":\"text\"}]"
 
 /* As a member of something that passed the gate. */
@@ -36,7 +40,8 @@ static struct span text(const char *s)
     return span_of(s, strlen(s));
 }
 
-/* Every type of question, with what answers it and what does not. at NULL: it does. */
+/* Every type of question, with what answers it and what does not. at NULL: it
+ * does. */
 static void test_answers(void **state)
 {
     (void)state;
@@ -92,10 +97,12 @@ static void test_questions(void **state)
         {"[{\"name\":\"9\",\"type\":\"text\"}]", "questions.1.name"},
         {"[{\"name\":\"a.b\",\"type\":\"text\"}]", "questions.1.name"},
         {"[{\"name\":\"A\",\"type\":\"text\"}]", "questions.1.name"},
-        {"[{\"name\":\"a\",\"type\":\"text\"},{\"name\":\"b\",\"type\":\"choice\"}]",
+        {"[{\"name\":\"a\",\"type\":\"text\"},{\"name\":\"b\",\"type\":"
+         "\"choice\"}]",
          "questions.2.choices"},
         {"[{\"name\":\"a\",\"type\":\"int\",\"choices\":[\"x\"]}]", "questions.1.choices"},
-        {"[{\"name\":\"a\",\"type\":\"choices\",\"choices\":[\"x\",\"y\",\"x\"]}]",
+        {"[{\"name\":\"a\",\"type\":\"choices\",\"choices\":[\"x\",\"y\",\"x\"]}"
+         "]",
          "questions.1.choices"},
     };
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
@@ -148,7 +155,8 @@ static int make_form(struct app *a, struct fault *f, int version, const char *st
                      const char *questions)
 {
     return put(a, "form_template", f,
-               "{\"title\":\"月度工作表\",\"code\":\"monthly\",\"version\":%d,\"state\":\"%s\","
+               "{\"title\":\"月度工作表\",\"code\":\"monthly\",\"version\":%d,"
+               "\"state\":\"%s\","
                "\"about\":\"org\",\"each\":\"month\",\"questions\":%s}",
                version, state, questions);
 }
@@ -157,7 +165,8 @@ static int fill(struct app *a, struct app *of, struct fault *f, const char *id, 
                 const char *state, const char *rest)
 {
     return put(a, "form_entry", f,
-               "{\"id\":\"%s\",\"template\":\"%s/form_template.monthly.%d\",\"org\":\"o1\","
+               "{\"id\":\"%s\",\"template\":\"%s/"
+               "form_template.monthly.%d\",\"org\":\"o1\","
                "\"period\":\"2026-11\",\"state\":\"%s\"%s}",
                id, app_id(of), version, state, rest);
 }
@@ -186,7 +195,8 @@ static void test_from_above(void **state)
     nodes_settle(city, d1);
     assert_true(look(d1, city, "form_template.monthly.1").found);
 
-    /* What is asked does not change under those who answer it; that it is not used any more may. */
+    /* What is asked does not change under those who answer it; that it is not
+     * used any more may. */
     refused(
         make_form(city, &f, 1, "published", "[{\"name\":\"x\",\"label\":\"x\",\"type\":\"int\"}]"),
         SANJI_E_STATE, "questions");
@@ -200,11 +210,13 @@ static void test_from_above(void **state)
             "answers.n");
     refused(fill(d1, city, &f, "e2", 7, "draft", ""), SANJI_E_NOT_FOUND, "template");
     refused(put(d1, "form_entry", &f,
-                "{\"template\":\"%s/form_template.monthly.1\",\"period\":\"2026-11\"}",
+                "{\"template\":\"%s/"
+                "form_template.monthly.1\",\"period\":\"2026-11\"}",
                 app_id(city)),
             SANJI_E_SPEC, "org");
     refused(put(d1, "form_entry", &f,
-                "{\"template\":\"%s/form_template.monthly.1\",\"org\":\"o1\",\"period\":\"2026\"}",
+                "{\"template\":\"%s/"
+                "form_template.monthly.1\",\"org\":\"o1\",\"period\":\"2026\"}",
                 app_id(city)),
             SANJI_E_SPEC, "period");
     assert_int_equal(fill(d1, city, &f, "e1", 1, "submitted", ",\"answers\":{\"done\":\"走访\"}"),
@@ -214,7 +226,8 @@ static void test_from_above(void **state)
     assert_non_null(strstr(e.d, "\"title\":\"月度工作表 · 晨光社工 · 2026-11\",\"version\":1"));
     assert_string_equal(e.aud, "own");
 
-    /* The next version beside it; the first ends, and what was filled into it can be put right. */
+    /* The next version beside it; the first ends, and what was filled into it can
+     * be put right. */
     assert_int_equal(make_form(city, &f, 2, "published",
                                "[{\"name\":\"new\",\"label\":\"新问题\",\"type\":\"text\"}]"),
                      0);
@@ -228,35 +241,6 @@ static void test_from_above(void **state)
                      0);
     assert_int_equal(
         fill(d1, city, &f, "e1", 1, "submitted", ",\"answers\":{\"done\":\"走访 12 户\"}"), 0);
-    /* A form that is erased takes no entry along: what stands can be judged, and not changed. */
-    int64_t n = 0;
-    assert_int_equal(
-        put(d1, "form_template", &f,
-            "{\"title\":\"本区表\",\"code\":\"own\",\"version\":1,\"state\":\"published\","
-            "\"about\":\"none\",\"each\":\"once\",\"questions\":%s}",
-            QUESTIONS),
-        0);
-    assert_int_equal(
-        put(d1, "form_entry", &f,
-            "{\"id\":\"e4\",\"template\":\"form_template.own.1\",\"state\":\"submitted\","
-            "\"answers\":{\"done\":\"走访\"}}"),
-        0);
-    assert_int_equal(app_outbox_flush(d1), 0);
-    assert_int_equal(app_erase_request(d1, "wang", "form_template.own.1", "mistake", &n, &f), 0);
-    assert_int_equal(app_erase_confirm(d1, "chen", n, NULL, &f), 0);
-    assert_false(look(d1, d1, "form_template.own.1").found);
-    refused(put(d1, "form_entry", &f,
-                "{\"id\":\"e4\",\"template\":\"form_template.own.1\",\"state\":\"submitted\","
-                "\"answers\":{\"done\":\"另写\"}}"),
-            SANJI_E_NOT_FOUND, "template");
-    assert_int_equal(
-        put(d1, "form_entry", &f,
-            "{\"id\":\"e4\",\"template\":\"form_template.own.1\",\"state\":\"checked\","
-            "\"answers\":{\"done\":\"走访\"}}"),
-        0);
-    assert_int_equal(app_outbox_flush(d1), 0);
-    assert_non_null(strstr(look(d1, d1, "e4").d, "\"title\":\"本区表\",\"version\":1"));
-
     /* Nothing of it is above. */
     assert_int_equal(app_outbox_flush(d1), 0);
     nodes_settle(city, d1);
@@ -266,7 +250,53 @@ static void test_from_above(void **state)
     app_close(city);
 }
 
-/* Words of the city count below it; a district adds its own, for itself alone. */
+/* What was filled into the erased form: e4, in a state, with these answers. */
+static int judge(struct app *a, struct fault *f, const char *state, const char *rest)
+{
+    return put(a, "form_entry", f,
+               "{\"id\":\"e4\",\"template\":\"form_template.own.1\",\"state\":\"%s\"%s}", state,
+               rest);
+}
+
+/* A form that is erased takes no entry along: what stands goes every way it
+ * might have gone, and is not changed on it. */
+static void test_erased(void **state)
+{
+    (void)state;
+    static const char said[] = ",\"answers\":{\"done\":\"走访\"}",
+                      back[] = ",\"answers\":{\"done\":\"走访\"},\"reason\":\"再看\"",
+                      other[] = ",\"answers\":{\"done\":\"另写\"},\"reason\":\"再看\"";
+    static const struct {
+        const char *to, *rest;
+    } ways[] = {{"submitted", said}, {"returned", back},  {"submitted", said}, {"checked", said},
+                {"returned", back},  {"submitted", said}, {"checked", said}};
+    struct fault f;
+    int64_t n = 0;
+    struct app *a = node_born(0, "form-erased");
+    assert_int_equal(put(a, "form_template", &f,
+                         "{\"title\":\"本区表\",\"code\":\"own\",\"version\":1,"
+                         "\"state\":\"published\","
+                         "\"about\":\"none\",\"each\":\"once\",\"questions\":%s}",
+                         QUESTIONS),
+                     0);
+    assert_int_equal(judge(a, &f, "draft", said), 0);
+    assert_int_equal(app_outbox_flush(a), 0);
+    assert_int_equal(app_erase_request(a, "wang", "form_template.own.1", "mistake", &n, &f), 0);
+    assert_int_equal(app_erase_confirm(a, "chen", n, NULL, &f), 0);
+    assert_false(look(a, a, "form_template.own.1").found);
+    refused(judge(a, &f, "checked", said), SANJI_E_STATE, "state"); /* the steps hold */
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        refused(judge(a, &f, ways[i].to, other), SANJI_E_NOT_FOUND, "template");
+        assert_int_equal(judge(a, &f, ways[i].to, ways[i].rest), 0);
+        assert_int_equal(app_outbox_flush(a), 0);
+        assert_non_null(strstr(look(a, a, "e4").d, "\"title\":\"本区表\",\"version\":1"));
+    }
+    node_sound(a);
+    app_close(a);
+}
+
+/* Words of the city count below it; a district adds its own, for itself alone.
+ */
 static void test_words(void **state)
 {
     (void)state;
@@ -312,7 +342,8 @@ static void test_words(void **state)
     assert_true(look(city, d1, "v4").found);            /* but read like everything else */
     refused(put(city, "listing", &f, VENUE("c1", "\"veterans\"")), SANJI_E_SPEC, "field");
 
-    /* A later form of the city's list that arrives after a newer record of the district's. */
+    /* A later form of the city's list that arrives after a newer record of the
+     * district's. */
     assert_int_equal(put(city, "code_list", &f,
                          "{\"list\":\"field\",\"title\":\"领域\",\"items\":["
                          "{\"code\":\"migrants\",\"zh\":\"新市民\"}]}"),
@@ -336,7 +367,8 @@ static void test_words(void **state)
     assert_int_equal(app_withdraw(d1, NULL, "code_list.field", &f), 0);
     refused(put(d1, "listing", &f, VENUE("v5", "\"veterans\"")), SANJI_E_SPEC, "field");
     refused(put(d1, "code_list", &f,
-                "{\"list\":\"mode\",\"title\":\"x\",\"items\":[{\"code\":\"a\",\"zh\":\"甲\"},"
+                "{\"list\":\"mode\",\"title\":\"x\",\"items\":[{\"code\":\"a\","
+                "\"zh\":\"甲\"},"
                 "{\"code\":\"a\",\"zh\":\"乙\"}]}"),
             SANJI_E_SPEC, "items.2.code");
     app_close(d1);
@@ -346,9 +378,8 @@ static void test_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_questions),
-        cmocka_unit_test(test_from_above),
+        cmocka_unit_test(test_answers),    cmocka_unit_test(test_questions),
+        cmocka_unit_test(test_from_above), cmocka_unit_test(test_erased),
         cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, home_make, home_drop);
