@@ -63,7 +63,7 @@ struct app {
     uint8_t guard_sum[HASH_LEN]; /* of keys/guard as written by this process */
     int64_t guard_at;
     int64_t erased_seen, erased_saved; /* entries of the list of what is erased; in keys/erased */
-    int64_t programs_saved;            /* what keys/ended says; -1: nothing */
+    int64_t programs_saved;            /* what keys/programs says; -1: nothing */
     int64_t erased_due;                /* mono ms; 0: the files are clean */
     int64_t backup_due;                /* mono ms; 0: not known yet */
     int64_t self_due;                  /* mono ms: look whether the self backup is still true */

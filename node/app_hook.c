@@ -177,13 +177,14 @@ int app_hook_add(struct app *a, const struct app_hook *h, char ret_secret[static
     /* What waits already is no news to anybody. */
     r = have == 0 ? app__hook_seen(a) : 0;
     r = r < 0 ? r : hook_add(a->store, &row, ret_n);
+    r = r < 0 ? r : app__programs_changed(a);
     return own ? app__audit_end(a, "hook.add", *ret_n, r) : r;
 }
 
 static int drop(struct app *a, int64_t n)
 {
     int r = hook_drop(a->store, n);
-    return r < 0 ? r : app__programs_fewer(a);
+    return r < 0 ? r : app__programs_changed(a);
 }
 
 int app_hook_drop(struct app *a, int64_t n)

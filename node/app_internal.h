@@ -38,9 +38,9 @@ int app__rekey_draft(struct app *a, int64_t ts, struct buf *ret_text);
 int app__rekey_said(struct app *a, int64_t ts, const struct act_co *co, size_t n_co);
 int app__keys_tick(struct app *a); /* files take their places once the roster has the new key */
 /* keys/guard: own heads beside the database. Load: before the engine's first step. */
-/* app_programs.c: tokens, calendars and hooks do not come back with an older database. fewer: in
- * the transaction that takes one away. */
-int app__programs_fewer(struct app *a);
+/* app_programs.c: tokens, calendars and hooks do not come back with an older database. changed: in
+ * the transaction that adds one or takes one away. */
+int app__programs_changed(struct app *a);
 int app__programs_load(struct app *a);
 int app__programs_tick(struct app *a);
 int app_programs_end(struct app *a); /* none is let in any more */

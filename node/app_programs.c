@@ -5,10 +5,11 @@
  * the administrator lets in anew whom he still knows. To bind each row to something outside would
  * keep the others, and would be wrong wherever that is lost with the disk; this is wrong nowhere.
  *
- * How often one was taken away is counted in the database ("programs/ended") and beside it, in
- * DIR/keys/ended: a database that knows of fewer is an older one. No backup holds that file. Where
- * nothing was taken away since, the doubt about own streams (app_guard.c) still says that the
- * database went back; "programs/doubt" in it is that it was heard of. */
+ * How often one was added or taken away is counted in the database ("programs/changes") and beside
+ * it, in DIR/keys/programs: a database that knows of fewer is an older one, and one that knows of
+ * as many lets in the same. No backup holds that file; the image of a whole disk does, and brings
+ * back what it shows. The doubt about own streams (PROTOCOL.md 15.1) is not asked: a neighbour's
+ * word can raise it, and would end what people here have set up. */
 #include "node/app_internal.h"
 
 #include "node/app_hook.h"
@@ -23,7 +24,7 @@
 #include <unistd.h>
 
 enum { NUMBER_BYTES = 32 };
-static const char ended_name[] = "programs/ended", doubt_name[] = "programs/doubt";
+static const char changes_name[] = "programs/changes";
 
 static int kv_number(struct app *a, const char *name, int64_t *ret)
 {
@@ -48,11 +49,11 @@ static int kv_set(struct app *a, const char *name, int64_t n)
     return st->kv_put(st->ctx, name, span_of(text, (size_t)len));
 }
 
-int app__programs_fewer(struct app *a)
+int app__programs_changed(struct app *a)
 {
     int64_t n;
-    int r = kv_number(a, ended_name, &n);
-    return r < 0 ? r : kv_set(a, ended_name, n + 1);
+    int r = kv_number(a, changes_name, &n);
+    return r < 0 ? r : kv_set(a, changes_name, n + 1);
 }
 
 /* -1: there is none, or it cannot be read. */
@@ -62,7 +63,7 @@ static int64_t beside(const struct app *a)
     struct buf b;
     int64_t n = -1;
     buf_init(&b, NUMBER_BYTES);
-    int r = app_path(a->dir, "keys/ended", path);
+    int r = app_path(a->dir, "keys/programs", path);
     r = r < 0 ? r : app__read_file(path, NUMBER_BYTES, &b);
     if (r < 0 || b.len < 2 || text_i64((const char *)b.data, b.len - 1, 0, INT64_MAX - 1, &n) < 0) {
         n = -1;
@@ -75,8 +76,8 @@ static int save(const struct app *a, int64_t n)
 {
     char path[APP_PATH_BYTES], next[APP_PATH_BYTES], keys[APP_PATH_BYTES], text[NUMBER_BYTES];
     int len = snprintf(text, sizeof text, "%lld\n", (long long)n);
-    int r = app_path(a->dir, "keys/ended", path);
-    r = r < 0 ? r : app_path(a->dir, "keys/ended.new", next);
+    int r = app_path(a->dir, "keys/programs", path);
+    r = r < 0 ? r : app_path(a->dir, "keys/programs.new", next);
     r = r < 0 ? r : app_path(a->dir, "keys", keys);
     if (r == 0) {
         (void)unlink(next); /* of an attempt that was cut short */
@@ -135,7 +136,7 @@ static int drop_all(struct app *a, int64_t *ret_n)
 }
 
 /* As one effect, with its row in the log. */
-static int end_all(struct app *a, int64_t count, bool doubt)
+static int end_all(struct app *a, int64_t count)
 {
     char target[NUMBER_BYTES];
     int64_t n = 0;
@@ -144,8 +145,7 @@ static int end_all(struct app *a, int64_t count, bool doubt)
         return r;
     }
     r = drop_all(a, &n);
-    r = r < 0 ? r : kv_set(a, ended_name, count);
-    r = r < 0 ? r : kv_set(a, doubt_name, doubt);
+    r = r < 0 ? r : kv_set(a, changes_name, count);
     if (r == 0 && n > 0) {
         snprintf(target, sizeof target, "%lld", (long long)n);
         r = app__audit_add(a, "sanji", "programs.end", target, 0);
@@ -161,13 +161,11 @@ static int end_all(struct app *a, int64_t count, bool doubt)
 
 int app__programs_load(struct app *a)
 {
-    int64_t here = 0, there = beside(a), heard = 0;
-    bool doubt = sync_self_state(a->sync) == SYNC_SELF_UNCONFIRMED;
-    int r = kv_number(a, ended_name, &here);
-    r = r < 0 ? r : kv_number(a, doubt_name, &heard);
+    int64_t here = 0, there = beside(a);
+    int r = kv_number(a, changes_name, &here);
     a->programs_saved = there;
-    if (r == 0 && (there > here || (there < 0 && here > 0) || (doubt && heard == 0))) {
-        r = end_all(a, (there > here ? there : here) + 1, doubt);
+    if (r == 0 && (there > here || (there < 0 && here > 0))) {
+        r = end_all(a, (there > here ? there : here) + 1);
     }
     return r;
 }
@@ -175,19 +173,14 @@ int app__programs_load(struct app *a)
 int app_programs_end(struct app *a)
 {
     int64_t here = 0;
-    int r = kv_number(a, ended_name, &here);
-    return r < 0 ? r : end_all(a, here + 1, sync_self_state(a->sync) == SYNC_SELF_UNCONFIRMED);
+    int r = kv_number(a, changes_name, &here);
+    return r < 0 ? r : end_all(a, here + 1);
 }
 
 int app__programs_tick(struct app *a)
 {
-    int64_t here = 0, heard = 0;
-    bool doubt = sync_self_state(a->sync) == SYNC_SELF_UNCONFIRMED;
-    int r = kv_number(a, doubt_name, &heard);
-    if (r == 0 && doubt != (heard != 0)) { /* it has begun, or is over */
-        r = doubt ? app_programs_end(a) : kv_set(a, doubt_name, 0);
-    }
-    r = r < 0 ? r : kv_number(a, ended_name, &here);
+    int64_t here = 0;
+    int r = kv_number(a, changes_name, &here);
     if (r == 0 && here != a->programs_saved && (here > 0 || a->programs_saved >= 0)) {
         r = save(a, here);
         a->programs_saved = r < 0 ? a->programs_saved : here;

@@ -70,6 +70,7 @@ static int add(struct app *a, const struct app_token *t, char ret[static APP_TOK
         b64u_put(raw, sizeof raw, ret + PREFIX);
         hash_bytes(raw, sizeof raw, hash);
         r = staff_token_add(a->store, &row, hash, ret_n);
+        r = r < 0 ? r : app__programs_changed(a);
     }
     mem_wipe(raw, sizeof raw);
     return r;
@@ -139,7 +140,7 @@ int app_feed_add(struct app *a, const char *login, const char *listing,
 static int revoke(struct app *a, int64_t n)
 {
     int r = staff_token_del(a->store, n);
-    return r < 0 ? r : app__programs_fewer(a);
+    return r < 0 ? r : app__programs_changed(a);
 }
 
 int app_token_revoke(struct app *a, int64_t n)
