@@ -31,6 +31,7 @@ enum {
     PLACES_MAX = 20000,
     VIEWS_MAX = 4 << 20,
     DEPTH = 24,
+    NEAR = 6,            /* four steps of the way to it: whoever wanted it, and who asked him */
     CHILD_SECONDS = 120, /* of a child that never ends */
     SETTLE_MS = 6 * 3600 * 1000
 };
@@ -89,6 +90,12 @@ static void on_call(int64_t n, void *arg)
     if (r->b->n_places < PLACES_MAX) {
         r->b->place[r->b->n_places++] = (struct place){.way = h, .at = n - r->base};
     }
+}
+
+static bool near_only(void)
+{
+    const char *e = getenv("SANJI_SWEEP");
+    return e != NULL && strcmp(e, "near") == 0;
 }
 
 /* ---- what is looked at while it is told ---- */
@@ -341,7 +348,9 @@ static void one_run(struct sweep *x, struct board *b, int64_t at, int64_t times)
     struct recorder rec = {.b = b,
                            .base = x->alloc ? 0 : mem_store_calls(m),
                            .print = getenv("SANJI_SWEEP_WAY") != NULL ? at : 0,
-                           .frames = x->alloc ? 9 : DEPTH};
+                           .frames = near_only() ? NEAR
+                                     : x->alloc  ? 9
+                                                 : DEPTH};
     void (*look)(int64_t, void *) = at == 0 || rec.print > 0 ? on_call : NULL;
     struct buf views;
     (void)alarm(CHILD_SECONDS);
@@ -407,7 +416,8 @@ static bool in_a_child(struct sweep *x, struct board *b, int64_t at, int64_t tim
     return b->bad[0] == '\0';
 }
 
-/* SANJI_SWEEP=all: every place; SANJI_SWEEP=SCENE/NODE/CALL/TIMES: that run alone, in this process.
+/* SANJI_SWEEP=all: every place; near: ways that end alike are one;
+ * SANJI_SWEEP=SCENE/NODE/CALL/TIMES: that run alone, in this process.
  */
 static bool only_this(struct sweep *x, struct board *b)
 {
@@ -431,7 +441,7 @@ static int sweep_node(struct sweep *x, struct board *b)
 {
     const char *e = getenv("SANJI_SWEEP");
     int step = SWEEP_STEP * (x->alloc ? ALLOC_STEP : 1);
-    if (e != NULL && strcmp(e, "all") == 0) {
+    if (e != NULL && (strcmp(e, "all") == 0 || near_only())) {
         step = 1;
     }
     int bad = 0, runs = 0;
@@ -445,6 +455,9 @@ static int sweep_node(struct sweep *x, struct board *b)
     int64_t n = b->n_places;
     for (int64_t i = 0; i < n; i += step) {
         for (int64_t times = 1; times <= (x->alloc ? 1 : 3); times += 2) {
+            if (near_only() && !x->alloc && (times == 1) != (i % 2 == 0)) {
+                continue; /* one way alone, the next with what follows */
+            }
             runs++;
             bad += in_a_child(x, b, b->place[i].at, times) ? 0 : 1;
         }
