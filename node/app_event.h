@@ -50,8 +50,9 @@ struct app_event_eyes {
  * thought of it. SANJI_E_NOT_FOUND. */
 int app_event_view(struct app *a, const char *owner, const char *id,
                    const struct app_event_eyes *eyes, struct jw *w);
-/* Of an own event: whose seats are not used yet. SANJI_E_NOT_FOUND. */
-int app_event_open(struct app *a, const char *id, struct jw *w);
+/* Of an own event: whose seats are not used yet. SANJI_E_NOT_FOUND. ticket: what to sign in with,
+ * NULL: nothing. */
+int app_event_open(struct app *a, const char *id, const char *ticket, struct jw *w);
 /* What who came sees of it. SANJI_E_NOT_FOUND. */
 int app_event_mine(struct app *a, const char *code, struct jw *w);
 /* What anybody may know who holds the number of a certificate. SANJI_E_NOT_FOUND: none of this

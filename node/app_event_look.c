@@ -303,7 +303,7 @@ static void put_head(struct app *a, const struct event_of *e, struct jw *w)
     jw_int(w, "minutes", e->minutes);
 }
 
-int app_event_open(struct app *a, const char *id, struct jw *w)
+int app_event_open(struct app *a, const char *id, const char *ticket, struct jw *w)
 {
     struct event_of e;
     struct book b = {0};
@@ -314,6 +314,9 @@ int app_event_open(struct app *a, const char *id, struct jw *w)
         jw_obj(w, NULL);
         put_head(a, &e, w);
         put_open(&b, id, w);
+        if (ticket != NULL) {
+            jw_str(w, "ticket", ticket);
+        }
         jw_end_obj(w);
     }
     book_free(&b);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Events: signing up, the door, the questions afterwards and the certificate. Who stands at the
- * door has no log-in here: a code on the screen, good for some minutes, lets him in, and the code
- * he is given for himself is all that shows his own line again. */
+ * door has no log-in here: a code on the screen, good for a minute or two, lets him in, and the
+ * code he is given for himself is all that shows his own line again. A photo of the screen that is
+ * passed on comes too late; who has scanned in time has a ticket of his own for typing. */
 #include "node/api/route.h"
 #include "node/app_event.h"
 #include "protocol/base/enc.h"
@@ -11,7 +12,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CODE_MINUTES = 10, MAC_BYTES = 16, MAC_TEXT = 26, DOOR_CODE = 64 };
+enum {
+    CODE_MINUTES = 1 /* and the one it is made in */,
+    TICKET_MINUTES = 10,
+    MAC_BYTES = 16,
+    MAC_TEXT = 26,
+    DOOR_CODE = 64
+};
 
 static const char *owner_of(const struct api_call *c)
 {
@@ -57,18 +64,18 @@ int h_event_sign(struct api_call *c)
 /* ---- the door ---- */
 
 /* "<minute it ends>.<mac>": nothing of it is stored, and a restart of the node ends them all. */
-static void door_code(const struct api_call *c, const char *event, int64_t until,
+static void door_code(const struct api_call *c, const char *what, const char *event, int64_t until,
                       char out[static DOOR_CODE])
 {
     uint8_t h[HASH_LEN];
-    char text[LIM_ID_BYTES + 48], mac[MAC_TEXT + 8];
-    int n = snprintf(text, sizeof text, "door|%.64s|%lld", event, (long long)until);
+    char text[LIM_ID_BYTES + 64], mac[MAC_TEXT + 8];
+    int n = snprintf(text, sizeof text, "%s|%.64s|%lld", what, event, (long long)until);
     hmac_bytes(c->api->salt, sizeof c->api->salt, text, (size_t)n, h);
     size_t k = b32_put(h, MAC_BYTES, mac);
     (void)snprintf(out, DOOR_CODE, "%lld.%.*s", (long long)until, (int)k, mac);
 }
 
-static bool door_open(const struct api_call *c, const char *event, const char *code)
+static bool is_code(const struct api_call *c, const char *what, const char *event, const char *code)
 {
     char want[DOOR_CODE];
     int64_t until = 0;
@@ -76,8 +83,14 @@ static bool door_open(const struct api_call *c, const char *event, const char *c
     if (text_i64(code, n, 1, INT64_C(1) << 40, &until) < 0 || until < minute_of_ms(c->now)) {
         return false;
     }
-    door_code(c, event, until, want);
+    door_code(c, what, event, until, want);
     return strlen(code) == strlen(want) && mem_equal_ct(code, want, strlen(want));
+}
+
+static bool door_open(const struct api_call *c)
+{
+    const char *event = c->param[0], *code = c->param[1];
+    return is_id(event) && (is_code(c, "door", event, code) || is_code(c, "ticket", event, code));
 }
 
 static int closed(struct api_call *c)
@@ -97,23 +110,29 @@ int h_event_code(struct api_call *c)
     struct jw w;
     buf_init(&b, 1 << 20);
     jw_init(&w, &b);
-    int r = app_event_open(c->app, c->param[0], &w); /* is it one of ours? */
+    int r = app_event_open(c->app, c->param[0], NULL, &w); /* is it one of ours? */
     buf_done(&b);
     if (r < 0) {
         return r;
     }
-    door_code(c, c->param[0], until, code);
+    door_code(c, "door", c->param[0], until, code);
     jw_obj(&c->w, NULL);
     jw_str(&c->w, "code", code);
-    jw_int(&c->w, "minutes", CODE_MINUTES);
+    jw_int(&c->w, "minutes", CODE_MINUTES + 1);
     jw_end_obj(&c->w);
     return 0;
 }
 
 int h_door(struct api_call *c)
 {
-    bool open = is_id(c->param[0]) && door_open(c, c->param[0], c->param[1]);
-    return open ? app_event_open(c->app, c->param[0], &c->w) : closed(c);
+    char ticket[DOOR_CODE];
+    if (!door_open(c)) {
+        return closed(c);
+    }
+    bool scanned = is_code(c, "door", c->param[0], c->param[1]);
+    door_code(c, "ticket", c->param[0], minute_of_ms(c->now) + TICKET_MINUTES, ticket);
+    /* A ticket gives no other: it ends. */
+    return app_event_open(c->app, c->param[0], scanned ? ticket : c->param[1], &c->w);
 }
 
 static int attend(struct api_call *c, const struct body_attend *in)
@@ -132,8 +151,7 @@ static int attend(struct api_call *c, const struct body_attend *in)
 
 int h_door_enter(struct api_call *c)
 {
-    bool open = is_id(c->param[0]) && door_open(c, c->param[0], c->param[1]);
-    return open ? attend(c, &c->in.attend) : closed(c);
+    return door_open(c) ? attend(c, &c->in.attend) : closed(c);
 }
 
 int h_event_attend(struct api_call *c)

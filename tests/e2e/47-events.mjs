@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
+import { Clock } from './lib/clock.mjs';
 import { World, until } from './lib/node.mjs';
 
 const w = new World();
@@ -89,6 +90,10 @@ test('at the door: a code from the screen, a name, four answers, a certificate t
   }
   assert.equal((await api('GET', `/api/door/course/${door}`)).status, 404, 'for its own event alone');
   const open = await api('GET', `/api/door/salon/${door}`);
+  const { ticket } = open;
+  assert.notEqual(ticket, door);
+  assert.equal((await api('GET', `/api/door/salon/${ticket}`)).ticket, ticket, 'a ticket gives no longer one');
+  assert.equal((await api('GET', `/api/door/course/${ticket}`)).status, 404, 'for its own event alone');
   assert.deepEqual(open.orgs.map((x) => [x.org, x.left]), [['s1 的社团', 5]]);
   const seat = { node: w.id('s1'), org: 's1 的社团' };
   const codes = [];
@@ -120,6 +125,26 @@ test('at the door: a code from the screen, a name, four answers, a certificate t
     assert.ok(!fs.readFileSync(path.join(w.data(n), 'sanji.db')).includes('欧阳娜'), `no name at ${n}`);
   }
   whole();
+});
+
+test('a code that is passed on comes too late; who scanned in time has time to type', async () => {
+  await w.stop('city');
+  const clock = new Clock(w.dir);
+  await w.start('city');
+  delete process.env.LD_PRELOAD;
+  await until('it answers', 20000, () => api('GET', '/api/me').then(() => true, () => false));
+  const h = await staff('sun');
+  const { code } = await api('GET', '/api/door/salon', undefined, h);
+  const { ticket } = await api('GET', `/api/door/salon/${code}`);
+  // A connection that rested for minutes is closed by then.
+  const again = (p) => api('GET', p).catch(() => api('GET', p));
+  clock.jump(0.05); // three minutes
+  assert.equal((await again(`/api/door/salon/${code}`)).status, 404);
+  assert.equal((await again(`/api/door/salon/${ticket}`)).status, 200);
+  clock.jump(0.2);
+  assert.equal((await again(`/api/door/salon/${ticket}`)).status, 404);
+  await w.stop('city');
+  await w.start('city');
 });
 
 test('an older backup of the city is put back: the seats given since are given to nobody else', async () => {

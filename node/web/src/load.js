@@ -10,7 +10,8 @@ let touched = Date.now();
   window.addEventListener(ev, () => (touched = Date.now()), { capture: true, passive: true }),
 );
 
-export function useLoad(path, everyMs) {
+// shown: a screen that is looked at and not touched, such as the code at a door, goes on all the same.
+export function useLoad(path, everyMs, shown) {
   const [state, set] = useState({ path: null, data: null, error: null, busy: true });
   const [turn, again] = useState(0);
   const waits = useRef(false);
@@ -36,10 +37,10 @@ export function useLoad(path, everyMs) {
     if (!everyMs) return undefined;
     const id = setInterval(() => {
       // A slow answer is waited for: asking anew would throw it away, and the next one too.
-      if (!document.hidden && Date.now() - touched < restMs && !waits.current) again((n) => n + 1);
+      if (!document.hidden && (shown || Date.now() - touched < restMs) && !waits.current) again((n) => n + 1);
     }, everyMs);
     return () => clearInterval(id);
-  }, [everyMs]);
+  }, [everyMs, shown]);
   const reload = useCallback(() => again((n) => n + 1), []);
   // Until the effect has run for a new address, the old data is not an answer to it.
   return state.path === path ? { ...state, reload } : { path, data: null, error: null, busy: true, reload };

@@ -56,7 +56,7 @@ export function Door({ route, lang, speak }) {
     const x = data.orgs[+who];
     setBusy(true);
     setProblem(null);
-    post(path, { node: x.node, org: x.org, name: name.trim() }).then(
+    post(`/api/door/${enc(route.path[1] || "-")}/${enc(data.ticket)}`, { node: x.node, org: x.org, name: name.trim() }).then(
       (r) => location.replace(href(["attended", r.code])),
       (e) => {
         setBusy(false);
