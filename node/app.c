@@ -2,6 +2,7 @@
 /* Why this file exists: the one place where settings, keys, database and engine become a node. A
  * node is opened by exactly one process (DIR/lock); whoever has it open may write. */
 #include "node/app.h"
+#include "node/app_blob.h"
 
 #include "node/app_erase.h"
 #include "node/app_import.h"
@@ -523,5 +524,7 @@ static int tick(struct app *a, int64_t mono_ms)
 int app_tick(struct app *a, int64_t mono_ms)
 {
     int r = tick(a, mono_ms), more = app_import_tick(a);
-    return r < 0 ? r : more != 0 ? more : r;
+    int swept = app__blob_tick(a, mono_ms);
+    r = r < 0 ? r : more != 0 ? more : r;
+    return r < 0 || swept == 0 ? r : swept;
 }

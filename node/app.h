@@ -69,6 +69,8 @@ struct app {
     int64_t self_due;                  /* mono ms: look whether the self backup is still true */
     struct app_areas *areas;           /* the top's list, read at the first question; app_area.c */
     struct app_codes *codes;           /* words of open lists; app_codes.c */
+    int64_t blobs_due;                 /* mono ms: look for attachments nobody refers to */
+    int64_t blobs_erased;              /* entries of the list of what is erased, at that look */
     struct import_check *import_check; /* the check that is under way; app_import_check.c */
     int64_t booking_due, booking_seen; /* mono ms: time alone changes a booking; last ask seen */
     bool announced;                    /* the address of sanji.conf was said or could not be said */
@@ -193,7 +195,8 @@ int app_put_check(const struct kind *k, struct span json, struct buf *ret_d,
                   char ret_id[static LIM_ID_BYTES + 1], char ret_aud[static 8], struct fault *f);
 /* One record at once (API). role: of the person, for the steps of workflows; NULL: any. */
 int app_put_one(struct app *a, const struct kind *k, const char *aud, const char *role,
-                struct span json, char ret_id[static LIM_ID_BYTES + 1], struct fault *f);
+                const char *login, struct span json, char ret_id[static LIM_ID_BYTES + 1],
+                struct fault *f);
 /* owner NULL: an own record; else this node is that one's steward, as below. f, may be NULL: why it
  * has to stay. */
 int app_withdraw(struct app *a, const char *owner, const char *id, struct fault *f);
@@ -246,6 +249,7 @@ int app_export(struct app *a, const char *aud, const char *kind, app_sink *sink,
 int app_bundles(struct app *a, const char *by, const char *aud, int64_t ep, app_sink *sink,
                 void *arg);
 struct app_verdict {
+    int64_t files; /* attachments read */
     int64_t bundles, items, wrong;
     bool views_differ;
 };

@@ -3,6 +3,7 @@
  * it looks at: it feeds every stored frame to a second, empty node and lets the receiver's own
  * rules judge, then compares what that node derived with what stands here. */
 #include "node/app_check.h"
+#include "node/app_blob.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -367,6 +368,10 @@ int app__check(struct app *a, struct app_verdict *ret, app_wrong_fn *fn, void *a
         ret->wrong += n;
         if (r == 0) {
             r = app__audit_check(a, fn, arg, &n);
+            ret->wrong += n;
+        }
+        if (r == 0) {
+            r = app_blob_check(a, fn, arg, &ret->files, &n);
             ret->wrong += n;
         }
         if (r == 0) {

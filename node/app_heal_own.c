@@ -86,9 +86,17 @@ static int on_rec(const struct store_rec *rec, void *arg)
         return r;
     }
     memcpy(it.z, fresh.rnd, sizeof it.z);
+    struct buf bl;
+    const struct kind *k = kind_find(rec->kind);
+    buf_init(&bl, LIM_ITEM_BYTES);
+    if (k != NULL && !rec->withdrawn && kind_files_bl(k, rec->d, &bl) == 0) {
+        it.bl = span_of(bl.data, bl.len);
+    }
     bool whole = n > 0 && (size_t)n < sizeof it.k && strcmp(rec->owner, app_id(o->a)) == 0 &&
                  (rec->withdrawn || json_gate(rec->d.p, rec->d.n, JSON_PROTOCOL, NULL) == 0);
-    if (whole && item_write(&it, &o->texts) == 0) {
+    bool written = whole && item_write(&it, &o->texts) == 0;
+    buf_done(&bl);
+    if (written) {
         o->end[o->n_text++] = o->texts.len;
         return 0;
     }

@@ -4,6 +4,8 @@
  * because one signature and one commit are worth hundreds of records. A record whose content did
  * not change gets no new revision: running an import twice changes nothing. */
 #include "node/app_put.h"
+
+#include "node/app_blob.h"
 #include "protocol/base/text.h"
 #include "protocol/jcur.h"
 #include "protocol/jwrite.h"
@@ -41,8 +43,14 @@ int app__item(const struct app *a, const char *owner, const char *id, const stru
     }
     snprintf(it.id, sizeof it.id, "%s", id);
     snprintf(it.k, sizeof it.k, "%s/%d", k->name, k->major);
+    struct buf bl;
+    buf_init(&bl, LIM_ITEM_BYTES);
     err = app_random(it.z, sizeof it.z);
-    return err == 0 ? item_write(&it, out) : err;
+    err = err < 0 || op != OP_PUT ? err : kind_files_bl(k, d, &bl);
+    it.bl = span_of(bl.data, bl.len);
+    err = err == 0 ? item_write(&it, out) : err;
+    buf_done(&bl);
+    return err;
 }
 
 /* The others take nothing more of this node: accepting a record would lose it without a word. A
@@ -379,6 +387,7 @@ static int add_checked(struct app_put *p, const char *id, bool given, const char
     struct old_rec o = {0};
     int64_t now = app_now_ms();
     bool stands_in = p->owner[0] != '\0';
+    struct span none = span_of(NULL, 0);
     int r = 0;
     if (given) {
         p->has_given = true;
@@ -393,6 +402,9 @@ static int add_checked(struct app_put *p, const char *id, bool given, const char
     }
     r = r < 0 ? r : fill(p, &o, now, f);
     r = r < 0 ? r : app__put_autos(p, &o, now, f);
+    r = r < 0 ? r
+              : app_blob_may(p->a, p->k, o.withdrawn ? none : span_of(o.d.data, o.d.len),
+                             span_of(p->d.data, p->d.len), p->login, f);
     r = r < 0 ? r : app__put_audience(p, word, aud);
     if (r == 0 && stands_in) {
         r = may_for(p, &o, word[0] != '\0' ? aud : "", f);
@@ -526,12 +538,14 @@ int app_put_flush(struct app_put *p)
 }
 
 int app_put_one(struct app *a, const struct kind *k, const char *aud, const char *role,
-                struct span json, char ret_id[static LIM_ID_BYTES + 1], struct fault *f)
+                const char *login, struct span json, char ret_id[static LIM_ID_BYTES + 1],
+                struct fault *f)
 {
     struct app_put *p = NULL;
     int r = app_put_begin(a, k, aud, false, &p);
     if (r == 0) {
         p->role = role;
+        p->login = login;
         r = app_put_line(p, json, ret_id, f);
     }
     if (r == 0) {

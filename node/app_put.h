@@ -33,6 +33,7 @@ struct app_put {
     int (*also)(void *arg);
     void *also_arg;
     const char *role;            /* of who writes; NULL: an administrator at the command line */
+    const char *login;           /* attachments have to be brought by him; NULL: by anybody */
     char owner[LIM_NODE_ID + 2]; /* as whose steward; empty: own records */
     struct lane_batch lane[PUT_AUDS];
     uint64_t seen[PUT_SEEN]; /* hashes of pending ids, open addressing; 0: free */

@@ -164,6 +164,19 @@ static int put_ref(struct app *a, const struct kind_field *fld, struct span v, s
     return r < 0 ? r : out->len == 0 ? buf_puts(out, id) : buf_printf(out, " (%s)", id);
 }
 
+/* Their names: the bytes travel in no table. */
+static int put_files(struct span v, struct buf *cell)
+{
+    struct jcur c;
+    struct kind_file x;
+    int r = 0;
+    for (bool more = jcur_array(&c, v); r == 0 && more && kind_files_next(&c, &x);) {
+        r = cell->len > 0 ? buf_putc(cell, '\n') : 0;
+        r = r < 0 ? r : jcur_text(x.name, cell);
+    }
+    return r;
+}
+
 static int put_field(struct app *a, const struct table_form *t, const struct kind_field *fld,
                      struct span v, struct sheet *s, struct buf *cell)
 {
@@ -182,6 +195,8 @@ static int put_field(struct app *a, const struct table_form *t, const struct kin
         buf_puts(cell, t->names ? (yes ? "true" : "false") : text_label(t->lang, word));
     } else if (fld->type == KF_REF && !t->names) {
         r = put_ref(a, fld, v, cell);
+    } else if (fld->type == KF_FILES) {
+        r = put_files(v, cell);
     } else if (fld->type == KF_OBJ || fld->type == KF_ROWS) {
         buf_put(cell, v.p, v.n);
     } else {

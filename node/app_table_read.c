@@ -481,6 +481,8 @@ int app_table_value(struct app *a, const struct kind *k, const struct table_col 
         return put_ref(a, c, s, out, f);
     case KF_NODE:
         return put_node(a, c, s, out, f);
+    case KF_FILES: /* their bytes are in no table: what a record has it keeps */
+        return 0;
     case KF_ROWS:
     case KF_OBJ: /* gated with the rest of the record */
         return s.p[0] == '{' || s.p[0] == '[' ? buf_put(out, s.p, s.n)

@@ -54,6 +54,9 @@ enum {
     LIM_SAID_DAYS = 730,       /* of keyframes: a writer remembers what they let go of */
     LIM_QUOTA_ITEMS = 5000000, /* per node and day where no quota act says otherwise */
     LIM_BOOKING_OPEN = 500,    /* occurrences of one node that wait at one owner */
+    LIM_BLOB_BYTES = 20 << 20, /* one attachment */
+    LIM_BLOB_PART = 512 << 10, /* of it in one request */
+    LIM_BLOBS = 10,            /* of one record */
     LIM_FERRY_PART_BYTES = 512 << 20,
 };
 /* Bytes per node and day where no quota act says otherwise. */

@@ -25,7 +25,7 @@ struct api_reply {
     struct buf body;
     struct http_header h[API_HEADERS]; /* values: static storage or `text` below */
     size_t n_h;
-    char text[512]; /* a Set-Cookie value */
+    char text[2048]; /* a value: Set-Cookie, Content-Disposition */
 };
 
 /* Belongs to the database thread, like the app. */

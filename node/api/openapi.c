@@ -79,7 +79,7 @@ static void put_type(struct jw *w, const struct kind_field *f)
 {
     static const struct {
         const char *name, *pattern, *format;
-    } of[KF_ROWS + 1] = {
+    } of[KF_FILES + 1] = {
         [KF_TEXT] = {"string", NULL, NULL},
         [KF_LONG] = {"string", NULL, NULL},
         [KF_INT] = {"integer", NULL, NULL},
@@ -94,7 +94,7 @@ static void put_type(struct jw *w, const struct kind_field *f)
         [KF_B64] = {"string", "^[A-Za-z0-9_-]*$", NULL},
         [KF_TIME] = {"string", "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}$", NULL},
     };
-    if (f->type == KF_ROWS) {
+    if (f->type == KF_ROWS || f->type == KF_FILES) {
         put_rows(w, f);
         return;
     }

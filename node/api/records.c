@@ -279,7 +279,8 @@ int h_record_put(struct api_call *c)
     bool by_content = k->home != NULL || strcmp(k->audience, "to") == 0;
     r = compose(c, by_content ? "" : in->audience != NULL ? in->audience : o.aud, &json);
     if (r == 0) {
-        r = app_put_one(c->app, k, NULL, c->me.role, span_of(json.data, json.len), id, &c->f);
+        r = app_put_one(c->app, k, NULL, c->me.role, c->me.login, span_of(json.data, json.len), id,
+                        &c->f);
     }
     buf_done(&json);
     if (r < 0) {

@@ -37,7 +37,7 @@ enum api_tx {
 };
 
 enum {
-    API_PARAMS = 3,
+    API_PARAMS = 4,
     API_PARAM_BYTES = 128,
     API_TOKEN_LEN = 32,
     API_LOGIN_SLOTS = 512,
@@ -124,6 +124,14 @@ struct body_import_part {
     int64_t i;
     struct span data;
 };
+struct body_upload_new {
+    const char *name, *sha256; /* sha256 NULL: not said */
+    int64_t len;
+};
+struct body_upload_part {
+    int64_t at;
+    struct span data;
+};
 struct body_import_plan {
     struct span plan;
 };
@@ -175,6 +183,8 @@ union api_body {
     struct body_draft draft;
     struct body_import_new import_new;
     struct body_import_part import_part;
+    struct body_upload_new upload_new;
+    struct body_upload_part upload_part;
     struct body_import_plan import_plan;
     struct body_occurrence occurrence;
     struct body_answer answer;
@@ -379,6 +389,14 @@ api_handler h_export;
 /* figures.c */
 api_handler h_stats;
 api_handler h_stats_cell;
+/* files.c */
+api_handler h_uploads;
+api_handler h_upload;
+api_handler h_upload_new;
+api_handler h_upload_part;
+api_handler h_upload_finish;
+api_handler h_upload_drop;
+api_handler h_file;
 /* hsds.c */
 api_handler h_hsds;
 api_handler h_hsds_services;

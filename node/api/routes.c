@@ -12,6 +12,7 @@ enum {
     BODY_SMALL = 4096,
     /* A record of 64 KiB in which every character is escaped. */
     BODY_RECORD = 6 * LIM_ITEM_BYTES + 4096,
+    BODY_FILE = LIM_BLOB_PART / 3 * 4 + 4096,
     BODY_PART = IMPORT_PART / 3 * 4 + 4096, /* base64 */
 };
 
@@ -71,6 +72,17 @@ static const struct jspec spec_import_new[] = {
 static const struct jspec spec_import_part[] = {
     JF_INT(struct body_import_part, i, 0, IMPORT_BYTES / IMPORT_PART),
     JF_BLOB(struct body_import_part, data, 1, IMPORT_PART),
+    JF_END,
+};
+static const struct jspec spec_upload_new[] = {
+    JF_TEXT(struct body_upload_new, name, 1, 1020),
+    JF_INT(struct body_upload_new, len, 0, AT_MAX),
+    JF_TOKEN_OPT(struct body_upload_new, sha256, 43, 43),
+    JF_END,
+};
+static const struct jspec spec_upload_part[] = {
+    JF_INT(struct body_upload_part, at, 0, LIM_BLOB_BYTES),
+    JF_BLOB(struct body_upload_part, data, 1, LIM_BLOB_PART),
     JF_END,
 };
 static const struct jspec spec_import_plan[] = {
@@ -178,6 +190,13 @@ const struct api_route api_routes[] = {
     {"POST", "/api/imports/:/start",         WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, none), false, h_import_start},
     {"POST", "/api/imports/:/undo",          WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, none), false, h_import_undo},
     {"POST", "/api/imports/:/drop",          WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, none), false, h_import_drop},
+    {"GET",  "/api/uploads",                 WHO_WRITE,  TX_NONE,  NO_BODY, false, h_uploads},
+    {"GET",  "/api/uploads/:",               WHO_WRITE,  TX_NONE,  NO_BODY, false, h_upload},
+    {"POST", "/api/uploads",                 WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, upload_new), false, h_upload_new},
+    {"POST", "/api/uploads/:/part",          WHO_WRITE,  TX_APP,   BODY(BODY_FILE, upload_part), false, h_upload_part},
+    {"POST", "/api/uploads/:/finish",        WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, none), false, h_upload_finish},
+    {"POST", "/api/uploads/:/drop",          WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, none), false, h_upload_drop},
+    {"GET",  "/api/files/:/:/:/:",           WHO_READ,   TX_NONE,  NO_BODY, false, h_file},
     {"GET",  "/api/referrals",               WHO_CASES,  TX_NONE,  NO_BODY, false, h_referrals},
     {"GET",  "/api/referrals/:",             WHO_CASES,  TX_NONE,  NO_BODY, false, h_referral},
     {"POST", "/api/referrals",               WHO_WRITE,  TX_APP,   BODY(BODY_RECORD, send), false, h_referral_send},

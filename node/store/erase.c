@@ -2,6 +2,7 @@
 /* Erasure in the views and in the files. Taking rows away is not enough: pages that were split or
  * freed still hold what stood there, and the search index keeps the words of superseded forms. So
  * after an erasure the files are written anew. */
+#include "node/store/blob.h"
 #include "node/store/internal.h"
 #include "protocol/base/err.h"
 
@@ -109,6 +110,13 @@ static int sealed_gone(struct store *s, const struct sync_record *rec)
     return r < 0 ? r : store__thread_settle(s, thread);
 }
 
+static int file_gone(struct store *s, const char *sha, int64_t len, void *arg)
+{
+    (void)len;
+    (void)arg;
+    return blob_row_erased(s, sha);
+}
+
 int store__erase(void *ctx, const struct sync_record *rec, bool *ret_bared)
 {
     struct store *s = ctx;
@@ -119,6 +127,10 @@ int store__erase(void *ctx, const struct sync_record *rec, bool *ret_bared)
         r = unpark(s, rec);
     }
     if (r < 0 || rec->item == NULL) {
+        return r;
+    }
+    /* Its attachments go with it, unless another record refers to them (app_blob.c). */
+    if ((r = store__blob_each(s, rec->item->bl, file_gone, NULL)) < 0) {
         return r;
     }
     if (rec->item->op != OP_EVENT) {

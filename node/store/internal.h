@@ -88,6 +88,10 @@ int store__count_thread(struct store *s, int64_t thread, int sign);
 int store__count_records(struct store *s); /* all own records anew */
 int store__count_flush(struct store *s);
 void store__count_forget(struct store *s);
+/* blob.c: each entry of an item's `bl`; empty: none. */
+int store__blob_each(struct store *s, struct span bl,
+                     int (*fn)(struct store *s, const char *sha, int64_t len, void *arg),
+                     void *arg);
 /* event.c */
 int store__event_put(void *ctx, const struct sync_record *rec);
 /* Settles who holds each name that several texts claim. */

@@ -14,11 +14,12 @@
 
 extern const unsigned char schema_0001_truth[], schema_0002_receipt[], schema_0003_draft[],
     schema_0004_parked[], schema_0005_user_org[], schema_0006_import[], schema_0007_token[],
-    schema_0008_hook[], schema_keys_0001[], schema_spare[], schema_views[];
+    schema_0008_hook[], schema_0009_blob[], schema_keys_0001[], schema_spare[], schema_views[];
 
 const struct migration migrations_main[] = {
-    {schema_0001_truth},    {schema_0002_receipt}, {schema_0003_draft}, {schema_0004_parked},
-    {schema_0005_user_org}, {schema_0006_import},  {schema_0007_token}, {schema_0008_hook}};
+    {schema_0001_truth},  {schema_0002_receipt},  {schema_0003_draft},
+    {schema_0004_parked}, {schema_0005_user_org}, {schema_0006_import},
+    {schema_0007_token},  {schema_0008_hook},     {schema_0009_blob}};
 const size_t migrations_main_n = sizeof migrations_main / sizeof migrations_main[0];
 const struct migration migrations_keys[] = {{schema_keys_0001}};
 const size_t migrations_keys_n = sizeof migrations_keys / sizeof migrations_keys[0];

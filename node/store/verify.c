@@ -34,6 +34,7 @@ int store_views_digest(struct store *s, uint8_t ret[static HASH_LEN])
 {
     /* Left out: row and stream numbers, clocks of receipt, and ts, which a keyframe may change. */
     static const int rec[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 17, 19, 20, 21};
+    static const int file[] = {0, 1, 2, 3, 4, 5};
     static const int ev[] = {0, 1, 2, 3, 4, 5, 6, 9, 11, 12, 13, 14};
     static const int ref[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     static const int lane[] = {0, 1, 2, 3};
@@ -44,6 +45,7 @@ int store_views_digest(struct store *s, uint8_t ret[static HASH_LEN])
         size_t n;
     } part[] = {
         {Q_REC_WALK, rec, sizeof rec / sizeof rec[0]},
+        {Q_BLOB_REF_WALK, file, sizeof file / sizeof file[0]},
         {Q_EV_LIST, ev, sizeof ev / sizeof ev[0]},
         {Q_REF_WALK, ref, sizeof ref / sizeof ref[0]},
         {Q_LANE_ALL, lane, sizeof lane / sizeof lane[0]},

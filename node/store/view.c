@@ -199,6 +199,17 @@ static int fields_of(struct store *s, const struct sync_record *rec, struct span
     return r;
 }
 
+/* blob_ref; rows follow the record by triggers from then on. */
+static int refer(struct store *s, const char *sha, int64_t len, void *arg)
+{
+    struct q q;
+    q_begin(&q, &s->db, Q_BLOB_REF_ADD);
+    q_text(&q, sha);
+    q_int(&q, *(int64_t *)arg);
+    q_int(&q, len);
+    return q_run(&q);
+}
+
 static int record_insert(struct store *s, const struct sync_record *rec, int vis)
 {
     const struct item *it = rec->item;
@@ -207,11 +218,11 @@ static int record_insert(struct store *s, const struct sync_record *rec, int vis
     if (r < 0) {
         return r;
     }
-    int64_t major = 0;
+    int64_t major = 0, n = s->next_n++;
     struct span kind = store__kind_split(it->k, &major);
     struct q q;
     q_begin(&q, &s->db, Q_REC_ADD);
-    q_int(&q, s->next_n++);
+    q_int(&q, n);
     q_text(&q, rec->owner);
     q_text(&q, it->id);
     q_int(&q, s->lane.no);
@@ -233,6 +244,7 @@ static int record_insert(struct store *s, const struct sync_record *rec, int vis
     q_span(&q, col[SLOT_TITLE]);
     q_span(&q, it->op == OP_WITHDRAW ? span_of("", 0) : it->d);
     r = q_run(&q);
+    r = r < 0 ? r : store__blob_each(s, it->bl, refer, &n);
     return r < 0 || vis != 1 ? r : store__count_item(s, rec);
 }
 

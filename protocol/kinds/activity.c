@@ -19,6 +19,7 @@ static const struct kind_field fields[] = {
     F_LONG("problems", 0, 4000, KFF_SEARCH),
     F_TEXT("reason", 0, 200, 0),
     F_LONG("feedback", 0, 4000, 0),
+    F_FILES("files", 0),
     F_DATE("since", KFF_SINCE),
 };
 

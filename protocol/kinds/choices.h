@@ -27,6 +27,8 @@
 /* The open lists by name, in the order of the table in field.c. */
 #define CH_LISTS "field mode org stage method content"
 /* Booking: what for, how it stands (flow_booking.h), and why not (booking.h). */
+/* What an attachment may be; node/blob_type.c tells them apart by their bytes. */
+#define CH_FILE    "pdf png jpeg docx xlsx pptx doc xls text"
 #define CH_PURPOSE "meeting training event activity consult visit other"
 #define CH_BOOKING "held confirmed rejected waitlisted cancelled checked_in completed no_show"
 #define CH_WHY_NOT                                                                                 \

@@ -419,7 +419,8 @@ const char *kind__check_value(const struct kind_field *fld, struct span v)
         return check_enums(fld, v);
     case KF_TEXTS:
         return check_texts(fld, v);
-    case KF_ROWS: /* looked at row by row */
+    case KF_ROWS:
+    case KF_FILES: /* looked at row by row */
         break;
     case KF_OBJ:
         return v.n > 0 && (v.p[0] == '{' || v.p[0] == '[') ? NULL : "an object or a list";
@@ -508,7 +509,7 @@ int kind__check_fields(const struct kind_field *fields, size_t n, struct span d,
         if (i == n) {
             return unknown_member(f, name);
         }
-        bool rows = fields[i].type == KF_ROWS;
+        bool rows = fields[i].type == KF_ROWS || fields[i].type == KF_FILES;
         int r = rows ? check_rows(&fields[i], value, f) : 0;
         const char *want = rows ? NULL : kind__check_value(&fields[i], value);
         if (r < 0) {

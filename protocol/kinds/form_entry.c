@@ -13,6 +13,7 @@ static const struct kind_field fields[] = {
     F_ENUM("state", "draft submitted returned checked", KFF_STATE | KFF_LIST | KFF_FILTER),
     F_OBJ("answers", KFF_P1),
     F_TEXT("reason", 0, 200, 0),
+    F_FILES("files", KFF_P1),
     F_DATE("since", KFF_SINCE),
 };
 

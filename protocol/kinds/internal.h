@@ -26,6 +26,7 @@
 #define F_OBJ(n, fl)               {n, KF_OBJ, 0, 0, fl, NULL, NULL}
 #define F_B64(n, lo, hi, fl)       {n, KF_B64, lo, hi, fl, NULL, NULL}
 #define F_ROWS(n, lo, hi, rw, fl)  {n, KF_ROWS, lo, hi, fl, NULL, rw}
+#define F_FILES(n, fl)             {n, KF_FILES, 0, LIM_BLOBS, fl, NULL, &kind_file_rows}
 #define F_COUNT(t)                 (sizeof(t) / sizeof((t)[0]))
 /* clang-format on */
 
@@ -33,6 +34,11 @@
 extern const struct kind_access access_open, access_top, access_shown, access_figures,
     access_machine, access_rule, access_desk, access_judge, access_case, access_org, access_of_org,
     access_told, access_roll, access_hidden;
+
+/* files.c: the members of an attachment. */
+extern const struct kind_rows kind_file_rows;
+/* Does the item's `bl` say what its content does? */
+bool kind__files_agree(const struct kind *k, const struct item *it);
 
 enum { KIND_FIELDS_MAX = 64 }; /* one bit each while checking; an object has at most 64 members */
 

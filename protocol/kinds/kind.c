@@ -110,7 +110,10 @@ int kind_check_item(const struct item *it, enum aud_type aud, bool top, struct f
     if (k->owner == KO_TOP && !top) {
         return fault_set(f, SANJI_E_AUTHORITY, "k", "only the top node writes this kind");
     }
-    return it->op == OP_WITHDRAW ? 0 : kind_check_content(k, it->d, f);
+    int r = it->op == OP_WITHDRAW ? 0 : kind_check_content(k, it->d, f);
+    return r == 0 && !kind__files_agree(k, it)
+               ? kind__wrong(f, "bl", "the attachments its content names")
+               : r;
 }
 
 /* ---- values as text ---- */
@@ -353,10 +356,11 @@ int kind_card_write(const struct kind *k, struct span d, struct buf *out)
 /* ---- description ---- */
 
 static const char *const type_name[] = {
-    [KF_TEXT] = "text",  [KF_LONG] = "long", [KF_INT] = "int",       [KF_BOOL] = "bool",
-    [KF_ENUM] = "enum",  [KF_DATE] = "date", [KF_PERIOD] = "period", [KF_NODE] = "node",
-    [KF_AREA] = "area",  [KF_REF] = "ref",   [KF_ENUMS] = "enums",   [KF_TEXTS] = "texts",
-    [KF_OBJ] = "object", [KF_B64] = "b64u",  [KF_TIME] = "time",     [KF_ROWS] = "rows",
+    [KF_TEXT] = "text",   [KF_LONG] = "long", [KF_INT] = "int",       [KF_BOOL] = "bool",
+    [KF_ENUM] = "enum",   [KF_DATE] = "date", [KF_PERIOD] = "period", [KF_NODE] = "node",
+    [KF_AREA] = "area",   [KF_REF] = "ref",   [KF_ENUMS] = "enums",   [KF_TEXTS] = "texts",
+    [KF_OBJ] = "object",  [KF_B64] = "b64u",  [KF_TIME] = "time",     [KF_ROWS] = "rows",
+    [KF_FILES] = "files",
 };
 static const char *const shape_name[] = {
     [KS_STATE] = "state",   [KS_EVENT] = "event", [KS_BOTH] = "both",

@@ -32,6 +32,7 @@ enum kf_type {
     KF_B64,    /* base64url of min..max bytes, one spelling */
     KF_TIME,   /* YYYY-MM-DDTHH:MM in UTC+8 */
     KF_ROWS,   /* array of min..max objects, each with the members of `rows` */
+    KF_FILES,  /* the same of attachments; what they are is said by kind_file_rows */
 };
 
 enum {
@@ -214,6 +215,23 @@ bool kind_is_about(const struct kind *k, const char *org, const char *id, struct
 int kind_impersonal_write(const struct kind *k, struct span d, struct buf *out);
 /* The id that content d of a kind with a key has. SANJI_E_SPEC: a member is missing. */
 int kind_key_id(const struct kind *k, struct span d, char out[static LIM_ID_BYTES + 1]);
+/* files.c: attachments (PROTOCOL.md 24). The FILES member of a kind; NULL: it takes none. */
+const struct kind_field *kind_files_field(const struct kind *k);
+/* One entry of it, gated and checked. */
+struct kind_file {
+    struct span name; /* the JSON string with its quotes */
+    char type[8];
+    char sha[44]; /* base64url */
+    int64_t len;
+};
+struct jcur;
+/* Begins a walk over the attachments of content d; false: there are none. */
+bool kind_files_begin(const struct kind *k, struct span d, struct jcur *c);
+bool kind_files_next(struct jcur *c, struct kind_file *ret);
+/* Is there one with this hash? */
+bool kind_files_has(const struct kind *k, struct span d, const char *sha, struct kind_file *ret);
+/* Appends the item's member `bl` that follows from content d: nothing when there are none. */
+int kind_files_bl(const struct kind *k, struct span d, struct buf *out);
 /* One field by name; NULL: none. */
 const struct kind_field *kind_field_find(const struct kind *k, const char *name);
 /* Decimals of an INT as people read it: 0, 2 or 7. */

@@ -14,6 +14,7 @@ static const struct kind_field fields[] = {
     F_DATE("valid_to", KFF_LIST),
     F_TEXTS("tags", 0, 20, KFF_SEARCH),
     F_TEXT("url", 0, 300, 0),
+    F_FILES("files", 0),
     F_DATE("since", KFF_SINCE),
 };
 /* clang-format on */

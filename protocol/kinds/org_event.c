@@ -13,6 +13,7 @@ static const struct kind_field fields[] = {
     F_INT("money", 0, 100000000000000, KFF_LIST | KFF_CENTI),
     F_TEXT("by", 0, 120, KFF_SEARCH),
     F_LONG("detail", 0, 4000, KFF_SEARCH),
+    F_FILES("files", 0),
     F_DATE("since", KFF_SINCE),
 };
 /* clang-format on */

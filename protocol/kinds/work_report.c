@@ -26,6 +26,7 @@ static const struct kind_field fields[] = {
     F_INT("honours", 0, 1000000, 0),
     F_INT("needs", 0, 1000000, 0),
     F_TEXT("why", 0, 400, 0),
+    F_FILES("files", 0),
     F_OBJ("counted", KFF_AUTO),
     F_INT("no", 0, 1000000, KFF_AUTO),
     F_DATE("first", KFF_AUTO),

@@ -130,6 +130,9 @@ static const struct {
      "\"ABCD-EFGH-2345-WXYZ\"}"},
     {"event_score", "{\"event\":\"e1\",\"n\":2,\"counts\":[[0,0,0,1,1],[0,0,0,0,2],[0,0,2,0,0],"
                     "[2,0,0,0,0]]}"},
+    {"notice", "{\"kind\":\"document\",\"title\":\"附件\",\"files\":[{\"name\":\"办法.pdf\","
+               "\"type\":\"pdf\",\"len\":20971520,\"sha256\":"
+               "\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}]}"},
 };
 enum { N_VALID = sizeof(valid) / sizeof(valid[0]) };
 
@@ -204,7 +207,7 @@ static const struct {
     {"true", 1U << KF_BOOL},
     {"-1", 1U << KF_INT},
     {"{}", 1U << KF_OBJ},
-    {"[]", 1U << KF_OBJ | 1U << KF_ENUMS | 1U << KF_TEXTS},
+    {"[]", 1U << KF_OBJ | 1U << KF_ENUMS | 1U << KF_TEXTS | 1U << KF_FILES},
     {"[1]", 1U << KF_OBJ},
     {"[{}]", 1U << KF_OBJ},
     {"[\"x\",\"x\"]", 1U << KF_OBJ | 1U << KF_TEXTS},
@@ -237,7 +240,8 @@ static void one_field(const struct kind *k, const char *d, const struct kind_fie
                    (open && strcmp(hostile[i].value, "[\"no_such_choice\"]") == 0);
         size_t n = strlen(fld->name); /* of rows the place is told: questions.1.label */
         bool named = strncmp(f.member, fld->name, n) == 0 &&
-                     (f.member[n] == '\0' || (fld->type == KF_ROWS && f.member[n] == '.'));
+                     (f.member[n] == '\0' ||
+                      ((fld->type == KF_ROWS || fld->type == KF_FILES) && f.member[n] == '.'));
         if (!may && (r != SANJI_E_SPEC || !named)) {
             fail_msg("%s.%s took %s: %d %s", k->name, fld->name, hostile[i].value, r, f.member);
         }
@@ -749,7 +753,8 @@ static void range_text(const struct kind_field *x, char *out, size_t size)
                            x->choices);
         }
     } else if (x->type == KF_INT || x->type == KF_TEXT || x->type == KF_LONG ||
-               x->type == KF_TEXTS || x->type == KF_B64 || x->type == KF_ROWS) {
+               x->type == KF_TEXTS || x->type == KF_B64 || x->type == KF_ROWS ||
+               x->type == KF_FILES) {
         (void)snprintf(out, size, "%lld..%lld", (long long)x->min, (long long)x->max);
     } else {
         (void)snprintf(out, size, "-");
@@ -760,10 +765,11 @@ static void range_text(const struct kind_field *x, char *out, size_t size)
 static void row_text(const char *list, const struct kind_field *x, char *out, size_t size)
 {
     static const char *const type[] = {
-        [KF_TEXT] = "text",  [KF_LONG] = "long", [KF_INT] = "int",       [KF_BOOL] = "bool",
-        [KF_ENUM] = "enum",  [KF_DATE] = "date", [KF_PERIOD] = "period", [KF_NODE] = "node",
-        [KF_AREA] = "area",  [KF_REF] = "ref",   [KF_ENUMS] = "enums",   [KF_TEXTS] = "texts",
-        [KF_OBJ] = "object", [KF_B64] = "b64u",  [KF_TIME] = "time",     [KF_ROWS] = "rows",
+        [KF_TEXT] = "text",   [KF_LONG] = "long", [KF_INT] = "int",       [KF_BOOL] = "bool",
+        [KF_ENUM] = "enum",   [KF_DATE] = "date", [KF_PERIOD] = "period", [KF_NODE] = "node",
+        [KF_AREA] = "area",   [KF_REF] = "ref",   [KF_ENUMS] = "enums",   [KF_TEXTS] = "texts",
+        [KF_OBJ] = "object",  [KF_B64] = "b64u",  [KF_TIME] = "time",     [KF_ROWS] = "rows",
+        [KF_FILES] = "files",
     };
     char range[600];
     range_text(x, range, sizeof(range));
@@ -805,7 +811,7 @@ static void check_table(const char *md, const char *name, const struct kind *k)
             fail_msg("PROTOCOL.md, table %s: want %s, found %.60s", name, row, p);
         }
         p = strchr(p, '\n') + 1;
-        if (x->rows != NULL) { /* "questions.name" under it */
+        if (x->type == KF_ROWS) { /* "questions.name" under it */
             p = check_row_table(p, name, x);
         }
     }

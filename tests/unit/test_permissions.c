@@ -77,7 +77,8 @@ static void put_record(const char *kind, const char *json)
 {
     struct fault f = {0};
     char id[LIM_ID_BYTES + 1];
-    int r = app_put_one(d.app, kind_find(kind), NULL, NULL, span_of(json, strlen(json)), id, &f);
+    int r =
+        app_put_one(d.app, kind_find(kind), NULL, NULL, NULL, span_of(json, strlen(json)), id, &f);
     if (r < 0) {
         fail_msg("%s: %s %s %s", kind, err_name(r), f.member, f.want);
     }

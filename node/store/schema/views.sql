@@ -8,6 +8,7 @@ DROP TABLE IF EXISTS search;
 DROP TABLE IF EXISTS stat_count;
 DROP TABLE IF EXISTS ref_event;
 DROP TABLE IF EXISTS ref_thread;
+DROP TABLE IF EXISTS blob_ref;
 DROP TABLE IF EXISTS event;
 DROP TABLE IF EXISTS record;
 DROP TABLE IF EXISTS lane;
@@ -59,6 +60,22 @@ CREATE UNIQUE INDEX record_name ON record (owner, id, lane);
 CREATE INDEX record_time ON record (kind, ts) WHERE vis = 1;
 CREATE INDEX record_state ON record (kind, state, ts) WHERE vis = 1;
 CREATE INDEX record_area ON record (kind, area, ts) WHERE vis = 1;
+
+-- Attachments that records name, superseded forms too. Rows of record go and are renumbered in many
+-- places: triggers follow them. The text they look for cannot stand inside a JSON string.
+CREATE TABLE blob_ref (
+    sha TEXT    NOT NULL,
+    n   INTEGER NOT NULL, -- record.n
+    len INTEGER NOT NULL,
+    PRIMARY KEY (sha, n)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX blob_ref_n ON blob_ref (n);
+CREATE TRIGGER record_files_out AFTER DELETE ON record WHEN instr(old.d, '"files":[{') > 0 BEGIN
+    DELETE FROM blob_ref WHERE n = old.n;
+END;
+CREATE TRIGGER record_files_move AFTER UPDATE OF n ON record WHEN instr(new.d, '"files":[{') > 0 BEGIN
+    UPDATE blob_ref SET n = new.n WHERE n = old.n;
+END;
 
 -- Events, named (owner, id, r); one row per lane and text that carries the name, at its lowest place.
 CREATE TABLE event (

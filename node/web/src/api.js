@@ -107,13 +107,14 @@ export async function download(path) {
   } catch (e) {
     throw fail(0, { err: "unreachable" });
   }
-  const said = /filename="([\w.-]+)"/.exec(res.headers.get("Content-Disposition") || "");
+  const head = res.headers.get("Content-Disposition") || "";
+  const said = /filename\*=UTF-8''([\w.%-]+)/.exec(head) || /filename="([\w.-]+)"/.exec(head);
   if (!res.ok || !said) {
     const body = await res.json().catch(() => ({ err: "not_our_node" }));
     if (res.status === 401) onSignedOut();
     throw fail(res.status, body);
   }
-  save(await res.blob(), said[1]);
+  save(await res.blob(), decodeURIComponent(said[1]));
 }
 
 export function save(blob, name) {

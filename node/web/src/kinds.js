@@ -100,7 +100,7 @@ export function toForm(fields, d) {
     const x = pick(d, f);
     if (f.type === "bool") v[f.name] = x === true;
     else if (f.type === "rows") v[f.name] = (Array.isArray(x) ? x : []).map((row) => toForm(f.rows, row));
-    else if (f.type === "enums") v[f.name] = Array.isArray(x) ? x : [];
+    else if (f.type === "enums" || f.type === "files") v[f.name] = Array.isArray(x) ? x : [];
     else if (f.type === "texts") v[f.name] = Array.isArray(x) ? x.join("\n") : "";
     else if (x === undefined || x === null) v[f.name] = f.preset !== undefined ? f.preset : f.type === "enum" && f.required && f.state && !d ? f.choices[0] : "";
     else if (f.type === "int") v[f.name] = unscale(x, digitsOf(f));
@@ -143,6 +143,7 @@ export function refusalText(scope, f, member, text) {
 // The fault of one value as {key, vars}, or null. The node checks again; this only answers sooner.
 export function fault(f, x) {
   if (f.type === "rows") return rowsFault(f, x);
+  if (f.type === "files") return x.length > f.max ? { key: "check.count", vars: f } : x.some((y) => y.upload) ? { key: "check.files" } : null;
   if (f.type === "bool") return f.required && f.must && !x ? { key: "check.required" } : null;
   if (f.type === "enums" || f.type === "texts") {
     const n = f.type === "enums" ? x.length : lines(x).length;
@@ -178,6 +179,8 @@ function content(f, x, before) {
       return x || f.required || before !== undefined ? !!x : undefined;
     case "rows":
       return x.length ? x.map((row) => toContent(f.rows.filter((g) => g.auto).map((g) => ({ ...g, auto: false })).concat(rowFields(f, row)), row)) : undefined;
+    case "files":
+      return x.length ? x : undefined;
     case "enums":
       return x.length ? offered(f, x).filter((c) => x.indexOf(c) >= 0) : undefined;
     case "texts":
@@ -210,6 +213,7 @@ export function show(scope, f, x, names) {
   if (f.type === "bool") return t(x ? "word.yes" : "word.no");
   if (f.type === "enum") return choiceLabel(scope, f, x);
   if (f.type === "enums") return Array.isArray(x) ? x.map((c) => choiceLabel(scope, f, c)).join(t("word.comma")) : String(x);
+  if (f.type === "files" && Array.isArray(x)) return x.map((y) => y.name).join(t("word.comma"));
   if (f.type === "rows" && Array.isArray(x)) return x.map((row) => row[(fieldWith(f.rows, "title") || f.rows[0]).name]).join(t("word.comma"));
   if (f.type === "texts") return Array.isArray(x) ? x.join(t("word.comma")) : String(x);
   if (f.type === "node") return (names && names[x]) || String(x);

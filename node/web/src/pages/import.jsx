@@ -3,6 +3,7 @@
 // let it go in. The node does all of it; this page sends bytes and shows.
 import { useEffect, useState } from "preact/hooks";
 import { download, enc, get, post, query } from "../api.js";
+import { base64, bytesOf, partBytes } from "../files.js";
 import { t, tt } from "../i18n.js";
 import { fieldLabel, fieldWith, recordScope, show, typed, useKinds } from "../kinds.js";
 import { useLoad } from "../load.js";
@@ -12,20 +13,12 @@ import { mayPut } from "../roles.js";
 import { go, href } from "../route.js";
 import { openXlsx, toCsv } from "../xlsx.js";
 
-const partBytes = 524288;
 const fileMax = 8 << 20;
 const working = ["checking", "running", "undoing"];
 const kindName = (k) => t(`kind.${k}`);
 const writable = (k) => (k.shape === "state" || k.shape === "both") && k.owner !== "machine" && k.export;
 // What of a kind a column may be, besides its fields.
 const outer = (k) => [{ name: "id", label: t("word.id") }].concat(k.audiences.length > 1 ? [{ name: "audience", label: t("word.audience") }] : []);
-
-const bytesOf = (blob) => new Response(blob).arrayBuffer();
-function base64(bytes) {
-  let s = "";
-  for (let i = 0; i < bytes.length; i += 8192) s += String.fromCharCode.apply(null, bytes.subarray(i, i + 8192));
-  return btoa(s).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
-}
 
 async function send(kind, name, bytes, told) {
   if (bytes.length > fileMax) throw { err: "too_large", message: t("import.too_large"), body: {} };

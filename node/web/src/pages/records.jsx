@@ -284,7 +284,7 @@ const holds = (k, theirs, mine) =>
   theirs.mine && theirs.kind === k.name && k.fields.every((f) => mine[f.name] === undefined || JSON.stringify(mine[f.name]) === JSON.stringify((theirs.d || {})[f.name]));
 
 // What a form shows at once; the rest is one press away. A kind and a title make a listing.
-const isMain = (f) => f.required || f.outer || f.title || f.list || f.state || f.type === "long";
+const isMain = (f) => f.required || f.outer || f.title || f.list || f.state || f.type === "long" || f.type === "files";
 
 function Edit({ k, record, me, preset, template }) {
   const [base, setBase] = useState(record);
@@ -494,7 +494,7 @@ function Detail({ k, kinds, record, template, reload, saved, me }) {
           <span>{areaText(record.area, record.area_name)}</span>
           <span>{t("word.updated_at", { when: stamp(record.ts) })}</span>
         </p>
-        <Content scope={recordScope(k.name)} fields={template ? fieldsOfForm(k, k.fields, template) : k.fields} d={record.d || {}} skip={toldOf(k)} refs={record.refs} />
+        <Content scope={recordScope(k.name)} fields={template ? fieldsOfForm(k, k.fields, template) : k.fields} d={record.d || {}} skip={toldOf(k)} refs={record.refs} at={[record.owner, k.name, record.id]} />
         <Facts
           rows={[
             [t("word.audience"), tt(`audience.${String(record.aud).split(":")[0]}`, record.aud)],

@@ -5,6 +5,7 @@ import { fieldLabel, show } from "../kinds.js";
 import { useOnce } from "../load.js";
 import { href } from "../route.js";
 import { Facts } from "./bits.jsx";
+import { FileList } from "./files.jsx";
 
 export function useNames() {
   const all = useOnce("/api/nodes").data;
@@ -41,7 +42,8 @@ function value(scope, f, x, names) {
   return f.type === "long" ? <span class="long">{text}</span> : text;
 }
 
-export function Content({ scope, fields, d, skip, refs }) {
+// at: [owner, kind, id] of a record, for what it has attached.
+export function Content({ scope, fields, d, skip, refs, at }) {
   const names = useNames();
   const known = {};
   const rows = [];
@@ -55,8 +57,8 @@ export function Content({ scope, fields, d, skip, refs }) {
       return;
     }
     const there = f.refers && refs && refs[f.name];
-    const shown = there ? <a href={href(["r", f.refers[0], "me", x])}>{there}</a> : value(scope, f, x, names);
-    rows.push([f.label || fieldLabel(scope, f), shown, f.type === "long" || f.type === "texts" || f.type === "rows"]);
+    const shown = f.type === "files" && at ? <FileList files={x} at={at} /> : there ? <a href={href(["r", f.refers[0], "me", x])}>{there}</a> : value(scope, f, x, names);
+    rows.push([f.label || fieldLabel(scope, f), shown, f.type === "long" || f.type === "texts" || f.type === "rows" || f.type === "files"]);
   });
   // Members of a newer version of the kind are shown as they came rather than hidden.
   Object.keys(d).forEach((k) => {

@@ -6,6 +6,7 @@ import { t } from "../i18n.js";
 import { choiceLabel, fieldHelp, fieldLabel, newRow, offered, rowFields } from "../kinds.js";
 import { useLoad, useOnce } from "../load.js";
 import { DateInput } from "./date.jsx";
+import { FilesInput } from "./files.jsx";
 import { Problem, tierName } from "./bits.jsx";
 
 function NodeInput({ id, value, onInput, aria, f }) {
@@ -237,6 +238,8 @@ function RowList({ id, f, scope, value, onInput, described }) {
   );
 }
 
+const lists = { enums: Ticks, rows: RowList, files: FilesInput };
+
 // A server's answer in words wins over our own, it knows more.
 export function Field({ scope, f, id, value, onInput, problem }) {
   const label = f.label || fieldLabel(scope, f);
@@ -283,8 +286,8 @@ export function Field({ scope, f, id, value, onInput, problem }) {
       </div>
     );
   }
-  if (f.type === "enums" || f.type === "rows") {
-    const List = f.type === "rows" ? RowList : Ticks;
+  if (lists[f.type]) {
+    const List = lists[f.type];
     return (
       <fieldset class="field field-wide" id={id} tabIndex={-1}>
         <legend>
