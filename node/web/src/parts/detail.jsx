@@ -57,7 +57,8 @@ export function Content({ scope, fields, d, skip, refs, at }) {
       return;
     }
     const there = f.refers && refs && refs[f.name];
-    const shown = f.type === "files" && at ? <FileList files={x} at={at} /> : there ? <a href={href(["r", f.refers[0], "me", x])}>{there}</a> : value(scope, f, x, names);
+    const files = f.type === "files" && at && <FileList files={x} at={at} />;
+    const shown = files || (there ? <a href={href(["r", f.refers[0], "me", x])}>{there}</a> : value(scope, f, x, names));
     rows.push([f.label || fieldLabel(scope, f), shown, f.type === "long" || f.type === "texts" || f.type === "rows" || f.type === "files"]);
   });
   // Members of a newer version of the kind are shown as they came rather than hidden.
