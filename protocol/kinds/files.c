@@ -41,7 +41,7 @@ bool kind_files_begin(const struct kind *k, struct span d, struct jcur *c)
 
 static void word(struct span row, const char *name, char *out, size_t size)
 {
-    struct span s = kind__plain(row, name);
+    struct span s = jcur_plain_of(row, name);
     (void)snprintf(out, size, "%.*s", s.n < size ? (int)s.n : 0, (const char *)s.p);
 }
 
@@ -115,7 +115,7 @@ bool kind__files_agree(const struct kind *k, const struct item *it)
     size_t n = 0;
     for (; jcur_element(&bl, &e); n++) {
         int64_t len = 0;
-        if (!kind_files_next(&c, &x) || !span_eqs(kind__plain(e, "sha256"), x.sha) ||
+        if (!kind_files_next(&c, &x) || !span_eqs(jcur_plain_of(e, "sha256"), x.sha) ||
             !jcur_get(e, "len", &v) || !jcur_int(v, &len) || len != x.len) {
             return false;
         }
