@@ -165,7 +165,13 @@ int app__programs_load(struct app *a)
     int r = kv_number(a, changes_name, &here);
     a->programs_saved = there;
     if (r == 0 && (there > here || (there < 0 && here > 0))) {
-        r = end_all(a, (there > here ? there : here) + 1);
+        here = (there > here ? there : here) + 1;
+        r = end_all(a, here);
+    }
+    /* From the first start on there is one: that it is gone says something. On a disk that is full
+     * the next tick tries again. */
+    if (r == 0 && here != there && save(a, here) == 0) {
+        a->programs_saved = here;
     }
     return r;
 }
@@ -181,7 +187,7 @@ int app__programs_tick(struct app *a)
 {
     int64_t here = 0;
     int r = kv_number(a, changes_name, &here);
-    if (r == 0 && here != a->programs_saved && (here > 0 || a->programs_saved >= 0)) {
+    if (r == 0 && here != a->programs_saved) {
         r = save(a, here);
         a->programs_saved = r < 0 ? a->programs_saved : here;
     }

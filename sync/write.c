@@ -13,7 +13,7 @@
 int sync_write_check(struct sync *s, const char *aud, struct span item, struct fault *f)
 {
     struct audience a;
-    struct item it;
+    struct item it = {.r = 0};
     const struct roster_node *top = roster_top(s->roster);
     bool is_top = top == NULL || node_id_cmp(&top->id, &s->self.id) == 0;
     int r = audience_parse(aud, strlen(aud), &a);

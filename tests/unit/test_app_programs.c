@@ -162,6 +162,27 @@ static void without_the_count(void **state)
     app_close(a);
 }
 
+/* The command line alone, where no daemon ever runs: who was let in stays so. */
+static void without_a_daemon(void **state)
+{
+    (void)state;
+    struct app *a = node_born(0, "cli");
+    int64_t n = token_add(a, "hall");
+    (void)token_add(a, "website");
+    a = reopen(a);
+    assert_int_equal(app_token_revoke(a, n), 0);
+    a = reopen(a);
+    assert_true(opens(a));
+    assert_int_equal(let_in(a), 1);
+    a = reopen(a);
+    assert_int_equal(app_programs_end(a), 0); /* as a restore does */
+    a = reopen(a);
+    (void)token_add(a, "website");
+    a = reopen(a);
+    assert_true(opens(a));
+    app_close(a);
+}
+
 /* A number that was given since the backup stands for another token now. */
 static void what_was_added_since_counts(void **state)
 {
@@ -205,9 +226,8 @@ static void a_neighbour_ends_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_was_revoked_stays_so),
-        cmocka_unit_test(without_the_count),
-        cmocka_unit_test(what_was_added_since_counts),
+        cmocka_unit_test(what_was_revoked_stays_so), cmocka_unit_test(without_the_count),
+        cmocka_unit_test(without_a_daemon),          cmocka_unit_test(what_was_added_since_counts),
         cmocka_unit_test(a_neighbour_ends_nothing),
     };
     return cmocka_run_group_tests(tests, home_make, home_drop);
