@@ -305,8 +305,12 @@ int sync__branch_relay(struct sync *s, size_t idx, const struct bundle *b)
 {
     const struct stream *st = &s->streams[idx];
     const struct peer *there = sync__peer_towards(s, &b->hdr.by);
-    if (s->witness || s->from == NULL || there == NULL || s->from == there || st->row.frozen) {
+    if (s->witness || s->from == NULL || there == NULL || st->row.frozen) {
         return SANJI_E_FORK;
+    }
+    if (s->from == there) { /* behind a keyframe nothing is left to say which one stands */
+        return sync__epoch_is_passed(s, st) && st->doubt == 0 ? want_other(s, idx, b)
+                                                              : SANJI_E_FORK;
     }
     bool healed, handed_on = false;
     int r = sync__branch_healed(s, st->row.no, &healed);

@@ -394,3 +394,38 @@ int sync__epoch_seen(struct sync *s, const struct bundle *b)
     static const struct node_id anybody;
     return sync__branch_begin(s, (size_t)idx, 1, s->from == NULL || p == NULL ? &anybody : &p->id);
 }
+
+/* A keyframe lets go of the bundles that said which branch of an earlier epoch stands, too. Whoever
+ * froze one, and was away meanwhile, would wait for them for ever: what stands is what the others
+ * hold, and they are on the way to the writer. */
+int sync__epoch_passed(struct sync *s, size_t idx)
+{
+    static const struct node_id anybody;
+    const struct stream_key key = s->streams[idx].row.key;
+    int r = 0;
+    for (int i = sync__stream_first(s, key.by.s, key.aud); r == 0 && i >= 0;
+         i = s->streams[i].next) {
+        struct stream *st = &s->streams[i];
+        if (st->row.no == 0 || st->row.key.ep >= key.ep || !st->row.frozen ||
+            node_id_cmp(&key.by, &s->self.id) == 0 || s->witness) {
+            continue;
+        }
+        const struct peer *p = sync__peer_towards(s, &key.by);
+        r = s->st->thaw(s->st->ctx, st->row.no);
+        st->row.frozen = false;
+        r = r < 0 ? r : sync__branch_begin(s, (size_t)i, 1, p == NULL ? &anybody : &p->id);
+    }
+    return r;
+}
+
+bool sync__epoch_is_passed(const struct sync *s, const struct stream *st)
+{
+    const struct stream_key *key = &st->row.key;
+    for (int i = sync__stream_first(s, key->by.s, key->aud); i >= 0; i = s->streams[i].next) {
+        const struct stream *o = &s->streams[i];
+        if (o->row.no != 0 && o->row.key.ep > key->ep && o->base != 0 && o->jump == 0) {
+            return true;
+        }
+    }
+    return false;
+}

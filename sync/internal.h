@@ -568,6 +568,10 @@ int sync__epoch_confirm(struct sync *s);
 int sync__epoch_said(struct sync *s, size_t idx);
 /* In a transaction: after an epoch bundle of another node was stored. */
 int sync__epoch_seen(struct sync *s, const struct bundle *b);
+/* A keyframe of this stream was taken: what is frozen of earlier epochs goes on. */
+int sync__epoch_passed(struct sync *s, size_t idx);
+/* Is there a keyframe of a later epoch? */
+bool sync__epoch_is_passed(const struct sync *s, const struct stream *st);
 
 /* branch.c */
 int sync__branch_load(struct sync *s);

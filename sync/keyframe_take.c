@@ -480,7 +480,8 @@ int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const st
     if (r < 0 || !(jumped || !judge || (same && c->was_equal))) {
         return r;
     }
-    return begin_at(s, idx, b->hdr.kf.from);
+    r = begin_at(s, idx, b->hdr.kf.from);
+    return r < 0 ? r : sync__epoch_passed(s, idx);
 }
 
 /* ---- which keyframe stands ---- */

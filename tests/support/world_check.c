@@ -152,8 +152,21 @@ struct checker {
     struct sign_pub *pub[WORLD_MAX], *old[WORLD_MAX]; /* old: NULL, or of the key before */
 };
 
-static int check_bundle(struct world *w, struct checker *ck, const struct copy *x,
-                        const struct copy *before, struct world_verdict *v)
+/* Does the same node hold a later epoch of this (by, aud)? */
+static bool is_passed(const struct copies *c, const struct copy *x)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        const struct copy *o = &c->v[i];
+        if (o->node == x->node && o->key.ep > x->key.ep && strcmp(o->key.by.s, x->key.by.s) == 0 &&
+            strcmp(o->key.aud, x->key.aud) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int check_bundle(struct world *w, struct checker *ck, const struct copies *c,
+                        const struct copy *x, const struct copy *before, struct world_verdict *v)
 {
     static const uint8_t zero[HASH_LEN] = {0};
     struct bundle b;
@@ -179,6 +192,9 @@ static int check_bundle(struct world *w, struct checker *ck, const struct copy *
     bool begins = before == NULL && b.hdr.t == BUNDLE_KEY && strcmp(b.hdr.aud, "trust") != 0;
     if (begins && x->seq > 1) {
         return 0; /* what came before was said again from here on */
+    }
+    if (before != NULL && x->seq > before->seq + 1 && b.hdr.t == BUNDLE_KEY && is_passed(c, x)) {
+        return 0; /* such a run whose end its writer lost with its disk: nothing will follow */
     }
     if (x->seq != (before == NULL ? 1 : before->seq + 1) ||
         memcmp(b.hdr.prev, before == NULL ? zero : before->id, HASH_LEN) != 0) {
@@ -216,15 +232,16 @@ static int check_copies(struct world *w, struct copies *c, struct checker *ck,
                           memcmp(first->frame.p, x->frame.p, x->frame.n) == 0;
         bool is_first = new_stream || first->seq != x->seq;
         /* Equal bytes need one verification only; the chain is part of them. */
-        bool begins = before[x->node] == NULL && x->seq > 1;
-        if ((is_first || !same_bytes || begins) && check_bundle(w, ck, x, before[x->node], v) < 0) {
+        const struct copy *last = before[x->node];
+        bool begins = last == NULL ? x->seq > 1 : x->seq != last->seq + 1;
+        if ((is_first || !same_bytes || begins) && check_bundle(w, ck, c, x, last, v) < 0) {
             return -1;
         }
         if (!is_first && !same_bytes && !w->node[by].hostile && !w->node[by].torn &&
             (!w->garbled || !same_line(ck, first, x))) {
             return wrong(v, "other bytes than elsewhere (I4)", w, x->node, &x->key, x->seq);
         }
-        if (before[x->node] == NULL ? x->seq != x->first : x->seq != before[x->node]->seq + 1) {
+        if (last == NULL && x->seq != x->first) {
             return wrong(v, "a gap", w, x->node, &x->key, x->seq);
         }
         if (!world_may_hold(w, by, x->key.aud, x->node)) {
