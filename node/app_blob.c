@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Attachments of this node. A piece is on the disk before its length is in the database, and the
- * file has its name before there is a row of it: a crash in between leaves a file nobody knows,
- * which the next start takes away, and never a row without its file. */
+ * file has its name before there is a row of it: a crash in between leaves a file nobody knows. So
+ * does a database that was put back, and its records come again from the neighbours: the next start
+ * gives such a file a row, and the time of one that no record refers to. */
 #include "node/app_blob.h"
 
 #include "node/app_internal.h"
@@ -198,10 +199,15 @@ int app_upload_part(struct app *a, const char *login, const char *id, int64_t at
     return one_row(a, at_row, ret);
 }
 
-static int whole_row(struct app *a, const struct app_upload *u)
+static int add_blob(struct app *a, const struct app_upload *u)
 {
     struct blob_row b = {.sha = u->sha, .len = u->len, .type = u->type, .since = app_now_ms()};
-    int r = blob_row_add(a->store, &b);
+    return blob_row_add(a->store, &b);
+}
+
+static int whole_row(struct app *a, const struct app_upload *u)
+{
+    int r = add_blob(a, u);
     return r < 0 ? r : upload_whole(a->store, u->id, u->sha, app_now_ms());
 }
 
@@ -388,11 +394,6 @@ static int find_loose(struct app *a, struct names *gone, struct names *old)
     r = blob_settle(a->store, now);
     r = r < 0 ? r : blob_loose(a->store, now - APP_BLOB_GRACE_MS, on_loose, gone);
     r = r < 0 ? r : upload_old(a->store, now - UPLOAD_MS, on_old, old);
-    /* The rows go first: a file without one is nobody's, and goes at the next start at the latest.
-     */
-    for (size_t i = 0; r == 0 && i < gone->n; i++) {
-        r = blob_row_drop(a->store, gone->sha[i]);
-    }
     for (size_t i = 0; r == 0 && i < old->n; i++) {
         r = upload_drop(a->store, old->sha[i]);
     }
@@ -403,20 +404,56 @@ static int find_loose(struct app *a, struct names *gone, struct names *old)
     return r;
 }
 
+static int drop_rows(struct app *a, const struct names *gone)
+{
+    int r = store_begin(a->store);
+    if (r < 0) {
+        return r;
+    }
+    for (size_t i = 0; r == 0 && i < gone->n; i++) {
+        r = blob_row_drop(a->store, gone->sha[i]);
+    }
+    if (r == 0) {
+        return store_commit(a->store);
+    }
+    store_rollback(a->store);
+    return r;
+}
+
+/* The files go first: one that was erased would be given a row again. */
 static int drop_files(struct app *a, const struct names *gone, const struct names *old)
 {
     int r = 0;
-    for (size_t i = 0; i < gone->n; i++) {
-        int e = blob_drop(a->dir, gone->sha[i]);
-        r = r < 0 ? r : e;
+    for (size_t i = 0; r == 0 && i < gone->n; i++) {
+        r = blob_drop(a->dir, gone->sha[i]);
     }
+    r = r < 0 || gone->n == 0 ? r : drop_rows(a, gone);
     for (size_t i = 0; i < old->n; i++) {
         blob_part_drop(a->dir, old->sha[i]);
     }
     return r;
 }
 
-/* Files of a folder that no row stands for: what a crash has left. */
+/* Is it what its name says, and of a type that is taken? Then it has a row. */
+static int adopt(struct app *a, const char *sha, bool *ret)
+{
+    struct app_upload u = {0};
+    struct buf b;
+    buf_init(&b, LIM_BLOB_BYTES);
+    int r = app_blob_read(a, sha, &b);
+    const char *type = r == 0 && b.len > 0 ? blob_type(span_of(b.data, b.len)) : NULL;
+    *ret = type != NULL;
+    if (type != NULL) {
+        (void)snprintf(u.sha, sizeof u.sha, "%s", sha);
+        (void)snprintf(u.type, sizeof u.type, "%s", type);
+        u.len = (int64_t)b.len;
+        r = one_row(a, add_blob, &u);
+    }
+    buf_done(&b);
+    return type != NULL || r == SANJI_E_NOMEM ? r : 0;
+}
+
+/* Files of a folder that no row stands for: what a crash has left, or a database put back. */
 static int strays_in(struct app *a, const char *name, bool parts)
 {
     char dir[APP_PATH_BYTES], path[APP_PATH_BYTES], sha[BLOB_SHA + 1];
@@ -431,13 +468,18 @@ static int strays_in(struct app *a, const char *name, bool parts)
             continue;
         }
         int have = SANJI_E_NOT_FOUND;
+        sha[0] = '\0';
         if (parts) {
             have = upload_get(a->store, e->d_name, NULL, NULL);
         } else if (hex_get(e->d_name, strlen(e->d_name), h, HASH_LEN) == 0) {
             sha[b64u_put(h, HASH_LEN, sha)] = '\0';
             have = app_blob_has(a, sha, &len, type);
         }
-        if (have == SANJI_E_NOT_FOUND && app_path(dir, e->d_name, path) == 0) {
+        bool kept = false;
+        if (have == SANJI_E_NOT_FOUND && !parts && sha[0] != '\0') {
+            r = adopt(a, sha, &kept);
+        }
+        if (r == 0 && !kept && have == SANJI_E_NOT_FOUND && app_path(dir, e->d_name, path) == 0) {
             (void)unlink(path);
         } else if (have < 0 && have != SANJI_E_NOT_FOUND) {
             r = have;
