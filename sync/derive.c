@@ -504,6 +504,9 @@ int sync__upgraded(struct sync *s)
         return r;
     }
     r = s->st->unpark(s->st->ctx, SANJI_E_VERSION, retry_one, s);
+    if (r == 0) { /* a kind may have got a member since */
+        r = s->st->unpark(s->st->ctx, SANJI_E_SPEC, retry_one, s);
+    }
     if (r == 0) {
         r = sync__erase_scrub(s);
     }

@@ -213,10 +213,9 @@ static void beyond_a_cut(void **state)
     world_done(w);
 }
 
-/* A kind and version nobody understood when it came is applied by the version that does. */
-static void after_an_upgrade(void **state)
+/* What nobody understood when it came is applied by the version that does. */
+static void applied_after(int reason)
 {
-    (void)state;
     struct teller t;
     world_init(&t.w, 33);
     story_go(&t, three_tiers);
@@ -237,7 +236,7 @@ static void after_an_upgrade(void **state)
     assert_int_equal(st->begin(st->ctx), 0);
     assert_int_equal(st->forget(st->ctx, w->node[s1].id.s), 0);
     for (int64_t k = 1; k < no; k++) {
-        assert_int_equal(st->park(st->ctx, k, 1, 0, SANJI_E_VERSION, "k"), 0);
+        assert_int_equal(st->park(st->ctx, k, 1, 0, reason, "k"), 0);
     }
     assert_int_equal(st->commit(st->ctx), 0);
     world_start(w, d1); /* the same version: tried already */
@@ -252,6 +251,13 @@ static void after_an_upgrade(void **state)
     assert_int_equal(mem_store_parked(w->node[d1].mem), 0);
     all_derived_alike(&t);
     world_done(w);
+}
+
+static void after_an_upgrade(void **state)
+{
+    (void)state;
+    applied_after(SANJI_E_VERSION); /* a kind of its own */
+    applied_after(SANJI_E_SPEC);    /* a member more */
 }
 
 /* An act of a type made after this version, by author about subject. */
