@@ -453,41 +453,43 @@ static int adopt(struct app *a, const char *sha, bool *ret)
     return type != NULL || r == SANJI_E_NOMEM ? r : 0;
 }
 
+/* A part without its row is nobody's any more. A whole file has the hash of its bytes for a name,
+ * or does not belong here. */
+static int stray(struct app *a, const char *dir, const char *name, bool part)
+{
+    char path[APP_PATH_BYTES], sha[BLOB_SHA + 1], type[8];
+    uint8_t h[HASH_LEN];
+    int64_t len = 0;
+    bool kept = false, named = !part && hex_get(name, strlen(name), h, HASH_LEN) == 0;
+    int have = part ? upload_get(a->store, name, NULL, NULL) : SANJI_E_NOT_FOUND;
+    if (named) {
+        sha[b64u_put(h, HASH_LEN, sha)] = '\0';
+        have = app_blob_has(a, sha, &len, type);
+    }
+    if (have != SANJI_E_NOT_FOUND) {
+        return have;
+    }
+    int r = named ? adopt(a, sha, &kept) : 0;
+    if (r == 0 && !kept && app_path(dir, name, path) == 0) {
+        (void)unlink(path);
+    }
+    return r;
+}
+
 /* Files of a folder that no row stands for: what a crash has left, or a database put back. */
 static int strays_in(struct app *a, const char *name, bool parts)
 {
-    char dir[APP_PATH_BYTES], path[APP_PATH_BYTES], sha[BLOB_SHA + 1];
-    struct dirent *e = NULL;
+    char dir[APP_PATH_BYTES];
     int r = app_path(a->dir, name, dir);
     DIR *d = r < 0 ? NULL : opendir(dir);
-    while (d != NULL && r == 0 && (e = readdir(d)) != NULL) {
-        uint8_t h[HASH_LEN];
-        int64_t len = 0;
-        char type[8];
-        if (e->d_name[0] == '.') {
-            continue;
-        }
-        int have = SANJI_E_NOT_FOUND;
-        sha[0] = '\0';
-        if (parts) {
-            have = upload_get(a->store, e->d_name, NULL, NULL);
-        } else if (hex_get(e->d_name, strlen(e->d_name), h, HASH_LEN) == 0) {
-            sha[b64u_put(h, HASH_LEN, sha)] = '\0';
-            have = app_blob_has(a, sha, &len, type);
-        }
-        bool kept = false;
-        if (have == SANJI_E_NOT_FOUND && !parts && sha[0] != '\0') {
-            r = adopt(a, sha, &kept);
-        }
-        if (r == 0 && !kept && have == SANJI_E_NOT_FOUND && app_path(dir, e->d_name, path) == 0) {
-            (void)unlink(path);
-        } else if (have < 0 && have != SANJI_E_NOT_FOUND) {
-            r = have;
-        }
+    if (d == NULL) {
+        return r; /* nothing was brought yet */
     }
-    if (d != NULL) {
-        (void)closedir(d);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody else reads this DIR */
+    for (const struct dirent *e; r == 0 && (e = readdir(d)) != NULL;) {
+        r = e->d_name[0] == '.' ? 0 : stray(a, dir, e->d_name, parts);
     }
+    (void)closedir(d);
     return r;
 }
 
