@@ -12,7 +12,15 @@
 #include <string.h>
 #include <strings.h>
 
-enum { NAME_POINTS = 120, ZIP_END = 22, ZIP_ENTRY = 46, ZIP_ENTRIES = 10000, OLE_ENTRY = 128 };
+enum {
+    NAME_POINTS = 120,
+    ZIP_END = 22,
+    ZIP_ENTRY = 46,
+    ZIP_ENTRIES = 10000,
+    OLE_ENTRY = 128,
+    OLE_STORAGE = 1,
+    OLE_STREAM = 2
+};
 
 /* clang-format off */
 static const struct {
@@ -34,6 +42,7 @@ static const struct {
 } ooxml[] = {{"docx", "word/document.xml"}, {"xlsx", "xl/workbook.xml"}, {"pptx", "ppt/presentation.xml"}},
   ole[] = {{"doc", "WordDocument"}, {"xls", "Workbook"}, {"xls", "Book"}};
 /* clang-format on */
+static const char *const macros[] = {"Macros", "_VBA_PROJECT_CUR", "VBA"}; /* folders of OLE */
 #define COUNT(t) (sizeof(t) / sizeof((t)[0]))
 
 static size_t find(const char *type)
@@ -75,19 +84,33 @@ static uint32_t le(const uint8_t *p, int n)
     return v;
 }
 
-/* Where the table of contents begins, and how many entries it has. */
-static bool zip_table(struct span b, size_t *ret_at, size_t *ret_n)
+struct zip_toc {
+    size_t at, end, n; /* from where to where, entries */
+};
+
+/* A reader may look for it from the other side: only what every one of them takes for the end is
+ * it. */
+static bool zip_table(struct span b, struct zip_toc *ret)
 {
     size_t most = b.n < 65535 + ZIP_END ? b.n : 65535 + ZIP_END;
+    const uint8_t *end = NULL;
     for (size_t k = ZIP_END; k <= most; k++) {
         const uint8_t *p = b.p + b.n - k;
         if (memcmp(p, "PK\x05\x06", 4) == 0) {
-            *ret_n = le(p + 10, 2);
-            *ret_at = le(p + 16, 4);
-            return *ret_n <= ZIP_ENTRIES && *ret_at < b.n;
+            bool last = le(p + 20, 2) == k - ZIP_END; /* its comment is all that follows */
+            if (last == (end != NULL)) {
+                return false;
+            }
+            end = end == NULL ? p : end;
         }
     }
-    return false;
+    if (end == NULL) {
+        return false;
+    }
+    ret->n = le(end + 10, 2);
+    ret->at = le(end + 16, 4);
+    ret->end = ret->at + le(end + 12, 4);
+    return ret->n <= ZIP_ENTRIES && ret->at < b.n && ret->end <= (size_t)(end - b.p);
 }
 
 static bool ends_in(struct span name, const char *tail)
@@ -99,13 +122,14 @@ static bool ends_in(struct span name, const char *tail)
 /* An Office document without macros; every other archive is none. */
 static const char *zip_type(struct span b)
 {
-    size_t at = 0, n = 0;
+    struct zip_toc toc;
     const char *type = NULL;
     bool listed = false;
-    if (!begins(b, "PK\x03\x04", 4) || !zip_table(b, &at, &n)) {
+    if (!begins(b, "PK\x03\x04", 4) || !zip_table(b, &toc)) {
         return NULL;
     }
-    for (size_t i = 0; i < n; i++) {
+    size_t at = toc.at;
+    for (size_t i = 0; i < toc.n; i++) {
         if (b.n - at < ZIP_ENTRY || memcmp(b.p + at, "PK\x01\x02", 4) != 0) {
             return NULL;
         }
@@ -123,34 +147,39 @@ static const char *zip_type(struct span b)
         }
         at += len;
     }
-    return listed && type != NULL && type[0] != '\0' ? type : NULL;
+    return listed && at == toc.end && type != NULL && type[0] != '\0' ? type : NULL;
 }
 
-/* Is this 128-byte entry of the folder a stream of that name? Names are UTF-16. */
-static bool is_stream(const uint8_t *p, const char *name)
+/* Is this 128-byte entry of the folder one of that kind and name? Names are UTF-16. */
+static bool is_entry(const uint8_t *p, int kind, const char *name)
 {
     size_t n = strlen(name);
-    bool same = p[66] == 2 && le(p + 64, 2) == (n + 1) * 2;
+    bool same = p[66] == kind && le(p + 64, 2) == (n + 1) * 2;
     for (size_t i = 0; same && i <= n; i++) {
         same = p[i * 2] == (uint8_t)name[i] && p[i * 2 + 1] == 0;
     }
     return same;
 }
 
-/* The folder's sectors may lie anywhere, so every place where an entry can stand is looked at. */
+/* The folder's sectors may lie anywhere, so every place where an entry can stand is looked at. One
+ * with macros is none that is taken, as above. */
 static const char *ole_type(struct span b)
 {
     if (!begins(b, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8)) {
         return NULL;
     }
+    const char *type = NULL;
     for (size_t at = 512; at + OLE_ENTRY <= b.n; at += OLE_ENTRY) {
-        for (size_t k = 0; k < COUNT(ole); k++) {
-            if (is_stream(b.p + at, ole[k].entry)) {
-                return ole[k].type;
+        for (size_t k = 0; k < COUNT(macros); k++) {
+            if (is_entry(b.p + at, OLE_STORAGE, macros[k])) {
+                return NULL;
             }
         }
+        for (size_t k = 0; type == NULL && k < COUNT(ole); k++) {
+            type = is_entry(b.p + at, OLE_STREAM, ole[k].entry) ? ole[k].type : NULL;
+        }
     }
-    return NULL;
+    return type;
 }
 
 static bool is_gb18030(struct span b)

@@ -89,6 +89,36 @@ static void zip_of(struct zip *z, const char *const *names)
     le(z, 0, 2);
 }
 
+/* What Word would run has to be seen, however the table is written: two tables of which one is read
+ * by us and the other by it, and one that says it is shorter than it is. */
+static void hidden_entries(void)
+{
+    static const char *const good[] = {"[Content_Types].xml", "word/document.xml", NULL};
+    static const char *const bad[] = {"[Content_Types].xml", "word/document.xml",
+                                      "word/vbaProject.bin", NULL};
+    struct zip z, x;
+    zip_of(&z, good);
+    zip_of(&x, bad);
+    size_t end = x.n - 22; /* behind it, in its comment, another end with a table of its own */
+    size_t table = z.n - 22 - z.at, comment = table + 22;
+    memcpy(x.bytes + x.n, z.bytes + z.at, table + 22);
+    x.bytes[end + 20] = (char)(comment & 0xff);
+    x.bytes[end + 21] = (char)(comment >> 8);
+    for (int i = 0; i < 4; i++) {
+        x.bytes[x.n + table + 16 + (size_t)i] = (char)(x.n >> (8 * i) & 0xff);
+    }
+    is(x.bytes, x.n + comment, NULL);
+    zip_of(&x, bad);
+    x.bytes[end + 8] = x.bytes[end + 10] = 2; /* of three */
+    is(x.bytes, x.n, NULL);
+    zip_of(&x, good); /* a comment that is one is fine */
+    memcpy(x.bytes + x.n, "note", 4);
+    x.bytes[x.n - 2] = 4;
+    is(x.bytes, x.n + 4, "docx");
+    x.bytes[x.n - 2] = 3;
+    is(x.bytes, x.n + 4, NULL);
+}
+
 static void office_documents(void **state)
 {
     (void)state;
@@ -114,12 +144,23 @@ static void office_documents(void **state)
             is(z.bytes, n, NULL);
         }
     }
+    hidden_entries();
     zip_of(&z, t[0].names);
     for (size_t i = 0; i < z.n; i++) { /* damaged anywhere: whatever it says, nothing breaks */
         z.bytes[i] = (char)(z.bytes[i] ^ 0xff);
         (void)blob_type(span_of(z.bytes, z.n));
         z.bytes[i] = (char)(z.bytes[i] ^ 0xff);
     }
+}
+
+static void entry(char *p, const char *name, int type)
+{
+    size_t n = strlen(name);
+    for (size_t k = 0; k < n; k++) {
+        p[k * 2] = name[k];
+    }
+    p[64] = (char)((n + 1) * 2);
+    p[66] = (char)type;
 }
 
 static void older_documents(void **state)
@@ -131,14 +172,18 @@ static void older_documents(void **state)
         const char *want;
     } t[] = {{"WordDocument", 2, "doc"}, {"Workbook", 2, "xls"},     {"Book", 2, "xls"},
              {"WordDocument", 1, NULL},  {"WordDocument2", 2, NULL}, {"EncryptedPackage", 2, NULL}};
+    static const char *const macros[] = {"Macros", "_VBA_PROJECT_CUR", "VBA"};
+    for (size_t i = 0; i < sizeof macros / sizeof macros[0]; i++) {
+        for (int first = 0; first < 2; first++) {
+            char b[1536] = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
+            entry(b + 1024 + (first ? 128 : 0), "WordDocument", 2);
+            entry(b + 1024 + (first ? 0 : 128), macros[i], 1); /* a folder */
+            is(b, sizeof b, NULL);
+        }
+    }
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
         char b[1536] = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
-        size_t n = strlen(t[i].stream);
-        for (size_t k = 0; k < n; k++) {
-            b[1024 + 128 + k * 2] = t[i].stream[k];
-        }
-        b[1024 + 128 + 64] = (char)((n + 1) * 2);
-        b[1024 + 128 + 66] = (char)t[i].type;
+        entry(b + 1024 + 128, t[i].stream, t[i].type);
         is(b, sizeof b, t[i].want);
     }
 }
