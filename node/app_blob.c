@@ -242,7 +242,11 @@ static int finish(struct app *a, struct app_upload *u, struct span bytes, struct
     memcpy(u->sha, sha, sizeof u->sha);
     (void)snprintf(u->type, sizeof u->type, "%s", type);
     int r = blob_part_done(a->dir, u->id, u->sha);
-    return r < 0 ? r : one_row(a, whole_row, u);
+    r = r < 0 ? r : one_row(a, whole_row, u);
+    if (r == 0) { /* else it is asked for again */
+        blob_part_drop(a->dir, u->id);
+    }
+    return r;
 }
 
 int app_upload_finish(struct app *a, const char *login, const char *id, struct app_upload *ret,
@@ -340,7 +344,8 @@ static int check_one(const struct blob_row *row, void *arg)
     buf_init(&b, LIM_BLOB_BYTES);
     int r = app_blob_read(c->a, row->sha, &b);
     const char *type = r == 0 ? blob_type(span_of(b.data, b.len)) : NULL;
-    if (r == 0 && ((int64_t)b.len != row->len || type == NULL || strcmp(type, row->type) != 0)) {
+    bool other = row->type[0] != '\0' && type != NULL && strcmp(type, row->type) != 0;
+    if (r == 0 && ((int64_t)b.len != row->len || type == NULL || other)) {
         r = SANJI_E_CORRUPT;
     }
     buf_done(&b);
@@ -358,6 +363,7 @@ int app_blob_check(struct app *a, app_wrong_fn *fn, void *arg, int64_t *ret_n, i
 {
     struct check c = {.a = a, .fn = fn, .arg = arg};
     int r = blob_row_all(a->store, check_one, &c);
+    r = r < 0 ? r : blob_missing(a->store, check_one, &c);
     *ret_n = c.n;
     *ret_wrong = c.wrong;
     return r;
@@ -412,6 +418,7 @@ static int drop_rows(struct app *a, const struct names *gone)
     }
     for (size_t i = 0; r == 0 && i < gone->n; i++) {
         r = blob_row_drop(a->store, gone->sha[i]);
+        r = r < 0 ? r : upload_forget(a->store, gone->sha[i]);
     }
     if (r == 0) {
         return store_commit(a->store);
@@ -453,15 +460,21 @@ static int adopt(struct app *a, const char *sha, bool *ret)
     return type != NULL || r == SANJI_E_NOMEM ? r : 0;
 }
 
-/* A part without its row is nobody's any more. A whole file has the hash of its bytes for a name,
- * or does not belong here. */
+static int on_part(const struct upload_row *row, void *arg)
+{
+    (void)arg;
+    return row->whole ? SANJI_E_NOT_FOUND : 0;
+}
+
+/* A part without its row is nobody's any more, nor is one that has become a file. A whole file has
+ * the hash of its bytes for a name, or does not belong here. */
 static int stray(struct app *a, const char *dir, const char *name, bool part)
 {
     char path[APP_PATH_BYTES], sha[BLOB_SHA + 1], type[8];
     uint8_t h[HASH_LEN];
     int64_t len = 0;
     bool kept = false, named = !part && hex_get(name, strlen(name), h, HASH_LEN) == 0;
-    int have = part ? upload_get(a->store, name, NULL, NULL) : SANJI_E_NOT_FOUND;
+    int have = part ? upload_get(a->store, name, on_part, NULL) : SANJI_E_NOT_FOUND;
     if (named) {
         sha[b64u_put(h, HASH_LEN, sha)] = '\0';
         have = app_blob_has(a, sha, &len, type);

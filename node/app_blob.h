@@ -6,7 +6,7 @@
 #include "node/store/blob.h"
 
 /* Attachments: bytes come in pieces that survive every crash, are recognised by what they are, and
- * stay as long as a record of this node's views refers to them. */
+ * stay as long as a record this node has written refers to them. */
 enum {
     APP_UPLOADS = 20,                            /* unfinished, of one person */
     APP_BLOB_GRACE_MS = 7 * 24 * 60 * 60 * 1000, /* without a record */

@@ -118,6 +118,24 @@ void blob_part_drop(const char *dir, const char *part)
     }
 }
 
+/* A second name, so that the part stays itself; where the file system has none it moves. */
+static int name_it(const char *dir, const char *from, const char *hex, const char *to)
+{
+    char via[APP_PATH_BYTES], name[NAME_BYTES];
+    (void)snprintf(name, sizeof name, "blobs/%.2s/%s.new", hex, hex);
+    int r = app_path(dir, name, via);
+    if (r < 0) {
+        return r;
+    }
+    (void)unlink(via);
+    if (link(from, via) != 0) {
+        return rename(from, to) == 0 ? 0 : error_of(errno);
+    }
+    r = rename(via, to) == 0 ? 0 : error_of(errno);
+    (void)unlink(via); /* to was that file already: then nothing was renamed */
+    return r;
+}
+
 int blob_part_done(const char *dir, const char *part, const char *sha)
 {
     char from[APP_PATH_BYTES], to[APP_PATH_BYTES], hex[HEX_BYTES], name[NAME_BYTES];
@@ -128,9 +146,7 @@ int blob_part_done(const char *dir, const char *part, const char *sha)
         (void)snprintf(name, sizeof name, "blobs/%.2s", hex);
         r = folder(dir, name);
     }
-    if (r == 0 && rename(from, to) != 0) {
-        r = error_of(errno);
-    }
+    r = r < 0 ? r : name_it(dir, from, hex, to);
     return r < 0 ? r : app__sync_folder_of(to);
 }
 

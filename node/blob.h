@@ -16,7 +16,7 @@
 int blob_part_write(const char *dir, const char *part, int64_t at, struct span bytes);
 int blob_part_read(const char *dir, const char *part, struct buf *out); /* the whole of it */
 void blob_part_drop(const char *dir, const char *part);
-/* The part becomes the blob. */
+/* The part becomes the blob; it is dropped when that is written down. */
 int blob_part_done(const char *dir, const char *part, const char *sha);
 /* The whole of a blob. SANJI_E_NOT_FOUND. */
 int blob_read(const char *dir, const char *sha, struct buf *out);

@@ -119,6 +119,7 @@ struct wanted {
     struct api_call *c;
     const struct kind *k;
     struct buf name;
+    bool own; /* written by this node: others keep the bytes of theirs */
 };
 
 static int on_rec(const struct store_rec *rec, void *arg)
@@ -133,6 +134,7 @@ static int on_rec(const struct store_rec *rec, void *arg)
         !kind_files_has(w->k, rec->d, c->param[3], &x)) {
         return SANJI_E_NOT_FOUND; /* that there is something he need not learn */
     }
+    w->own = strcmp(rec->by, app_id(c->app)) == 0;
     return jcur_text(x.name, &w->name);
 }
 
@@ -189,7 +191,7 @@ int h_file(struct api_call *c)
     buf_init(&w.name, 4096);
     int r = store_record_get(c->app->store, c->param[0], c->param[1], c->param[2], on_rec, &w);
     if (r == 0) {
-        r = app_blob_has(c->app, c->param[3], &len, type);
+        r = w.own ? app_blob_has(c->app, c->param[3], &len, type) : SANJI_E_NOT_FOUND;
         r = r < 0 ? r : app_blob_read(c->app, c->param[3], &c->rep->body);
         c->code = r == SANJI_E_NOT_FOUND ? "file_away"
                   : r == SANJI_E_CORRUPT ? "file_broken"

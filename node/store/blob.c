@@ -62,7 +62,22 @@ int blob_row_drop(struct store *s, const char *sha)
 
 int blob_row_erased(struct store *s, const char *sha)
 {
-    return by_text(s, Q_BLOB_ERASED, sha);
+    int r = by_text(s, Q_BLOB_ERASED, sha);
+    return r < 0 ? r : upload_forget(s, sha);
+}
+
+int blob_missing(struct store *s, blob_fn fn, void *arg)
+{
+    struct q q;
+    int r = 0;
+    q_begin(&q, &s->db, Q_BLOB_MISSING);
+    q_text(&q, s->counts.self.s);
+    while (r == 0 && q_row(&q)) {
+        struct blob_row b = {.sha = q_col_text(&q, 0), .len = q_col_int(&q, 1), .type = ""};
+        r = fn(&b, arg);
+    }
+    int e = q_end(&q);
+    return r < 0 ? r : e;
 }
 
 int blob_row_all(struct store *s, blob_fn fn, void *arg)
@@ -90,8 +105,10 @@ int blob_settle(struct store *s, int64_t now)
 {
     struct q q;
     q_begin(&q, &s->db, Q_BLOB_HELD);
+    q_text(&q, s->counts.self.s);
     int r = q_run(&q);
     q_begin(&q, &s->db, Q_BLOB_LOOSE);
+    q_text(&q, s->counts.self.s);
     q_int(&q, now);
     int e = q_run(&q);
     return r < 0 ? r : e;
@@ -189,6 +206,11 @@ int upload_whole(struct store *s, const char *id, const char *sha, int64_t now)
 int upload_drop(struct store *s, const char *id)
 {
     return by_text(s, Q_UPLOAD_DEL, id);
+}
+
+int upload_forget(struct store *s, const char *sha)
+{
+    return by_text(s, Q_UPLOAD_FORGET, sha);
 }
 
 int upload_open(struct store *s, const char *login, int64_t *ret_n)

@@ -20,9 +20,13 @@ int blob_row_add(struct store *s, const struct blob_row *b); /* its grace begins
 int blob_row_drop(struct store *s, const char *sha);
 int blob_row_all(struct store *s, blob_fn fn, void *arg);
 int blob_used(struct store *s, int64_t *ret); /* bytes, what is announced included */
-/* An item that refers to it was erased: unless another does, it goes with the next sweep. */
+/* What records of this node name and there is no row of: hash and length alone. */
+int blob_missing(struct store *s, blob_fn fn, void *arg);
+/* An item that refers to it was erased: unless another does, it goes with the next sweep. What it
+ * was called when it was brought goes at once. */
 int blob_row_erased(struct store *s, const char *sha);
-/* Settles which are referred to, and since when the others are not. */
+/* Settles which are referred to by records of this node, and since when the others are not. What
+ * others name lies with them. */
 int blob_settle(struct store *s, int64_t now);
 /* At most 100 that have been referred to by nothing since before then. */
 int blob_loose(struct store *s, int64_t before, blob_fn fn, void *arg);
@@ -38,6 +42,7 @@ int upload_get(struct store *s, const char *id, upload_fn fn, void *arg); /* SAN
 int upload_at(struct store *s, const char *id, int64_t at, int64_t now);
 int upload_whole(struct store *s, const char *id, const char *sha, int64_t now);
 int upload_drop(struct store *s, const char *id);
+int upload_forget(struct store *s, const char *sha); /* those that have become this file */
 int upload_open(struct store *s, const char *login, int64_t *ret_n); /* his unfinished ones */
 int upload_brought(struct store *s, const char *sha, const char *login, bool *ret);
 int upload_old(struct store *s, int64_t before, upload_fn fn,

@@ -129,8 +129,10 @@ int store__erase(void *ctx, const struct sync_record *rec, bool *ret_bared)
     if (r < 0 || rec->item == NULL) {
         return r;
     }
-    /* Its attachments go with it, unless another record refers to them (app_blob.c). */
-    if ((r = store__blob_each(s, rec->item->bl, file_gone, NULL)) < 0) {
+    /* Its attachments go with it, unless another record refers to them (app_blob.c). Those that a
+     * neighbour's record names are not here. */
+    bool own = strcmp(rec->stream->by.s, s->counts.self.s) == 0;
+    if (own && (r = store__blob_each(s, rec->item->bl, file_gone, NULL)) < 0) {
         return r;
     }
     if (rec->item->op != OP_EVENT) {

@@ -97,10 +97,10 @@ int staff_user_list(struct store *s, staff_user_fn fn, void *arg)
 }
 
 /* Whoever has this log-in next is somebody else. */
-static int feeds_gone(struct store *s, const char *login)
+static int of_login(struct store *s, enum stmt_id id, const char *login)
 {
     struct q q;
-    q_begin(&q, &s->db, Q_TOKEN_DEL_FEEDS);
+    q_begin(&q, &s->db, id);
     q_text(&q, login);
     return q_run(&q);
 }
@@ -108,7 +108,8 @@ static int feeds_gone(struct store *s, const char *login)
 int staff_user_del(struct store *s, const char *login)
 {
     struct q q;
-    int r = feeds_gone(s, login);
+    int r = of_login(s, Q_TOKEN_DEL_FEEDS, login);
+    r = r < 0 ? r : of_login(s, Q_UPLOAD_DEL_USER, login);
     if (r < 0) {
         return r;
     }

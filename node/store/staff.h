@@ -28,7 +28,8 @@ int staff_user_add(struct store *s, const struct staff_user *u); /* SANJI_E_EXIS
 int staff_user_set(struct store *s, const struct staff_user *u);
 int staff_user_get(struct store *s, const char *login, staff_user_fn fn, void *arg);
 int staff_user_list(struct store *s, staff_user_fn fn, void *arg);
-int staff_user_del(struct store *s, const char *login); /* its sessions and calendars too */
+int staff_user_del(struct store *s,
+                   const char *login); /* its sessions, calendars and uploads too */
 int staff_user_count(struct store *s, int64_t *ret);
 /* Only these, for the path every login takes. */
 int staff_user_fails(struct store *s, const char *login, int64_t fails, int64_t until);

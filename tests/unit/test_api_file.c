@@ -4,9 +4,11 @@
 #include "node/app_blob.h"
 #include "node/app_erase.h"
 #include "node/blob.h"
+#include "node/store/internal.h"
 #include "protocol/base/enc.h"
 #include "protocol/suite.h"
 #include "tests/support/desk.h"
+#include "tests/support/nodes.h"
 
 #include <sys/stat.h>
 
@@ -219,6 +221,8 @@ static void in_records(void **state)
     bring("run.exe", pdf, PDF);
     assert_said("\"name\":\"run.exe.pdf\"");
     new_notice(rec, "pdf", PDF);
+    assert_status(ask("GET", "/api/records/export?kind=notice&format=xlsx", NULL), 200);
+    assert_string_equal(blob_type(span_of(d.rep.body.data, d.rep.body.len)), "xlsx");
     assert_status(fetch("notice", rec), 200);
     assert_int_equal(d.rep.body.len, PDF);
     assert_memory_equal(d.rep.body.data, pdf, PDF);
@@ -412,6 +416,158 @@ static void erased(void **state)
     assert_false(stands(sha));
 }
 
+/* The disk is full, or the program ends, just after the file has got its name: asked again it is
+ * finished, and nothing has to be sent once more. */
+static void named_and_no_row(void **state)
+{
+    (void)state;
+    char path[256];
+    user_in("wang", "clerk");
+    assert_status(begin("a.pdf", PDF), 200);
+    assert_status(piece(0, pdf, PDF), 200);
+    assert_int_equal(db_exec(&d.app->store->db,
+                             "CREATE TEMP TRIGGER no_row BEFORE INSERT ON main.blob BEGIN SELECT "
+                             "RAISE(ABORT,'full'); END"),
+                     0);
+    assert_true(step("finish", "{}") >= 500);
+    restart(); /* the trigger was of that connection */
+    assert_status(step("", NULL), 200);
+    assert_said("\"whole\":false");
+    assert_int_equal(app__blob_tick(d.app, app_mono_ms() + 1), 0);
+    assert_status(step("finish", "{}"), 200);
+    member("sha256", sha, sizeof sha);
+    assert_true(stands(sha));
+    (void)snprintf(path, sizeof path, "%s/blobs/part/%s", d.dir, id);
+    assert_int_not_equal(access(path, F_OK), 0);
+    /* And when it ended before it took the piece away. */
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fclose(f), 0);
+    restart();
+    assert_int_equal(app__blob_tick(d.app, app_mono_ms() + 1), 0);
+    assert_int_not_equal(access(path, F_OK), 0);
+}
+
+static bool is_known(const char *upload)
+{
+    int r = upload_get(d.app->store, upload, NULL, NULL);
+    assert_true(r == 0 || r == SANJI_E_NOT_FOUND);
+    return r == 0;
+}
+
+/* What an upload was called goes with what was erased, with a file nobody names, and with who
+ * brought it. */
+static void names_go_too(void **state)
+{
+    (void)state;
+    char rec[65], loose[64];
+    int64_t n = 0, open = 0;
+    struct fault f = {0};
+    struct app_erase e;
+    add_user("asks", "admin", false);
+    add_user("agrees", "admin", false);
+    user_in("wang", "clerk");
+    bring("张三的体检报告.pdf", pdf, PDF);
+    new_notice(rec, "pdf", PDF);
+    assert_true(is_known(id));
+    assert_int_equal(app_erase_request(d.app, "asks", rec, "person", &n, &f), 0);
+    assert_int_equal(app_erase_confirm(d.app, "agrees", n, &e, &f), 0);
+    assert_false(is_known(id));
+    bring("李四.pdf", "%PDF-1.1\nc\n%%EOF", 16);
+    memcpy(loose, sha, sizeof loose);
+    assert_int_equal(store_begin(d.app->store), 0);
+    struct blob_row row = {
+        .sha = loose, .len = 16, .type = "pdf", .since = app_now_ms() - 8 * INT64_C(86400000)};
+    assert_int_equal(blob_row_drop(d.app->store, loose), 0);
+    assert_int_equal(blob_row_add(d.app->store, &row), 0);
+    assert_int_equal(store_commit(d.app->store), 0);
+    sweep();
+    assert_false(stands(loose));
+    assert_false(is_known(id));
+    assert_status(begin("王五.pdf", PDF), 200);
+    assert_int_equal(store_begin(d.app->store), 0);
+    assert_int_equal(staff_user_del(d.app->store, "wang"), 0);
+    assert_int_equal(store_commit(d.app->store), 0);
+    assert_false(is_known(id));
+    assert_int_equal(upload_open(d.app->store, "wang", &open), 0);
+    assert_int_equal(open, 0);
+}
+
+/* Brings a PDF at another node and names it there in a notice for the whole federation. */
+static void publish(struct app *a, char rec[static LIM_ID_BYTES + 1])
+{
+    struct fault f = {0};
+    struct app_upload u;
+    char body[512];
+    assert_int_equal(app_upload_begin(a, "li", lit("a.pdf"), PDF, "", &u, &f), 0);
+    assert_int_equal(app_upload_part(a, "li", u.id, 0, span_of(pdf, PDF), &u, &f), 0);
+    assert_int_equal(app_upload_finish(a, "li", u.id, &u, &f), 0);
+    (void)snprintf(body, sizeof body,
+                   "{\"kind\":\"document\",\"title\":\"x\",\"files\":[{\"name\":\"a.pdf\","
+                   "\"type\":\"pdf\",\"len\":%d,\"sha256\":\"%s\"}]}",
+                   PDF, u.sha);
+    assert_int_equal(node_put(a, "notice", body, rec, &f), 0);
+}
+
+/* A neighbour that names a hash gets nobody the bytes, and holds back no erasure. */
+static void named_by_another(void **state)
+{
+    (void)state;
+    char rec[65], theirs[LIM_ID_BYTES + 1], path[256];
+    int64_t n = 0;
+    struct fault f = {0};
+    struct app_erase e;
+    assert_int_equal(home_make(NULL), 0);
+    struct app *child = node_child(d.app, 0, "child");
+    add_user("asks", "admin", false);
+    add_user("agrees", "admin", false);
+    user_in("wang", "clerk");
+    bring("a.pdf", pdf, PDF);
+    new_notice(rec, "pdf", PDF);
+    nodes_settle(d.app, child);
+    publish(child, theirs);
+    nodes_settle(d.app, child);
+    (void)snprintf(path, sizeof path, "/api/records/%s/notice/%s", app_id(child), theirs);
+    assert_status(ask("GET", path, NULL), 200);
+    assert_said(sha);
+    (void)snprintf(path, sizeof path, "/api/files/%s/notice/%s/%s", app_id(child), theirs, sha);
+    assert_status(ask("GET", path, NULL), 404);
+    assert_said("file_away");
+    assert_status(fetch("notice", rec), 200);
+    sweep();
+    assert_true(stands(sha));
+    assert_int_equal(app_erase_request(d.app, "asks", rec, "person", &n, &f), 0);
+    assert_int_equal(app_erase_confirm(d.app, "agrees", n, &e, &f), 0);
+    for (int i = 0; i < 100 && app__blob_tick(d.app, app_mono_ms()) == 1; i++) {
+    }
+    assert_false(stands(sha));
+    app_close(child);
+    assert_int_equal(home_drop(NULL), 0);
+}
+
+/* The records came back from a neighbour and the folder of files did not: `verify` says which. */
+static void folder_is_lost(void **state)
+{
+    (void)state;
+    char rec[65];
+    struct app_verdict v = {0};
+    user_in("wang", "clerk");
+    bring("a.pdf", pdf, PDF);
+    new_notice(rec, "pdf", PDF);
+    assert_int_equal(app_verify(d.app, &v, NULL, NULL), 0);
+    assert_int_equal(v.wrong, 0);
+    assert_int_equal(blob_drop(d.dir, sha), 0);
+    assert_int_equal(store_begin(d.app->store), 0);
+    assert_int_equal(blob_row_drop(d.app->store, sha), 0);
+    assert_int_equal(store_commit(d.app->store), 0);
+    assert_int_equal(app_verify(d.app, &v, NULL, NULL), 0);
+    assert_int_equal(v.wrong, 1);
+    bring("a.pdf", pdf, PDF); /* brought again it is there again */
+    assert_int_equal(app_verify(d.app, &v, NULL, NULL), 0);
+    assert_int_equal(v.wrong, 0);
+    assert_status(fetch("notice", rec), 200);
+}
+
 /* An item whose `bl` is not what its content says is refused, from whomever it comes. */
 static void both_say_the_same(void **state)
 {
@@ -447,8 +603,11 @@ static void both_say_the_same(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_A_NODE(in_pieces),          ON_A_NODE(what_is_not_taken),       ON_A_NODE(in_records),
-        ON_A_NODE(whose_record_it_is), ON_A_NODE(nobody_names_it),         ON_A_NODE(erased),
-        ON_A_NODE(put_back),           cmocka_unit_test(both_say_the_same)};
+        ON_A_NODE(in_pieces),       ON_A_NODE(what_is_not_taken),
+        ON_A_NODE(in_records),      ON_A_NODE(whose_record_it_is),
+        ON_A_NODE(nobody_names_it), ON_A_NODE(erased),
+        ON_A_NODE(put_back),        ON_A_NODE(named_and_no_row),
+        ON_A_NODE(names_go_too),    ON_A_NODE(named_by_another),
+        ON_A_NODE(folder_is_lost),  cmocka_unit_test(both_say_the_same)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
