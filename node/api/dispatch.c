@@ -341,11 +341,10 @@ static int run(struct api_call *c)
     return r;
 }
 
-/* A page that counts what waits, every few seconds, is nobody at work: it keeps no log-in alive. */
+/* A page that asks every few seconds, and says so, is nobody at work: it keeps no log-in alive. */
 static bool asks_by_itself(const struct api_call *c)
 {
-    return c->route->fn == h_todo && c->rq->query != NULL &&
-           strncmp(c->rq->query, "count=", 6) == 0;
+    return c->rq->by_itself != NULL && !is_write(c->route);
 }
 
 static int serve(struct api_call *c)

@@ -49,7 +49,7 @@ enum {
 struct api_request {
     const char *method, *path, *query;
     const char *host, *origin, *fetch_site, *cookie, *csrf, *authorization, *content_type,
-        *accept_language;
+        *accept_language, *by_itself;
     const char *peer;
     bool is_tls;
     struct span body;

@@ -26,6 +26,7 @@ static void fill(const struct http_request *rq, struct api_request *ret)
         .csrf = http_get_header(rq, "X-CSRF-Token"),
         .content_type = http_get_header(rq, "Content-Type"),
         .accept_language = http_get_header(rq, "Accept-Language"),
+        .by_itself = http_get_header(rq, "X-By-Itself"),
         .peer = http_peer(rq),
         .is_tls = http_is_tls(rq),
         .body = http_body(rq),

@@ -112,3 +112,18 @@ test('a log-in that ended asks again, says why, and comes back to the half-writt
   await away.page.click('#record button[type=submit]');
   await away.page.waitForSelector('.note-good');
 });
+
+test('a screen nobody touches asks on by itself and keeps no log-in alive; then it says so', async () => {
+  const at = (n) => new Date(Date.now() + 8 * 3600e3 + n * 6e4).toISOString().slice(0, 16);
+  const id = w.put('s2', 'event', [{ kind: 'course', title: '门口的屏幕', from: at(-10), to: at(120), seats: 4 }])[0];
+  const asked = () => away.page.waitForResponse((r) => r.url().includes(`/api/events/me/${id}`));
+  await away.to(`#/events/${id}/door`);
+  await away.page.waitForSelector('.door-screen');
+  await asked();
+  await asked();
+  clock.jump(0.01);
+  await asked();
+  clock.jump(0.01);
+  await away.page.waitForSelector('#login');
+  await away.seen(away.t('login.ended'));
+});

@@ -50,10 +50,10 @@ function patience(method, signal) {
   return out;
 }
 
-async function call(method, path, body, signal) {
+async function call(method, path, body, signal, byItself) {
   const limit = patience(method, signal);
   try {
-    return await exchange(method, path, body, limit.signal);
+    return await exchange(method, path, body, limit.signal, byItself);
   } catch (e) {
     if (limit.late && e.name === "AbortError") throw fail(0, { err: "unreachable" });
     throw e;
@@ -62,8 +62,9 @@ async function call(method, path, body, signal) {
   }
 }
 
-async function exchange(method, path, body, signal) {
+async function exchange(method, path, body, signal, byItself) {
   const headers = { Accept: "application/json", "Accept-Language": language() };
+  if (byItself) headers["X-By-Itself"] = "1"; // nobody is at work: the log-in is not kept alive by it
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;
   let res;
@@ -127,7 +128,7 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(a.href), 60000);
 }
 
-export const get = (path, signal) => call("GET", path, undefined, signal);
+export const get = (path, signal, byItself) => call("GET", path, undefined, signal, byItself);
 export async function post(path, body) {
   const write = () => call("POST", path, body === undefined ? {} : body);
   try {

@@ -3,24 +3,34 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { get } from "./api.js";
 
-// A page somebody has left open must not keep the session alive: without a touch it stops asking.
+// A page somebody has left open stops asking after a while without a touch. What it asks by itself
+// keeps the session alive only where it was touched since it last asked so.
 const restMs = 300000;
-let touched = Date.now();
+let touched = performance.now();
+let counted = touched;
 ["pointerdown", "keydown", "wheel", "focus"].forEach((ev) =>
-  window.addEventListener(ev, () => (touched = Date.now()), { capture: true, passive: true }),
+  window.addEventListener(ev, () => (touched = performance.now()), { capture: true, passive: true }),
 );
+function isUse() {
+  const is = touched > counted;
+  counted = touched;
+  return is;
+}
 
 // shown: a screen that is looked at and not touched, such as the code at a door, goes on all the same.
 export function useLoad(path, everyMs, shown) {
   const [state, set] = useState({ path: null, data: null, error: null, busy: true });
   const [turn, again] = useState(0);
   const waits = useRef(false);
+  const byItself = useRef(false);
   useEffect(() => {
     if (!path) return undefined;
     const a = new AbortController();
+    const own = byItself.current && !isUse();
+    byItself.current = false;
     waits.current = true;
     set((s) => ({ ...s, data: s.path === path ? s.data : null, path, busy: true }));
-    get(path, a.signal).then(
+    get(path, a.signal, own).then(
       (data) => {
         waits.current = false;
         set({ path, data, error: null, busy: false });
@@ -37,7 +47,9 @@ export function useLoad(path, everyMs, shown) {
     if (!everyMs) return undefined;
     const id = setInterval(() => {
       // A slow answer is waited for: asking anew would throw it away, and the next one too.
-      if (!document.hidden && (shown || Date.now() - touched < restMs) && !waits.current) again((n) => n + 1);
+      if (document.hidden || waits.current || !(shown || performance.now() - touched < restMs)) return;
+      byItself.current = true;
+      again((n) => n + 1);
     }, everyMs);
     return () => clearInterval(id);
   }, [everyMs, shown]);

@@ -61,7 +61,7 @@ function Certificates({ e, id, me }) {
 
 export function Events({ me, route }) {
   const [, id, what] = route.path;
-  const { data: e, error, reload } = useLoad(id ? `/api/events/me/${enc(id)}` : "", rollMs);
+  const { data: e, error, reload } = useLoad(id ? `/api/events/me/${enc(id)}` : "", rollMs, what !== "certificates");
   if (!e || !e.d) {
     return (
       <>
