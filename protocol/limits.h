@@ -57,9 +57,14 @@ enum {
     LIM_BLOB_BYTES = 20 << 20, /* one attachment */
     LIM_BLOB_PART = 512 << 10, /* of it in one request */
     LIM_BLOBS = 10,            /* of one record */
+    LIM_FETCHES = 64,          /* attachments wanted at once, here or by one neighbour */
+    LIM_FETCH_SAID = 8,        /* of them in one hello */
+    LIM_FETCH_DAYS = 7,        /* then one is given up */
     LIM_FERRY_PART_BYTES = 512 << 20,
 };
 /* Bytes per node and day where no quota act says otherwise. */
 #define LIM_QUOTA_BYTES ((int64_t)4 << 30)
+/* Bytes of attachments given to or taken from one neighbour a day. */
+#define LIM_FETCH_BYTES ((int64_t)1 << 30)
 
 #endif

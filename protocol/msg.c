@@ -4,6 +4,9 @@
  * sides. */
 #include "protocol/msg.h"
 
+#include "protocol/base/enc.h"
+
+#include <stdio.h>
 #include <string.h>
 
 enum { VER_MAX = 40 };
@@ -66,6 +69,19 @@ const struct jspec msg_hello_spec[] = {
     JF_BOOL_OPT(S, more),
     JF_INT_OPT(S, ts, 0, INT_WIRE),
     JF_TEXTS_OPT(S, left, 0, LIM_LEFT),
+    JF_TEXTS_OPT(S, can, 0, 32),
+    JF_TEXTS_OPT(S, fetch, 0, LIM_FETCH_SAID),
+    JF_END_OPEN,
+};
+#undef S
+#define S struct msg_blob
+const struct jspec msg_blob_spec[] = {
+    JF_TOKEN_OPT(S, op, 1, 8),
+    JF_TOKEN(S, by, LIM_NODE_ID, LIM_NODE_ID),
+    {"sha256", JF_T_TOKEN, false, JF_CHK_(S, sha, const char *), MSG_SHA, MSG_SHA, NULL, 0, SIZE_MAX},
+    JF_INT_OPT(S, at, 0, LIM_BLOB_BYTES),
+    JF_INT_OPT(S, len, 0, LIM_BLOB_BYTES),
+    JF_TOKEN_OPT(S, err, 1, 40),
     JF_END_OPEN,
 };
 #undef S
@@ -114,4 +130,38 @@ int session_preimage(const struct msg_session_open *o, const struct msg_session_
     (void)buf_put_lp(out, spki, HASH_LEN);
     return buf_put_lp(out, ticket,
                       ticket == NULL ? 0 : sizeof(((struct msg_session_proof *)0)->ticket));
+}
+
+/* ---- attachments wanted of a child ---- */
+
+void msg_fetch_write(const char *by, const char *sha, int64_t at, char out[static MSG_FETCH_TEXT])
+{
+    (void)snprintf(out, MSG_FETCH_TEXT, "%s %s %lld", by, sha, (long long)at);
+}
+
+bool msg_sha_valid(const char *sha)
+{
+    uint8_t h[HASH_LEN];
+    return strlen(sha) == MSG_SHA && b64u_get(sha, MSG_SHA, h, HASH_LEN) == 0;
+}
+
+bool msg_fetch_read(const char *text, struct node_id *ret_by, char ret_sha[static MSG_SHA + 1],
+                    int64_t *ret_at)
+{
+    enum { SHA_AT = LIM_NODE_ID + 1, AT_AT = SHA_AT + MSG_SHA + 1 };
+    size_t n = strlen(text);
+    if (n <= AT_AT || n > AT_AT + 8 || text[SHA_AT - 1] != ' ' || text[AT_AT - 1] != ' ' ||
+        node_id_parse(text, LIM_NODE_ID, ret_by) < 0) {
+        return false;
+    }
+    memcpy(ret_sha, text + SHA_AT, MSG_SHA);
+    ret_sha[MSG_SHA] = '\0';
+    *ret_at = 0;
+    for (size_t i = AT_AT; i < n; i++) {
+        if (text[i] < '0' || text[i] > '9') {
+            return false;
+        }
+        *ret_at = *ret_at * 10 + (text[i] - '0');
+    }
+    return msg_sha_valid(ret_sha) && *ret_at <= LIM_BLOB_BYTES;
 }

@@ -15,8 +15,10 @@
 #define SANJI_PATH_EXCHANGE "/sanji/1/exchange"
 #define SANJI_PATH_ENROL    "/sanji/1/enrol"
 #define SANJI_PATH_KEY      "/sanji/1/key"
+#define SANJI_PATH_BLOB     "/sanji/1/blob"
 #define SANJI_TYPE_JSON     "application/vnd.sanji+json"
 #define SANJI_TYPE_FRAMES   "application/vnd.sanji.frames"
+#define SANJI_TYPE_BLOB     "application/vnd.sanji.blob"
 
 /* Session, first request: child -> parent. */
 struct msg_session_open {
@@ -80,8 +82,29 @@ struct msg_hello {
     bool more;            /* more bundles are waiting */
     struct jarr left;     /* bundles of the last message that were not kept (custody) */
     int64_t ts;           /* display only */
+    struct jarr can;      /* what the sender of this hello understands beyond version 1 */
+    struct jarr fetch;    /* answer, lane down: attachments wanted of the child */
 };
 extern const struct jspec msg_hello_spec[];
+#define MSG_CAN_FILES "files"
+
+/* First frame of a request or answer about an attachment; the bytes of a part follow it as they
+ * are. */
+struct msg_blob {
+    const char *op;  /* request: "get", "put", "none" */
+    const char *by;  /* whose record names it */
+    const char *sha; /* wire name sha256: 43 characters of base64url */
+    int64_t at;      /* where the part begins; answer to a put: where the next one is to */
+    int64_t len;     /* of the whole; a get and a none do not say it */
+    const char *err; /* none: why, a name of section 22 */
+};
+extern const struct jspec msg_blob_spec[];
+/* One entry of `fetch`: "BY SHA256 AT". False: it is not one. */
+enum { MSG_SHA = 43, MSG_FETCH_TEXT = LIM_NODE_ID + 1 + MSG_SHA + 1 + 20 };
+void msg_fetch_write(const char *by, const char *sha, int64_t at, char out[static MSG_FETCH_TEXT]);
+bool msg_fetch_read(const char *text, struct node_id *ret_by, char ret_sha[static MSG_SHA + 1],
+                    int64_t *ret_at);
+bool msg_sha_valid(const char *sha);
 
 /* Have lines: {"have":[["<by>","<aud>",[[ep,"<en>",seq,"<id8>"],...]],...]}. */
 struct have_epoch {

@@ -28,7 +28,7 @@ void sync__client_reset(struct sync *s)
             continue;
         }
         s->lane[i].state = LS_IDLE;
-        s->lane[i].keying = s->lane[i].cosigning = false;
+        s->lane[i].keying = s->lane[i].cosigning = s->lane[i].filing = false;
         s->lane[i].retry_at = 0;
         struct sync_wish *w = sync__wish(s, SW_DROP);
         if (w != NULL) {
@@ -51,7 +51,7 @@ static void fail(struct sync *s, int lane, int err, int64_t retry_ms)
     uint32_t rnd;
     sync__random(s, &rnd, sizeof(rnd));
     l->state = LS_IDLE;
-    l->keying = l->cosigning = false;
+    l->keying = l->cosigning = l->filing = false;
     l->token[0] = '\0';
     int64_t wait = sync__backoff(l->attempt, s->tune.backoff_min_ms, s->tune.backoff_max_ms, rnd);
     l->attempt++;
@@ -220,6 +220,7 @@ static void hello_base(const struct sync *s, struct msg_hello *h)
     memcpy(h->g, roster_g(s->roster), HASH_LEN);
     (void)sync_roster_version(s, h->rv); /* shown to people alone */
     h->ts = s->tick.now_ms;
+    sync__fetch_can(s, h);
 }
 
 static int ask_up(struct sync *s)
@@ -332,6 +333,29 @@ static int ask_cosign(struct sync *s)
     return sync_is_store_failure(r) ? r : 0;
 }
 
+/* A part of an attachment, asked for or brought. */
+static int ask_file(struct sync *s)
+{
+    struct lane *l = &s->lane[LANE_UP];
+    struct buf body;
+    buf_init(&body, LIM_BLOB_PART + LIM_FRAME_OVERHEAD);
+    int r = sync__fetch_ask(s, &body);
+    struct sync_wish *w =
+        r == 0 && body.len > 0 ? post(s, LANE_UP, SANJI_PATH_BLOB, ANSWER_MS) : NULL;
+    if (w != NULL) {
+        w->content_type = SANJI_TYPE_BLOB;
+        w->body = body; /* ownership moves */
+        l->state = LS_BUSY;
+        l->waiting = false;
+        l->filing = true;
+        l->file_turn = false;
+        return 0;
+    }
+    bool lost = r == 0 && body.len > 0;
+    buf_done(&body);
+    return lost ? SANJI_E_NOMEM : r;
+}
+
 static void now_check(struct sync *s, const struct msg_hello *h)
 {
     if (!s->now_wanted || !s->now_asked || !h->has_hd) {
@@ -373,6 +397,7 @@ static int exchanged(struct sync *s, int lane, struct span body)
         now_check(s, &h);
         return sync__custody_taken(s, s->parent);
     }
+    sync__fetch_asked(s, &h);
     bool any = rest.n > 0;
     r = sync__take_bundles(s, s->parent, rest, inflated, &stored);
     l->exhausted = !any && !h.more;
@@ -399,8 +424,8 @@ static void refused(struct sync *s, int lane, const struct sync_event *ev)
         err = err_by_name(e.err);
     }
     struct lane *l = &s->lane[lane];
-    bool keying = l->keying, cosigning = l->cosigning;
-    l->keying = l->cosigning = false;
+    bool keying = l->keying, cosigning = l->cosigning, filing = l->filing;
+    l->keying = l->cosigning = l->filing = false;
     if (keying && err != SANJI_E_SESSION) {
         sync__rekey_answer(s, err);
         l->state = LS_READY; /* the exchange goes on: what it brings may be what is missing */
@@ -408,6 +433,11 @@ static void refused(struct sync *s, int lane, const struct sync_event *ev)
     }
     if (cosigning && err != SANJI_E_SESSION) {
         sync__cosign_answer(s, err, span_of(NULL, 0));
+        l->state = LS_READY;
+        return;
+    }
+    if (filing && err != SANJI_E_SESSION) {
+        sync__fetch_refused(s, err, e.retry);
         l->state = LS_READY;
         return;
     }
@@ -476,6 +506,12 @@ void sync__client_answer(struct sync *s, const struct sync_event *ev)
             sync__cosign_answer(s, 0, ev->body);
             break;
         }
+        if (l->filing) {
+            l->filing = false;
+            l->state = LS_READY;
+            r = sync__fetch_answer(s, ev->body);
+            break;
+        }
         r = exchanged(s, lane, ev->body);
         break;
     case LS_IDLE:
@@ -510,10 +546,15 @@ void sync__client_run(struct sync *s)
             r = ask_key(s);
         } else if (l->state == LS_READY && sync__cosign_due(s)) {
             r = ask_cosign(s);
+        } else if (l->state == LS_READY && !l->first && l->file_turn && sync__fetch_due(s)) {
+            r = ask_file(s);
         } else if (l->state == LS_READY &&
                    (l->first || s->parent->need_full || (s->now_wanted && !s->now_asked) ||
                     sync__has_to_send(s, s->parent))) {
             r = ask_up(s);
+            l->file_turn = true;
+        } else if (l->state == LS_READY && sync__fetch_due(s)) {
+            r = ask_file(s);
         }
         if (r < 0) {
             fail(s, i, r, 0);

@@ -208,6 +208,7 @@ void sync_free(struct sync *s)
     free(s->wrote);
     sync__custody_free(s);
     sync__key_free(s);
+    sync__fetch_free(s);
     sync__erase_free(s);
     sync__self_free(s);
     if (s->seal_seeds != NULL) {
@@ -305,7 +306,7 @@ static int after_step(struct sync *s)
     at = min_wake(at, sync__key_wake(s));
     at = min_wake(at, sync__self_wake(s));
     at = min_wake(at, min_wake(sync__beat_wake(s), sync__heal_wake(s)));
-    at = min_wake(at, s->proof_look);
+    at = min_wake(at, min_wake(s->proof_look, sync__fetch_wake(s)));
     if (at != 0) {
         struct sync_wish *w = sync__wish(s, SW_WAKE);
         if (w != NULL) {
@@ -393,6 +394,7 @@ int sync_step(struct sync *s, const struct sync_tick *t, const struct sync_event
     if (r == 0 && s->started && !s->stopping) {
         r = sync__beat_step(s);
         r = r < 0 ? r : sync__evidence_step(s);
+        r = r < 0 ? r : sync__fetch_step(s);
     }
     int r2 = after_step(s);
     s->out = NULL;

@@ -4,6 +4,7 @@
 
 #include "protocol/base/enc.h"
 #include "protocol/limits.h"
+#include "sync/fetch.h"
 #include "sync/sync.h"
 
 #include <assert.h>
@@ -117,6 +118,12 @@ struct peer {
     size_t n_left;
     bool parting;    /* out of force since it logged in: it is given trust streams alone */
     bool kept_alone; /* what is kept for writers beyond it goes by itself in the next message */
+    /* Attachments, see fetch.c: it takes part; something it has not heard is wanted of it (a
+     * child); bytes given and taken today. */
+    bool can_files, fetch_due;
+    char fetch[LIM_FETCH_SAID][MSG_FETCH_TEXT];
+    const char *fetch_said[LIM_FETCH_SAID];
+    int64_t fetch_day, fetch_bytes;
     int64_t quota_day, quota_items, quota_bytes;
     bool quota_told, quota_loaded; /* loaded: from the store, where the day's count is kept */
     struct sync_peer_status st;
@@ -164,6 +171,8 @@ struct lane {
     bool waiting; /* the request under way may be held by the parent */
     /* The request under way asks for a new key's act, or for a signature on one. */
     bool keying, cosigning;
+    bool filing;    /* or is about an attachment */
+    bool file_turn; /* the one before was not */
     int64_t renew_at;
     bool exhausted; /* answer said there is no more */
 };
@@ -175,6 +184,28 @@ struct challenge {
     char node[LIM_NODE_ID + 2], kid[LIM_KID + 2], lane[8], ver[24];
     struct msg_session_open open;
     struct msg_session_challenge ch;
+};
+struct fetch_key {
+    struct node_id by;
+    char sha[MSG_SHA + 1];
+};
+struct fetch { /* an attachment that is wanted, see fetch.c */
+    struct fetch_key key;
+    int64_t len, here;
+    bool mine;            /* by somebody at this node: kept in the store */
+    struct node_id asker; /* by this neighbour; empty: by none */
+    int64_t asked_at;     /* mono: by which last */
+    int64_t since;        /* wall */
+    int err;              /* what stood in the way last */
+    bool over;            /* given up */
+    bool whole_run;       /* every byte of it came since this process began */
+    int64_t retry_at;     /* mono; 0: at once */
+    int attempt;
+};
+struct fetch_asked {
+    struct fetch_key key;
+    int64_t at, retry_at;
+    int attempt;
 };
 struct server_session {
     uint64_t conn; /* 0: free */
@@ -279,6 +310,16 @@ struct sync {
     struct erasing *erase;        /* the list of erased leaves, see erase.c */
     struct idx_queue keyq, dropq; /* streams to compact, streams with bundles to delete */
     int64_t key_at;               /* mono: the next slice of that work; 0: none */
+
+    const struct sync_files *files; /* NULL: this node takes and gives no attachments */
+    struct fetch *fetch;            /* wanted, here or by a neighbour, see fetch.c */
+    size_t n_fetch, cap_fetch;
+    int64_t fetch_look; /* mono: when old ones are to be looked for */
+    /* What the parent wants of this node, and the request under way to it. */
+    struct fetch_asked gives[LIM_FETCH_SAID];
+    size_t n_gives;
+    struct fetch_key fetch_sent;
+    bool fetch_gives;
 
     int64_t proof_look; /* mono: when waiting proofs are to be looked at; 0: there are none */
     int64_t beat_look, beat_due; /* mono, wall: when the next beat is to be looked at; 0: none */
@@ -833,6 +874,37 @@ int sync__session_clone(struct sync *s, const char *node); /* SANJI_E_CLONE, or 
 int sync__session_believe(struct sync *s, const struct node_id *child);
 void sync__reply_error(struct sync *s, uint64_t req, int err, int64_t retry, const struct fault *f);
 void sync__reply(struct sync *s, uint64_t req, int status, const char *type, struct buf *body);
+
+/* fetch.c: attachments that are wanted, here and by neighbours (PROTOCOL.md 24.1) */
+void sync__fetch_free(struct sync *s);
+struct fetch *sync__fetch_find(const struct sync *s, const struct fetch_key *k);
+/* May `to` be given it, as far as the records held here say? to NULL: is it named at all. 0;
+ * SANJI_E_NOT_FOUND. */
+int sync__fetch_allowed(const struct sync *s, const struct fetch_key *k, const struct peer *to,
+                        int64_t *ret_len);
+/* The neighbour on whose side it lies; NULL: none. */
+struct peer *sync__fetch_via(const struct sync *s, const struct fetch_key *k);
+/* A neighbour wants what is not here: it is fetched for it. 0 when it is here now;
+ * SANJI_E_PENDING: it is on its way; else what stands in the way. */
+int sync__fetch_for(struct sync *s, const struct fetch_key *k, const struct peer *asker);
+/* A part of it, or what its neighbour said instead of one. */
+int sync__fetch_take(struct sync *s, struct fetch *f, struct peer *from, const struct msg_blob *m,
+                     struct span bytes);
+void sync__fetch_put_off(struct sync *s, struct fetch *f, int err, int64_t retry_ms);
+int sync__fetch_quota(struct sync *s, struct peer *p, size_t bytes); /* 0, or SANJI_E_QUOTA */
+int sync__fetch_step(struct sync *s);
+int64_t sync__fetch_wake(const struct sync *s);
+void sync__fetch_hear(struct peer *p, const struct msg_hello *h);
+void sync__fetch_can(const struct sync *s, struct msg_hello *h);
+/* fetch_talk.c: the requests */
+void sync__fetch_say(struct sync *s, struct peer *p, struct msg_hello *h); /* to a child */
+void sync__fetch_asked(struct sync *s, const struct msg_hello *h);         /* the parent wants */
+void sync__fetch_came(struct sync *s, const struct fetch_key *k); /* so that it can be handed on */
+bool sync__fetch_due(const struct sync *s);
+int sync__fetch_ask(struct sync *s, struct buf *out); /* out empty: there is nothing to say */
+int sync__fetch_answer(struct sync *s, struct span body);
+void sync__fetch_refused(struct sync *s, int err, int64_t retry_ms);
+void sync__fetch_request(struct sync *s, const struct sync_event *ev);
 
 /* backoff.c */
 int64_t sync__backoff(int attempt, int64_t min_ms, int64_t max_ms, uint32_t rnd);

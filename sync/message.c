@@ -41,6 +41,7 @@ int sync__hello_read(struct sync *s, struct peer *p, struct span body, struct ms
         return SANJI_E_FEDERATION;
     }
     sync__custody_hear(s, p, ret);
+    sync__fetch_hear(p, ret);
     if (ret->full) {
         sync__peer_reset_their(s, p);
     }

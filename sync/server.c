@@ -50,6 +50,7 @@ static void hello_base(const struct sync *s, struct msg_hello *h)
     memcpy(h->g, roster_g(s->roster), HASH_LEN);
     (void)sync_roster_version(s, h->rv); /* shown to people alone */
     h->ts = s->tick.now_ms;
+    sync__fetch_can(s, h);
 }
 
 static int answer_up(struct sync *s, struct peer *p, struct buf *out)
@@ -85,6 +86,7 @@ static int answer_down(struct sync *s, struct peer *p, int64_t max, struct buf *
     int r = sync__send_some(s, p, max, &rest, &h.more, &n);
     h.need_full = p->need_full || !p->their_known;
     p->need_full = false;
+    sync__fetch_say(s, p, &h);
     if (r == 0) {
         r = sync__hello_write(s, &h, out);
     }
@@ -144,7 +146,7 @@ static void exchange_down(struct sync *s, const struct sync_event *ev, struct pe
         p->has_held = false;
         reply_down(s, p, p->held.req, 0);
     }
-    if (wait <= 0 || s->stopping || p->need_full || sync__has_to_send(s, p)) {
+    if (wait <= 0 || s->stopping || p->need_full || p->fetch_due || sync__has_to_send(s, p)) {
         reply_down(s, p, ev->req, h->max);
         return;
     }
@@ -206,6 +208,8 @@ void sync__server_request(struct sync *s, const struct sync_event *ev)
         exchange(s, ev);
     } else if (strcmp(ev->path, SANJI_PATH_KEY) == 0) {
         sync__rekey_request(s, ev);
+    } else if (strcmp(ev->path, SANJI_PATH_BLOB) == 0) {
+        sync__fetch_request(s, ev);
     } else if (strcmp(ev->path, SANJI_PATH_ENROL) == 0) {
         struct buf out;
         int status = 200;
@@ -243,7 +247,7 @@ void sync__server_answer_held(struct sync *s, bool all)
             look_if_parting(s, p);
         }
         if (p->has_held && (all || s->tick.mono_ms >= p->held.deadline || p->need_full ||
-                            sync__has_to_send(s, p))) {
+                            p->fetch_due || sync__has_to_send(s, p))) {
             release_held(s, p);
         }
     }

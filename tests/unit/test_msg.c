@@ -434,6 +434,51 @@ static void test_have_digest(void **state)
 
 /* ---- invite --------------------------------------------------------------------------------- */
 
+static void test_blob_messages(void **state)
+{
+    struct world *w = *state;
+    static const char sha[] = "n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg";
+    struct msg_blob m = {.op = "put", .by = node_a, .sha = sha, .at = 524288, .len = 600000}, m2;
+    round_trip(w, msg_blob_spec, &m, &m2, sizeof(m2));
+    assert_string_equal(m2.op, "put");
+    assert_string_equal(m2.sha, sha);
+    assert_true(m2.at == 524288 && m2.len == 600000 && m2.err == NULL);
+    m = (struct msg_blob){.op = "none", .by = node_a, .sha = sha, .err = "not_found"};
+    round_trip(w, msg_blob_spec, &m, &m2, sizeof(m2));
+    assert_string_equal(m2.err, "not_found");
+    assert_true(m2.at == 0 && m2.len == 0);
+
+    char text[MSG_FETCH_TEXT], back[MSG_SHA + 1];
+    struct node_id by;
+    int64_t at = -1;
+    msg_fetch_write(node_a, sha, 20971520, text);
+    assert_true(msg_fetch_read(text, &by, back, &at));
+    assert_string_equal(by.s, node_a);
+    assert_string_equal(back, sha);
+    assert_int_equal(at, 20971520);
+    static const char *const bad[] = {
+        "",         " ",
+        "%s",       "%s %s",
+        "%s %s ",   "%s %s -1",
+        "%s %s 1x", "%s %s 20971521",
+        "%s  %s 1", "%s %s 999999999",
+        "%s %s\t1", "x%s %s 1",
+        "%s x%s 1", "../%s %s 1",
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        char line[256];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+#pragma GCC diagnostic ignored "-Wformat-extra-args"
+        (void)snprintf(line, sizeof(line), bad[i], node_a, sha);
+#pragma GCC diagnostic pop
+        assert_false(msg_fetch_read(line, &by, back, &at));
+    }
+    (void)snprintf(text, sizeof(text), "%s %.42s/ 1", node_a, sha);
+    assert_false(msg_fetch_read(text, &by, back, &at));
+    assert_false(msg_sha_valid("n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgh")); /* stray bits */
+}
+
 static struct msg_invite invite_msg(struct world *w)
 {
     struct msg_invite in = {.v = 1,
@@ -722,6 +767,7 @@ int main(void)
         T(test_session_messages),
         T(test_error_and_replies),
         T(test_hello),
+        T(test_blob_messages),
         T(test_session_preimage_bytes),
         T(test_have_exact_text),
         T(test_have_full_line),

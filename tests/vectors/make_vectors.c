@@ -502,6 +502,13 @@ static void exchange(void)
     h.ts = TS;
     const char *hello = spec_text(msg_hello_spec, &h);
     simple("hello", "hello of a child", hello, NULL);
+    char wanted[MSG_FETCH_TEXT];
+    const char *can[] = {MSG_CAN_FILES}, *fetch[] = {wanted};
+    msg_fetch_write(tnode("s1").s, "n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg", 524288, wanted);
+    struct msg_hello wants = h;
+    wants.can = (struct jarr){can, 1};
+    wants.fetch = (struct jarr){fetch, 1};
+    simple("hello", "an attachment is wanted", spec_text(msg_hello_spec, &wants), NULL);
     simple("hello", "too long a wait", replaced(hello, "25000", "25001"), "bad_member");
     simple("have", "three streams", line, NULL);
     simple("have", "sequence 0", replaced(line, ",12,", ",0,"), "bad_member");
