@@ -3,6 +3,7 @@
  * node is opened by exactly one process (DIR/lock); whoever has it open may write. */
 #include "node/app.h"
 #include "node/app_blob.h"
+#include "node/app_fetch.h"
 
 #include "node/app_erase.h"
 #include "node/app_import.h"
@@ -236,6 +237,7 @@ static int load_engine(struct app *a, bool heal)
         r = app__heal_trust(a->store);
         r = r < 0 ? r : sync_new(&self, st, &a->sync);
     }
+    r = r < 0 ? r : app__fetch_use(a);
     return r == 0 ? app__guard_load(a) : r;
 }
 
@@ -525,6 +527,7 @@ int app_tick(struct app *a, int64_t mono_ms)
 {
     int r = tick(a, mono_ms), more = app_import_tick(a);
     int swept = app__blob_tick(a, mono_ms);
+    swept = swept != 0 ? swept : app__fetch_tick(a, mono_ms);
     r = r < 0 ? r : more != 0 ? more : r;
     return r < 0 || swept == 0 ? r : swept;
 }

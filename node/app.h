@@ -6,6 +6,7 @@
 #include "node/recovery.h"
 #include "node/store/store.h"
 #include "protocol/kinds/kind.h"
+#include "sync/fetch.h"
 #include "sync/sync.h"
 
 #include <stdbool.h>
@@ -71,6 +72,8 @@ struct app {
     struct app_codes *codes;           /* words of open lists; app_codes.c */
     int64_t blobs_due;                 /* mono ms: look for attachments nobody refers to */
     int64_t blobs_erased;              /* entries of the list of what is erased, at that look */
+    struct sync_files files;           /* the engine's port to bytes of attachments; app_fetch.c */
+    int64_t fetch_due, fetch_erased;   /* as blobs_*, for those of other nodes */
     struct import_check *import_check; /* the check that is under way; app_import_check.c */
     int64_t booking_due, booking_seen; /* mono ms: time alone changes a booking; last ask seen */
     bool announced;                    /* the address of sanji.conf was said or could not be said */

@@ -282,9 +282,14 @@ int app_upload_drop(struct app *a, const char *login, const char *id)
 
 int app_blob_read(struct app *a, const char *sha, struct buf *out)
 {
+    return app__blob_in(a->dir, sha, out);
+}
+
+int app__blob_in(const char *dir, const char *sha, struct buf *out)
+{
     uint8_t h[HASH_LEN];
     char text[BLOB_SHA + 1];
-    int r = blob_read(a->dir, sha, out);
+    int r = blob_read(dir, sha, out);
     if (r < 0) {
         return r;
     }

@@ -39,6 +39,7 @@ int app_blob_room(struct app *a, int64_t *ret_used, int64_t *ret_quota);
 int app_blob_has(struct app *a, const char *sha, int64_t *ret_len, char ret_type[static 8]);
 /* Checked by its hash. SANJI_E_NOT_FOUND, SANJI_E_CORRUPT. */
 int app_blob_read(struct app *a, const char *sha, struct buf *out);
+int app__blob_in(const char *dir, const char *sha, struct buf *out); /* the same of any folder */
 /* May content d, in place of `was` (empty: nothing), name what it names? What is new has to be
  * here; login: and brought by him; NULL: by anybody. */
 int app_blob_may(struct app *a, const struct kind *k, struct span was, struct span d,

@@ -157,6 +157,65 @@ int blob_read(const char *dir, const char *sha, struct buf *out)
     return r < 0 ? r : app__read_file(path, LIM_BLOB_BYTES, out);
 }
 
+static int len_of(const char *path, int64_t *ret)
+{
+    struct stat st;
+    if (lstat(path, &st) != 0) {
+        return error_of(errno);
+    }
+    *ret = st.st_size;
+    return 0;
+}
+
+int blob_len(const char *dir, const char *sha, int64_t *ret)
+{
+    char path[APP_PATH_BYTES];
+    int r = blob_path(dir, sha, path);
+    return r < 0 ? r : len_of(path, ret);
+}
+
+int blob_part_len(const char *dir, const char *part, int64_t *ret)
+{
+    char path[APP_PATH_BYTES];
+    int r = part_path(dir, part, path);
+    return r < 0 ? r : len_of(path, ret);
+}
+
+int blob_read_at(const char *dir, const char *sha, int64_t at, int64_t max, struct buf *out)
+{
+    char path[APP_PATH_BYTES];
+    uint8_t piece[16384];
+    int r = blob_path(dir, sha, path);
+    int fd = r < 0 ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return r < 0 ? r : error_of(errno);
+    }
+    while (r == 0 && max > 0) {
+        size_t n = max < (int64_t)sizeof piece ? (size_t)max : sizeof piece;
+        ssize_t k = pread(fd, piece, n, at);
+        if (k <= 0) {
+            r = k == 0 || errno == EINTR ? 0 : SANJI_E_IO;
+            if (k == 0) {
+                break;
+            }
+            continue;
+        }
+        r = buf_put(out, piece, (size_t)k);
+        at += k;
+        max -= k;
+    }
+    (void)close(fd);
+    return r;
+}
+
+void blob_touch(const char *dir, const char *sha)
+{
+    char path[APP_PATH_BYTES];
+    if (blob_path(dir, sha, path) == 0) {
+        (void)utimensat(AT_FDCWD, path, NULL, AT_SYMLINK_NOFOLLOW);
+    }
+}
+
 int blob_drop(const char *dir, const char *sha)
 {
     char path[APP_PATH_BYTES];

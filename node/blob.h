@@ -20,6 +20,11 @@ void blob_part_drop(const char *dir, const char *part);
 int blob_part_done(const char *dir, const char *part, const char *sha);
 /* The whole of a blob. SANJI_E_NOT_FOUND. */
 int blob_read(const char *dir, const char *sha, struct buf *out);
+/* How long it is, and a piece of it as it stands. SANJI_E_NOT_FOUND. */
+int blob_len(const char *dir, const char *sha, int64_t *ret);
+int blob_part_len(const char *dir, const char *part, int64_t *ret);
+int blob_read_at(const char *dir, const char *sha, int64_t at, int64_t max, struct buf *out);
+void blob_touch(const char *dir, const char *sha); /* somebody has looked at it */
 /* It is there no more when this returns 0. */
 int blob_drop(const char *dir, const char *sha);
 

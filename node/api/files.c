@@ -5,6 +5,7 @@
 #include "node/api/route.h"
 
 #include "node/app_blob.h"
+#include "node/app_fetch.h"
 #include "node/blob.h"
 #include "protocol/jcur.h"
 
@@ -119,23 +120,45 @@ struct wanted {
     struct api_call *c;
     const struct kind *k;
     struct buf name;
-    bool own; /* written by this node: others keep the bytes of theirs */
+    char by[LIM_NODE_ID + 2]; /* who wrote it, and has the bytes */
 };
+
+/* Does the record name files, and may they be seen? That there is one he need not learn. */
+static bool sees_files(const struct wanted *w, const struct store_rec *rec)
+{
+    struct api_call *c = w->c;
+    const struct kind_field *fld = kind_files_field(w->k);
+    bool cut = fld != NULL && (fld->flags & KFF_P1) != 0 && api_is_cut(c, w->k);
+    return fld != NULL && !cut && !rec->withdrawn && api_is_ours(c, rec) &&
+           api_sees_record(c, w->k, rec->id, rec->d);
+}
 
 static int on_rec(const struct store_rec *rec, void *arg)
 {
     struct wanted *w = arg;
-    struct api_call *c = w->c;
     struct kind_file x;
-    const struct kind_field *fld = kind_files_field(w->k);
-    bool cut = fld != NULL && (fld->flags & KFF_P1) != 0 && api_is_cut(c, w->k);
-    if (fld == NULL || cut || rec->withdrawn || !api_is_ours(c, rec) ||
-        !api_sees_record(c, w->k, rec->id, rec->d) ||
-        !kind_files_has(w->k, rec->d, c->param[3], &x)) {
-        return SANJI_E_NOT_FOUND; /* that there is something he need not learn */
+    if (!sees_files(w, rec) || !kind_files_has(w->k, rec->d, w->c->param[3], &x)) {
+        return SANJI_E_NOT_FOUND;
     }
-    w->own = strcmp(rec->by, app_id(c->app)) == 0;
+    (void)snprintf(w->by, sizeof w->by, "%s", rec->by);
     return jcur_text(x.name, &w->name);
+}
+
+/* The record that the path names, given to fn. */
+static int look(struct api_call *c, struct wanted *w, int (*fn)(const struct store_rec *, void *))
+{
+    w->c = c;
+    w->k = kind_find(c->param[1]);
+    if (w->k == NULL) {
+        return SANJI_E_NOT_FOUND;
+    }
+    if (!api_may(c, w->k, KACT_READ)) {
+        return SANJI_E_FORBIDDEN;
+    }
+    if (strcmp(c->param[0], "me") == 0) {
+        snprintf(c->param[0], sizeof c->param[0], "%s", app_id(c->app));
+    }
+    return store_record_get(c->app->store, c->param[0], c->param[1], c->param[2], fn, w);
 }
 
 static void put_name(struct buf *out, struct span name)
@@ -176,28 +199,90 @@ static int put_headers(struct api_call *c, struct span given, const char *type)
 
 int h_file(struct api_call *c)
 {
-    struct wanted w = {.c = c, .k = kind_find(c->param[1])};
-    int64_t len = 0;
+    struct wanted w = {.c = c};
     char type[8];
-    if (w.k == NULL) {
-        return SANJI_E_NOT_FOUND;
-    }
-    if (!api_may(c, w.k, KACT_READ)) {
-        return SANJI_E_FORBIDDEN;
-    }
-    if (strcmp(c->param[0], "me") == 0) {
-        snprintf(c->param[0], sizeof c->param[0], "%s", app_id(c->app));
-    }
     buf_init(&w.name, 4096);
-    int r = store_record_get(c->app->store, c->param[0], c->param[1], c->param[2], on_rec, &w);
+    int r = look(c, &w, on_rec);
     if (r == 0) {
-        r = w.own ? app_blob_has(c->app, c->param[3], &len, type) : SANJI_E_NOT_FOUND;
-        r = r < 0 ? r : app_blob_read(c->app, c->param[3], &c->rep->body);
-        c->code = r == SANJI_E_NOT_FOUND ? "file_away"
+        r = app_file_read(c->app, w.by, c->param[3], &c->rep->body, type);
+        bool own = strcmp(w.by, app_id(c->app)) == 0;
+        c->code = r == SANJI_E_NOT_FOUND ? own ? "file_lost" : "file_away"
                   : r == SANJI_E_CORRUPT ? "file_broken"
+                  : r == SANJI_E_REFUSED ? "file_other"
                                          : NULL;
     }
     r = r < 0 ? r : put_headers(c, span_of(w.name.data, w.name.len), type);
     buf_done(&w.name);
+    return r;
+}
+
+/* ---- those that lie with other nodes ---- */
+
+static void put_state(struct jw *w, const char *sha, int64_t len, const struct app_file_state *x)
+{
+    static const char *const words[] = {[FILE_HERE] = "here",
+                                        [FILE_AWAY] = "away",
+                                        [FILE_COMING] = "coming",
+                                        [FILE_GIVEN_UP] = "given_up",
+                                        [FILE_LOST] = "lost"};
+    jw_obj(w, NULL);
+    jw_str(w, "sha256", sha);
+    jw_str(w, "state", words[x->word]);
+    if (x->word == FILE_COMING) {
+        jw_int(w, "here", x->here);
+        jw_int(w, "len", len);
+    }
+    if (x->from[0] != '\0') {
+        jw_str(w, "from", x->from);
+    }
+    if (x->err != 0) {
+        jw_str(w, "why", err_name(x->err));
+    }
+    jw_end_obj(w);
+}
+
+static int on_files(const struct store_rec *rec, void *arg)
+{
+    struct wanted *w = arg;
+    struct jcur at;
+    struct kind_file x;
+    int r = 0;
+    if (!sees_files(w, rec)) {
+        return SANJI_E_NOT_FOUND;
+    }
+    jw_obj(&w->c->w, NULL);
+    jw_arr(&w->c->w, "files");
+    for (bool more = kind_files_begin(w->k, rec->d, &at);
+         r == 0 && more && kind_files_next(&at, &x);) {
+        struct app_file_state st;
+        r = app_file_state(w->c->app, rec->by, x.sha, &st);
+        if (r == 0) {
+            put_state(&w->c->w, x.sha, x.len, &st);
+        }
+    }
+    jw_end_arr(&w->c->w);
+    jw_end_obj(&w->c->w);
+    return r;
+}
+
+int h_files(struct api_call *c)
+{
+    struct wanted w = {.c = c};
+    return look(c, &w, on_files);
+}
+
+int h_file_fetch(struct api_call *c)
+{
+    struct wanted w = {.c = c};
+    buf_init(&w.name, 4096);
+    int r = look(c, &w, on_rec);
+    if (r == 0) {
+        r = app_file_want(c->app, w.by, c->param[3]);
+        c->code = r == SANJI_E_QUOTA ? "file_wants" : r == SANJI_E_NOT_FOUND ? "file_lost" : NULL;
+    }
+    buf_done(&w.name);
+    (void)snprintf(c->target, sizeof c->target, "%.64s", c->param[2]);
+    jw_obj(&c->w, NULL);
+    jw_end_obj(&c->w);
     return r;
 }

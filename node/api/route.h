@@ -396,7 +396,9 @@ api_handler h_upload_new;
 api_handler h_upload_part;
 api_handler h_upload_finish;
 api_handler h_upload_drop;
+api_handler h_files;
 api_handler h_file;
+api_handler h_file_fetch;
 /* hsds.c */
 api_handler h_hsds;
 api_handler h_hsds_services;

@@ -80,6 +80,21 @@ int blob_missing(struct store *s, blob_fn fn, void *arg)
     return r < 0 ? r : e;
 }
 
+int blob_named(struct store *s, const char *by, const char *sha,
+               int (*fn)(const char *aud, int64_t len, void *arg), void *arg)
+{
+    struct q q;
+    int r = 0;
+    q_begin(&q, &s->db, Q_BLOB_NAMED_BY);
+    q_text(&q, sha);
+    q_text(&q, by);
+    while (r == 0 && q_row(&q)) {
+        r = fn(q_col_text(&q, 0), q_col_int(&q, 1), arg);
+    }
+    int e = q_end(&q);
+    return r < 0 ? r : e;
+}
+
 int blob_row_all(struct store *s, blob_fn fn, void *arg)
 {
     struct q q;

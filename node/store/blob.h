@@ -22,6 +22,9 @@ int blob_row_all(struct store *s, blob_fn fn, void *arg);
 int blob_used(struct store *s, int64_t *ret); /* bytes, what is announced included */
 /* What records of this node name and there is no row of: hash and length alone. */
 int blob_missing(struct store *s, blob_fn fn, void *arg);
+/* Each audience in which a current record that `by` wrote names it. */
+int blob_named(struct store *s, const char *by, const char *sha,
+               int (*fn)(const char *aud, int64_t len, void *arg), void *arg);
 /* An item that refers to it was erased: unless another does, it goes with the next sweep. What it
  * was called when it was brought goes at once. */
 int blob_row_erased(struct store *s, const char *sha);

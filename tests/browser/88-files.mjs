@@ -144,3 +144,38 @@ test('in English, and taken away again', async () => {
   assert.deepEqual(await en.barriers(), []);
   await en.shot('88-english-phone');
 });
+
+test('a file of another platform: fetched with a button, waits while the line is down, comes by itself', async () => {
+  await w.join('s1', 'd1', 'street', '370102001');
+  const far = await open('s1', { size: phone });
+  await far.hire('sun', ['--role', 'supervisor']);
+  const doc = pdf('转来的办法.pdf', 5 << 20);
+  await clerk.to('#/r/notice/new');
+  await clerk.fill('record', { kind: 'document', title: '街道要看的通知' });
+  await choose(clerk, doc.file);
+  await until('whole', 30000, async () => (await clerk.page.locator('.file-list li', { hasText: '转来的办法.pdf' }).count()) === 1 && (await clerk.page.locator('.file-list progress').count()) === 0);
+  await clerk.shot('88-before-phone');
+  await clerk.page.click('#record button[type=submit]');
+  await clerk.page.waitForSelector('.note-good');
+  const hash = await clerk.page.evaluate(() => location.hash.split('?')[0]);
+  const address = hash.replace('/me/', `/${w.nodes.get('d1').id}/`);
+  await until('the record', 20000, () => w.state('s1').includes('街道要看的通知'));
+  await w.stop('d1');
+  await far.to(address);
+  await far.seen(far.t('files.away'));
+  assert.equal(await far.page.getByRole('button', { name: far.t('files.save_one', { name: '转来的办法.pdf' }) }).count(), 0);
+  await far.shot('88-away-phone');
+  await far.page.getByRole('button', { name: far.t('files.fetch_one', { name: '转来的办法.pdf' }) }).click();
+  await far.seen(far.t('files.why.unreachable'));
+  assert.deepEqual(await far.barriers(), []);
+  await far.shot('88-coming-phone');
+  await w.stop('s1', 'SIGKILL'); // the wish is still there afterwards
+  await w.start('s1');
+  await w.start('d1');
+  await far.page.reload();
+  await far.page.getByRole('button', { name: far.t('files.save_one', { name: '转来的办法.pdf' }) }).waitFor();
+  const got = await saved(far, '转来的办法.pdf');
+  assert.equal(got.as, '转来的办法.pdf');
+  assert.ok(got.bytes.equals(doc.bytes));
+  await far.shot('88-fetched-phone');
+});

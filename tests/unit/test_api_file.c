@@ -266,7 +266,10 @@ static void in_records(void **state)
     assert_int_equal(v.wrong, 1);
     assert_int_equal(unlink(path), 0);
     assert_status(fetch("notice", rec), 404);
-    assert_said("file_away");
+    assert_said("file_lost");
+    (void)snprintf(path, sizeof path, "/api/files/me/notice/%s", rec);
+    assert_status(ask("GET", path, NULL), 200);
+    assert_said("\"state\":\"lost\"");
     assert_int_equal(app_verify(d.app, &v, NULL, NULL), 0);
     assert_int_equal(v.wrong, 1);
 }
@@ -533,6 +536,20 @@ static void named_by_another(void **state)
     (void)snprintf(path, sizeof path, "/api/files/%s/notice/%s/%s", app_id(child), theirs, sha);
     assert_status(ask("GET", path, NULL), 404);
     assert_said("file_away");
+    (void)snprintf(path, sizeof path, "/api/files/%s/notice/%s", app_id(child), theirs);
+    assert_status(ask("GET", path, NULL), 200);
+    assert_said("\"state\":\"away\"");
+    (void)snprintf(path, sizeof path, "/api/files/%s/notice/%s/%s/fetch", app_id(child), theirs,
+                   sha);
+    assert_status(ask("POST", path, "{}"), 200);
+    assert_true(app_take_wrote(d.app)); /* neighbours are to be told */
+    (void)snprintf(path, sizeof path, "/api/files/%s/notice/%s", app_id(child), theirs);
+    assert_status(ask("GET", path, NULL), 200);
+    assert_said("\"state\":\"coming\",\"here\":0");
+    assert_said("\"why\":\"unreachable\""); /* nothing runs between the two */
+    (void)snprintf(path, sizeof path, "/api/files/%s/notice/%s/%.42sA/fetch", app_id(child), theirs,
+                   sha);
+    assert_status(ask("POST", path, "{}"), 404);
     assert_status(fetch("notice", rec), 200);
     node_sound(d.app); /* what refers to what is derived again, too */
     sweep();

@@ -57,7 +57,7 @@ export function Content({ scope, fields, d, skip, refs, at }) {
       return;
     }
     const there = f.refers && refs && refs[f.name];
-    const files = f.type === "files" && at && <FileList files={x} at={at} />;
+    const files = f.type === "files" && at && <FileList files={x} at={at} names={names} />;
     const shown = files || (there ? <a href={href(["r", f.refers[0], "me", x])}>{there}</a> : value(scope, f, x, names));
     rows.push([f.label || fieldLabel(scope, f), shown, f.type === "long" || f.type === "texts" || f.type === "rows" || f.type === "files"]);
   });

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Attachments: chosen and brought in a form, listed and saved on a record's page.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { download, enc } from "../api.js";
+import { download, enc, post } from "../api.js";
 import { announce, bring, dropUpload } from "../files.js";
-import { t } from "../i18n.js";
+import { has, t } from "../i18n.js";
+import { useLoad } from "../load.js";
 import { Problem } from "./bits.jsx";
 
 const endings = ".pdf,.png,.jpg,.jpeg,.docx,.xlsx,.pptx,.doc,.xls,.wps,.et,.txt,.csv";
@@ -112,32 +113,70 @@ export function FilesInput({ id, f, value, onInput, described }) {
   );
 }
 
-// at: [owner, kind, id] of the record that names them.
-export function FileList({ files, at }) {
+const lookMs = 2000;
+const whyText = (why) => t(has(`files.why.${why}`) ? `files.why.${why}` : "files.why.other");
+
+// Where a file is that lies with another platform; nothing of one that is here.
+function Away({ x, there, names }) {
+  if (there.state === "away") return <span class="help">{t("files.away")}</span>;
+  if (there.state === "lost") return <span class="fault">{t("files.lost")}</span>;
+  if (there.state === "given_up") return <span class="fault">{t("files.given_up", { why: whyText(there.why) })}</span>;
+  const so = { here: there.here ? sizeText(there.here) : t("files.kb", { n: 0 }), all: sizeText(x.len), from: names[there.from] || there.from };
+  return (
+    <>
+      <progress max={x.len} value={there.here} aria-label={x.name} />
+      <span class="help">
+        {t(there.from ? "files.coming_from" : "files.coming", so)} {there.why && whyText(there.why)}
+      </span>
+    </>
+  );
+}
+
+// at: [owner, kind, id] of the record that names them; names: of the nodes.
+export function FileList({ files, at, names }) {
   const [busy, setBusy] = useState("");
   const [error, setError] = useState(null);
-  const save = async (x) => {
+  const [every, setEvery] = useState(0);
+  const path = `/api/files/${at.map(enc).join("/")}`;
+  const where = useLoad(path, every);
+  const by = {};
+  ((where.data && where.data.files) || []).forEach((x) => (by[x.sha256] = x));
+  const coming = files.some((x) => by[x.sha256] && by[x.sha256].state === "coming");
+  useEffect(() => setEvery(coming ? lookMs : 0), [coming]);
+  const run = async (x, what) => {
     setBusy(x.sha256);
     setError(null);
     try {
-      await download(`/api/files/${at.concat(x.sha256).map(enc).join("/")}`);
+      await what(`${path}/${enc(x.sha256)}`);
     } catch (e) {
       setError(e);
     }
     setBusy("");
   };
+  const bringIt = async (file) => {
+    await post(`${file}/fetch`);
+    where.reload();
+  };
+  const button = (x, label, name, what) => (
+    <button type="button" class="button small" disabled={busy !== ""} aria-label={name} onClick={() => run(x, what)}>
+      {busy === x.sha256 ? t("files.loading") : label}
+    </button>
+  );
   return (
     <div class="files">
-      <ul class="file-list">
-        {files.map((x) => (
-          <li key={x.sha256}>
-            <bdi class="file-name">{x.name}</bdi>
-            <span class="help">{sizeText(x.len)}</span>
-            <button type="button" class="button small" disabled={busy !== ""} aria-label={t("files.save_one", { name: x.name })} onClick={() => save(x)}>
-              {t(busy === x.sha256 ? "files.loading" : "files.save")}
-            </button>
-          </li>
-        ))}
+      <ul class="file-list" aria-live="polite">
+        {files.map((x) => {
+          const there = by[x.sha256] || { state: "here" };
+          return (
+            <li key={x.sha256}>
+              <bdi class="file-name">{x.name}</bdi>
+              {there.state !== "coming" && <span class="help">{sizeText(x.len)}</span>}
+              {there.state !== "here" && <Away x={x} there={there} names={names} />}
+              {there.state === "here" && button(x, t("files.save"), t("files.save_one", { name: x.name }), download)}
+              {(there.state === "away" || there.state === "given_up") && button(x, t("files.fetch"), t("files.fetch_one", { name: x.name }), bringIt)}
+            </li>
+          );
+        })}
       </ul>
       {error && <Problem error={error} />}
     </div>
