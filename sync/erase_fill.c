@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Stubs whose act is not here, or came later than what they stood in: a bundle that is brought once
  * more with its items makes them whole, and a keyframe that holds stubs is not compared. */
-#include "sync/internal.h"
+#include "sync/erase.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +36,9 @@ static int merge(const struct sync_bundle_row *row, void *arg)
     if (row->seq != f->b->hdr.seq || memcmp(row->id, f->b->id, HASH_LEN) != 0) {
         return 1;
     }
+    const struct stream_key *key = &f->s->streams[f->idx].row.key;
     int r = sync__stored(f->s, row, READ_ALL, &f->in, f->a, &held);
+    r = r != 0 ? r : sync__mark_meet(f->s, key, f->b);
     if (r != 0) {
         return r;
     }
@@ -47,8 +49,8 @@ static int merge(const struct sync_bundle_row *row, void *arg)
         return SANJI_E_NOMEM;
     }
     for (size_t i = 0; held.item != NULL && i < n; i++) {
-        f->is_new[i] = held.item[i].stub && !f->b->item[i].stub &&
-                       !sync__erased(f->s, &f->s->streams[f->idx].row.key, &held.item[i]);
+        f->is_new[i] =
+            held.item[i].stub && !f->b->item[i].stub && !sync__erased(f->s, key, &held.item[i]);
         ref[i] = f->is_new[i] ? f->b->item[i] : held.item[i];
         stub[i] = false;
         f->n += f->is_new[i];
@@ -104,6 +106,7 @@ int sync__erase_fill(struct sync *s, size_t idx, const struct bundle *b)
     if (r == 0 && f.n > 0) {
         r = put_back(&f);
     }
+    r = r < 0 ? r : sync__erase_scrub(s); /* what it has met is remembered */
     buf_done(&f.in);
     buf_done(&f.line);
     buf_done(&f.frame);

@@ -4,6 +4,7 @@
  * is stored by the same function as a foreign one, so the writer erases as every other holder does.
  */
 #include "sync/erase.h"
+#include "sync/keyframe.h"
 
 #include "protocol/base/enc.h"
 
@@ -19,10 +20,11 @@ struct found {
     struct buf in;
     uint8_t (*v)[HASH_LEN];
     size_t n, cap;
-    size_t idx;   /* of the stream looked at, */
-    int64_t next; /* what should come next in it */
-    bool blind;   /* some of this audience cannot be read */
-    int64_t upto; /* highest revision of the record met, withdrawn ones included */
+    size_t idx;          /* of the stream looked at, */
+    int64_t next;        /* what should come next in it */
+    struct key_jump gap; /* at 0: none. Behind gap.seq nothing is missing up to gap.at */
+    bool blind;          /* some of this audience cannot be read */
+    int64_t upto;        /* highest revision of the record met, withdrawn ones included */
 };
 
 /* It stays, or is named already: a keyframe has said it again. */
@@ -85,6 +87,10 @@ static int gone(struct found *f, int64_t before)
     const struct stream *st = &f->s->streams[f->idx];
     int r = 0;
     for (; r >= 0 && f->next < before; f->next++) {
+        if (f->next > f->gap.seq && f->next < f->gap.at) {
+            f->next = f->gap.at - 1;
+            continue;
+        }
         f->blind = true;
         if (f->next <= st->row.seq) {
             r = sync__want_add(f->s, f->idx, f->next);
@@ -189,10 +195,12 @@ static int look_through(struct found *f, size_t idx)
         return 0;
     }
     /* Between a run that was begun behind a gap and what stands before it nothing is missing. */
+    f->gap = (struct key_jump){.at = 0};
+    int r = st->jump == 0 ? 0 : sync__kept_get(f->s, "jump", st->row.no, &f->gap, sizeof(f->gap));
     f->idx = idx;
-    f->next = st->jump != 0 || st->row.first < 1 ? INT64_MAX : st->row.first;
-    int r = f->s->st->bundles(f->s->st->ctx, st->row.no, 0, SIZE_MAX, look, f);
-    r = r < 0 || st->jump != 0 ? r : gone(f, st->kept + 1);
+    f->next = st->row.first < 1 ? INT64_MAX : st->row.first;
+    r = r < 0 ? r : f->s->st->bundles(f->s->st->ctx, st->row.no, 0, SIZE_MAX, look, f);
+    r = r < 0 ? r : gone(f, st->kept + 1);
     f->blind = f->blind || st->wants;
     return r;
 }
