@@ -339,19 +339,35 @@ void sim_gone_back(struct sim *m, int i)
     m->count[SC_ERASED_BACK] += n < (int64_t)m->n_gone;
 }
 
+static void search_held(struct search *x, bool only_older)
+{
+    struct sim *m = x->m;
+    search_begin(x);
+    for (int i = 0; (only_older || x->found < 0) && x->older[0] == '\0' && i < m->w.n; i++) {
+        if (m->w.node[i].joined && !m->w.node[i].revoked && !m->w.node[i].hostile) {
+            look_at(x, i);
+        }
+    }
+    search_end(x);
+}
+
+bool sim_older_waits(struct sim *m)
+{
+    struct search x = {.m = m, .holds = true, .found = -1};
+    if (m->n_gone == 0) {
+        return false;
+    }
+    search_held(&x, true);
+    return x.older[0] != '\0';
+}
+
 int sim_check_gone(struct sim *m, struct world_verdict *v)
 {
     struct search x = {.m = m, .holds = true, .found = -1};
     if (m->n_gone == 0) {
         return 0;
     }
-    search_begin(&x);
-    for (int i = 0; x.found < 0 && x.older[0] == '\0' && i < m->w.n; i++) {
-        if (m->w.node[i].joined && !m->w.node[i].revoked && !m->w.node[i].hostile) {
-            look_at(&x, i);
-        }
-    }
-    search_end(&x);
+    search_held(&x, false);
     if (x.found >= 0) {
         const struct sim_gone *g = &m->gone[x.found];
         (void)snprintf(v->text, sizeof(v->text), "%s holds what %s erased of %s (I12)",

@@ -476,9 +476,10 @@ void sim_heal(struct sim *m)
     }
     sim_way_back(m);
     /* A stream that a neighbour could not take is offered again in its next session: 15 minutes.
-     * Who was put back publishes proofs when its doubt has ended. */
-    for (int k = 0;
-         k < 20 && (k < 2 || !world_converged(w, NULL) || sim_proofs_wait(m) || sim_in_doubt(m));
+     * So is what is kept for a writer. Who was put back publishes proofs when its doubt has ended.
+     */
+    for (int k = 0; k < 20 && (k < 2 || !world_converged(w, NULL) || sim_proofs_wait(m) ||
+                               sim_in_doubt(m) || sim_older_waits(m));
          k++) {
         world_run(w, 60000);
         sim_stick_round(m);

@@ -194,6 +194,7 @@ void sim_erase_past(struct sim *m, int i);
 void sim_gone_note(struct sim *m, int i,
                    const char *id);       /* node i has erased it; NULL: whatever it has */
 void sim_gone_back(struct sim *m, int i); /* its store was put back */
+bool sim_older_waits(struct sim *m);      /* an older form of what is erased has to go still */
 int sim_check_gone(struct sim *m, struct world_verdict *v);
 /* The list of what is erased lies beside the store: n is put back with it. */
 void sim_list_keep(struct sim *m, int i);
