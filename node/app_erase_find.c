@@ -28,7 +28,8 @@ struct search {
     struct sync_stream_row *own;
     size_t n_own, cap_own;
     struct stream_key key; /* of the stream looked at, */
-    int64_t next;          /* what should come next in it */
+    int64_t next;          /* what should come next in it, */
+    int64_t skipped;       /* and up to where a keyframe that is not whole yet leaves out some */
 };
 
 static bool holds(const struct search *s, struct span text)
@@ -93,6 +94,9 @@ static int on_bundle(const struct sync_bundle_row *row, void *arg)
     struct search *s = arg;
     struct bundle b;
     size_t used;
+    if (s->next <= s->skipped && row->seq > s->skipped) {
+        s->next = s->skipped + 1;
+    }
     int r = gone(s, row->seq);
     if (r != 0) {
         return r;
@@ -117,6 +121,7 @@ static int one_stream(struct search *s, const struct sync_stream_row *st)
     const struct sync_store *port = store_port(s->a->store);
     int r;
     s->key = st->key;
+    s->skipped = st->skipped;
     s->next = st->first > 1 ? st->first : 1;
     do {
         r = port->bundles(port->ctx, st->no, s->next - 1, SIZE_MAX, on_bundle, s);
@@ -148,10 +153,20 @@ static int on_stream(const struct sync_stream_row *st, void *arg)
     return 0;
 }
 
+/* The engine knows it of each. */
+static void on_skipped(const struct sync_stream_row *st, void *arg)
+{
+    struct search *s = arg;
+    for (size_t i = 0; i < s->n_own; i++) {
+        s->own[i].skipped = s->own[i].no == st->no ? st->skipped : s->own[i].skipped;
+    }
+}
+
 static int own_streams(struct search *s)
 {
     const struct sync_store *port = store_port(s->a->store);
     int r = port->streams(port->ctx, on_stream, s);
+    sync_each_stream(s->a->sync, on_skipped, s);
     for (size_t i = 0; r == 0 && i < s->n_own; i++) {
         r = one_stream(s, &s->own[i]);
     }

@@ -27,6 +27,20 @@ static int unpark(struct store *s, const struct sync_record *rec)
     return q_run(&q);
 }
 
+/* Its attachments go with it, unless another record refers to them (app_blob.c). Those that a
+ * neighbour's record names are not here. */
+static bool has_files(const struct store *s, const struct sync_record *rec)
+{
+    return strcmp(rec->stream->by.s, s->counts.self.s) == 0;
+}
+
+/* The views say which, also where the item cannot be read any more. */
+static int own_files_gone(struct store *s, const struct sync_record *rec, int64_t n)
+{
+    int r = has_files(s, rec) ? run_n(s, Q_BLOB_ERASED_OF, n) : 0;
+    return r < 0 || !has_files(s, rec) ? r : run_n(s, Q_UPLOAD_FORGET_OF, n);
+}
+
 static int record_gone(struct store *s, const struct sync_record *rec, bool *ret_bared)
 {
     struct q q;
@@ -45,7 +59,8 @@ static int record_gone(struct store *s, const struct sync_record *rec, bool *ret
     if (r < 0 || n == 0) {
         return r;
     }
-    r = store__count_row(s, rec->owner, n, -1);
+    r = own_files_gone(s, rec, n);
+    r = r < 0 ? r : store__count_row(s, rec->owner, n, -1);
     if (r == 0) {
         r = run_n(s, Q_REC_DEL, n);
     }
@@ -129,10 +144,7 @@ int store__erase(void *ctx, const struct sync_record *rec, bool *ret_bared)
     if (r < 0 || rec->item == NULL) {
         return r;
     }
-    /* Its attachments go with it, unless another record refers to them (app_blob.c). Those that a
-     * neighbour's record names are not here. */
-    bool own = strcmp(rec->stream->by.s, s->counts.self.s) == 0;
-    if (own && (r = store__blob_each(s, rec->item->bl, file_gone, NULL)) < 0) {
+    if (has_files(s, rec) && (r = store__blob_each(s, rec->item->bl, file_gone, NULL)) < 0) {
         return r;
     }
     if (rec->item->op != OP_EVENT) {

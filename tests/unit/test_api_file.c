@@ -419,6 +419,31 @@ static void erased(void **state)
     assert_false(stands(sha));
 }
 
+/* What names the file is shown, and cannot be read any more. */
+static void erased_where_it_cannot_be_read(void **state)
+{
+    (void)state;
+    char rec[65];
+    int64_t n = 0;
+    struct fault f = {0};
+    struct app_erase e;
+    add_user("asks", "admin", false);
+    add_user("agrees", "admin", false);
+    user_in("wang", "clerk");
+    bring("a.pdf", "%PDF-1.1\na\n%%EOF", 16);
+    new_notice(rec, "pdf", 16);
+    sweep();
+    assert_int_equal(db_exec(&d.app->store->db,
+                             "UPDATE bundle SET frame=CAST('no frame' AS BLOB) WHERE pos IN"
+                             "(SELECT (no<<32)+seq FROM record WHERE kind='notice')"),
+                     0);
+    assert_int_equal(app_erase_request(d.app, "asks", rec, "person", &n, &f), 0);
+    assert_int_equal(app_erase_confirm(d.app, "agrees", n, &e, &f), 0);
+    for (int i = 0; i < 100 && app__blob_tick(d.app, app_mono_ms()) == 1; i++) {
+    }
+    assert_false(stands(sha));
+}
+
 /* The disk is full, or the program ends, just after the file has got its name: asked again it is
  * finished, and nothing has to be sent once more. */
 static void named_and_no_row(void **state)
@@ -620,12 +645,18 @@ static void both_say_the_same(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        ON_A_NODE(in_pieces),       ON_A_NODE(what_is_not_taken),
-        ON_A_NODE(in_records),      ON_A_NODE(whose_record_it_is),
-        ON_A_NODE(nobody_names_it), ON_A_NODE(erased),
-        ON_A_NODE(put_back),        ON_A_NODE(named_and_no_row),
-        ON_A_NODE(names_go_too),    ON_A_NODE(named_by_another),
-        ON_A_NODE(folder_is_lost),  cmocka_unit_test(both_say_the_same)};
+    const struct CMUnitTest tests[] = {ON_A_NODE(in_pieces),
+                                       ON_A_NODE(what_is_not_taken),
+                                       ON_A_NODE(in_records),
+                                       ON_A_NODE(whose_record_it_is),
+                                       ON_A_NODE(nobody_names_it),
+                                       ON_A_NODE(erased),
+                                       ON_A_NODE(erased_where_it_cannot_be_read),
+                                       ON_A_NODE(put_back),
+                                       ON_A_NODE(named_and_no_row),
+                                       ON_A_NODE(names_go_too),
+                                       ON_A_NODE(named_by_another),
+                                       ON_A_NODE(folder_is_lost),
+                                       cmocka_unit_test(both_say_the_same)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -539,6 +539,32 @@ static void what_can_be_read_is_found(void **state)
     app_close(a);
 }
 
+/* Put back, with a keyframe behind a gap of which not all has come: what stands in the gap is said
+ * again, and nobody misses it. */
+static void a_gap_is_not_unread(void **state)
+{
+    (void)state;
+    char path[512], id[LIM_ID_BYTES + 1];
+    struct fault f = {0};
+    struct app *a = node_born(0, "gap");
+    static const char *const v[] = {"v1", "v2", "v3", "v4"};
+    for (size_t i = 0; i < 4; i++) {
+        char json[96];
+        snprintf(json, sizeof json, "{\"id\":\"%s\",\"kind\":\"venue\",\"title\":\"张某某\"}",
+                 v[i]);
+        assert_int_equal(node_put(a, "listing", json, id, &f), 0);
+    }
+    app_close(a);
+    snprintf(path, sizeof path, "%s/sanji.db", home_dirs[0]);
+    damage(path, "DELETE FROM bundle WHERE (pos&4294967295) IN (2,3) AND pos>>32=" OF_FED);
+    damage(path, "INSERT INTO kv(key,value) SELECT 'jump/'||no,CAST(x'0400000000000000"
+                 "0100000000000000'||zeroblob(32) AS BLOB) FROM stream WHERE aud='fed'");
+    assert_int_equal(app_open(home_dirs[0], &a, NULL), 0);
+    struct found is = hits(a);
+    assert_string_equal(is.all, "record v1\nrecord v4\n");
+    app_close(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,6 +575,7 @@ int main(void)
         cmocka_unit_test(what_is_kept_is_looked_at),
         cmocka_unit_test(what_is_kept_is_found),
         cmocka_unit_test(what_can_be_read_is_found),
+        cmocka_unit_test(a_gap_is_not_unread),
         cmocka_unit_test(own_filing_is_written_again),
         cmocka_unit_test(what_is_lost_is_named),
         cmocka_unit_test(what_is_refused_holds_nothing_up),
