@@ -580,6 +580,28 @@ static void test_wrong_bytes(void **state)
     end(d);
 }
 
+/* A writer names one file twice, once with another length: nobody else is blamed for it. */
+static void test_two_lengths(void **state)
+{
+    (void)state;
+    struct desk *d = begin(16);
+    struct world *w = &d->t.w;
+    size_t rec = publish(d, CITY, "fed", SIZE, 1, ALL);
+    d->r[d->n_r] = d->r[rec];
+    d->r[rec].len = 77; /* comes first */
+    d->n_r++;
+    assert_int_equal(want(d, S1, rec), 0);
+    assert_true(comes(d, S1, rec, HOURS(1)));
+    assert_int_equal(w->node[S1].alarms[-SANJI_E_HASH] + w->node[D1].alarms[-SANJI_E_HASH], 0);
+    /* Where only a wrong one is named, what comes is not that. */
+    size_t bad = publish(d, CITY, "fed", SIZE, 2, ALL);
+    d->r[bad].len = 77;
+    assert_int_equal(want(d, S1, bad), 0);
+    world_run(w, HOURS(1));
+    assert_false(has(d, S1, bad));
+    end(d);
+}
+
 /* Nobody has asked for it: it is not taken. */
 static void test_unasked(void **state)
 {
@@ -732,6 +754,7 @@ int main(void)
         cmocka_unit_test(test_goes_on),
         cmocka_unit_test(test_torn_part),
         cmocka_unit_test(test_wrong_bytes),
+        cmocka_unit_test(test_two_lengths),
         cmocka_unit_test(test_unasked),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_day_quota),
