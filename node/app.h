@@ -67,6 +67,7 @@ struct app {
     int64_t programs_saved;            /* what keys/programs says; -1: nothing */
     int64_t erased_due;                /* mono ms; 0: the files are clean */
     int64_t backup_due;                /* mono ms; 0: not known yet */
+    bool backup_more;                  /* the last one has attachments left to copy */
     int64_t self_due;                  /* mono ms: look whether the self backup is still true */
     struct app_areas *areas;           /* the top's list, read at the first question; app_area.c */
     struct app_codes *codes;           /* words of open lists; app_codes.c */

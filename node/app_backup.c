@@ -4,6 +4,7 @@
  * carries its name only when it is whole and on the disk. */
 #include "node/app_backup.h"
 
+#include "node/app_blob.h"
 #include "node/app_internal.h"
 #include "protocol/base/text.h"
 #include "protocol/ferry.h"
@@ -18,7 +19,14 @@
 #include <unistd.h>
 #include <zstd.h>
 
-enum { PIECE = 256 * 1024, DAY_MS = 86400000, RETRY_MS = 3600000, LEVEL = 3, NAMES_MAX = 4096 };
+enum {
+    PIECE = 256 * 1024,
+    DAY_MS = 86400000,
+    RETRY_MS = 3600000,
+    LEVEL = 3,
+    NAMES_MAX = 4096,
+    FILES_AT_ONCE = 32 << 20 /* the daily one stops for others after so many bytes of attachments */
+};
 
 static const char suffix[] = ".sanji-backup", part_suffix[] = ".part", tmp_db[] = "backup.tmp",
                   kv_last[] = "backup/last";
@@ -368,7 +376,7 @@ static int remember(struct app *a, int64_t ms)
     return st->kv_put(st->ctx, kv_last, span_of(text, (size_t)n));
 }
 
-int app_backup(struct app *a, const char *to, struct app_backup *ret)
+static int backup(struct app *a, const char *to, int64_t budget, struct app_backup *ret)
 {
     char folder[APP_PATH_BYTES], tmp[APP_PATH_BYTES];
     uint8_t pub[SEAL_PUB_LEN];
@@ -401,20 +409,49 @@ int app_backup(struct app *a, const char *to, struct app_backup *ret)
     }
     (void)keep_newest(a, folder, ret->path,
                       a->cfg.backup_keep > 0 ? a->cfg.backup_keep : INT64_MAX);
+    r = app__backup_copies(a, folder, pub, budget, ret);
     ret->ms = app_mono_ms() - began;
-    return remember(a, app_now_ms());
+    return r < 0 ? r : remember(a, app_now_ms());
+}
+
+int app_backup(struct app *a, const char *to, struct app_backup *ret)
+{
+    return backup(a, to, INT64_MAX, ret);
+}
+
+/* Of the daily one, what is still to be copied of attachments, in the set folder. *ret_more: not
+ * all of it was. */
+static int more_files(struct app *a, int64_t budget, bool *ret_more)
+{
+    char folder[APP_PATH_BYTES];
+    uint8_t pub[SEAL_PUB_LEN];
+    struct app_backup b;
+    *ret_more = false;
+    int r = app__read_secret(a->dir, "keys/recovery.pub", pub, sizeof pub);
+    r = r < 0 ? r : folder_of(a, NULL, folder);
+    if (r < 0 || access(folder, F_OK) != 0) {
+        return r == SANJI_E_NOT_FOUND || r == SANJI_E_SPEC ? 0 : r;
+    }
+    r = app__backup_copies(a, folder, pub, budget, &b);
+    *ret_more = r == 0 && b.files_left > 0 && !b.full;
+    return r;
 }
 
 int app_backup_renew(struct app *a, struct app_backup *ret)
 {
     char folder[APP_PATH_BYTES], tmp[APP_PATH_BYTES];
+    bool more;
     memset(ret, 0, sizeof *ret);
     int r = app_path(a->dir, tmp_db, tmp);
     if (r < 0) {
         return r;
     }
     (void)unlink(tmp); /* of an attempt that was cut short */
-    r = folder_of(a, NULL, folder);
+    do {               /* attachments of what was erased go first: their copies follow them */
+        r = app__blob_tick(a, app_mono_ms());
+    } while (r > 0);
+    r = r < 0 ? r : more_files(a, 0, &more);
+    r = r < 0 ? r : folder_of(a, NULL, folder);
     if (r < 0) {
         return r == SANJI_E_SPEC ? 0 : r;
     }
@@ -449,6 +486,10 @@ int app_backup_tick(struct app *a, int64_t mono_ms, struct app_backup *ret)
     if (a->backup_due == 0) { /* a start is busy enough */
         a->backup_due = mono_ms + (every < RETRY_MS ? every : RETRY_MS);
     }
+    if (a->cfg.backup_keep != 0 && a->backup_more) {
+        int more = more_files(a, FILES_AT_ONCE, &a->backup_more);
+        return more < 0 ? more : 0;
+    }
     if (a->cfg.backup_keep == 0 || mono_ms < a->backup_due) {
         return 0;
     }
@@ -461,7 +502,8 @@ int app_backup_tick(struct app *a, int64_t mono_ms, struct app_backup *ret)
     a->backup_due = mono_ms + (every < RETRY_MS ? every : RETRY_MS);
     r = r == SANJI_E_NOT_FOUND ? 0 : r;
     if (r == 0) {
-        r = app_backup(a, NULL, ret);
+        r = backup(a, NULL, FILES_AT_ONCE, ret);
+        a->backup_more = r == 0 && ret->files_left > 0 && !ret->full;
     }
     return r < 0 ? r : 1;
 }

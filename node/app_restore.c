@@ -210,23 +210,19 @@ static int read_head(int fd, struct app_restored *ret)
 }
 
 /* *ret_file: the file is to blame. */
-static int unpack_into(int fd, const char *dir, const uint8_t secret[static RECOVERY_SECRET],
+static int unpack_into(int fd, const char *dir, const uint8_t (*seed)[SEAL_SEED_LEN],
                        struct app_restored *ret, bool *ret_file)
 {
-    uint8_t seed[1][SEAL_SEED_LEN];
     int r = read_head(fd, ret);
     *ret_file = r < 0;
     struct unpacker *x = r == 0 ? calloc(1, sizeof *x) : NULL;
     if (x == NULL) {
         return r < 0 ? r : SANJI_E_NOMEM;
     }
-    recovery_seed(secret, seed[0]);
     x->in = fd;
     x->z = ZSTD_createDCtx();
     r = x->z == NULL ? SANJI_E_NOMEM
-                     : ferry_unseal_new(read_fd, x, &ret->node,
-                                        (const uint8_t(*)[SEAL_SEED_LEN])seed, 1, &x->u, NULL);
-    mem_wipe(seed, sizeof seed);
+                     : ferry_unseal_new(read_fd, x, &ret->node, seed, 1, &x->u, NULL);
     if (r < 0 && r != SANJI_E_OPEN && r != SANJI_E_IO && r != SANJI_E_NOMEM) {
         r = SANJI_E_SYNTAX; /* whatever is wrong with its head: it is not a backup as it was made */
     }
@@ -343,6 +339,7 @@ int app_restore(const char *file, const char *dir, const uint8_t secret[static R
                 struct app_restored *ret)
 {
     char tmp[APP_PATH_BYTES];
+    uint8_t seed[1][SEAL_SEED_LEN];
     int fd;
     bool blame_file = false;
     memset(ret, 0, sizeof *ret);
@@ -361,10 +358,13 @@ int app_restore(const char *file, const char *dir, const uint8_t secret[static R
     }
     clear_away(tmp); /* of an attempt that was cut short */
     r = mkdir(tmp, 0700) == 0 ? 0 : errno == ENOSPC ? SANJI_E_FULL : SANJI_E_IO;
+    recovery_seed(secret, seed[0]);
     if (r == 0) {
-        r = unpack_into(fd, tmp, secret, ret, &blame_file);
+        r = unpack_into(fd, tmp, (const uint8_t(*)[SEAL_SEED_LEN])seed, ret, &blame_file);
     }
     close(fd);
+    r = r < 0 ? r : app__restore_files(file, tmp, (const uint8_t(*)[SEAL_SEED_LEN])seed, ret);
+    mem_wipe(seed, sizeof seed);
     ret->where = blame_file || r == SANJI_E_SYNTAX || r == SANJI_E_OPEN ? file : dir;
     if (r == 0) {
         r = prove(tmp, ret);

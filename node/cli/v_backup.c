@@ -100,15 +100,25 @@ int v_backup(struct verb *v)
         jw_str(&w, "file", b.path);
         jw_int(&w, "bytes", b.bytes);
         jw_int(&w, "ms", b.ms);
+        jw_int(&w, "files", b.files);
+        jw_int(&w, "files_left", b.files_left);
         jw_end_obj(&w);
         (void)jw_done(&w);
         (void)verb_text(v, &o);
         buf_done(&o);
-        return EXIT_OK;
+        return b.files_left > 0 ? EXIT_NO : EXIT_OK;
     }
     snprintf(mib, sizeof mib, "%lld.%lld", (long long)(b.bytes >> 20),
              (long long)((b.bytes & 1048575) * 10 / 1048576));
     VERB_TELL(v, "backup.done", "file", b.path, "mib", mib);
+    if (b.files > 0) {
+        snprintf(mib, sizeof mib, "%lld", (long long)b.files);
+        VERB_TELL(v, "backup.files", "n", mib, "node", app_id(v->app));
+    }
+    if (b.files_left > 0) {
+        snprintf(mib, sizeof mib, "%lld", (long long)b.files_left);
+        VERB_SAY(v, EXIT_NO, "backup.files_left", "n", mib);
+    }
     return EXIT_OK;
 }
 
@@ -181,10 +191,21 @@ int v_restore(struct verb *v)
     date_write(date_of_ms(x.made_ms), when);
     snprintf(n, sizeof n, "%lld", (long long)x.bundles);
     if (verb_has(v, "json")) {
-        (void)verb_out(v, "{\"node\":\"%s\",\"made\":%lld,\"bundles\":%lld}\n", x.node.s,
-                       (long long)x.made_ms, (long long)x.bundles);
+        (void)verb_out(v,
+                       "{\"node\":\"%s\",\"made\":%lld,\"bundles\":%lld,\"files\":%lld,"
+                       "\"files_bad\":%lld}\n",
+                       x.node.s, (long long)x.made_ms, (long long)x.bundles, (long long)x.files,
+                       (long long)x.files_bad);
         return EXIT_OK;
     }
     VERB_TELL(v, "restore.done", "node", x.node.s, "dir", v->dir, "when", when, "bundles", n);
+    if (x.files > 0) {
+        snprintf(n, sizeof n, "%lld", (long long)x.files);
+        VERB_TELL(v, "restore.files", "n", n);
+    }
+    if (x.files_bad > 0) {
+        snprintf(n, sizeof n, "%lld", (long long)x.files_bad);
+        VERB_TELL(v, "restore.files_bad", "n", n, "node", x.node.s);
+    }
     return EXIT_OK;
 }

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
 import { World, until } from './lib/node.mjs';
+import { Person, password } from './lib/person.mjs';
 
 const w = new World();
 before(() => w.tree(['city', 'd1', 's1']));
@@ -19,6 +20,8 @@ const backup = (n) => { fs.mkdirSync(out(), { recursive: true }); return w.json(
 let code;
 let thread;
 let file;
+let attached;
+const pdf = Buffer.from('%PDF-1.7\n只在备份里的附件 %%EOF\n');
 
 test('a backup of a running node, for its recovery code alone', async () => {
   const page = path.join(w.dir, 'page.txt');
@@ -31,7 +34,12 @@ test('a backup of a running node, for its recovery code alone', async () => {
   w.put('s1', 'listing', [venue('备份之前')]);
   thread = w.verb('s1', 'referral send', ['--to', w.id('d1')], { input: JSON.stringify({ subject_kind: 'org', reason: 'venue', title: '找场地', detail: '备份里的秘密' }) }).trim();
   await until('delivered', 15000, () => JSON.parse(w.verb('s1', 'referral show', [thread]))[0].state === 'delivered');
+  const clerk = await Person.hire(w, 's1', 'wang', 'clerk');
+  const [rec] = w.put('s1', 'notice', [{ kind: 'notice', title: '带附件', files: [await clerk.bring('附件.pdf', pdf)] }]);
+  attached = `/api/files/me/notice/${rec}/${(await clerk.get(`/api/files/me/notice/${rec}`)).files[0].sha256}`;
   file = backup('s1');
+  const [copy] = fs.readdirSync(path.join(out(), `${w.id('s1')}.sanji-files`));
+  assert.ok(!fs.readFileSync(path.join(out(), `${w.id('s1')}.sanji-files`, copy)).includes('%PDF'));
   assert.equal(fs.statSync(file).mode & 0o77, 0);
   assert.ok(!fs.readFileSync(file).includes('备份'));
   assert.ok(!w.log('s1').includes(code.slice(0, 5)), 'no code in the log');
@@ -75,6 +83,9 @@ test('the folder is gone: restored, it gets back what it had published and goes 
   assert.equal(r.code, 0, r.err);
   await w.start('s1');
   await until('what came after the backup is back', 30000, () => self('s1') === 'ok' && has('s1', later));
+  const clerk = new Person(w, 's1', 'wang');
+  await clerk.enter(password('wang'));
+  assert.ok(Buffer.from(await (await clerk.ask('GET', attached)).arrayBuffer()).equals(pdf));
   const next = w.put('s1', 'listing', [venue('恢复之后')]);
   await until('goes on', 30000, () => has('city', next));
   // The content key of the thread was in no backup; it was opened again.

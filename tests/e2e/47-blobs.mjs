@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
 import { World, until } from './lib/node.mjs';
+import { Person, password, sha } from './lib/person.mjs';
 
 const w = new World();
 const id = (n) => w.nodes.get(n).id;
@@ -22,50 +23,6 @@ function pdf(mark, size) {
   b.write('\n%%EOF\n', size - 7);
   return b;
 }
-const sha = (b) => createHash('sha256').update(b).digest('base64url');
-const password = (login) => `eine-lange-${login}-phrase`;
-
-class Person {
-  static async hire(node, login, role) {
-    const p = Object.assign(new Person(), { base: `http://127.0.0.1:${w.nodes.get(node).staff}`, login });
-    const once = JSON.parse(w.verb(node, 'user add', [login, '--name', login, '--role', role, '--json'])).one_time_password;
-    await p.enter(once);
-    await p.post('/api/password', { old: once, new: password(login) });
-    await p.enter(password(login));
-    return p;
-  }
-  async enter(pass) {
-    const r = await fetch(this.base + '/api/login', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ login: this.login, password: pass }) });
-    assert.equal(r.status, 200, await r.clone().text());
-    this.headers = { Cookie: r.headers.get('set-cookie').split(';')[0], 'X-CSRF-Token': (await r.json()).csrf };
-  }
-  async ask(method, p, body) {
-    return fetch(this.base + p, { method, headers: { ...this.headers, ...(body && { 'Content-Type': 'application/json' }) }, body: body && JSON.stringify(body) });
-  }
-  async post(p, body = {}) {
-    const r = await this.ask('POST', p, body);
-    assert.equal(r.status, 200, `${p}: ${await r.clone().text()}`);
-    return r.json();
-  }
-  async get(p) {
-    const r = await this.ask('GET', p);
-    assert.equal(r.status, 200, `${p}: ${await r.clone().text()}`);
-    return r.json();
-  }
-  // The file as a record takes it.
-  async bring(name, bytes) {
-    const u = await this.post('/api/uploads', { name, len: bytes.length, sha256: sha(bytes) });
-    for (let at = 0; at < bytes.length; at += 524288) {
-      await this.post(`/api/uploads/${u.id}/part`, { at, data: bytes.subarray(at, at + 524288).toString('base64url') });
-    }
-    const whole = await this.post(`/api/uploads/${u.id}/finish`);
-    return { name: whole.name, type: whole.type, len: whole.len, sha256: whole.sha256 };
-  }
-  async state(of, kind, rec) {
-    return (await this.get(`/api/files/${of}/${kind}/${rec}`)).files[0];
-  }
-}
-
 // Bytes of a file that lie at a node, of those on their way; undefined: none.
 const cacheOf = (n, by) => path.join(w.data(n), 'cache', id(by), 'blobs');
 const partOf = (n, by, b) => { try { return fs.statSync(path.join(cacheOf(n, by), 'part', sha(b))).size; } catch { return undefined; } };
@@ -105,8 +62,8 @@ const people = {};
 const year = new Date(Date.now() + 8 * 3600e3).toISOString().slice(0, 4);
 
 test('a notice of the city: what a street sees of its file before it asks', async () => {
-  people.city = await Person.hire('city', 'li', 'manager');
-  people.s1 = await Person.hire('s1', 'sun', 'supervisor');
+  people.city = await Person.hire(w, 'city', 'li', 'manager');
+  people.s1 = await Person.hire(w, 's1', 'sun', 'supervisor');
   const file = await people.city.bring('办法.pdf', notice.bytes);
   [notice.id] = w.put('city', 'notice', [{ kind: 'document', title: '带附件的通知', files: [file] }]);
   notice.path = `/api/files/${id('city')}/notice/${notice.id}/${file.sha256}`;
@@ -143,7 +100,7 @@ test('who reads it there has it fetched; district and street are killed in the m
 });
 
 test('a report of the street: the city has it brought, through the district', async () => {
-  const clerk = await Person.hire('s1', 'wang', 'clerk');
+  const clerk = await Person.hire(w, 's1', 'wang', 'clerk');
   const file = await clerk.bring('年报.pdf', report.bytes);
   [report.id] = w.put('s1', 'work_report', [{ report: 'annual', period: year, title: '年度报告', done: '走访', next: '继续', state: 'submitted', files: [file] }]);
   report.path = `/api/files/${id('s1')}/work_report/${report.id}/${file.sha256}`;
@@ -163,7 +120,7 @@ test('a report of the street: the city has it brought, through the district', as
 });
 
 test('who does not hold the record is told nothing, and has nothing', async () => {
-  const other = await Person.hire('s2', 'zhou', 'admin');
+  const other = await Person.hire(w, 's2', 'zhou', 'admin');
   assert.equal((await other.ask('GET', report.path)).status, 404);
   assert.equal((await other.ask('POST', `${report.path}/fetch`, {})).status, 404);
   assert.equal((await other.ask('GET', `/api/files/${id('s1')}/work_report/${report.id}`)).status, 404);
@@ -175,7 +132,7 @@ test('who does not hold the record is told nothing, and has nothing', async () =
 
 test('erased where it was written: gone with every byte at all who had it', async () => {
   const erase = async (n, rec, two) => {
-    await Person.hire(n, two, 'manager');
+    await Person.hire(w, n, two, 'manager');
     const ask = w.tryVerb(n, 'erase request', [rec, '--why', 'mistake', '--as', n === 'city' ? 'li' : 'wang', '--json'], { input: password(n === 'city' ? 'li' : 'wang') + '\n' });
     assert.equal(ask.code, 0, ask.err);
     const done = w.tryVerb(n, 'erase confirm', [String(JSON.parse(ask.out).n), '--as', two], { input: password(two) + '\n' });
@@ -184,12 +141,18 @@ test('erased where it was written: gone with every byte at all who had it', asyn
   for (const [n, mark] of [['city', MARK.notice], ['d1', MARK.notice], ['s1', MARK.notice], ['d1', MARK.report], ['city', MARK.report], ['s1', MARK.report]]) {
     assert.ok(holding(n, mark).length > 0, `${n} ${mark}`);
   }
+  // A backup of before, with the file sealed beside it.
+  const sealed = (n) => { try { return fs.readdirSync(path.join(w.data(n), 'backups', `${id(n)}.sanji-files`)).length; } catch { return 0; } };
+  w.verb('s1', 'recovery new');
+  assert.equal(w.json('s1', 'backup').files, 1);
+  assert.equal(sealed('s1'), 1);
   await erase('city', notice.id, 'zhao');
   await erase('s1', report.id, 'qian');
   for (const n of NODES) {
     await until(`${n} holds nothing of the notice`, 60000, () => holding(n, MARK.notice).length === 0);
     await until(`${n} holds nothing of the report`, 60000, () => holding(n, MARK.report).length === 0);
   }
+  await until('the sealed copy', 60000, () => sealed('s1') === 0);
   assert.equal((await people.s1.ask('GET', notice.path)).status, 404);
   for (const n of NODES) assert.equal(w.tryVerb(n, 'verify').code, 0, n);
 });

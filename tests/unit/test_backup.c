@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "node/app_backup.h"
+#include "node/app_blob.h"
 #include "node/app_internal.h"
 #include "protocol/ferry.h"
 #include "tests/support/nodes.h"
@@ -256,6 +257,154 @@ static void a_new_code_for_new_backups(void **state)
     app_close(a);
 }
 
+/* ---- attachments ---- */
+
+static void attach(struct app *a, char c, char ret_sha[static BLOB_SHA + 1])
+{
+    struct app_upload u;
+    struct fault f = {0};
+    char pdf[] = "%PDF-1.4 attachment x %%EOF";
+    *strchr(pdf, 'x') = c;
+    struct span name = span_of("a.pdf", 5), bytes = span_of(pdf, strlen(pdf));
+    assert_int_equal(app_upload_begin(a, "wang", name, (int64_t)bytes.n, "", &u, &f), 0);
+    char id[UPLOAD_ID + 1];
+    memcpy(id, u.id, sizeof id);
+    assert_int_equal(app_upload_part(a, "wang", id, 0, bytes, &u, &f), 0);
+    assert_int_equal(app_upload_finish(a, "wang", id, &u, &f), 0);
+    memcpy(ret_sha, u.sha, BLOB_SHA + 1);
+}
+
+static const char *copies(const struct app *a)
+{
+    static char path[400];
+    snprintf(path, sizeof path, "%s/%s.sanji-files", out, app_id(a));
+    return path;
+}
+
+static int count(const char *dir);
+
+/* The path of a copy: any of the folder. */
+static void one_copy(const struct app *a, char ret[static 512])
+{
+    DIR *d = opendir(copies(a));
+    ret[0] = '\0';
+    for (const struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
+        if (e->d_name[0] != '.') {
+            snprintf(ret, 512, "%s/%.80s", copies(a), e->d_name);
+        }
+    }
+    assert_non_null(d);
+    closedir(d);
+    assert_true(ret[0] != '\0');
+}
+
+static void attachments_lie_beside(void **state)
+{
+    struct app *a = born();
+    struct app_backup b, again;
+    struct app_restored x;
+    struct buf raw;
+    struct stat was, now;
+    char one[BLOB_SHA + 1], two[BLOB_SHA + 1], path[512];
+    (void)state;
+    assert_int_equal(mkdir(out, 0700), 0);
+    assert_int_equal(app_backup(a, out, &b), 0);
+    assert_int_not_equal(access(copies(a), F_OK), 0); /* there is nothing to keep in it */
+    attach(a, '1', one);
+    assert_int_equal(app_backup(a, out, &b), 0);
+    assert_int_equal(b.files, 1);
+    one_copy(a, path);
+    slurp(path, &raw);
+    assert_null(memmem(raw.data, raw.len, "%PDF", 4)); /* sealed, and its name says nothing */
+    assert_null(strstr(path, one));
+    buf_done(&raw);
+    assert_int_equal(stat(path, &was), 0);
+    assert_int_equal(was.st_mode & 0777, 0600);
+    assert_int_equal(app_backup(a, out, &again), 0); /* written once */
+    assert_int_equal(again.files, 1);
+    assert_int_equal(stat(path, &now), 0);
+    assert_true(was.st_ino == now.st_ino && was.st_mtim.tv_nsec == now.st_mtim.tv_nsec);
+    /* For want of room, and of time. */
+    attach(a, '2', two);
+    int64_t reserve = a->cfg.disk_reserve;
+    a->cfg.disk_reserve = INT64_MAX / 4;
+    assert_int_equal(app_backup(a, out, &again), 0);
+    assert_true(again.full && again.files == 1 && again.files_left == 1);
+    a->cfg.disk_reserve = reserve;
+    assert_int_equal(unlink(path), 0);
+    uint8_t pub[SEAL_PUB_LEN];
+    assert_int_equal(app__read_secret(a->dir, "keys/recovery.pub", pub, sizeof pub), 0);
+    assert_int_equal(app__backup_copies(a, out, pub, 1, &again), 0);
+    assert_true(!again.full && again.files == 1 && again.files_left == 1);
+    assert_int_equal(app_backup(a, out, &again), 0);
+    assert_true(!again.full && again.files == 2 && again.files_left == 0);
+    app_close(a);
+
+    assert_int_equal(app_restore(again.path, to, secret, &x), 0);
+    assert_true(x.files == 2 && x.files_bad == 0);
+    assert_int_equal(app_open(to, &a, NULL), 0);
+    static const char *const what[] = {"%PDF-1.4 attachment 1 %%EOF",
+                                       "%PDF-1.4 attachment 2 %%EOF"};
+    for (int i = 0; i < 2; i++) {
+        buf_init(&raw, 4096);
+        assert_int_equal(app_blob_read(a, i == 0 ? one : two, &raw), 0);
+        assert_string_equal(buf_str(&raw), what[i]);
+        buf_done(&raw);
+    }
+    app_close(a);
+    (void)nftw(to, rm_one, 16, FTW_DEPTH | FTW_PHYS);
+
+    /* A damaged copy costs itself alone. */
+    assert_int_equal(app_open(from, &a, NULL), 0);
+    one_copy(a, path);
+    app_close(a);
+    slurp(path, &raw);
+    raw.data[raw.len - 20] ^= 1;
+    spit(path, raw.data, raw.len);
+    buf_done(&raw);
+    assert_int_equal(app_restore(again.path, to, secret, &x), 0);
+    assert_true(x.files == 1 && x.files_bad == 1);
+}
+
+static void copies_follow_attachments_and_code(void **state)
+{
+    struct app *a = born();
+    struct app_backup b;
+    struct app_restored x;
+    char one[BLOB_SHA + 1], two[BLOB_SHA + 1], path[512], code[RECOVERY_TEXT];
+    uint8_t newer[RECOVERY_SECRET];
+    int group;
+    (void)state;
+    assert_int_equal(mkdir(out, 0700), 0);
+    attach(a, '1', one);
+    attach(a, '2', two);
+    snprintf(a->cfg.backup_dir, sizeof a->cfg.backup_dir, "%.255s", out);
+    assert_int_equal(app_backup(a, NULL, &b), 0);
+    assert_int_equal(count(copies(a)), 2);
+    /* What an attempt left that was cut short, and what is nobody's business here. */
+    snprintf(path, sizeof path, "%s/notes.txt", copies(a));
+    spit(path, "x", 1);
+    snprintf(path, sizeof path, "%s/%064d.sanji-file.part", copies(a), 7);
+    spit(path, "x", 1);
+    /* An item that named the first is erased: the copy goes with the backups of before. */
+    assert_int_equal(store_begin(a->store), 0);
+    assert_int_equal(blob_row_erased(a->store, one), 0);
+    assert_int_equal(store_commit(a->store), 0);
+    a->blobs_due = 0;
+    assert_int_equal(app_backup_renew(a, &b), 0);
+    assert_int_equal(count(copies(a)), 2); /* the other one, and the notes */
+    assert_int_equal(access(path, F_OK), -1);
+    /* Another code: sealed anew, to it. */
+    assert_int_equal(app_recovery_new(a->dir, code), 0);
+    assert_int_equal(recovery_read(code, newer, &group), 0);
+    assert_int_equal(app_backup(a, NULL, &b), 0);
+    assert_int_equal(b.files, 1);
+    assert_int_equal(count(copies(a)), 2);
+    app_close(a);
+    assert_int_equal(app_restore(b.path, to, newer, &x), 0);
+    assert_true(x.files == 1 && x.files_bad == 0);
+}
+
 static int count(const char *dir)
 {
     DIR *d = opendir(dir);
@@ -473,6 +622,8 @@ int main(void)
         cmocka_unit_test(code_names_the_group),
         cmocka_unit_test(comes_back_whole),
         cmocka_unit_test(a_new_code_for_new_backups),
+        cmocka_unit_test(attachments_lie_beside),
+        cmocka_unit_test(copies_follow_attachments_and_code),
         cmocka_unit_test(only_the_newest_are_kept),
         cmocka_unit_test(the_newest_is_kept_whatever_the_clock_says),
         cmocka_unit_test(every_day),
