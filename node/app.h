@@ -198,9 +198,13 @@ void app_put_free(struct app_put *p);
 int app_put_check(const struct kind *k, struct span json, struct buf *ret_d,
                   char ret_id[static LIM_ID_BYTES + 1], char ret_aud[static 8], struct fault *f);
 /* One record at once (API). role: of the person, for the steps of workflows; NULL: any. */
-int app_put_one(struct app *a, const struct kind *k, const char *aud, const char *role,
-                const char *login, struct span json, char ret_id[static LIM_ID_BYTES + 1],
-                struct fault *f);
+struct app_person {
+    const char *role;  /* for the steps of workflows */
+    const char *login; /* attachments have to be brought by him; NULL: by anybody */
+    const char *org;   /* of a member; NULL or empty: of none */
+};
+int app_put_one(struct app *a, const struct kind *k, const char *aud, const struct app_person *by,
+                struct span json, char ret_id[static LIM_ID_BYTES + 1], struct fault *f);
 /* owner NULL: an own record; else this node is that one's steward, as below. f, may be NULL: why it
  * has to stay. */
 int app_withdraw(struct app *a, const char *owner, const char *id, struct fault *f);

@@ -200,6 +200,17 @@ static int merge(struct app_put *p, struct span autos)
     return r;
 }
 
+/* Who wrote what stands there. */
+static void by_auto(const struct app_put *p, const struct old_rec *o, struct jw *w)
+{
+    const struct kind_field *by = kind_field_with(p->k, KFF_BY);
+    struct span was = o->found && !o->withdrawn ? span_of(o->d.data, o->d.len) : span_of(NULL, 0);
+    bool member = p->role != NULL && strcmp(p->role, KIND_MEMBER) == 0;
+    if (by != NULL && (member || kind_org_keeps(p->k, was, span_of(p->d.data, p->d.len)))) {
+        jw_str(w, by->name, KIND_BY_ORG);
+    }
+}
+
 int app__put_autos(struct app_put *p, const struct old_rec *o, int64_t now_ms, struct fault *f)
 {
     struct buf b;
@@ -213,9 +224,11 @@ int app__put_autos(struct app_put *p, const struct old_rec *o, int64_t now_ms, s
     buf_init(&b, LIM_ITEM_BYTES);
     jw_init(&w, &b);
     jw_obj(&w, NULL);
+    by_auto(p, o, &w);
     int r = p->k->filing != NULL                                   ? filing_autos(p, o, now_ms, &w)
             : p->k->form != NULL                                   ? app__form_autos(p, o, &w, f)
             : app__word_in("question question_answer", p->k->name) ? app__question_autos(p, &w, f)
+            : kind_field_with(p->k, KFF_BY) != NULL                ? 0
                                                                    : app__pair_autos(p, &w, f);
     jw_end_obj(&w);
     r = r < 0 ? r : jw_done(&w);

@@ -125,6 +125,9 @@ static int against(struct app_put *p, const struct old_rec *was, const struct ol
     if (r == 0) {
         jw_strn(w, form->title, (const char *)title.data, title.len);
         jw_raw(w, form->version, version.p, version.n);
+        if (jcur_get(td, form->fill, &version)) {
+            jw_raw(w, form->fill, version.p, version.n);
+        }
     }
     buf_done(&title);
     return r;
@@ -147,7 +150,7 @@ static bool keeps(const struct app_put *p, const struct old_rec *was, struct jw 
             return false;
         }
     }
-    const char *const kept[] = {form->title, form->version};
+    const char *const kept[] = {form->title, form->version, form->fill};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
         struct span v;
         if (jcur_get(old, kept[i], &v)) {

@@ -46,7 +46,8 @@ static void key_of(const struct app_todo *t, uint8_t ret[static HASH_LEN])
 static int look_begin(struct app *a, struct looking *x)
 {
     *x = (struct looking){.a = a};
-    int r = app_todo(a, "", "admin", &x->l);
+    struct app_person who = {.role = "admin"};
+    int r = app_todo(a, &who, &x->l);
     if (r < 0) {
         return r;
     }

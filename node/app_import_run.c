@@ -151,22 +151,22 @@ int app__import_run(struct app *a, struct app_import *job, bool *ret_more)
 /* Others may have built on it: whoever it was sent to or answers, the record it changed. */
 static int relied_on(const struct kind *k, const struct old_rec *o, struct span was)
 {
-    struct span ref, value, none = span_of(NULL, 0);
-    bool effect = kind_effect_due(k, none, span_of(o->d.data, o->d.len), &ref, &value) ||
-                  (was.n > 0 && kind_effect_due(k, none, was, &ref, &value));
+    struct span ref, none = span_of(NULL, 0);
+    bool effect = kind_effect_due(k, none, span_of(o->d.data, o->d.len), &ref) ||
+                  (was.n > 0 && kind_effect_due(k, none, was, &ref));
     return effect ? SANJI_E_STATE : app__put_may_go(k, o, NULL);
 }
 
 /* The older form goes through what any form goes through: the steps, whom it names, its audience.
  */
-static int may_return(struct running *x, const struct old_rec *o, struct span was)
+static int may_return(struct running *x, const char *id, const struct old_rec *o, struct span was)
 {
     struct fault f = {0};
     char word[8], aud[LIM_AUD_BYTES + 1];
     (void)snprintf(word, sizeof word, "%.*s", (int)strcspn(o->aud, ":"), o->aud);
     buf_reset(&x->p->d);
     int r = buf_put(&x->p->d, was.p, was.n);
-    r = r < 0 ? r : app__put_may(x->p, o, &f);
+    r = r < 0 ? r : app__put_may(x->p, id, o, &f);
     r = r < 0 ? r : app__put_audience(x->p, word, aud);
     return r < 0 || strcmp(aud, o->aud) == 0 ? r : SANJI_E_AUDIENCE;
 }
@@ -176,7 +176,7 @@ static int give_back(struct running *x, struct slice_row *row, const struct old_
     const struct kind *k = x->x->k;
     struct span was = span_of(x->s.pool.data + row->old, row->n_old);
     int r = relied_on(k, o, was);
-    r = r < 0 || row->n_old == 0 ? r : may_return(x, o, was);
+    r = r < 0 || row->n_old == 0 ? r : may_return(x, row->rec, o, was);
     if (r < 0) {
         return r;
     }

@@ -409,7 +409,7 @@ static int add_checked(struct app_put *p, const char *id, bool given, const char
     if (r == 0 && stands_in) {
         r = may_for(p, &o, word[0] != '\0' ? aud : "", f);
     }
-    r = r < 0 ? r : app__put_may(p, &o, f); /* the same rules for owner and steward */
+    r = r < 0 ? r : app__put_may(p, id, &o, f); /* the same rules for owner and steward */
     r = r < 0 ? r : app__pair_may(p, id, &o, f);
     r = r < 0 ? r : app__consult_may(p, id, f);
     if (r == 0) {
@@ -537,15 +537,15 @@ int app_put_flush(struct app_put *p)
     return r;
 }
 
-int app_put_one(struct app *a, const struct kind *k, const char *aud, const char *role,
-                const char *login, struct span json, char ret_id[static LIM_ID_BYTES + 1],
-                struct fault *f)
+int app_put_one(struct app *a, const struct kind *k, const char *aud, const struct app_person *by,
+                struct span json, char ret_id[static LIM_ID_BYTES + 1], struct fault *f)
 {
     struct app_put *p = NULL;
     int r = app_put_begin(a, k, aud, false, &p);
     if (r == 0) {
-        p->role = role;
-        p->login = login;
+        p->role = by == NULL ? NULL : by->role;
+        p->login = by == NULL ? NULL : by->login;
+        p->org = by == NULL ? NULL : by->org;
         r = app_put_line(p, json, ret_id, f);
     }
     if (r == 0) {

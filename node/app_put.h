@@ -34,6 +34,7 @@ struct app_put {
     void *also_arg;
     const char *role;            /* of who writes; NULL: an administrator at the command line */
     const char *login;           /* attachments have to be brought by him; NULL: by anybody */
+    const char *org;             /* of a member; NULL or empty: of none */
     char owner[LIM_NODE_ID + 2]; /* as whose steward; empty: own records */
     struct lane_batch lane[PUT_AUDS];
     uint64_t seen[PUT_SEEN]; /* hashes of pending ids, open addressing; 0: free */
@@ -65,7 +66,7 @@ int app__put_old(struct app *a, const char *owner, const char *id, struct old_re
 /* Is a form of this record waiting in the batch? Remembers it. */
 bool app__put_pending(struct app_put *p, const char *id);
 /* May what lies in p->d follow o: the step of its state, and what it names is there? */
-int app__put_may(struct app_put *p, const struct old_rec *o, struct fault *f);
+int app__put_may(struct app_put *p, const char *id, const struct old_rec *o, struct fault *f);
 /* The node's own members of p->d (KFF_AUTO). */
 int app__put_autos(struct app_put *p, const struct old_rec *o, int64_t now_ms, struct fault *f);
 /* The same of an answer: members into w. */

@@ -38,12 +38,14 @@ static int named(struct app_put *p, const struct kind_field *fld, struct span wa
     return r < 0 || there ? r : fault_set(f, SANJI_E_NOT_FOUND, fld->name, fld->choices);
 }
 
-int app__put_may(struct app_put *p, const struct old_rec *o, struct fault *f)
+int app__put_may(struct app_put *p, const char *id, const struct old_rec *o, struct fault *f)
 {
     bool stood = o->found && !o->withdrawn;
     struct span was = stood ? span_of(o->d.data, o->d.len) : span_of(NULL, 0),
                 d = span_of(p->d.data, p->d.len);
-    int r = kind_step_check(p->k, was, d, p->role, f);
+    bool member = p->role != NULL && strcmp(p->role, KIND_MEMBER) == 0;
+    int r = !member ? 0 : kind_org_may(p->k, p->org == NULL ? "" : p->org, id, was, d, f);
+    r = r < 0 ? r : kind_step_check(p->k, was, d, p->role, f);
     r = r < 0 ? r : app_codes_check(p->a, p->k, was, d, f);
     bool names = false;
     for (size_t i = 0; i < p->k->n_fields; i++) {
@@ -132,13 +134,13 @@ int app__put_withdraw(struct app_put *p, const char *id, const struct old_rec *o
 
 int app__put_effect(struct app_put *p, const char *by, const struct old_rec *was)
 {
-    struct span ref, value, d = span_of(p->d.data, p->d.len);
+    struct span ref, d = span_of(p->d.data, p->d.len);
     struct old_rec o = {0};
     struct buf c;
     char id[LIM_ID_BYTES + 1];
     bool stood = was->found && !was->withdrawn;
-    if (!kind_effect_due(p->k, stood ? span_of(was->d.data, was->d.len) : span_of(NULL, 0), d, &ref,
-                         &value) ||
+    if (!kind_effect_due(p->k, stood ? span_of(was->d.data, was->d.len) : span_of(NULL, 0), d,
+                         &ref) ||
         ref.n >= sizeof id) {
         return 0;
     }
@@ -155,7 +157,7 @@ int app__put_effect(struct app_put *p, const char *by, const struct old_rec *was
     r = r < 0 ? r : app__put_old(p->a, app_id(p->a), id, &o);
     const struct kind *k = r == 0 && o.found && !o.withdrawn ? kind_find(o.kind) : NULL;
     if (k != NULL) {
-        r = kind_member_set(k, span_of(o.d.data, o.d.len), p->k->effect->to, value, &c);
+        r = kind_effect_write(p->k, d, k, span_of(o.d.data, o.d.len), &c);
         r = r < 0 ? r : kind_check_content(k, span_of(c.data, c.len), NULL);
     }
     if (r == 0 && k != NULL && !p->dry &&

@@ -22,6 +22,7 @@
 
 enum {
     ROWS = 200,
+    STATES = 1000, /* records in one state: some wait for others */
     REPORTS = 400 /* of a child */,
     THREADS = 1000,
     ANSWER_DAYS = 5 /* a report */,
@@ -32,11 +33,12 @@ enum {
 struct walk {
     struct app *a;
     const char *login, *role;
+    const char *org; /* of who stands for one; else empty */
     struct calendar cal;
     int today;
     enum app_todo_source source;
     const struct kind *k; /* being listed */
-    int64_t seen;         /* rows of the present list */
+    int64_t seen, shown;  /* rows of the present list */
     struct app_todo_list *out;
 };
 
@@ -199,11 +201,23 @@ static int answers(struct walk *w)
 
 /* ---- records that wait ---- */
 
+/* Of two who write a kind: what an organisation has not sent waits for its people alone, what the
+ * staff have begun for the staff. */
+static bool waits_for(const struct walk *w, const struct store_rec *rec)
+{
+    bool files = strcmp(w->role, KIND_MEMBER) == 0;
+    return files ? kind_org_may(w->k, w->org, rec->id, rec->d, rec->d, NULL) == 0
+                 : w->source != TODO_REDO || !kind_by_org(w->k, rec->d);
+}
+
 static int on_waiting(const struct store_rec *rec, void *arg)
 {
     struct walk *w = arg;
-    struct app_todo *t = add(w, rec->kind, rec->id, rec->ts);
     w->seen++;
+    if (!kind_takes_step(w->k, rec->d, w->role) || !waits_for(w, rec)) {
+        return 0;
+    }
+    struct app_todo *t = add(w, rec->kind, rec->id, rec->ts);
     if (t != NULL) {
         (void)snprintf(t->owner, sizeof t->owner, "%s", rec->owner);
         (void)snprintf(t->title, sizeof t->title, "%s", rec->title);
@@ -212,10 +226,10 @@ static int on_waiting(const struct store_rec *rec, void *arg)
             put_due(w, t, date_of_ms(rec->ts), w->k->decide_days);
         }
     }
-    return 0;
+    return ++w->shown == ROWS;
 }
 
-/* Does this role take a step out of that state? */
+/* Does this role take any step out of that state? */
 static bool takes(const struct kind *k, const char *state, const char *role)
 {
     for (size_t i = 0; i < k->n_steps; i++) {
@@ -230,16 +244,20 @@ static bool takes(const struct kind *k, const char *state, const char *role)
 static int each_state(struct walk *w, const char *states)
 {
     int r = 0;
+    if (!kind_may(w->k, w->role, KACT_WRITE)) {
+        return 0;
+    }
     for (const char *p = states; r == 0 && p != NULL && *p != '\0';) {
         char state[32];
         size_t n = strcspn(p, " ");
         struct store_filter f = {
-            .kind = w->k->name, .owner = app_id(w->a), .state = state, .limit = ROWS};
+            .kind = w->k->name, .owner = app_id(w->a), .state = state, .limit = STATES};
         (void)snprintf(state, sizeof state, "%.*s", (int)n, p);
-        if (takes(w->k, state, w->role) && kind_may(w->k, w->role, KACT_WRITE)) {
-            w->seen = 0;
+        if (takes(w->k, state, w->role)) {
+            w->seen = w->shown = 0;
             r = store_record_list(w->a->store, &f, on_waiting, w);
-            w->out->more = w->out->more || w->seen == ROWS;
+            w->out->more = w->out->more || w->seen == STATES || w->shown == ROWS;
+            r = r > 0 ? 0 : r;
         }
         p += n + (p[n] == ' ');
     }
@@ -467,9 +485,13 @@ static int by_urgency(const void *x, const void *y)
     return strcmp(a->id, b->id);
 }
 
-int app_todo(struct app *a, const char *login, const char *role, struct app_todo_list **ret)
+int app_todo(struct app *a, const struct app_person *who, struct app_todo_list **ret)
 {
-    struct walk w = {.a = a, .login = login, .role = role, .today = date_of_ms(app_now_ms())};
+    struct walk w = {.a = a,
+                     .login = who->login == NULL ? "" : who->login,
+                     .role = who->role,
+                     .org = who->org == NULL ? "" : who->org,
+                     .today = date_of_ms(app_now_ms())};
     w.out = calloc(1, sizeof *w.out);
     if (w.out == NULL) {
         return SANJI_E_NOMEM;

@@ -39,9 +39,9 @@ struct app_todo_list {
 const char *app_todo_source_name(enum app_todo_source s);
 /* One matter as an object, for the interface and the command line alike. */
 void app_todo_write(struct app *a, struct jw *w, const struct app_todo *t);
-/* login "": nobody's drafts. Sorted: overdue first, then by due day, then the newest. The caller
- * frees *ret. */
-int app_todo(struct app *a, const char *login, const char *role, struct app_todo_list **ret);
+/* login NULL or "": nobody's drafts. Sorted: overdue first, then by due day, then the newest. The
+ * caller frees *ret. */
+int app_todo(struct app *a, const struct app_person *who, struct app_todo_list **ret);
 
 /* Of a record that waits for a decision here: the how manieth of how many, and by when. False: it
  * does not wait. */

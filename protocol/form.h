@@ -12,6 +12,8 @@
  * `form_entry/1` an answer to each of them. Pure. */
 
 enum form_type { FQ_TEXT, FQ_LONG, FQ_INT, FQ_BOOL, FQ_DATE, FQ_CHOICE, FQ_CHOICES, FQ_TYPES };
+/* Who fills it in; the first of them when it is not said. */
+#define FORM_FILL "staff org"
 /* Their names, space separated, in the order above: the choices of the member `type`. */
 #define FORM_TYPES "text long int bool date choice choices"
 enum {

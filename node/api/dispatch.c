@@ -26,15 +26,19 @@ bool api_role_may(const char *role, enum api_who who)
 {
     static const struct {
         const char *role;
-        bool cases, write, audit, admin;
+        bool cases, file, write, audit, admin;
     } roles[] = {
-        {"admin", true, true, true, true},        {"manager", true, true, false, false},
-        {"clerk", true, true, false, false},      {"reviewer", true, true, false, false},
-        {"supervisor", true, false, true, false}, {"member", false, false, false, false},
+        {"admin", true, true, true, true, true},
+        {"manager", true, true, true, false, false},
+        {"clerk", true, true, true, false, false},
+        {"reviewer", true, true, true, false, false},
+        {"supervisor", true, false, false, true, false},
+        {KIND_MEMBER, false, true, false, false, false},
     };
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
         if (strcmp(role, roles[i].role) == 0) {
             return who == WHO_CASES   ? roles[i].cases
+                   : who == WHO_FILE  ? roles[i].file
                    : who == WHO_WRITE ? roles[i].write
                    : who == WHO_AUDIT ? roles[i].audit
                    : who == WHO_ADMIN ? roles[i].admin
@@ -197,6 +201,13 @@ static enum text_lang language_of(const struct api_call *c)
     return l == TEXT_EN ? TEXT_EN : TEXT_ZH;
 }
 
+/* Who stands for an organisation files for one. */
+static int check_role(const struct api_call *c, enum api_who who)
+{
+    bool nobodys = strcmp(c->me.role, KIND_MEMBER) == 0 && c->me.org[0] == '\0';
+    return api_role_may(c->me.role, who) && !(who == WHO_FILE && nobodys) ? 0 : SANJI_E_FORBIDDEN;
+}
+
 static int check_caller(struct api_call *c)
 {
     enum api_who who = c->route->who;
@@ -214,9 +225,8 @@ static int check_caller(struct api_call *c)
         return SANJI_E_UNAUTHORISED;
     }
     if (c->me.by_token != 0) {
-        return !api_token_may(c->route)        ? refuse(c, SANJI_E_FORBIDDEN, "token_route")
-               : api_role_may(c->me.role, who) ? 0
-                                               : SANJI_E_FORBIDDEN;
+        return !api_token_may(c->route) ? refuse(c, SANJI_E_FORBIDDEN, "token_route")
+                                        : check_role(c, who);
     }
     if (who != WHO_SELF && c->me.one_time) {
         return refuse(c, SANJI_E_FORBIDDEN, "must_change");
@@ -224,7 +234,7 @@ static int check_caller(struct api_call *c)
     if (who != WHO_SELF && api_lacks_second(c)) {
         return refuse(c, SANJI_E_FORBIDDEN, "must_second");
     }
-    return api_role_may(c->me.role, who) ? 0 : SANJI_E_FORBIDDEN;
+    return check_role(c, who);
 }
 
 static bool is_write(const struct api_route *r)

@@ -65,6 +65,13 @@ int api_list_fits(struct api_list *l, const struct store_rec *rec, bool *ret)
         if (r < 0) {
             return r;
         }
+        const char *first = l->f[i].field->choices;
+        if (l->value.len == 0 && (l->f[i].field->flags & KFF_BY) != 0) { /* not said: the first */
+            r = buf_put(&l->value, first, strcspn(first, " "));
+            if (r < 0) {
+                return r;
+            }
+        }
         const char *v = buf_str(&l->value);
         bool prefix = l->f[i].field->type == KF_AREA;
         *ret = prefix ? strncmp(v, l->f[i].value, strlen(l->f[i].value)) == 0

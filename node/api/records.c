@@ -56,6 +56,7 @@ struct one {
     bool write, pair, doubted;
     bool free;   /* its kind has no steps, or it is at the first of them */
     bool hidden; /* not for this person */
+    bool fixed;  /* of an organisation's own people: nothing they may change */
     struct fault doubt;
 };
 
@@ -75,6 +76,8 @@ static int on_one(const struct store_rec *rec, void *arg)
     o->doubted = k != NULL && k->doubt != NULL && k->doubt(rec->d, &o->doubt);
     o->hidden =
         k == NULL || !api_may(o->c, k, KACT_READ) || !api_sees_record(o->c, k, rec->id, rec->d);
+    o->fixed = k != NULL && api_is_bound(o->c, k) &&
+               kind_org_may(k, o->c->me.org, rec->id, rec->d, rec->d, NULL) < 0;
     int r = 0;
     if (o->write && !o->hidden) {
         if (o->member != NULL) {
@@ -264,7 +267,7 @@ int h_record_put(struct api_call *c)
     if (r < 0) {
         return r;
     }
-    if (o.r != 0 && !o.withdrawn && strcmp(o.kind, k->name) != 0) {
+    if (o.r != 0 && ((!o.withdrawn && strcmp(o.kind, k->name) != 0) || o.hidden)) {
         return fault_set(&c->f, SANJI_E_EXISTS, "id", NULL); /* of which kind is not told */
     }
     if (given != NULL) {
@@ -279,8 +282,8 @@ int h_record_put(struct api_call *c)
     bool by_content = k->home != NULL || strcmp(k->audience, "to") == 0;
     r = compose(c, by_content ? "" : in->audience != NULL ? in->audience : o.aud, &json);
     if (r == 0) {
-        r = app_put_one(c->app, k, NULL, c->me.role, c->me.login, span_of(json.data, json.len), id,
-                        &c->f);
+        struct app_person by = {.role = c->me.role, .login = c->me.login, .org = c->me.org};
+        r = app_put_one(c->app, k, NULL, &by, span_of(json.data, json.len), id, &c->f);
     }
     buf_done(&json);
     if (r < 0) {
@@ -307,11 +310,11 @@ int h_record_withdraw(struct api_call *c)
         return r;
     }
     snprintf(c->target, sizeof c->target, "%.64s", c->param[1]);
-    if (o.r == 0 || strcmp(o.kind, k->name) != 0) {
+    if (o.r == 0 || strcmp(o.kind, k->name) != 0 || o.hidden) {
         c->target[0] = '\0'; /* not an id of ours: not worth keeping */
         return SANJI_E_NOT_FOUND;
     }
-    if (k->owner == KO_MACHINE) {
+    if (k->owner == KO_MACHINE || o.fixed) {
         return SANJI_E_FORBIDDEN;
     }
     if (o.r != c->in.seen.seen_r) {

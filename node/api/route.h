@@ -23,6 +23,7 @@ enum api_who {
     WHO_READ,  /* records, nodes, figures */
     WHO_CASES, /* reads referrals: these hold personal data */
     WHO_AUDIT, /* reads who did what here */
+    WHO_FILE,  /* writes what organisations file, too */
     WHO_WRITE, /* writes records, referral steps, asks for an exchange */
     WHO_ADMIN, /* lets other programs in */
     WHO_COUNT

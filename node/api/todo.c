@@ -25,7 +25,8 @@ int h_todo(struct api_call *c)
     if (api_query(c, "count", only, sizeof only) < 0) {
         return fault_set(&c->f, SANJI_E_SPEC, "count", NULL);
     }
-    int r = app_todo(c->app, c->me.login, c->me.role, &l);
+    struct app_person who = {.login = c->me.login, .role = c->me.role, .org = c->me.org};
+    int r = app_todo(c->app, &who, &l);
     if (r < 0) {
         return r;
     }

@@ -10,9 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int on_role(const struct staff_user *u, void *arg)
+struct whose {
+    char role[16], org[LIM_ID_BYTES + 1];
+};
+
+static int on_user(const struct staff_user *u, void *arg)
 {
-    (void)snprintf(arg, 16, "%s", u->role);
+    struct whose *x = arg;
+    (void)snprintf(x->role, sizeof x->role, "%s", u->role);
+    (void)snprintf(x->org, sizeof x->org, "%s", u->org);
     return 0;
 }
 
@@ -51,10 +57,11 @@ int v_todo(struct verb *v)
         {"col.due", 11}, {"col.what", 18}, {"col.id", 42}, {"col.title", 0}};
     struct table t = {.v = v, .cols = cols, .n = sizeof cols / sizeof cols[0]};
     const char *login = verb_flag(v, "login");
-    char role[16] = "admin";
+    struct whose x = {.role = "admin"};
     struct app_todo_list *l = NULL;
-    int r = login == NULL ? 0 : staff_user_get(v->app->store, login, on_role, role);
-    r = r < 0 ? r : app_todo(v->app, login == NULL ? "" : login, role, &l);
+    int r = login == NULL ? 0 : staff_user_get(v->app->store, login, on_user, &x);
+    struct app_person who = {.login = login, .role = x.role, .org = x.org};
+    r = r < 0 ? r : app_todo(v->app, &who, &l);
     for (size_t i = 0; r == 0 && i < l->n; i++) {
         r = put_row(&t, &l->v[i]);
     }

@@ -8,6 +8,7 @@ static const struct kind_field fields[] = {
     F_TEXT("title", 1, 120, KFF_REQ | KFF_TITLE | KFF_SEARCH | KFF_LIST),
     F_PERIOD("period", KFF_REQ | KFF_LIST),
     F_ENUM("state", "draft submitted returned accepted", KFF_STATE | KFF_LIST | KFF_FILTER),
+    F_ENUM("by", "staff org", KFF_AUTO | KFF_BY | KFF_LIST | KFF_FILTER),
     F_INT("sessions", 0, 1000000, KFF_LIST),
     F_INT("persons", 0, 100000000, 0),
     F_INT("person_times", 0, 100000000, KFF_LIST),
@@ -24,11 +25,12 @@ static const struct kind_field fields[] = {
 };
 
 static const struct kind_step steps[] = {
-    {"",          "draft submitted",    NULL},
-    {"draft",     "submitted",          NULL},
-    {"submitted", "returned accepted",  "admin manager reviewer"},
-    {"returned",  "submitted",          NULL},
-    {"accepted",  "returned",           "admin manager"},
+    {"",          "draft submitted",    NULL,                     NULL},
+    {"draft",     "submitted",          NULL,                     NULL},
+    {"submitted", "returned accepted",  "admin manager reviewer", NULL},
+    {"submitted", "returned accepted",  "clerk",                  "org"}, /* not what a colleague wrote */
+    {"returned",  "submitted",          NULL,                     NULL},
+    {"accepted",  "returned",           "admin manager",          NULL},
 };
 /* clang-format on */
 
@@ -54,7 +56,7 @@ const struct kind kind_activity = {
     .audiences = "own",
     .fields = fields,
     .n_fields = F_COUNT(fields),
-    .access = &access_of_org,
+    .access = &access_filed,
     .check = check,
     .in_export = true,
     .steps = steps,

@@ -24,11 +24,11 @@ static const struct kind_field fields[] = {
 };
 
 static const struct kind_step steps[] = {
-    {"",          "draft submitted",          NULL},
-    {"draft",     "submitted",                NULL},
-    {"submitted", "returned agreed",          "admin manager reviewer"},
-    {"returned",  "submitted",                NULL},
-    {"agreed",    "told",                     "admin manager reviewer"},
+    {"",          "draft submitted",          NULL, NULL},
+    {"draft",     "submitted",                NULL, NULL},
+    {"submitted", "returned agreed",          "admin manager reviewer", NULL},
+    {"returned",  "submitted",                NULL, NULL},
+    {"agreed",    "told",                     "admin manager reviewer", NULL},
 };
 /* clang-format on */
 

@@ -27,11 +27,11 @@ static const struct kind_field fields[] = {
 };
 
 static const struct kind_step steps[] = {
-    {"",         "asked",                      NULL},
-    {"asked",    "accepted refused cancelled", NULL},
-    {"accepted", "done no_show cancelled",     NULL},
-    {"no_show",  "accepted cancelled",         NULL},
-    {"done",     "accepted",                   "admin manager"},
+    {"",         "asked",                      NULL, NULL},
+    {"asked",    "accepted refused cancelled", NULL, NULL},
+    {"accepted", "done no_show cancelled",     NULL, NULL},
+    {"no_show",  "accepted cancelled",         NULL, NULL},
+    {"done",     "accepted",                   "admin manager", NULL},
 };
 /* clang-format on */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What was filled into a form, about an organisation or about the platform's own work. It stays at
  * its node, with everything people wrote into it. */
+#include "protocol/form.h"
 #include "protocol/kinds/internal.h"
 
 /* clang-format off */
@@ -11,6 +12,8 @@ static const struct kind_field fields[] = {
     F_TEXT("title", 0, 120, KFF_TITLE | KFF_SEARCH | KFF_LIST | KFF_AUTO),
     F_INT("version", 1, 9999, KFF_LIST | KFF_AUTO),
     F_ENUM("state", "draft submitted returned checked", KFF_STATE | KFF_LIST | KFF_FILTER),
+    F_ENUM("fill", FORM_FILL, KFF_AUTO),
+    F_ENUM("by", "staff org", KFF_AUTO | KFF_BY | KFF_LIST | KFF_FILTER),
     F_OBJ("answers", KFF_P1),
     F_TEXT("reason", 0, 200, 0),
     F_FILES("files", KFF_P1),
@@ -18,11 +21,12 @@ static const struct kind_field fields[] = {
 };
 
 static const struct kind_step steps[] = {
-    {"",          "draft submitted",  NULL},
-    {"draft",     "submitted",        NULL},
-    {"submitted", "returned checked", "admin manager reviewer"},
-    {"returned",  "submitted",        NULL},
-    {"checked",   "returned",         "admin manager reviewer"},
+    {"",          "draft submitted",  NULL,                     NULL},
+    {"draft",     "submitted",        NULL,                     NULL},
+    {"submitted", "returned checked", "admin manager reviewer", NULL},
+    {"submitted", "returned checked", "clerk",                  "org"}, /* not what a colleague wrote */
+    {"returned",  "submitted",        NULL,                     NULL},
+    {"checked",   "returned",         "admin manager reviewer", NULL},
 };
 /* clang-format on */
 
@@ -42,7 +46,8 @@ static const struct kind_form form = {.template = "template",
                                       .answers = "answers",
                                       .partly = "draft returned",
                                       .title = "title",
-                                      .version = "version"};
+                                      .version = "version",
+                                      .fill = "fill"};
 
 static const struct kind_keep keep = {.days = 1095, .states = "checked"};
 
@@ -55,7 +60,7 @@ const struct kind kind_form_entry = {
     .audiences = "own",
     .fields = fields,
     .n_fields = F_COUNT(fields),
-    .access = &access_of_org,
+    .access = &access_filled,
     .check = check,
     .in_export = true,
     .steps = steps,

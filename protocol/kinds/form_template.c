@@ -23,6 +23,8 @@ static const struct kind_field fields[] = {
     F_INT("version", 1, 9999, KFF_REQ | KFF_LIST),
     F_ENUM("state", "draft published ended", KFF_STATE | KFF_LIST | KFF_FILTER),
     F_ENUM("about", "org none", KFF_REQ | KFF_FILTER),
+    F_ENUM("fill", FORM_FILL, KFF_FILTER),
+    F_INT("due_days", 1, 60, 0),
     F_ENUM("each", "once month quarter year", KFF_REQ | KFF_LIST),
     F_ENUMS("stages", 0, 5, CH_STAGE, KFF_LIST),
     F_LONG("guide", 0, 4000, KFF_SEARCH),
@@ -31,10 +33,10 @@ static const struct kind_field fields[] = {
 };
 
 static const struct kind_step steps[] = {
-    {"",          "draft published", NULL},
-    {"draft",     "published",       NULL},
-    {"published", "ended",           NULL},
-    {"ended",     "published",       NULL},
+    {"",          "draft published", NULL, NULL},
+    {"draft",     "published",       NULL, NULL},
+    {"published", "ended",           NULL, NULL},
+    {"ended",     "published",       NULL, NULL},
 };
 /* clang-format on */
 
@@ -42,6 +44,9 @@ static int check(struct span d, struct fault *f)
 {
     struct span code = jcur_plain_of(d, "code");
     struct span rows;
+    if (span_eqs(jcur_plain_of(d, "fill"), "org") && !span_eqs(jcur_plain_of(d, "about"), "org")) {
+        return kind__wrong(f, "about", "org, where organisations fill it in");
+    }
     for (size_t i = 0; i < code.n; i++) {
         uint8_t c = code.p[i];
         if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && i > 0))) {
@@ -63,12 +68,12 @@ const struct kind kind_form_template = {
     .audiences = "sub own",
     .fields = fields,
     .n_fields = F_COUNT(fields),
-    .access = &access_rule,
+    .access = &access_form,
     .check = check,
     .in_export = true,
     .steps = steps,
     .n_steps = F_COUNT(steps),
     .key = "code version",
     .home = "draft",
-    .fixed = "about each questions",
+    .fixed = "about fill each questions",
 };

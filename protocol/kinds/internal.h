@@ -33,7 +33,8 @@
 /* Who may do what (access.c); what the words mean stands there. */
 extern const struct kind_access access_open, access_top, access_shown, access_figures,
     access_machine, access_rule, access_desk, access_judge, access_case, access_org, access_of_org,
-    access_told, access_roll, access_hidden;
+    access_told, access_roll, access_hidden, access_form, access_filled, access_filed;
+#define KIND_WRITERS "admin manager clerk reviewer" /* the staff that write */
 
 /* files.c: the members of an attachment. */
 extern const struct kind_rows kind_file_rows;

@@ -249,6 +249,17 @@ static bool same_fixed(const struct kind *k, struct span was, struct span d, str
     return true;
 }
 
+/* Who wrote it: the first word of the BY member unless it says otherwise. Who could change it on
+ * the way would decide on his own words. */
+static bool step_open(const struct kind *k, const struct kind_step *e, struct span was,
+                      struct span d, const char *role)
+{
+    const struct kind_field *by = e->by == NULL ? NULL : kind_field_with(k, KFF_BY);
+    return (e->by == NULL ||
+            (by != NULL && span_eqs(kind__state(by, was), e->by) && kind_same_words(k, was, d))) &&
+           (e->roles == NULL || kind__word_in(e->roles, span_of(role, strlen(role))));
+}
+
 int kind_step_check(const struct kind *k, struct span was, struct span d, const char *role,
                     struct fault *f)
 {
@@ -276,13 +287,24 @@ int kind_step_check(const struct kind *k, struct span was, struct span d, const 
             continue;
         }
         known = true;
-        if (role == NULL || e->roles == NULL ||
-            kind__word_in(e->roles, span_of(role, strlen(role)))) {
+        if (role == NULL || step_open(k, e, was, d, role)) {
             return 0;
         }
     }
     return known ? fault_set(f, SANJI_E_FORBIDDEN, fld->name, NULL)
                  : fault_set(f, SANJI_E_STATE, fld->name, want == NULL ? "no other state" : want);
+}
+
+bool kind_takes_step(const struct kind *k, struct span d, const char *role)
+{
+    const struct kind_field *fld = k->n_steps == 0 ? NULL : kind_field_with(k, KFF_STATE);
+    for (size_t i = 0; fld != NULL && i < k->n_steps; i++) {
+        if (span_eqs(kind__state(fld, d), k->steps[i].from) &&
+            step_open(k, &k->steps[i], d, d, role)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool kind_at_home(const struct kind *k, struct span d)
@@ -298,8 +320,7 @@ bool kind_is_fresh(const struct kind *k, struct span d)
            span_eq(kind__state(fld, d), span_of(fld->choices, strcspn(fld->choices, " ")));
 }
 
-bool kind_effect_due(const struct kind *k, struct span was, struct span d, struct span *ret_ref,
-                     struct span *ret_value)
+bool kind_effect_due(const struct kind *k, struct span was, struct span d, struct span *ret_ref)
 {
     const struct kind_field *fld = k->effect == NULL ? NULL : kind_field_with(k, KFF_STATE);
     struct span ref;
@@ -307,8 +328,42 @@ bool kind_effect_due(const struct kind *k, struct span was, struct span d, struc
         (was.n > 0 && span_eqs(kind__state(fld, was), k->effect->state))) {
         return false;
     }
-    return jcur_get(d, k->effect->ref, &ref) && jcur_plain(ref, ret_ref) &&
-           jcur_get(d, k->effect->from, ret_value);
+    return jcur_get(d, k->effect->ref, &ref) && jcur_plain(ref, ret_ref);
+}
+
+/* The value of d that goes into member `to` of the record touched. */
+static bool effect_value(const struct kind *k, struct span d, const char *to, struct span *ret)
+{
+    const char *f = k->effect->from, *t = k->effect->to;
+    for (; *f != '\0'; f += strspn(f, " "), t += strspn(t, " ")) {
+        char from[LIM_NAME_BYTES + 1];
+        size_t fn = strcspn(f, " "), tn = strcspn(t, " ");
+        if (tn == strlen(to) && memcmp(t, to, tn) == 0 && fn < sizeof from) {
+            memcpy(from, f, fn);
+            from[fn] = '\0';
+            return jcur_get(d, from, ret);
+        }
+        f += fn;
+        t += tn;
+    }
+    return false;
+}
+
+int kind_effect_write(const struct kind *k, struct span d, const struct kind *ok, struct span of,
+                      struct buf *out)
+{
+    struct jw w;
+    struct span v;
+    jw_init(&w, out);
+    jw_obj(&w, NULL);
+    for (size_t i = 0; i < ok->n_fields; i++) {
+        const char *n = ok->fields[i].name;
+        if (effect_value(k, d, n, &v) || jcur_get(of, n, &v)) {
+            jw_raw(&w, n, v.p, v.n);
+        }
+    }
+    jw_end_obj(&w);
+    return jw_done(&w);
 }
 
 int kind_member_set(const struct kind *k, struct span d, const char *name, struct span value,
@@ -378,6 +433,7 @@ static const struct {
     {KFF_REQ, "required"},  {KFF_TITLE, "title"}, {KFF_SEARCH, "search"}, {KFF_LIST, "list"},
     {KFF_FILTER, "filter"}, {KFF_STATE, "state"}, {KFF_SINCE, "since"},   {KFF_AREA, "own_area"},
     {KFF_P1, "personal"},   {KFF_CARD, "card"},   {KFF_AUTO, "auto"},     {KFF_KEY, "key"},
+    {KFF_BY, "by"},
 };
 
 static void describe_words(struct jw *w, const char *name, const char *list)
@@ -439,6 +495,9 @@ static void describe_steps(struct jw *w, const struct kind *k)
         if (k->steps[i].roles != NULL) {
             describe_words(w, "roles", k->steps[i].roles);
         }
+        if (k->steps[i].by != NULL) {
+            jw_str(w, "by", k->steps[i].by);
+        }
         jw_end_obj(w);
     }
     jw_end_arr(w);
@@ -478,6 +537,12 @@ static void describe_kind(struct jw *w, const struct kind *k)
         if (k->keep->states != NULL) {
             describe_words(w, "states", k->keep->states);
         }
+        jw_end_obj(w);
+    }
+    if (kind_may(k, KIND_MEMBER, KACT_WRITE) && k->access->org != NULL) {
+        jw_obj(w, "filed");
+        jw_str(w, "org", k->access->org);
+        describe_words(w, "desk", k->access->desk);
         jw_end_obj(w);
     }
     if (k->form != NULL) {

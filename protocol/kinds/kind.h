@@ -51,6 +51,9 @@ enum {
     KFF_AUTO = 4096,  /* filled in by the node; what people give for it is not looked at */
     KFF_TO = 8192,    /* the NODE whom a record of the audience `to` is for */
     KFF_KEY = 16384,  /* two records that say the same here are probably the same thing */
+    KFF_BY =
+        1 << 20, /* AUTO; an ENUM: who wrote what stands in it. Its first word is this platform's
+                    staff and not written, its second the organisation it is about */
 };
 
 /* What one element of a ROWS member holds. Its KFF_KEY member, if any, tells the rows apart;
@@ -74,7 +77,9 @@ struct kind_field {
 struct kind_step {
     const char *from;  /* a state; "": a new record */
     const char *to;    /* states, space separated */
-    const char *roles; /* staff roles, space separated; NULL: all that write */
+    const char *roles; /* roles, space separated; NULL: all that write */
+    const char *by; /* only records whose BY member says so, and without a change of what it says;
+                       NULL: whoever wrote them */
 };
 
 enum kind_owner { KO_ANY, KO_TOP, KO_MACHINE /* written by the node itself, not by people */ };
@@ -87,7 +92,8 @@ enum kind_shape {
 };
 
 /* What a record does to another one of this node when it comes into a state: the record that the
- * REF member `ref` names gets the value of `from` as its member `to`. */
+ * REF member `ref` names gets the values of the members `from` as its members `to`, one each,
+ * separated by spaces. What the record does not say stays as it is there. */
 struct kind_effect {
     const char *state, *ref, *from, *to;
 };
@@ -100,11 +106,17 @@ struct kind_access {
     /* `member` stands for people of an organisation the platform supports. They read what is about
      * theirs: the records of which this REF member names it, or of which it is the id ("id").
      * NULL: they are like the others. */
-    const char *org;
+    const char *org;        /* "": no record is about one, all of them read it alike */
     const char *org_states; /* ... and only in these states; NULL: in any */
+    const char
+        *org_if; /* "MEMBER WORD": ... and only where this ENUM member says so; NULL: always */
+    /* Where `member` writes: what is about theirs, as above, before and after. These members are
+     * the staff's to say, separated by spaces; NULL: none. */
+    const char *desk;
 };
 enum kind_act { KACT_READ, KACT_WRITE, KACT_PERSONAL };
 #define KIND_MEMBER "member" /* the role above */
+#define KIND_BY_ORG "org"    /* what its people wrote: the second word of a BY member */
 
 /* A record that is written at home and then sent (see `home`). The node fills in how often it was
  * sent, when first and last, and the day it was owed by. */
@@ -117,6 +129,7 @@ struct kind_filing {
  * be missing. The node fills in `title` and `version`. */
 struct kind_form {
     const char *template, *answers, *partly, *title, *version;
+    const char *fill; /* an ENUM that says what the template's member of that name says */
 };
 
 /* How long a record with people in it is kept: so many days since it was changed last, in one of
@@ -188,9 +201,13 @@ bool kind_at_home(const struct kind *k, struct span d);
 /* Is it in the first state of its kind, where nobody has decided anything? */
 bool kind_is_fresh(const struct kind *k, struct span d);
 /* Does the record come into the state of the kind's effect? `was` as above. Then *ret_ref is the
- * record it touches and *ret_value the JSON value. */
-bool kind_effect_due(const struct kind *k, struct span was, struct span d, struct span *ret_ref,
-                     struct span *ret_value);
+ * record it touches. */
+bool kind_effect_due(const struct kind *k, struct span was, struct span d, struct span *ret_ref);
+/* Appends content `of` of the record touched, of kind ok, as it is with the effect of d. */
+int kind_effect_write(const struct kind *k, struct span d, const struct kind *ok, struct span of,
+                      struct buf *out);
+/* Does this role take a step out of the state that d is in? */
+bool kind_takes_step(const struct kind *k, struct span d, const char *role);
 /* Appends content d with one member replaced or added, in the order of the kind's table. */
 int kind_member_set(const struct kind *k, struct span d, const char *name, struct span value,
                     struct buf *out);
@@ -209,8 +226,18 @@ const struct kind_field *kind_field_with(const struct kind *k, unsigned flag);
 bool kind_may(const struct kind *k, const char *role, enum kind_act act);
 /* Has the kind members that not everybody who reads it may see? */
 bool kind_has_personal(const struct kind *k);
-/* Is the record about that organisation, and in a state that is shown to its people? */
+/* Is the record about that organisation, and one that is shown to its people? */
 bool kind_is_about(const struct kind *k, const char *org, const char *id, struct span d);
+/* May somebody of that organisation write d over `was` (empty: there is none)? 0, or
+ * SANJI_E_FORBIDDEN with the member. */
+int kind_org_may(const struct kind *k, const char *org, const char *id, struct span was,
+                 struct span d, struct fault *f);
+/* Did an organisation write what stands in d? (The BY member.) */
+bool kind_by_org(const struct kind *k, struct span d);
+/* Was it the organisation's, and is it still when somebody of the staff writes d? */
+bool kind_org_keeps(const struct kind *k, struct span was, struct span d);
+/* Do both say the same but for their state and what the staff alone say of it? */
+bool kind_same_words(const struct kind *k, struct span was, struct span d);
 /* Appends content d without the personal members. */
 int kind_impersonal_write(const struct kind *k, struct span d, struct buf *out);
 /* The id that content d of a kind with a key has. SANJI_E_SPEC: a member is missing. */

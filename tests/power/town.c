@@ -47,8 +47,8 @@ int town_put(struct app *a, const char *id, uint64_t n, size_t size, char ret_id
         buf_putc(&json, (char)('a' + (char)((n + i * 7) % 26)));
     }
     buf_puts(&json, "\"}");
-    int r = app_put_one(a, kind_find("listing"), NULL, NULL, NULL, span_of(json.data, json.len),
-                        ret_id, &f);
+    int r =
+        app_put_one(a, kind_find("listing"), NULL, NULL, span_of(json.data, json.len), ret_id, &f);
     buf_done(&json);
     return r;
 }
@@ -229,7 +229,7 @@ static void plant(struct app *city, struct app *district)
         buf_reset(&json);
         (void)buf_puts(&json, "{\"id\":\"listing-1\",\"kind\":\"venue\",\"title\":\"" TOWN_NAME);
         (void)buf_printf(&json, " %d\",\"detail\":\"%s\"}", i, TOWN_PHONE);
-        r = app_put_one(city, kind_find("listing"), NULL, NULL, NULL, span_of(json.data, json.len),
+        r = app_put_one(city, kind_find("listing"), NULL, NULL, span_of(json.data, json.len),
                         town.record, &f);
     }
     buf_done(&json);

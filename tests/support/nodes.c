@@ -73,7 +73,7 @@ struct app *node_born(int i, const char *name)
 int node_put(struct app *a, const char *kind, const char *json, char id[LIM_ID_BYTES + 1],
              struct fault *f)
 {
-    return app_put_one(a, kind_find(kind), NULL, NULL, NULL, span_of(json, strlen(json)), id, f);
+    return app_put_one(a, kind_find(kind), NULL, NULL, span_of(json, strlen(json)), id, f);
 }
 
 static int gather(const void *p, size_t n, void *arg)

@@ -294,7 +294,7 @@ static void what_others_rely_on_stays(void **state)
     static const char sent[] =
         "id,report,period,title,state\nwork_report.annual.2025,annual,2025,年报,submitted\n";
     user_in("chen", "manager");
-    assert_int_equal(app_put_one(d.app, kind_find("work_report"), NULL, NULL, NULL,
+    assert_int_equal(app_put_one(d.app, kind_find("work_report"), NULL, NULL,
                                  span_of(draft, sizeof draft - 1), table, &f),
                      0);
     assert_status(bring("work_report", sent, sizeof sent - 1), 200);

@@ -16,8 +16,7 @@ static void put_record(const char *kind, const char *json)
 {
     struct fault f = {0};
     char id[LIM_ID_BYTES + 1];
-    int r =
-        app_put_one(d.app, kind_find(kind), NULL, NULL, NULL, span_of(json, strlen(json)), id, &f);
+    int r = app_put_one(d.app, kind_find(kind), NULL, NULL, span_of(json, strlen(json)), id, &f);
     if (r < 0) {
         fail_msg("%s: %s %s %s", kind, err_name(r), f.member, f.want);
     }
@@ -27,7 +26,7 @@ static int64_t count_of(const char *role, const char *source)
 {
     struct app_todo_list *l = NULL;
     int64_t n = 0;
-    assert_int_equal(app_todo(d.app, "", role, &l), 0);
+    assert_int_equal(app_todo(d.app, &(struct app_person){.login = "", .role = role}, &l), 0);
     for (size_t i = 0; i < l->n; i++) {
         n += strcmp(app_todo_source_name(l->v[i].source), source) == 0;
     }
@@ -84,7 +83,8 @@ static void an_erasure_to_confirm(void **state)
     expect("erase", "------");
     assert_int_equal(app_erase_request(d.app, "asks", "l1", "person", &n, &f), 0);
     struct app_todo_list *l = NULL;
-    assert_int_equal(app_todo(d.app, "asks", "admin", &l), 0);
+    assert_int_equal(app_todo(d.app, &(struct app_person){.login = "asks", .role = "admin"}, &l),
+                     0);
     assert_int_equal(l->n, 0);
     free(l);
     assert_true(count_of("admin", "erase") == 1);
@@ -104,13 +104,14 @@ static void more_than_are_listed(void **state)
                  "\"state\":\"submitted\"}",
                  i);
         if (i == 199) {
-            assert_int_equal(app_todo(d.app, "", "manager", &l), 0);
+            assert_int_equal(
+                app_todo(d.app, &(struct app_person){.login = "", .role = "manager"}, &l), 0);
             assert_false(l->more);
             free(l);
         }
         put_record("activity", json);
     }
-    assert_int_equal(app_todo(d.app, "", "manager", &l), 0);
+    assert_int_equal(app_todo(d.app, &(struct app_person){.login = "", .role = "manager"}, &l), 0);
     assert_true(l->more);
     assert_int_equal(l->n, 200);
     free(l);
@@ -129,7 +130,7 @@ static void order_and_dates(void **state)
                  i, i, i + 1, i == 1 ? "draft" : "submitted");
         put_record("activity", json);
     }
-    assert_int_equal(app_todo(d.app, "", "manager", &l), 0);
+    assert_int_equal(app_todo(d.app, &(struct app_person){.login = "", .role = "manager"}, &l), 0);
     assert_int_equal(l->n, 3);
     assert_int_equal(l->v[2].source, TODO_REDO); /* what has no day comes last */
     for (size_t i = 0; i < 2; i++) {

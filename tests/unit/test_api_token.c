@@ -296,7 +296,7 @@ static void of_an_organisation(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct fault f = {0};
         char id[LIM_ID_BYTES + 1];
-        assert_int_equal(app_put_one(d.app, kind_find("org"), NULL, NULL, NULL,
+        assert_int_equal(app_put_one(d.app, kind_find("org"), NULL, NULL,
                                      span_of(orgs[i], strlen(orgs[i])), id, &f),
                          0);
     }

@@ -152,9 +152,8 @@ static void applies(const char *id)
         json, sizeof json,
         "{\"id\":\"%s\",\"name\":\"王小红的组织\",\"state\":\"applying\",\"contact\":\"王小红\"}",
         id);
-    assert_int_equal(app_put_one(d.app, kind_find("org"), NULL, NULL, NULL,
-                                 span_of(json, strlen(json)), ret, &f),
-                     0);
+    assert_int_equal(
+        app_put_one(d.app, kind_find("org"), NULL, NULL, span_of(json, strlen(json)), ret, &f), 0);
 }
 
 static struct app_hook_job *jobs[8];

@@ -277,9 +277,9 @@ static void audiences_stay_apart(void **state)
     for (int i = 0; i < 5; i++) {
         struct fault f = {0};
         const char *d = "{\"kind\":\"venue\",\"title\":\"x\"}";
-        assert_int_equal(app_put_one(a, kind_find("listing"), aud[i], NULL, NULL,
-                                     span_of(d, strlen(d)), id[i], &f),
-                         0);
+        assert_int_equal(
+            app_put_one(a, kind_find("listing"), aud[i], NULL, span_of(d, strlen(d)), id[i], &f),
+            0);
     }
     assert_int_equal(a->outbox_n, 5);
     assert_int_equal(app_outbox_flush(a), 0);

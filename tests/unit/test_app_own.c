@@ -224,7 +224,7 @@ static void test_what_waits_is_found_behind_others(void **state)
         assert_int_equal(put(busy, "work_report", json, &f), 0);
     }
     nodes_settle(city, busy);
-    assert_int_equal(app_todo(city, "", "manager", &l), 0);
+    assert_int_equal(app_todo(city, &(struct app_person){.login = "", .role = "manager"}, &l), 0);
     for (size_t i = 0; i < l->n; i++) {
         n += l->v[i].source == TODO_ANSWER && strcmp(l->v[i].owner, app_id(quiet)) == 0;
     }

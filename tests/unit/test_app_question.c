@@ -43,7 +43,7 @@ static int waiting(struct app *a, const char *role)
 {
     struct app_todo_list *l = NULL;
     int n = 0;
-    assert_int_equal(app_todo(a, "", role, &l), 0);
+    assert_int_equal(app_todo(a, &(struct app_person){.login = "", .role = role}, &l), 0);
     for (size_t i = 0; i < l->n; i++) {
         n += l->v[i].source == TODO_QUESTION;
         assert_true(l->v[i].source != TODO_QUESTION || l->v[i].due > 0);

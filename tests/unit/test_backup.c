@@ -53,9 +53,8 @@ static void put(struct app *a, const char *json)
 {
     char id[LIM_ID_BYTES + 1];
     struct fault f = {0};
-    assert_int_equal(app_put_one(a, kind_find("listing/1"), NULL, NULL, NULL,
-                                 span_of(json, strlen(json)), id, &f),
-                     0);
+    assert_int_equal(
+        app_put_one(a, kind_find("listing/1"), NULL, NULL, span_of(json, strlen(json)), id, &f), 0);
 }
 
 static struct app *born(void)

@@ -65,8 +65,7 @@ static void put(struct app *a, const char *title)
     struct fault f = {0};
     snprintf(json, sizeof json, "{\"kind\":\"venue\",\"title\":\"%s\"}", title);
     assert_int_equal(
-        app_put_one(a, kind_find("listing"), NULL, NULL, NULL, span_of(json, strlen(json)), id, &f),
-        0);
+        app_put_one(a, kind_find("listing"), NULL, NULL, span_of(json, strlen(json)), id, &f), 0);
 }
 
 static void sound(struct app *a)
