@@ -80,7 +80,7 @@ export function spread(fields, tables) {
 const pick = (d, f) => (d ? (f.outer ? (d[f.outer] || {})[f.inner] : d[f.name]) : undefined);
 
 // Bytes, objects and what the node fills by itself are not for typing.
-export const typed = (f) => !f.auto && !f.given && f.type !== "b64u" && f.type !== "object";
+export const typed = (f) => !f.auto && !f.given && !f.held && f.type !== "b64u" && f.type !== "object";
 export const fieldWith = (fields, flag) => fields.find((f) => f[flag]);
 
 // Of a row's members: what tells it apart is the page's to give, choices belong to where one chooses.
@@ -232,20 +232,32 @@ export const relatedTo = (kinds, name) => {
   return out;
 };
 
-// The states a person with this role may give a record that is in `from` ("": a new one); null: any.
-export const stepsFrom = (k, from, role) => {
+// Who wrote what stands in d, where organisations file; a kind that does not say is the staff's.
+export const writtenBy = (k, d) => {
+  const f = fieldWith(k.fields, "by");
+  return f ? (d || {})[f.name] || f.choices[0] : "";
+};
+// What a person of an organisation may still change: what its people wrote, while it is their turn.
+export const isOpenTo = (k, d, role) => writtenBy(k, d) === "org" && stepsFrom(k, stateOf(k, d), role, "org").length > 0;
+// The organisation's own form: whose it is goes without saying, and the staff's words are the staff's.
+export const heldFor = (k, fields, org) =>
+  org && k.filed ? fields.map((f) => (f.name === k.filed.org || k.filed.desk.indexOf(f.name) >= 0 ? { ...f, held: true } : f)) : fields;
+
+// The states a person with this role may give a record that is in `from` ("": a new one) and was written by the
+// staff or by an organisation; null: any.
+export const stepsFrom = (k, from, role, by) => {
   if (!k.steps) return null;
   const out = [];
   k.steps.forEach((s) => {
-    if (s.from !== from || (s.roles && s.roles.indexOf(role) < 0)) return;
+    if (s.from !== from || (s.roles && s.roles.indexOf(role) < 0) || (s.by && s.by !== by)) return;
     s.to.forEach((to) => out.indexOf(to) < 0 && out.push(to));
   });
   return out;
 };
 
 // The form's fields: of the state only what the workflow allows from where the record is.
-export const fieldsFor = (k, from, role) => {
-  const to = stepsFrom(k, from, role);
+export const fieldsFor = (k, from, role, by) => {
+  const to = stepsFrom(k, from, role, by);
   if (!to) return k.fields;
   const may = (c) => c === from || to.indexOf(c) >= 0;
   return k.fields.map((f) => (f.state ? { ...f, required: true, choices: f.choices.filter(may) } : f));

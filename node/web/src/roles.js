@@ -2,6 +2,9 @@
 // What a role is offered. The node decides for itself (node/api/dispatch.c, sees.c); this only spares people
 // buttons that would be refused.
 export const mayWrite = (me) => ["admin", "manager", "clerk", "reviewer"].indexOf(me.role) >= 0;
+// What organisations file, too: whoever stands for one files for that one alone.
+export const orgOf = (me) => (me.role === "member" && me.org) || "";
+export const mayFile = (me) => mayWrite(me) || !!orgOf(me);
 export const mayAudit = (me) => me.role === "admin" || me.role === "supervisor";
 export const mayAdmin = (me) => me.role === "admin";
 export const mayCases = (me) => mayRead(me, "referral");

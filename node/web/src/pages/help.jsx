@@ -7,7 +7,7 @@ import { choiceLabel, fieldHelp, fieldLabel, fieldWith, recordScope, typed, useK
 import { mayRead } from "../roles.js";
 import { Facts, Title } from "../parts/bits.jsx";
 
-const topics = ["tiers", "asof", "todo", "draft", "listing", "need", "booking", "event", "referral", "privacy", "report", "fill", "words", "import", "stats", "parked", "conflict", "password", "second", "trust"];
+const topics = ["tiers", "asof", "todo", "draft", "listing", "need", "booking", "event", "referral", "privacy", "report", "fill", "filing", "words", "import", "stats", "parked", "conflict", "password", "second", "trust"];
 
 // Whoever does not know the word of the page finds it by any word of the answer.
 const within = (q, ...texts) => q.split(/\s+/).every((w) => texts.some((s) => s.toLowerCase().indexOf(w) >= 0));
@@ -22,7 +22,7 @@ function Steps({ k }) {
     <ul>
       {k.steps.map((s, i) => (
         <li key={i}>
-          {t(s.roles ? "help.step_by" : "help.step", {
+          {t(s.by ? "help.step_org" : s.roles ? "help.step_by" : "help.step", {
             from: label(s.from),
             to: s.to.map(label).join(t("word.comma")),
             roles: (s.roles || []).map((r) => t(`role.${r}`)).join(t("word.comma")),

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { download, enc, get, post, query } from "../api.js";
 import { has, t, tt } from "../i18n.js";
 import { dropDraft, loadDraft } from "../drafts.js";
-import { choiceLabel, fieldLabel, fieldWith, fieldsFor, fieldsOfForm, recordScope, relatedTo, show, stateOf, stepsFrom, toContent, typed, useKinds } from "../kinds.js";
+import { choiceLabel, fieldLabel, fieldWith, fieldsFor, fieldsOfForm, heldFor, isOpenTo, recordScope, relatedTo, show, stateOf, toContent, typed, useKinds, writtenBy } from "../kinds.js";
 import { useLoad } from "../load.js";
 import { Badge, Facts, Icon, Note, Problem, Rows, Stamp, Title, Waiting, areaText } from "../parts/bits.jsx";
 import { Acknowledge, Acks, Queue } from "../parts/acks.jsx";
@@ -17,9 +17,10 @@ import { Fits } from "../parts/fits.jsx";
 import { Form } from "../parts/form.jsx";
 import { Choose, FormActs, useTemplate } from "../parts/template.jsx";
 import { Pair, PairBadge } from "../parts/pair.jsx";
+import { Desk, Steps } from "../parts/steps.jsx";
 import { draftOfForm } from "../parts/unsent.jsx";
 import { Withdraw } from "../parts/withdraw.jsx";
-import { mayPut, mayRead } from "../roles.js";
+import { mayPut, mayRead, mayWrite, orgOf } from "../roles.js";
 import { amend, href, replace } from "../route.js";
 import { stamp } from "../when.js";
 
@@ -244,7 +245,7 @@ function List({ k, params, me }) {
       )}
       {items.length > 0 && <Rows caption={kindName(k.name)} columns={columns} rows={rows} />}
       {items.length > 0 && <Export k={k} params={params} />}
-      {k.owner !== "machine" && mayPut(me, k.name) && k.export && (
+      {k.owner !== "machine" && mayWrite(me) && mayPut(me, k.name) && k.export && (
         <p class="export">
           <a href={href(["import", k.name])}>{t("list.import")}</a>
         </p>
@@ -297,7 +298,7 @@ function Edit({ k, record, me, preset, template }) {
   // What a page opens "for" another record is a draft of its own.
   const given = preset ? (k.key || Object.keys(preset)).map((f) => preset[f]).filter((x) => x !== undefined && /^[\w:-]{1,40}$/.test(x)).join(".") : "";
   const draft = record ? `${k.name}.${record.id}` : template ? draftOfForm(k, preset) : given ? `${k.name}.new.${given}` : `${k.name}.new`;
-  const plain = fieldsFor(k, base ? stateOf(k, base.d) : "", me.role);
+  const plain = heldFor(k, fieldsFor(k, base ? stateOf(k, base.d) : "", me.role, base && writtenBy(k, base.d)), orgOf(me));
   const fields = template ? fieldsOfForm(k, plain, template) : plain;
   const choose = !record && !k.home && k.audiences && k.audiences.length > 1;
   const write = (body) => post(`/api/records/${enc(k.name)}`, body);
@@ -347,6 +348,7 @@ function Edit({ k, record, me, preset, template }) {
           {t("help.form")}
         </a>
       </Title>
+      {base && <Desk k={k} d={base.d} me={me} />}
       {template && template.d.guide && <p class="lead long">{template.d.guide}</p>}
       {conflict && <Conflict k={k} mine={conflict.mine} theirs={conflict.theirs} keep={keep} take={take} busy={busy} />}
       <Problem error={keepError} />
@@ -375,42 +377,6 @@ const bookable = ["venue", "mentor", "equipment", "space", "visit"];
 
 // The page's heading and the line below it say them already.
 const toldOf = (k) => k.fields.filter((f) => f.title || f.own_area || (k.sent && f.state)).map((f) => f.name);
-
-// The next states this person may give it, one press each. What a state asks for besides (a reason) is
-// said, and typed in the form.
-function Steps({ k, record, me, reload }) {
-  const [error, setError] = useState(null);
-  const [busy, setBusy] = useState(false);
-  const f = fieldWith(k.fields, "state");
-  const to = stepsFrom(k, stateOf(k, record.d), me.role);
-  if (!f || !to || !to.some((s) => s !== stateOf(k, record.d))) return null;
-  const scope = recordScope(k.name);
-  const go = (state) => {
-    setBusy(true);
-    setError(null);
-    post(`/api/records/${enc(k.name)}`, { id: record.id, seen_r: record.r, d: { ...record.d, [f.name]: state } }).then(
-      () => {
-        setBusy(false);
-        reload();
-      },
-      (e) => {
-        setBusy(false);
-        setError(e);
-        if (e.err === "conflict") reload();
-      },
-    );
-  };
-  return (
-    <section class="steps" aria-label={t("word.state")}>
-      <Problem error={error} />
-      {to.filter((s) => s !== stateOf(k, record.d)).map((s) => (
-        <button key={s} type="button" class="button" disabled={busy} onClick={() => go(s)}>
-          {t("step.to", { state: choiceLabel(scope, f, s) })}
-        </button>
-      ))}
-    </section>
-  );
-}
 
 // What names this record: an organisation's visits, honours, assessments.
 function Related({ k, field, record, me }) {
@@ -450,7 +416,8 @@ function Related({ k, field, record, me }) {
 
 function Detail({ k, kinds, record, template, reload, saved, me }) {
   const gone = record.state === "withdrawn";
-  const ours = record.mine && !gone && mayPut(me, k.name) && (!record.pair || record.pair.may.length > 0);
+  const turn = !orgOf(me) || isOpenTo(k, record.d, me.role);
+  const ours = record.mine && !gone && mayPut(me, k.name) && turn && (!record.pair || record.pair.may.length > 0);
   return (
     <>
       <Title text={record.title || record.id} back={href(["r", k.name])}>
@@ -483,6 +450,7 @@ function Detail({ k, kinds, record, template, reload, saved, me }) {
         </Note>
       )}
       {ours && <Steps k={k} record={record} me={me} reload={reload} />}
+      <Desk k={k} d={record.d || {}} me={me} />
       {record.queue && <Queue queue={record.queue} />}
       {record.acked !== undefined && <Acknowledge record={record} me={me} reload={reload} />}
       {record.pair && <Pair record={record} reload={reload} />}
@@ -509,7 +477,7 @@ function Detail({ k, kinds, record, template, reload, saved, me }) {
       {!gone && <Questions k={k} kinds={kinds} record={record} me={me} />}
       {k.name === "event" && !gone && <EventPanel owner={record.owner} id={record.id} me={me} />}
       {record.mine && !gone && relatedTo(kinds, k.name).filter(([x]) => mayRead(me, x.name)).map(([x, f]) => <Related key={x.name} k={x} field={f} record={record} me={me} />)}
-      {ours && !(k.sent && stateOf(k, record.d) === k.sent) && !(k.fixed && stateOf(k, record.d) !== stateOf(k)) && <Withdraw k={k} record={record} reload={reload} />}
+      {ours && !(k.sent && stateOf(k, record.d) === k.sent) && !((k.fixed || orgOf(me)) && stateOf(k, record.d) !== stateOf(k)) && <Withdraw k={k} record={record} reload={reload} />}
       {record.explain && <Explain x={record.explain} owner={record.owner} />}
     </>
   );
@@ -536,7 +504,7 @@ function One({ k, kinds, route, me }) {
   return (
     <With k={k} d={data.d || {}}>
       {(template) =>
-        mode === "edit" && data.mine && mayPut(me, k.name) ? (
+        mode === "edit" && data.mine && mayPut(me, k.name) && (!orgOf(me) || isOpenTo(k, data.d, me.role)) ? (
           <Edit k={k} record={data} me={me} template={template} />
         ) : (
           <Detail k={k} kinds={kinds} record={data} template={template} reload={reload} saved={saved} me={me} />
@@ -577,7 +545,9 @@ function After({ k, me, id }) {
   return <Edit k={k} me={me} preset={{ ...data.d, version: data.d.version + 1, [state.name]: state.choices[0] }} />;
 }
 
-function New({ k, me, params }) {
+function New({ k, me, params: said }) {
+  const org = k.filed && orgOf(me);
+  const params = org ? { ...said, [k.filed.org]: org } : said;
   const preset = presetOf(k, params);
   if (k.form && !params[k.form.template]) return <Choose k={k} params={params} me={me} />;
   if (k.form) return <Filled k={k} d={params}>{(template) => template && <Edit k={k} me={me} preset={preset} template={template} />}</Filled>;

@@ -8,7 +8,7 @@ import { Badge, Facts, Note, Problem, Rows, Title, Waiting, areaText, shortId, t
 import { useNames } from "../parts/detail.jsx";
 import { Unsent } from "../parts/unsent.jsx";
 import { href } from "../route.js";
-import { mayCases, mayWrite } from "../roles.js";
+import { mayCases, mayFile, mayWrite } from "../roles.js";
 import { ago, bytes, span, stamp } from "../when.js";
 
 const everyMs = 15000;
@@ -266,7 +266,7 @@ export function Status({ me }) {
       {data && (
         <>
           <p class="asof">{asOf(data)}</p>
-          {mayWrite(me) && <Unsent />}
+          {mayFile(me) && <Unsent />}
           {(data.alarms || []).map((a) => (
             <div class="note note-bad" role="alert" key={`${a.ts} ${a.code}`}>
               <p>

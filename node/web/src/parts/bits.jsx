@@ -13,6 +13,7 @@ const paths = {
   consultation: "M4 5h16v11H9l-5 4zM8 9h8M8 12h5",
   service: "M5 12l4 4 10-10M5 20h14",
   reports: "M6 3h9l4 4v14H6zM15 3v4h4M9 12h7M9 16h7",
+  activity: "M5 4h14v16H5zM5 9h14M9 4V2M15 4V2M9 14l2 2 4-4",
   todo: "M9 11l3 3 8-8M20 12v7H4V5h10",
   card: "M3 6h18v12H3zM7 10h4M7 14h10",
   notice: "M4 10v4h3l6 4V6L7 10zM17 9a4 4 0 0 1 0 6",

@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { countPath } from "../api.js";
 import { languages, t } from "../i18n.js";
 import { href } from "../route.js";
-import { mayAdmin, mayAudit, mayRead, mayWrite, mayPut } from "../roles.js";
+import { mayAdmin, mayAudit, mayRead, mayWrite, mayPut, orgOf } from "../roles.js";
 import { Icon, areaText, setWaits, tierName } from "./bits.jsx";
 import { useLoad } from "../load.js";
 
@@ -12,6 +12,7 @@ const places = [
   { key: "status", path: [], phone: true },
   { key: "todo", path: ["todo"], phone: true },
   { key: "listing", path: ["r", "listing"], phone: true },
+  { key: "activity", path: ["r", "activity"], phone: true, org: true },
   { key: "need", path: ["r", "need"] },
   { key: "referrals", path: ["referrals"], phone: true, kind: "referral" },
   { key: "event", path: ["r", "event"] },
@@ -33,7 +34,7 @@ const places = [
   { key: "help", path: ["help"] },
   { key: "account", path: ["account"] },
 ];
-export const placesOf = (me) => places.filter((p) => (!p.kind || mayRead(me, p.kind)) && (!p.write || mayWrite(me)) && (!p.puts || mayPut(me, p.puts)) && (!p.audit || mayAudit(me)) && (!p.admin || mayAdmin(me)));
+export const placesOf = (me) => places.filter((p) => (!p.kind || mayRead(me, p.kind)) && (!p.write || mayWrite(me)) && (!p.org || orgOf(me)) && (!p.puts || mayPut(me, p.puts)) && (!p.audit || mayAudit(me)) && (!p.admin || mayAdmin(me)));
 
 const here = (route, path) => path.join("/") === (route.path[0] === "r" ? route.path.slice(0, 2) : route.path.slice(0, 1)).join("/");
 

@@ -35,7 +35,8 @@ export function placeOfDraft(name, kinds) {
   if (k.form) return href(["r", kind, "new"], formOfDraft(k, rest));
   if (k.key) return href(["r", kind, "new"], k.key.reduce((o, f, i) => ({ ...o, [f]: rest[i] }), {}));
   const f = more && k.fields.find((x) => x.refers);
-  return href(["r", kind, "new"], f ? { [f.name]: more } : {});
+  const period = k.fields.find((x) => x.type === "period");
+  return href(["r", kind, "new"], f ? { [f.name]: more, ...(period && rest[1] ? { [period.name]: rest[1] } : {}) } : {});
 }
 
 export function Unsent() {

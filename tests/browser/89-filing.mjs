@@ -1,0 +1,177 @@
+// An organisation files for itself on a phone: its month with an attachment, over a killed daemon and another device, returned, put right, accepted; a form; and nothing of another organisation.
+// SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import test, { after, afterEach, before } from 'node:test';
+import { World, until } from '../e2e/lib/node.mjs';
+import { Desk, closeBrowser, phone, wide } from './lib/desk.mjs';
+
+const w = new World();
+const desks = [];
+const open = async (...a) => { const d = await Desk.open(w, ...a); desks.push(d); return d; };
+const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'sanji-filing-'));
+const label = (d, kind, state) => d.t(`kind.${kind}.state.${state}`);
+const step = (d, kind, state) => d.page.getByRole('button', { name: d.t('step.to', { state: label(d, kind, state) }), exact: true });
+const get = (id) => JSON.parse(w.verb('d1', 'get', [id])).content;
+const send = (d) => d.page.click('#record button[type=submit]');
+const saved = async (d) => { await send(d); await d.page.waitForSelector('.note-good'); };
+const sound = async (d, name) => {
+  assert.deepEqual(await d.barriers(), [], name);
+  assert.deepEqual(await d.overflow(), [], name);
+  await d.shot(name);
+};
+const inList = (d, text) => d.page.getByRole('link', { name: text });
+let boss, clerk, zu, other, org, second, at;
+
+before(async () => {
+  await w.tree(['city', 'd1']);
+  boss = await open('d1', { size: wide });
+  await boss.hire('chen', ['--role', 'manager']);
+  org = await boss.write('org', { name: '青禾社工', state: 'incubating', stage: 'activity' });
+  second = await boss.write('org', { name: '红旗公益', state: 'incubating', stage: 'activity' });
+  clerk = await open('d1', { size: phone });
+  await clerk.hire('wang', ['--role', 'clerk']);
+});
+after(async () => { await closeBrowser(); await w.close(); fs.rmSync(dir, { recursive: true }); });
+afterEach(() => desks.forEach((d) => d.clean()));
+
+test('its own form asks for nothing that is the staff’s; a killed daemon and another device lose no word of it', async () => {
+  zu = await open('d1', { size: phone });
+  await zu.hire('zu', ['--role', 'member', '--org', org.id]);
+  await zu.link('nav.activity').click();
+  await zu.seen(zu.t('list.none_write'));
+  await sound(zu, '89-none-phone');
+  await zu.link('action.new').click();
+  await zu.page.waitForSelector('#record');
+  for (const name of ['org', 'reason', 'feedback']) assert.equal(await zu.page.locator(`#record-${name}`).count(), 0, name);
+  await zu.fill('record', { title: '十月活动', period: '2026-10', state: 'draft', sessions: '4', person_times: '120', done: '长者课堂四场' });
+  const list = path.join(dir, '签到表.txt');
+  fs.writeFileSync(list, '张三\n李四\n');
+  await zu.page.setInputFiles('#record-files-file', list);
+  await until('the file is there', 20000, async () => (await zu.page.locator('.file-list li').count()) === 1 && (await zu.page.locator('.file-list progress').count()) === 0);
+  const kept = async () => JSON.stringify(await (await zu.page.request.get(`${zu.origin}/api/drafts/activity.new.${org.id}`)).json());
+  await until('the draft', 15000, async () => /长者课堂四场.*sha256|sha256.*长者课堂四场/.test(await kept()));
+  await w.stop('d1', 'SIGKILL');
+  await zu.fill('record', { next: '冬衣募集' });
+  await w.start('d1');
+  await until('what was typed meanwhile', 40000, async () => /冬衣募集/.test(await kept()));
+  await sound(zu, '89-form-phone');
+  await zu.close();
+  zu = await open('d1', { size: wide });
+  await zu.to('');
+  await zu.logIn('zu');
+  await zu.page.waitForSelector('.tiles');
+  await zu.seen(zu.t('unsent.title'));
+  await zu.to('#/todo');
+  await zu.page.getByRole('link', { name: zu.t('kind.activity') }).last().click();
+  await zu.page.waitForSelector('#record');
+  await zu.holds('#record-done', '长者课堂四场');
+  await zu.holds('#record-next', '冬衣募集');
+  await zu.page.locator('.file-list', { hasText: '签到表.txt' }).waitFor();
+  await zu.fill('record', { state: 'submitted' });
+  await saved(zu);
+  at = zu.place();
+  const d = get(at[3]);
+  assert.deepEqual([d.org, d.by, d.state, d.files.length], [org.id, 'org', 'submitted', 1]);
+  // What is sent is out of its hands.
+  assert.equal(await zu.link('action.edit').count(), 0);
+  assert.equal(await zu.page.locator('.steps button').count(), 0);
+  assert.equal(await zu.button('action.withdraw').count(), 0);
+  await zu.seen(zu.t('queue.title'));
+  await sound(zu, '89-sent-wide');
+});
+
+test('it waits in the staff’s list; returned with a reason it stands in the organisation’s own, is put right and accepted', async () => {
+  await boss.to('#/todo');
+  await inList(boss, '十月活动').click();
+  await boss.seen(boss.t('kind.activity.by.org'));
+  await boss.to(`#/r/activity/${at[2]}/${at[3]}/edit`);
+  await boss.fill('record', { state: 'returned', reason: '请补充人次的依据' });
+  await saved(boss);
+  assert.equal(get(at[3]).by, 'org');
+  await boss.to('#/todo');
+  await boss.seen(boss.t('todo.none'));
+  await zu.close();
+  zu = await open('d1', { size: phone });
+  await zu.to('');
+  await zu.logIn('zu');
+  await zu.page.waitForSelector('.tiles');
+  await zu.to('#/todo');
+  await sound(zu, '89-todo-phone');
+  await inList(zu, '十月活动').click();
+  await zu.seen('请补充人次的依据');
+  await sound(zu, '89-returned-phone');
+  await zu.link('action.edit').click();
+  await zu.page.waitForSelector('#record');
+  await zu.seen('请补充人次的依据');
+  await zu.fill('record', { person_times: '96', state: 'submitted' });
+  await saved(zu);
+  // A clerk decides on what an organisation sent.
+  await clerk.to('#/todo');
+  await inList(clerk, '十月活动').click();
+  await step(clerk, 'activity', 'accepted').click();
+  await clerk.page.locator('.badge', { hasText: label(clerk, 'activity', 'accepted') }).waitFor();
+  await sound(clerk, '89-accepted-phone');
+  const d = get(at[3]);
+  assert.deepEqual([d.state, d.by, d.person_times], ['accepted', 'org', 96]);
+  await zu.to('#/todo');
+  await zu.seen(zu.t('todo.none'));
+});
+
+test('another organisation finds nothing of it, neither in a list nor by its address nor by its file', async () => {
+  other = await open('d1', { size: wide, lang: 'en' });
+  await other.hire('qi', ['--role', 'member', '--org', second.id]);
+  await other.to('#/r/activity');
+  await other.seen(other.t('list.none_write'));
+  await sound(other, '89-other-wide-en');
+  await other.to(`#/r/activity/${at[2]}/${at[3]}`);
+  await other.seen(other.t('code.not_found'));
+  const file = get(at[3]).files[0].sha256;
+  assert.equal((await other.page.request.get(`${other.origin}/api/files/${at[2]}/activity/${at[3]}/${file}`)).status(), 404);
+  await other.to('#/r/activity/new');
+  await other.fill('record', { title: 'October', period: '2026-10', state: 'submitted' });
+  await saved(other);
+  assert.equal(get(other.place()[3]).org, second.id);
+  await sound(other, '89-sent-wide-en');
+});
+
+test('a form that organisations fill in: offered to them, kept half filled in, checked', async () => {
+  await boss.to('#/r/form_template/new');
+  await boss.fill('record', { title: '年度自评', code: 'self', version: '1', state: 'published', about: 'org', fill: 'org', each: 'year' });
+  await boss.button('rows.add').click();
+  await boss.fill('record', { 'questions-0-label': '自评得分', 'questions-0-type': 'int', 'questions-0-required': true });
+  await saved(boss);
+  await zu.close();
+  zu = await open('d1', { size: phone, lang: 'en' });
+  await zu.to('');
+  await zu.logIn('zu');
+  await zu.page.waitForSelector('.tiles');
+  await zu.to('#/r/form_entry');
+  await zu.link('action.new').click();
+  await zu.page.getByRole('link', { name: /年度自评/ }).click();
+  await zu.page.waitForSelector('#record');
+  assert.equal(await zu.page.locator('#record-org').count(), 0);
+  await zu.fill('record', { period: '2026', state: 'draft' });
+  await saved(zu);
+  const [, , owner, id] = zu.place();
+  await zu.to('#/todo');
+  await inList(zu, /年度自评/).click();
+  await zu.link('action.edit').click();
+  await zu.page.waitForSelector('#record');
+  await zu.fill('record', { state: 'submitted' });
+  await send(zu);
+  await zu.seen(zu.t('check.required'));
+  await zu.fill('record', { 'answers.q1': '88' });
+  await sound(zu, '89-form-entry-phone-en');
+  await saved(zu);
+  assert.deepEqual([get(id).by, get(id).fill, get(id).answers.q1], ['org', 'org', 88]);
+  await clerk.to(`#/r/form_entry/${owner}/${id}`);
+  await step(clerk, 'form_entry', 'checked').click();
+  await clerk.page.locator('.badge', { hasText: label(clerk, 'form_entry', 'checked') }).waitFor();
+  await zu.page.reload();
+  await zu.page.locator('.badge', { hasText: label(zu, 'form_entry', 'checked') }).waitFor();
+  assert.equal(await zu.link('action.edit').count(), 0);
+  assert.equal(w.tryVerb('d1', 'verify').code, 0);
+});
