@@ -185,7 +185,10 @@ static int other_may(struct app_put *p, const struct pair_flow *f, struct fault 
         return fault_set(fl, SANJI_E_STATE, f->seen, "the number of its newest form");
     }
     state_word(p->k, d, to, sizeof to);
-    return pair_may(f, now.state, PAIR_OTHER, to) == 0 ? 0 : refuse(f, PAIR_OTHER, now.state, fl);
+    if (pair_may(f, now.state, PAIR_OTHER, to) < 0) {
+        return refuse(f, PAIR_OTHER, now.state, fl);
+    }
+    return pair_asks_why(f, now.state, PAIR_OTHER, to) ? kind_why_check(d, fl) : 0;
 }
 
 int app__pair_may(struct app_put *p, const char *id, const struct old_rec *o, struct fault *fl)

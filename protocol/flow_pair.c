@@ -12,16 +12,16 @@ extern const struct kind kind_work_report, kind_report_answer;
 
 /* clang-format off */
 static const struct pair_edge report_edges[] = {
-    {"none",      PAIR_OWNER, "draft submitted"},
-    {"draft",     PAIR_OWNER, "draft submitted"},
-    {"submitted", PAIR_OWNER, "submitted"}, /* put right before anybody has answered */
-    {"submitted", PAIR_OTHER, "returned accepted"},
-    {"returned",  PAIR_OWNER, "submitted"},
-    {"returned",  PAIR_OTHER, "returned accepted"},
-    {"accepted",  PAIR_OTHER, "locked reopened"},
-    {"locked",    PAIR_OTHER, "reopened"},
-    {"reopened",  PAIR_OWNER, "submitted"},
-    {"reopened",  PAIR_OTHER, "accepted locked"},
+    {"none",      PAIR_OWNER, "draft submitted", NULL},
+    {"draft",     PAIR_OWNER, "draft submitted", NULL},
+    {"submitted", PAIR_OWNER, "submitted", NULL}, /* put right before anybody has answered */
+    {"submitted", PAIR_OTHER, "returned accepted", "returned"},
+    {"returned",  PAIR_OWNER, "submitted", NULL},
+    {"returned",  PAIR_OTHER, "returned accepted", "returned"},
+    {"accepted",  PAIR_OTHER, "locked reopened", "reopened"},
+    {"locked",    PAIR_OTHER, "reopened", "reopened"},
+    {"reopened",  PAIR_OWNER, "submitted", NULL},
+    {"reopened",  PAIR_OTHER, "accepted locked", NULL},
 };
 static const struct pair_rule report_rules[] = {
     {"returned", true, "returned"}, {"returned", false, "submitted"},
@@ -96,13 +96,25 @@ void pair_fold(const struct pair_flow *f, const char *own, int64_t no, const str
     }
 }
 
-int pair_may(const struct pair_flow *f, const char *now, enum pair_side who, const char *to)
+static const struct pair_edge *edge_of(const struct pair_flow *f, const char *now,
+                                       enum pair_side who, const char *to)
 {
     for (size_t i = 0; i < f->n_edges; i++) {
         if (f->edges[i].who == who && strcmp(f->edges[i].from, now) == 0 &&
             kind__word_in(f->edges[i].to, span_of(to, strlen(to)))) {
-            return 0;
+            return &f->edges[i];
         }
     }
-    return SANJI_E_STATE;
+    return NULL;
+}
+
+int pair_may(const struct pair_flow *f, const char *now, enum pair_side who, const char *to)
+{
+    return edge_of(f, now, who, to) != NULL ? 0 : SANJI_E_STATE;
+}
+
+bool pair_asks_why(const struct pair_flow *f, const char *now, enum pair_side who, const char *to)
+{
+    const struct pair_edge *e = edge_of(f, now, who, to);
+    return e != NULL && e->why != NULL && kind__word_in(e->why, span_of(to, strlen(to)));
 }

@@ -20,7 +20,8 @@ enum pair_side { PAIR_OWNER, PAIR_OTHER, PAIR_SIDES };
 struct pair_edge {
     const char *from;
     enum pair_side who;
-    const char *to; /* states of that side's record, space separated */
+    const char *to;  /* states of that side's record, space separated */
+    const char *why; /* those of them that need words in KIND_WHY; NULL: none */
 };
 /* What an answer makes of the pair; `latest`: it is about the newest form of the record. */
 struct pair_rule {
@@ -64,5 +65,7 @@ void pair_fold(const struct pair_flow *f, const char *own, int64_t no, const str
                size_t n, struct pair_now *ret);
 /* May this side write its record with state `to` now? 0 or SANJI_E_STATE. */
 int pair_may(const struct pair_flow *f, const char *now, enum pair_side who, const char *to);
+/* Does that step need a reason (kind_why_check())? */
+bool pair_asks_why(const struct pair_flow *f, const char *now, enum pair_side who, const char *to);
 
 #endif

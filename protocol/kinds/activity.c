@@ -25,12 +25,12 @@ static const struct kind_field fields[] = {
 };
 
 static const struct kind_step steps[] = {
-    {"",          "draft submitted",    NULL,                     NULL},
-    {"draft",     "submitted",          NULL,                     NULL},
-    {"submitted", "returned accepted",  "admin manager reviewer", NULL},
-    {"submitted", "returned accepted",  "clerk",                  "org"}, /* not what a colleague wrote */
-    {"returned",  "submitted",          NULL,                     NULL},
-    {"accepted",  "returned",           "admin manager",          NULL},
+    {"",          "draft submitted",    NULL,                     NULL, NULL},
+    {"draft",     "submitted",          NULL,                     NULL, NULL},
+    {"submitted", "returned accepted",  "admin manager reviewer", NULL, "returned"},
+    {"submitted", "returned accepted",  "clerk",                  "org", "returned"}, /* not what a colleague wrote */
+    {"returned",  "submitted",          NULL,                     NULL, NULL},
+    {"accepted",  "returned",           "admin manager",          NULL, "returned"},
 };
 /* clang-format on */
 

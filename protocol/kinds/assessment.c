@@ -24,11 +24,11 @@ static const struct kind_field fields[] = {
 };
 
 static const struct kind_step steps[] = {
-    {"",          "draft submitted",          NULL, NULL},
-    {"draft",     "submitted",                NULL, NULL},
-    {"submitted", "returned agreed",          "admin manager reviewer", NULL},
-    {"returned",  "submitted",                NULL, NULL},
-    {"agreed",    "told",                     "admin manager reviewer", NULL},
+    {"",          "draft submitted",          NULL, NULL, NULL},
+    {"draft",     "submitted",                NULL, NULL, NULL},
+    {"submitted", "returned agreed",          "admin manager reviewer", NULL, "returned"},
+    {"returned",  "submitted",                NULL, NULL, NULL},
+    {"agreed",    "told",                     "admin manager reviewer", NULL, NULL},
 };
 /* clang-format on */
 

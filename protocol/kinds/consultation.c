@@ -27,11 +27,11 @@ static const struct kind_field fields[] = {
 };
 
 static const struct kind_step steps[] = {
-    {"",         "asked",                      NULL, NULL},
-    {"asked",    "accepted refused cancelled", NULL, NULL},
-    {"accepted", "done no_show cancelled",     NULL, NULL},
-    {"no_show",  "accepted cancelled",         NULL, NULL},
-    {"done",     "accepted",                   "admin manager", NULL},
+    {"",         "asked",                      NULL, NULL, NULL},
+    {"asked",    "accepted refused cancelled", NULL, NULL, "refused cancelled"},
+    {"accepted", "done no_show cancelled",     NULL, NULL, "cancelled"},
+    {"no_show",  "accepted cancelled",         NULL, NULL, "cancelled"},
+    {"done",     "accepted",                   "admin manager", NULL, NULL},
 };
 /* clang-format on */
 

@@ -14,6 +14,29 @@
 
 enum { TEXTS_ELEMENT_MAX = 80 };
 
+static bool is_blank(uint32_t c)
+{
+    return c <= ' ' || c == 0xa0 || c == 0xad || c == 0x1680 || (c >= 0x2000 && c <= 0x200f) ||
+           (c >= 0x2028 && c <= 0x202f) || (c >= 0x205f && c <= 0x2064) || c == 0x2800 ||
+           c == 0x3000 || c == 0x3164 || c == 0xfeff || c == 0xffa0;
+}
+
+bool kind__says(struct span v)
+{
+    uint32_t c = 0;
+    for (size_t i = 1, n = 0; v.n >= 2 && v.p[0] == '"' && i < v.n - 1; i += n) {
+        n = utf8_next(v.p + i, v.n - 1 - i, &c);
+        if (c == '\\') { /* only control characters, quotes and it are written with one */
+            n = 2;
+            c = v.p[i + 1] == 'n' || v.p[i + 1] == 't' || v.p[i + 1] == 'r' ? ' ' : '"';
+        }
+        if (n == 0 || !is_blank(c)) {
+            return n > 0;
+        }
+    }
+    return false;
+}
+
 int kind__wrong(struct fault *f, const char *member, const char *want)
 {
     return fault_set(f, SANJI_E_SPEC, member, want);

@@ -21,12 +21,12 @@ static const struct kind_field fields[] = {
 };
 
 static const struct kind_step steps[] = {
-    {"",          "draft submitted",  NULL,                     NULL},
-    {"draft",     "submitted",        NULL,                     NULL},
-    {"submitted", "returned checked", "admin manager reviewer", NULL},
-    {"submitted", "returned checked", "clerk",                  "org"}, /* not what a colleague wrote */
-    {"returned",  "submitted",        NULL,                     NULL},
-    {"checked",   "returned",         "admin manager reviewer", NULL},
+    {"",          "draft submitted",  NULL,                     NULL, NULL},
+    {"draft",     "submitted",        NULL,                     NULL, NULL},
+    {"submitted", "returned checked", "admin manager reviewer", NULL, "returned"},
+    {"submitted", "returned checked", "clerk",                  "org", "returned"}, /* not what a colleague wrote */
+    {"returned",  "submitted",        NULL,                     NULL, NULL},
+    {"checked",   "returned",         "admin manager reviewer", NULL, "returned"},
 };
 /* clang-format on */
 

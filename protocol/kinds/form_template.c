@@ -33,10 +33,10 @@ static const struct kind_field fields[] = {
 };
 
 static const struct kind_step steps[] = {
-    {"",          "draft published", NULL, NULL},
-    {"draft",     "published",       NULL, NULL},
-    {"published", "ended",           NULL, NULL},
-    {"ended",     "published",       NULL, NULL},
+    {"",          "draft published", NULL, NULL, NULL},
+    {"draft",     "published",       NULL, NULL, NULL},
+    {"published", "ended",           NULL, NULL, NULL},
+    {"ended",     "published",       NULL, NULL, NULL},
 };
 /* clang-format on */
 

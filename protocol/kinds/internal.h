@@ -53,6 +53,8 @@ bool kind__b64(struct span value, int64_t lo, int64_t hi);
 struct span kind__state(const struct kind_field *fld, struct span d);
 /* Is word one of the space-separated words of list? */
 bool kind__word_in(const char *list, struct span word);
+/* value is a string with something in it that can be read: not only spaces and what looks so. */
+bool kind__says(struct span value);
 /* value is a string that is one of the space-separated choices. */
 bool kind__choice(struct span value, const char *choices);
 bool kind__area(struct span s);

@@ -260,6 +260,14 @@ static bool step_open(const struct kind *k, const struct kind_step *e, struct sp
            (e->roles == NULL || kind__word_in(e->roles, span_of(role, strlen(role))));
 }
 
+int kind_why_check(struct span d, struct fault *f)
+{
+    struct span v;
+    return jcur_get(d, KIND_WHY, &v) && kind__says(v)
+               ? 0
+               : kind__wrong(f, KIND_WHY, "the reason in words: who gets it back has to know why");
+}
+
 int kind_step_check(const struct kind *k, struct span was, struct span d, const char *role,
                     struct fault *f)
 {
@@ -288,7 +296,7 @@ int kind_step_check(const struct kind *k, struct span was, struct span d, const 
         }
         known = true;
         if (role == NULL || step_open(k, e, was, d, role)) {
-            return 0;
+            return !stays && e->why != NULL && kind__word_in(e->why, to) ? kind_why_check(d, f) : 0;
         }
     }
     return known ? fault_set(f, SANJI_E_FORBIDDEN, fld->name, NULL)
@@ -497,6 +505,9 @@ static void describe_steps(struct jw *w, const struct kind *k)
         }
         if (k->steps[i].by != NULL) {
             jw_str(w, "by", k->steps[i].by);
+        }
+        if (k->steps[i].why != NULL) {
+            describe_words(w, "why", k->steps[i].why);
         }
         jw_end_obj(w);
     }

@@ -78,9 +78,11 @@ struct kind_step {
     const char *from;  /* a state; "": a new record */
     const char *to;    /* states, space separated */
     const char *roles; /* roles, space separated; NULL: all that write */
-    const char *by; /* only records whose BY member says so, and without a change of what it says;
-                       NULL: whoever wrote them */
+    const char *by;  /* only records whose BY member says so, and without a change of what it says;
+                        NULL: whoever wrote them */
+    const char *why; /* those of `to` that nobody is told without words in KIND_WHY; NULL: none */
 };
+#define KIND_WHY "reason"
 
 enum kind_owner { KO_ANY, KO_TOP, KO_MACHINE /* written by the node itself, not by people */ };
 enum kind_shape {
@@ -192,10 +194,13 @@ int kind_check_item(const struct item *it, enum aud_type aud, bool top, struct f
 /* Only the content. */
 int kind_check_content(const struct kind *k, struct span d, struct fault *f);
 /* May a record that says `was` (empty: there is none) become d? 0, or SANJI_E_STATE with the
- * state's name and the states that are allowed in f, or a member that is `fixed`. role NULL:
- * whatever role; else SANJI_E_FORBIDDEN when others than this one take the step. */
+ * state's name and the states that are allowed in f, or a member that is `fixed`; SANJI_E_SPEC with
+ * KIND_WHY when a step that asks for a reason has none. role NULL: whatever role; else
+ * SANJI_E_FORBIDDEN when others than this one take the step. */
 int kind_step_check(const struct kind *k, struct span was, struct span d, const char *role,
                     struct fault *f);
+/* Does content d give a reason in words? 0, or SANJI_E_SPEC with KIND_WHY. */
+int kind_why_check(struct span d, struct fault *f);
 /* Does it lie at home, in `own`, because of its state? */
 bool kind_at_home(const struct kind *k, struct span d);
 /* Is it in the first state of its kind, where nobody has decided anything? */

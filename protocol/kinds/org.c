@@ -53,14 +53,14 @@ static const struct kind_field fields[] = {
 };
 
 static const struct kind_step steps[] = {
-    {"",           "applying incubating dormant graduated left removed outside", NULL, NULL},
-    {"applying",   "incubating left outside",         "admin manager reviewer", NULL},
-    {"incubating", "dormant graduated left removed",  "admin manager reviewer", NULL},
-    {"dormant",    "incubating left removed",         "admin manager reviewer", NULL},
-    {"graduated",  "incubating",                      "admin manager", NULL},
-    {"left",       "applying incubating",             "admin manager", NULL},
-    {"removed",    "applying",                        "admin manager", NULL},
-    {"outside",    "applying incubating",             NULL, NULL},
+    {"",           "applying incubating dormant graduated left removed outside", NULL, NULL, "removed"},
+    {"applying",   "incubating left outside",         "admin manager reviewer", NULL, "left outside"},
+    {"incubating", "dormant graduated left removed",  "admin manager reviewer", NULL, "removed"},
+    {"dormant",    "incubating left removed",         "admin manager reviewer", NULL, "removed"},
+    {"graduated",  "incubating",                      "admin manager", NULL, NULL},
+    {"left",       "applying incubating",             "admin manager", NULL, NULL},
+    {"removed",    "applying",                        "admin manager", NULL, NULL},
+    {"outside",    "applying incubating",             NULL, NULL, NULL},
 };
 /* clang-format on */
 

@@ -35,9 +35,9 @@ static const struct kind_field fields[] = {
     F_DATE("since", KFF_SINCE),
 };
 static const struct kind_step steps[] = {
-    {"",          "draft submitted", NULL, NULL},
-    {"draft",     "submitted",       NULL, NULL},
-    {"submitted", "submitted",       NULL, NULL},
+    {"",          "draft submitted", NULL, NULL, NULL},
+    {"draft",     "submitted",       NULL, NULL, NULL},
+    {"submitted", "submitted",       NULL, NULL, NULL},
 };
 const struct report_figure report_figures[] = {
     {"services",     "service",   "date",  NULL,   NULL,      NULL},

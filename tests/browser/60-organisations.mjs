@@ -56,8 +56,10 @@ test('a clerk may not admit, a manager may; what the workflow does not know is n
   await boss.page.locator('.badge', { hasText: label(boss, 'org', 'incubating') }).waitFor();
   assert.equal(get(org.id).state, 'incubating');
   assert.equal(await step(boss, 'org', 'applying').count(), 0);
-  // A reason is asked for: the refusal says so, and the record stays as it was.
+  // A reason is asked for, and blanks are none: the refusal says so, and the record stays as it was.
   await step(boss, 'org', 'removed').click();
+  await boss.page.fill('#step-reason', ' \u3000 ');
+  await boss.button('step.say').click();
   await boss.page.waitForSelector('.steps [role=alert]');
   assert.equal(get(org.id).state, 'incubating');
 });
@@ -80,10 +82,12 @@ test('an honour and a monthly record from the organisation’s page, returned wi
   const [, , , id] = clerk.place();
   assert.equal(await step(clerk, 'activity', 'accepted').count(), 0);
   const at = `#/r/activity/${org.owner}/${id}`;
-  await boss.to(`${at}/edit`);
-  await boss.fill('record', { state: 'returned', reason: '请补充人次的依据' });
-  await boss.page.click('#record button[type=submit]');
-  await boss.page.waitForSelector('.note-good');
+  await boss.to(at);
+  await step(boss, 'activity', 'returned').click();
+  await boss.page.fill('#step-reason', '请补充人次的依据');
+  await boss.shot('step-reason');
+  await boss.button('step.say').click();
+  await boss.page.locator('.badge', { hasText: label(boss, 'activity', 'returned') }).waitFor();
   await clerk.to(at);
   await clerk.page.reload();
   await clerk.seen('请补充人次的依据');

@@ -170,6 +170,14 @@ static void test_an_answer_is_about_what_was_read(void **state)
                          &f),
                      0);
     nodes_settle(city, d1);
+    /* back with blanks for a reason: nobody would know what to put right */
+    char blank[256];
+    snprintf(blank, sizeof blank,
+             "{\"about\":\"%s/" REPORT "\",\"state\":\"returned\",\"seen\":1,\"reason\":\" \"}",
+             app_id(d1));
+    assert_int_equal(put(city, "report_answer", blank, &f), SANJI_E_SPEC);
+    assert_string_equal(f.member, "reason");
+    assert_string_equal(pair_at(city, d1).state, "submitted");
     assert_int_equal(answered(city, d1, "accepted", &f), 0);
     assert_int_equal(answered(city, d1, "locked", &f), 0);
     nodes_settle(city, d1);

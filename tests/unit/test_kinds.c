@@ -599,7 +599,7 @@ static void test_workflows(void **st)
             char word[40], d[80];
             bool reached = false, known = false;
             (void)snprintf(word, sizeof(word), "%.*s", (int)strcspn(w, " "), w);
-            (void)snprintf(d, sizeof(d), "{\"%s\":\"%s\"}", state->name, word);
+            (void)snprintf(d, sizeof(d), "{\"%s\":\"%s\",\"reason\":\"x\"}", state->name, word);
             for (size_t s = 0; s < k->n_steps; s++) {
                 char from[80];
                 (void)snprintf(from, sizeof(from), "{\"%s\":\"%s\"}", state->name,

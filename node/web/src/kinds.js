@@ -255,6 +255,9 @@ export const stepsFrom = (k, from, role, by) => {
   return out;
 };
 
+// Does this step need a reason in words?
+export const asksWhy = (k, from, to) => (k.steps || []).some((s) => s.from === from && s.to.indexOf(to) >= 0 && (s.why || []).indexOf(to) >= 0);
+
 // The form's fields: of the state only what the workflow allows from where the record is.
 export const fieldsFor = (k, from, role, by) => {
   const to = stepsFrom(k, from, role, by);
