@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Acts about keys that a child brings (PROTOCOL.md 10.1, 13.2): the right one is published, and of
+ * the same act with one thing changed, signed anew as its sender would, each is refused for what is
+ * wrong with it. A child that gets one of these through takes a key that is not its own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "protocol/suite.h"
+#include "sync/internal.h"
+#include "tests/support/world.h"
+
+#include <string.h>
+
+enum { CITY, DISTRICT, STREET, SECOND };
+enum { HEADS = 64 };
+
+struct town {
+    struct world w;
+    struct arena *ar;
+    struct act_head heads[HEADS];
+    uint8_t seed[SIGN_SEED_LEN]; /* of the key that is to come */
+};
+
+static int begin(void **state)
+{
+    struct town *t = test_calloc(1, sizeof(*t));
+    world_init(&t->w, 11);
+    t->ar = arena_new(8 << 20);
+    assert_int_equal(world_genesis(&t->w, "city", 20), CITY);
+    assert_int_equal(world_enrol(&t->w, CITY, "district", 30, true), DISTRICT);
+    world_run(&t->w, 60000);
+    assert_int_equal(world_enrol(&t->w, DISTRICT, "street", 40, true), STREET);
+    assert_int_equal(world_enrol(&t->w, DISTRICT, "second", 40, true), SECOND);
+    world_run(&t->w, 60000);
+    assert_int_equal(world_put(&t->w, STREET, "fed", "v1", 1, "a room", NULL), 0);
+    assert_int_equal(world_put(&t->w, STREET, "fed", "v2", 1, "a room", NULL), 0);
+    world_run(&t->w, 60000);
+    world_bytes(&t->w, t->seed, sizeof(t->seed));
+    *state = t;
+    return 0;
+}
+
+static int end(void **state)
+{
+    struct town *t = *state;
+    arena_free(t->ar);
+    world_done(&t->w);
+    test_free(t);
+    return 0;
+}
+
+static const uint8_t *last_of(struct town *t, int at, int of)
+{
+    return roster_node(sync_roster(t->w.node[at].s), t->w.node[of].id.s)->last;
+}
+
+static void the_act(struct town *t, int by, bool lost, struct act *a)
+{
+    struct world *w = &t->w;
+    const struct roster_key *now =
+        roster_current_key(sync_roster(w->node[by].s), w->node[STREET].id.s);
+    struct sign_key *k = sign_key_new(t->seed);
+    memset(a, 0, sizeof(*a));
+    a->type = ACT_KEY;
+    a->has_g = true;
+    memcpy(a->g, w->g, HASH_LEN);
+    a->by = w->node[by].id;
+    a->n = w->node[STREET].id;
+    memcpy(a->after, last_of(t, by, STREET), HASH_LEN);
+    a->ts = w->wall + w->now;
+    a->has_sig = a->has_seal = a->has_tls = true;
+    memcpy(a->sig, sign_key_pub(k), SIGN_PUB_LEN);
+    memcpy(a->seal, now->seal, SEAL_PUB_LEN);
+    memcpy(a->tls, now->tls, HASH_LEN);
+    a->lost = lost;
+    assert_int_equal(sync_heads_of(w->node[by].s, a->n.s, false, t->heads, HEADS, &a->n_heads), 0);
+    a->heads = t->heads;
+    sign_key_free(k);
+}
+
+/* Reads what its sender wrote, as the wire brings it: signed with the keys of these seeds. */
+static void sent(struct town *t, const struct act *a, const uint8_t *const *seed, size_t n,
+                 struct act *ret)
+{
+    struct act_co co[4];
+    struct buf text, body;
+    buf_init(&text, LIM_ITEM_BYTES);
+    buf_init(&body, LIM_ITEM_BYTES);
+    assert_int_equal(act_write(a, &text), 0);
+    for (size_t i = 0; i < n; i++) {
+        struct sign_key *k = sign_key_new(seed[i]);
+        assert_int_equal(act_sign(span_of(text.data, text.len), k, &co[i]), 0);
+        sign_key_free(k);
+    }
+    assert_int_equal(act_body_write(span_of(text.data, text.len), co, n, &body), 0);
+    struct span kept = span_of(arena_dup(t->ar, body.data, body.len), body.len);
+    assert_int_equal(act_body_parse(kept, t->ar, ret, NULL), 0);
+    buf_done(&text);
+    buf_done(&body);
+}
+
+static const char *kid_at(struct town *t, int at)
+{
+    return roster_current_key(sync_roster(t->w.node[at].s), t->w.node[STREET].id.s)->kid.s;
+}
+
+static int brought(struct town *t, int to, int from, const struct act *a)
+{
+    struct world *w = &t->w;
+    struct msg_key_reply rep = {0};
+    struct act_co co;
+    world_in(w, to);
+    int r = a->lost ? sync__cosign_request(w->node[to].s, &w->node[from].id, a, &rep, &co)
+                    : sync__rekey_take(w->node[to].s, &w->node[from].id, a);
+    r = world_out(w, to, r);
+    assert_true(r != 0 || !a->lost || strcmp(rep.state, "pending") == 0);
+    return r;
+}
+
+/* ---- what may be wrong ---- */
+
+typedef void twist(struct town *t, struct act *a);
+
+static void other_type(struct town *t, struct act *a)
+{
+    (void)t;
+    a->type = ACT_CLOSE;
+    a->has_sig = a->has_seal = a->has_tls = a->lost = false;
+    a->why = "left";
+}
+static void other_federation(struct town *t, struct act *a)
+{
+    (void)t;
+    a->g[0] ^= 1;
+}
+static void of_the_other(struct town *t, struct act *a)
+{
+    a->n = t->w.node[SECOND].id;
+    memcpy(a->after, last_of(t, DISTRICT, SECOND), HASH_LEN);
+}
+static void of_nobody(struct town *t, struct act *a)
+{
+    (void)t;
+    memcpy(a->n.s, "nabcdefghijklm", sizeof("nabcdefghijklm"));
+}
+static void by_itself(struct town *t, struct act *a)
+{
+    a->by = t->w.node[STREET].id;
+}
+static void by_the_other(struct town *t, struct act *a)
+{
+    a->by = t->w.node[SECOND].id;
+}
+static void after_nothing(struct town *t, struct act *a)
+{
+    (void)t;
+    memset(a->after, 0, HASH_LEN);
+}
+static void other_door(struct town *t, struct act *a)
+{
+    (void)t;
+    a->tls[0] ^= 1;
+}
+static void of_the_city(struct town *t, struct act *a)
+{
+    a->n = t->w.node[CITY].id;
+    memcpy(a->after, last_of(t, CITY, CITY), HASH_LEN);
+}
+static void no_heads(struct town *t, struct act *a)
+{
+    (void)t;
+    a->n_heads = 0;
+}
+/* The stream of what goes to all: its head is what the twists below change. */
+static struct act_head *public_head(struct act *a)
+{
+    for (size_t i = 0; i < a->n_heads; i++) {
+        if (a->heads[i].aud != NULL && strcmp(a->heads[i].aud, "fed") == 0) {
+            return &a->heads[i];
+        }
+    }
+    fail();
+    return NULL;
+}
+static void one_short(struct town *t, struct act *a)
+{
+    (void)t;
+    public_head(a)->seq--;
+}
+static void other_branch(struct town *t, struct act *a)
+{
+    (void)t;
+    public_head(a)->id[0] ^= 1;
+}
+static void other_epoch(struct town *t, struct act *a)
+{
+    (void)t;
+    public_head(a)->ep++;
+}
+static void other_nonce(struct town *t, struct act *a)
+{
+    (void)t;
+    public_head(a)->en[0] ^= 1;
+}
+
+enum { OLD = 1, NEW = 2, PARENT = 4 };
+
+static const struct {
+    const char *say;
+    twist *fn;
+    int signs, err;
+} of_rekey[] =
+    {
+        {"another type", other_type, OLD | NEW, SANJI_E_SPEC},
+        {"another federation", other_federation, OLD | NEW, SANJI_E_FEDERATION},
+        {"of the one beside it", of_the_other, OLD | NEW, SANJI_E_AUTHORITY},
+        {"by itself", by_itself, OLD | NEW, SANJI_E_AUTHORITY},
+        {"by the one beside it", by_the_other, OLD | NEW, SANJI_E_AUTHORITY},
+        {"after another act", after_nothing, OLD | NEW, SANJI_E_CONFLICT},
+        {"without the old key", NULL, NEW, SANJI_E_SIGNATURE},
+        {"without the new key", NULL, OLD, SANJI_E_SIGNATURE},
+        {"no heads", no_heads, OLD | NEW, SANJI_E_CHAIN},
+        {"a head before the last", one_short, OLD | NEW, SANJI_E_CHAIN},
+        {"another last bundle", other_branch, OLD | NEW, SANJI_E_CHAIN},
+        {"another epoch", other_epoch, OLD | NEW, SANJI_E_CHAIN},
+        {"another epoch's name", other_nonce, OLD | NEW, SANJI_E_CHAIN},
+},
+  of_lost[] = {
+      {"another federation", other_federation, NEW | PARENT, SANJI_E_FEDERATION},
+      {"of nobody", of_nobody, NEW | PARENT, SANJI_E_SPEC},
+      {"of the city itself", of_the_city, NEW | PARENT, SANJI_E_AUTHORITY},
+      {"by another", by_the_other, NEW | PARENT, SANJI_E_AUTHORITY},
+      {"after another act", after_nothing, NEW | PARENT, SANJI_E_CONFLICT},
+      {"another certificate", other_door, NEW | PARENT, SANJI_E_SPEC},
+      {"without the new key", NULL, PARENT, SANJI_E_SIGNATURE},
+      {"without its parent", NULL, NEW, SANJI_E_SIGNATURE},
+};
+
+static void make(struct town *t, bool lost, twist *fn, int signs, struct act *ret)
+{
+    struct world *w = &t->w;
+    const uint8_t *seed[3];
+    size_t n = 0;
+    struct act a;
+    the_act(t, DISTRICT, lost, &a);
+    if (fn != NULL) {
+        fn(t, &a);
+    }
+    if (signs & OLD) {
+        seed[n++] = w->node[STREET].sign_seed;
+    }
+    if (signs & NEW) {
+        seed[n++] = t->seed;
+    }
+    if (signs & PARENT) {
+        seed[n++] = w->node[DISTRICT].sign_seed;
+    }
+    arena_reset(t->ar);
+    sent(t, &a, seed, n, ret);
+}
+
+static void a_new_key(void **state)
+{
+    struct town *t = *state;
+    struct act a;
+    struct key_id was;
+    memcpy(was.s, kid_at(t, DISTRICT), sizeof(was.s));
+    for (size_t i = 0; i < sizeof(of_rekey) / sizeof(of_rekey[0]); i++) {
+        print_message("%s\n", of_rekey[i].say);
+        make(t, false, of_rekey[i].fn, of_rekey[i].signs, &a);
+        assert_int_equal(brought(t, DISTRICT, STREET, &a), of_rekey[i].err);
+        assert_string_equal(kid_at(t, DISTRICT), was.s);
+    }
+    make(t, false, NULL, OLD | NEW, &a);
+    assert_int_equal(brought(t, DISTRICT, SECOND, &a), SANJI_E_AUTHORITY);
+    assert_int_equal(brought(t, CITY, STREET, &a), SANJI_E_AUTHORITY);
+    assert_int_equal(brought(t, DISTRICT, STREET, &a), 0);
+    assert_string_not_equal(kid_at(t, DISTRICT), was.s);
+    assert_int_equal(brought(t, DISTRICT, STREET, &a), 0); /* the answer was lost */
+    world_run(&t->w, 60000);
+    assert_string_equal(kid_at(t, CITY), kid_at(t, DISTRICT));
+}
+
+static void a_lost_key(void **state)
+{
+    struct town *t = *state;
+    struct world *w = &t->w;
+    struct sync *city = w->node[CITY].s;
+    struct act a;
+    const char *street = w->node[STREET].id.s;
+    for (size_t i = 0; i < sizeof(of_lost) / sizeof(of_lost[0]); i++) {
+        print_message("%s\n", of_lost[i].say);
+        make(t, true, of_lost[i].fn, of_lost[i].signs, &a);
+        assert_int_equal(brought(t, CITY, DISTRICT, &a), of_lost[i].err);
+        assert_int_equal(sync__cosign_waits(city, street), SANJI_E_NOT_FOUND);
+    }
+    make(t, true, NULL, NEW | PARENT, &a);
+    assert_int_equal(brought(t, CITY, STREET, &a), SANJI_E_AUTHORITY); /* not its parent's letter */
+    assert_int_equal(sync__cosign_waits(city, street), SANJI_E_NOT_FOUND);
+    assert_int_equal(brought(t, CITY, DISTRICT, &a), 0);
+    assert_int_equal(sync__cosign_waits(city, street), 0);
+    assert_int_equal(brought(t, CITY, DISTRICT, &a), 0); /* again changes nothing */
+    assert_int_equal(sync__cosign_waits(city, street), 0);
+}
+
+static void close_street(struct town *t)
+{
+    struct world *w = &t->w;
+    struct sync_tick tick;
+    struct act a = {.type = ACT_CLOSE, .has_g = true, .why = "left", .heads = t->heads};
+    memcpy(a.g, w->g, HASH_LEN);
+    a.by = w->node[DISTRICT].id;
+    a.n = w->node[STREET].id;
+    memcpy(a.after, last_of(t, DISTRICT, STREET), HASH_LEN);
+    assert_int_equal(sync_heads_of(w->node[DISTRICT].s, a.n.s, false, t->heads, HEADS, &a.n_heads),
+                     0);
+    world_tick(w, DISTRICT, &tick);
+    a.ts = tick.now_ms;
+    int r = (world_in(w, DISTRICT), sync_act(w->node[DISTRICT].s, &tick, &a, NULL, 0, false));
+    assert_int_equal(world_out(w, DISTRICT, r), 0);
+    w->node[STREET].revoked = true;
+    world_event(w, DISTRICT, SEV_LOCAL);
+    world_run(w, 60000);
+}
+
+/* A node that is closed gets no new key, and what waited for an agreement waits no more. */
+static void of_one_closed(void **state)
+{
+    struct town *t = *state;
+    struct world *w = &t->w;
+    const char *street = w->node[STREET].id.s;
+    struct act a;
+    make(t, true, NULL, NEW | PARENT, &a);
+    assert_int_equal(brought(t, CITY, DISTRICT, &a), 0);
+    assert_int_equal(sync__cosign_waits(w->node[CITY].s, street), 0);
+    close_street(t);
+    assert_int_equal(sync__cosign_waits(w->node[CITY].s, street), SANJI_E_NOT_FOUND);
+    make(t, true, NULL, NEW | PARENT, &a);
+    assert_int_equal(brought(t, CITY, DISTRICT, &a), SANJI_E_CLOSED);
+    assert_int_equal(sync__recover_may(w->node[DISTRICT].s, street), SANJI_E_CLOSED);
+}
+
+static int answered(struct town *t, int err, const struct msg_key_reply *rep)
+{
+    struct wnode *d = &t->w.node[DISTRICT];
+    struct buf body;
+    struct jw w;
+    buf_init(&body, 1024);
+    if (rep != NULL) {
+        jw_init(&w, &body);
+        jspec_write(&w, NULL, msg_key_reply_spec, rep);
+        assert_int_equal(jw_done(&w), 0);
+    }
+    world_in(&t->w, DISTRICT);
+    sync__cosign_answer(d->s, err, span_of(body.data, body.len));
+    buf_done(&body);
+    return world_out(&t->w, DISTRICT, d->s->cosign_err);
+}
+
+/* The node above answers what it likes: nothing but its own signature, under the act it was asked
+ * about, makes the key another. */
+static void what_the_city_answers(void **state)
+{
+    struct town *t = *state;
+    struct world *w = &t->w;
+    struct sync *d = w->node[DISTRICT].s;
+    struct msg_invite inv;
+    struct key_id was;
+    struct act_co co, other;
+    struct buf asked;
+    memcpy(was.s, kid_at(t, CITY), sizeof(was.s));
+    assert_int_equal(world_recover(w, STREET, false, &inv, t->ar), SANJI_E_PENDING);
+    buf_init(&asked, LIM_ITEM_BYTES);
+    assert_int_equal(sync__cosign_body(d, &asked), 0);
+    struct act a;
+    assert_int_equal(act_body_parse(span_of(asked.data, asked.len), t->ar, &a, NULL), 0);
+    struct sign_key *city = sign_key_new(w->node[CITY].sign_seed);
+    struct sign_key *second = sign_key_new(w->node[SECOND].sign_seed);
+    assert_int_equal(act_sign(a.text, city, &co), 0);
+    assert_int_equal(act_sign(a.text, second, &other), 0);
+
+    struct msg_key_reply rep = {.state = "pending"};
+    assert_int_equal(answered(t, 0, &rep), SANJI_E_PENDING);
+    rep.state = "done";
+    assert_int_equal(answered(t, 0, &rep), SANJI_E_PENDING);
+    rep.state = "signed";
+    assert_int_equal(answered(t, 0, &rep), SANJI_E_SPEC); /* and says by whom, with what */
+    rep.kid = co.kid.s;
+    assert_int_equal(answered(t, 0, &rep), SANJI_E_SPEC);
+    rep.has_s = true;
+    memcpy(rep.s, other.s, sizeof(rep.s));
+    assert_int_equal(answered(t, 0, &rep), SANJI_E_SIGNATURE); /* another's, under its name */
+    rep.kid = other.kid.s;
+    assert_int_equal(answered(t, 0, &rep), SANJI_E_SIGNATURE); /* another's */
+    assert_int_equal(answered(t, SANJI_E_AUTHORITY, NULL), SANJI_E_AUTHORITY);
+    assert_true(answered(t, 0, NULL) < 0);
+    world_run(w, 60000);
+    assert_string_equal(kid_at(t, CITY), was.s);
+    assert_string_equal(kid_at(t, DISTRICT), was.s);
+
+    assert_int_equal(sync__cosign_body(d, (buf_reset(&asked), &asked)), 0);
+    rep.kid = co.kid.s;
+    memcpy(rep.s, co.s, sizeof(rep.s));
+    assert_int_equal(answered(t, 0, &rep), 0);
+    assert_string_not_equal(kid_at(t, DISTRICT), was.s);
+    world_run(w, 60000);
+    assert_string_equal(kid_at(t, CITY), kid_at(t, DISTRICT));
+    sign_key_free(city);
+    sign_key_free(second);
+    buf_done(&asked);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_new_key, begin, end),
+        cmocka_unit_test_setup_teardown(a_lost_key, begin, end),
+        cmocka_unit_test_setup_teardown(of_one_closed, begin, end),
+        cmocka_unit_test_setup_teardown(what_the_city_answers, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
