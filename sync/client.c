@@ -442,16 +442,13 @@ static void refused(struct sync *s, int lane, const struct sync_event *ev)
         return;
     }
     bool by_old = strcmp(l->open_text[1], s->old_kid.s) == 0;
-    if (s->old_key != NULL && sync__rekey_open(s) && l->attempt == 0 &&
-        err == (by_old ? SANJI_E_REVOKED : SANJI_E_UNKNOWN_KEY)) {
-        s->login_new = by_old; /* the parent has said it, or has lost it again */
+    bool turns = s->old_key != NULL && sync__rekey_open(s) &&
+                 err == (by_old ? SANJI_E_REVOKED : SANJI_E_UNKNOWN_KEY);
+    s->login_new = turns ? by_old : s->login_new; /* the parent has said it, or has lost it again */
+    /* With the other key, or because the parent forgot us or the connection was renewed. */
+    bool anew = turns || (err == SANJI_E_SESSION && l->state == LS_BUSY);
+    if (anew && l->attempt == 0) {
         l->state = LS_IDLE;
-        l->attempt = 1;
-        l->retry_at = 0;
-        return;
-    }
-    if (err == SANJI_E_SESSION && l->state == LS_BUSY && l->attempt == 0) {
-        l->state = LS_IDLE; /* the parent forgot us, or the connection was renewed: log in again */
         l->attempt = 1;
         l->retry_at = 0;
         return;
@@ -459,7 +456,7 @@ static void refused(struct sync *s, int lane, const struct sync_event *ev)
     if (err == SANJI_E_CLONE) {
         (void)sync__self_clone(s, true);
     }
-    if (err == SANJI_E_CLONE || err == SANJI_E_REVOKED || err == SANJI_E_MOVED ||
+    if (err == SANJI_E_CLONE || (err == SANJI_E_REVOKED && !turns) || err == SANJI_E_MOVED ||
         err == SANJI_E_CLOSED) {
         sync__alarm(s, err, &s->parent->id, lane_name[lane]);
     }

@@ -11,8 +11,10 @@
 
 #include "protocol/suite.h"
 #include "sync/internal.h"
+#include "tests/support/mem_internal.h"
 #include "tests/support/world.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { CITY, DISTRICT, STREET, SECOND };
@@ -414,6 +416,96 @@ static void what_the_city_answers(void **state)
     buf_done(&asked);
 }
 
+static void cut_at_the_city(struct town *t, const char *kid)
+{
+    struct world *w = &t->w;
+    struct sync *city = w->node[CITY].s;
+    struct sync_tick tick;
+    struct act a = {.type = ACT_CUT, .has_g = true, .why = "stolen", .heads = t->heads};
+    memcpy(a.g, w->g, HASH_LEN);
+    a.by = w->node[CITY].id;
+    a.n = w->node[DISTRICT].id;
+    memcpy(a.after, last_of(t, CITY, DISTRICT), HASH_LEN);
+    (void)snprintf(a.kid.s, sizeof(a.kid.s), "%s", kid);
+    assert_int_equal(sync_cut_heads(city, a.n.s, kid, t->heads, HEADS, &a.n_heads), 0);
+    world_tick(w, CITY, &tick);
+    a.ts = tick.now_ms;
+    int r = (world_in(w, CITY), sync_act(city, &tick, &a, NULL, 0, false));
+    assert_int_equal(world_out(w, CITY, r), 0);
+    world_event(w, CITY, SEV_LOCAL);
+}
+
+/* The district changes its key with no line to the city, which has the act all the same, ahead of
+ * all the rest, as by a stick; the district does not know. */
+static void changes_its_key(struct town *t)
+{
+    struct world *w = &t->w;
+    struct wnode *d = &w->node[DISTRICT];
+    const struct sync_store *st = mem_store_port(d->mem);
+    const struct sync_new_key nk = {
+        .sign_seed = t->seed, .seal_seed = d->seal_seed[0], .tls = d->tls};
+    struct sync_tick tick;
+    struct buf body;
+    struct act a;
+    world_tick(w, DISTRICT, &tick);
+    int r = (world_in(w, DISTRICT), sync_rekey(d->s, &tick, &nk));
+    assert_int_equal(world_out(w, DISTRICT, r), 0);
+    memcpy(d->sign_seed, t->seed, SIGN_SEED_LEN);
+    buf_init(&body, LIM_ITEM_BYTES);
+    assert_int_equal(st->kv_get(st->ctx, "rekey/body", &body), 0);
+    assert_int_equal(act_body_parse(span_of(body.data, body.len), t->ar, &a, NULL), 0);
+    assert_int_equal(brought(t, CITY, DISTRICT, &a), 0);
+    buf_done(&body);
+}
+
+/* The answer to a new key is lost and the line is down for a while: the old one is refused by then,
+ * and the node goes on with the new one. */
+static void the_answer_is_lost(void **state)
+{
+    struct town *t = *state;
+    struct world *w = &t->w;
+    struct wnode *d = &w->node[DISTRICT];
+    d->cut = true;
+    world_run(w, 60000);
+    changes_its_key(t);
+    world_run(w, 600000); /* it has tried many times */
+    d->cut = false;
+    world_run(w, 600000);
+    assert_int_equal(sync_rekey_state(d->s), 0);
+    assert_int_equal(world_put(w, DISTRICT, "fed", "v3", 1, "a hall", NULL), 0);
+    world_run(w, 60000);
+    struct mem_seen seen;
+    assert_int_equal(mem_store_record(w->node[CITY].mem, d->id.s, "v3", &seen), 0);
+}
+
+/* A registrar changes its key while what it said before is still on its way, and the old key is
+ * ended at once: whom it enrolled last stays enrolled, what it wrote last stands. */
+static void what_is_on_its_way_stands(void **state)
+{
+    struct town *t = *state;
+    struct world *w = &t->w;
+    struct key_id old =
+        roster_current_key(sync_roster(w->node[CITY].s), w->node[DISTRICT].id.s)->kid;
+    w->node[DISTRICT].cut = true; /* the cable to the city */
+    world_run(w, 60000);
+    int late = world_enrol(w, DISTRICT, "late", 40, true);
+    assert_true(late > 0);
+    assert_int_equal(world_put(w, DISTRICT, "fed", "v3", 1, "a hall", NULL), 0);
+    world_run(w, 60000);
+    changes_its_key(t);
+    cut_at_the_city(t, old.s);
+    w->node[DISTRICT].cut = false;
+    world_run(w, 600000);
+    struct mem_seen seen;
+    for (int i = 0; i < w->n; i++) {
+        assert_non_null(roster_node(sync_roster(w->node[i].s), w->node[late].id.s));
+        assert_int_equal(mem_store_record(w->node[i].mem, w->node[DISTRICT].id.s, "v3", &seen), 0);
+    }
+    assert_int_equal(world_put(w, late, "fed", "v4", 1, "a desk", NULL), 0);
+    world_run(w, 60000);
+    assert_int_equal(mem_store_record(w->node[CITY].mem, w->node[late].id.s, "v4", &seen), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -421,6 +513,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_lost_key, begin, end),
         cmocka_unit_test_setup_teardown(of_one_closed, begin, end),
         cmocka_unit_test_setup_teardown(what_the_city_answers, begin, end),
+        cmocka_unit_test_setup_teardown(the_answer_is_lost, begin, end),
+        cmocka_unit_test_setup_teardown(what_is_on_its_way_stands, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
