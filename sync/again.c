@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is published again (PROTOCOL.md 15.1): bundles of this node's own that only a branch held
- * which was given up, or that a keyframe passed over without its writer having known of them.
+ * which was given up, that the end of a key cut off, or that a keyframe passed over without its
+ * writer having known of them.
  * "again/t|d/NO/SEQ/ID" is such a bundle of stream NO: trust acts wait for the confirmation. */
 #include "sync/internal.h"
 
@@ -132,4 +133,79 @@ int sync__again_run(struct sync *s)
         }
     }
     return r < 0 ? r : sync__again_load(s);
+}
+
+/* ---- beyond the end of an own key ---- */
+
+/* The node itself wrote it, and its key in force says so again. Acts do not come again by
+ * themselves: whom it enrolled with a key that others had as well is for people to say. */
+static bool is_cut_short(const struct sync *s, size_t idx)
+{
+    const struct stream *st = &s->streams[idx];
+    return st->row.no != 0 && st->kept > st->row.seq && st->doubt == 0 &&
+           st->aud.type != AUD_TRUST && node_id_cmp(&st->row.key.by, &s->self.id) == 0;
+}
+
+struct cut {
+    struct sync *s;
+    const struct stream *st; /* NULL: only whether there is any */
+    bool any;
+};
+
+static int cut_bundle(const struct sync_bundle_row *row, void *arg)
+{
+    struct cut *c = arg;
+    if (row->items == 0) {
+        return 0;
+    }
+    c->any = true;
+    return c->st == NULL ? 1 : sync__again_put(c->s, c->st, row->seq, row->id, row->frame);
+}
+
+int sync__again_void(struct sync *s, size_t idx)
+{
+    struct cut c = {.s = s, .st = &s->streams[idx]};
+    if (s->witness || !is_cut_short(s, idx)) {
+        return 0;
+    }
+    int r = s->st->bundles(s->st->ctx, c.st->row.no, c.st->row.seq, SIZE_MAX, cut_bundle, &c);
+    return r < 0 ? r : c.any;
+}
+
+static int open_behind(struct sync *s, size_t idx)
+{
+    char aud[LIM_AUD_BYTES + 1];
+    struct cut c = {.s = s};
+    const struct stream *st = &s->streams[idx];
+    int r = s->st->bundles(s->st->ctx, st->row.no, st->row.seq, SIZE_MAX, cut_bundle, &c);
+    if (r < 0 || !c.any) {
+        return r;
+    }
+    (void)snprintf(aud, sizeof(aud), "%s", st->row.key.aud);
+    r = sync__tx_begin(s);
+    return r < 0 ? r : sync__tx_end(s, sync__epoch_open(s, aud));
+}
+
+int sync__again_cut(struct sync *s)
+{
+    if (s->own_cut_at == 0 || s->tick.mono_ms < s->own_cut_at || s->witness) {
+        return 0;
+    }
+    s->own_cut_at = 0;
+    for (size_t i = 0; i < s->n_streams; i++) {
+        const struct stream *st = &s->streams[i];
+        if (!is_cut_short(s, i) ||
+            sync__stream_newest(s, st->row.key.by.s, st->row.key.aud) != (int)i) {
+            continue;
+        }
+        int r = open_behind(s, i);
+        if (sync_is_store_failure(r)) {
+            s->own_cut_at = s->tick.mono_ms + 1000;
+            return r;
+        }
+        if (r < 0) { /* the next one who writes to it is told */
+            sync__alarm(s, r, &s->self.id, "again");
+        }
+    }
+    return 0;
 }

@@ -469,7 +469,7 @@ int sync__branch_replace(struct sync *s, size_t idx, const struct bundle *b)
         r = sync__epoch_mark(s, &st->row.key, st->row.seq, true);
     }
     if (r == 0) {
-        r = s->st->stream_cut(s->st->ctx, st->row.no, st->row.seq, st->row.id);
+        r = sync__stream_shorter(s, st);
     }
     if (r == 0) {
         r = s->st->kv_del(s->st->ctx, name_of("branch", st->row.no, name));
@@ -480,7 +480,6 @@ int sync__branch_replace(struct sync *s, size_t idx, const struct bundle *b)
     if (r == 0) {
         r = sync__redo_add(s, &st->row.key.by);
     }
-    st->kept = st->row.seq;
     r = r < 0 ? r : sync__want_trim(s, st);
     st->doubt = 0;
     st->row.frozen = false;

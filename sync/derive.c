@@ -264,6 +264,9 @@ static int64_t scan_from(const struct roster_node *n, const struct stream *st)
     return low == INT64_MAX ? -1 : low > 0 ? low - 1 : 0;
 }
 
+/* A cut may come in several acts, and what the first does not list the second may. */
+enum { CUT_WAIT_MS = 10000 };
+
 static int void_set(struct sync *s, size_t idx, int64_t at)
 {
     struct stream *st = &s->streams[idx];
@@ -276,6 +279,9 @@ static int void_set(struct sync *s, size_t idx, int64_t at)
     if (r == 0 && seq > 0) {
         r = s->st->bundle_id(s->st->ctx, st->row.no, seq, st->row.id);
         r = r == SANJI_E_NOT_FOUND ? 0 : r;
+    }
+    if (seq < st->row.seq && node_id_cmp(&st->row.key.by, &s->self.id) == 0) {
+        s->own_cut_at = s->tick.mono_ms + CUT_WAIT_MS;
     }
     st->row.seq = seq;
     sync__stream_retreated(s, idx);
@@ -345,17 +351,22 @@ static int void_load(struct sync *s, struct stream *st, const void *value)
 
 int sync__voids_load(struct sync *s)
 {
+    s->own_cut_at = 1; /* it may not have been looked at before the end */
     return sync__kept_each(s, "void", sizeof(int64_t), void_load);
 }
 
 /* Another bundle takes the place of void ones. */
 int sync__voids_drop(struct sync *s, struct stream *st)
 {
-    int r = s->st->stream_cut(s->st->ctx, st->row.no, st->row.seq, st->row.id);
+    size_t idx = (size_t)(st - s->streams);
+    int r = sync__again_void(s, idx);
+    if (r > 0) { /* own ones are said again, in the next epoch */
+        r = sync__epoch_mark(s, &st->row.key, st->row.seq, true);
+    }
+    r = r < 0 ? r : sync__stream_shorter(s, st);
     if (r == 0) {
         r = sync__kept_set(s, "void", st->row.no, NULL, 0);
     }
-    st->kept = st->row.seq;
     return r < 0 ? r : sync__want_trim(s, st);
 }
 

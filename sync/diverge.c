@@ -33,6 +33,12 @@ static int compare(const struct sync *s, size_t idx, int64_t seq, const uint8_t 
 static int diverged(struct sync *s, struct peer *p, size_t idx)
 {
     struct peer_stream *ps = &p->ps[idx];
+    const struct stream *st = &s->streams[idx];
+    if (!is_own(s, idx) && !s->witness && st->doubt == 0 && !st->row.frozen &&
+        sync__epoch_is_passed(s, st) && sync__peer_towards(s, &st->row.key.by) == p) {
+        /* Behind a keyframe nothing says any more which one stands: what the writer's side has. */
+        return sync__branch_begin(s, idx, 1, &p->id);
+    }
     ps->flags |= PF_DIVERGED;
     bool own = is_own(s, idx), healed = own && p->is_parent;
     int r = own && !healed ? sync__branch_healed(s, s->streams[idx].row.no, &healed) : 0;

@@ -240,6 +240,7 @@ int sync__epoch_open_saying(struct sync *s, const char *aud, const struct span *
     if (r == 0 && s->restored) {
         r = sync__since_add(s, h.en);
     }
+    r = r < 0 ? r : sync__again_void(s, (size_t)idx);
     r = r < 0 ? r : opened(s, aud, &last);
     return r < 0 ? r : 1;
 }

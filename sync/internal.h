@@ -261,12 +261,13 @@ struct sync {
     bool caught;      /* is here, or did not come in time */
     struct own_epoch *epochs;
     size_t n_epochs, cap_epochs;
-    bool restored;     /* the store is, or was, older than what was published: not confirmed yet */
-    bool clone;        /* the parent has met two machines with this node's keys */
-    bool again;        /* items of an own branch that was given up wait to be published again */
-    bool writing;      /* the bundle being stored was made here */
-    bool relog;        /* neighbours must hear the whole list anew */
-    struct peer *from; /* whose message is being taken; NULL: none of a neighbour */
+    bool restored;      /* the store is, or was, older than what was published: not confirmed yet */
+    bool clone;         /* the parent has met two machines with this node's keys */
+    bool again;         /* items of an own branch that was given up wait to be published again */
+    int64_t own_cut_at; /* mono: when to look for own streams that a key's end has cut; 0: none */
+    bool writing;       /* the bundle being stored was made here */
+    bool relog;         /* neighbours must hear the whole list anew */
+    struct peer *from;  /* whose message is being taken; NULL: none of a neighbour */
     struct wrote *wrote; /* where in own streams this process began to write, see late.c */
     size_t n_wrote;
     struct late_known late[16];
@@ -654,6 +655,11 @@ int sync__again_load(struct sync *s);
 int sync__again_put(struct sync *s, const struct stream *st, int64_t seq,
                     const uint8_t id[static HASH_LEN], struct span frame);
 int sync__again_run(struct sync *s); /* as far as it may be now */
+/* In the transaction that opens the epoch behind own stream idx, or lets go of what is void of it:
+ * what the end of a key has cut off it is published again. 1: there is such. */
+int sync__again_void(struct sync *s, size_t idx);
+/* Opens that epoch, also when nobody writes anything. */
+int sync__again_cut(struct sync *s);
 
 /* late.c: what an own keyframe passes over without its writer having known of it */
 void sync__late_forget(struct sync *s); /* what was found out may be true no longer */
@@ -813,6 +819,9 @@ void sync__peer_reset_stated(struct sync *s, struct peer *p);
 void sync__stream_advanced(struct sync *s, size_t idx);
 int sync__peer_grow(struct sync *s, struct peer *p); /* p->ps has a place for every stream */
 void sync__peer_due(struct peer *p, size_t idx);     /* something of this stream is to be sent */
+/* In the store it ends at st->row.seq from now on. It begins with what is held up to there: the
+ * keyframe that had let go of it may be among what goes. */
+int sync__stream_shorter(struct sync *s, struct stream *st);
 /* Its head is another than neighbours were told. */
 void sync__stream_retreated(struct sync *s, size_t idx);
 /* Has a neighbour said that it holds the stream up to seq? */

@@ -320,7 +320,9 @@ bool sync_catching_up(const struct sync *s)
 int64_t sync__self_wake(const struct sync *s)
 {
     int64_t ask = s->asked + (s->parent == NULL ? ASK_CHILDREN_MS : ASK_MS);
-    return sync_asking(s) ? ask : s->catching ? s->asked + HOLD_MS : 0;
+    int64_t at = sync_asking(s) ? ask : s->catching ? s->asked + HOLD_MS : 0;
+    int64_t cut = sync_self_error(s) == 0 ? s->own_cut_at : 0;
+    return at == 0 || (cut != 0 && cut < at) ? cut : at;
 }
 
 /* A neighbour in reach states something that is not here yet. */
@@ -404,6 +406,9 @@ static int settle(struct sync *s, bool said)
     }
     if (s->n_marks == 0 && !sync__branch_any(s)) {
         r = sync__custody_own(s);
+    }
+    if (r == 0 && sync_self_error(s) == 0) {
+        r = sync__again_cut(s);
     }
     if (r == 0 && s->again && sync_self_error(s) == 0) {
         r = sync__again_run(s);

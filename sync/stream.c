@@ -349,3 +349,35 @@ int sync__stream_g(struct sync *s, const struct stream *st, uint8_t ret[static H
     memcpy(ret, roster_g(s->roster), HASH_LEN);
     return s->st->bundles(s->st->ctx, st->row.no, st->row.seq - 1, 1, read_g, &x);
 }
+
+struct unbroken { /* what is held up to a number, from where nothing is missing */
+    int64_t from, last, upto;
+};
+
+static int one_held(const struct sync_bundle_row *row, void *arg)
+{
+    struct unbroken *u = arg;
+    if (row->seq > u->upto) {
+        return 1;
+    }
+    u->from = row->seq == u->last + 1 ? u->from : row->seq;
+    u->last = row->seq;
+    return 0;
+}
+
+int sync__stream_shorter(struct sync *s, struct stream *st)
+{
+    struct unbroken u = {.upto = st->row.seq, .last = -1};
+    int r = s->st->stream_cut(s->st->ctx, st->row.no, st->row.seq, st->row.id);
+    st->kept = st->row.seq;
+    if (r < 0 || st->row.seq == 0 || st->row.first <= st->row.seq) {
+        return r;
+    }
+    r = s->st->stream_from(s->st->ctx, st->row.no, 1); /* or what lies below is not shown */
+    r = r < 0 ? r : s->st->bundles(s->st->ctx, st->row.no, 0, SIZE_MAX, one_held, &u);
+    if (r < 0) {
+        return r;
+    }
+    st->row.first = u.last == u.upto ? u.from : u.upto;
+    return s->st->stream_from(s->st->ctx, st->row.no, u.from);
+}

@@ -100,7 +100,7 @@ static int end_old_key(struct sim *m, int i)
     if (x == NULL || x->n_keys < 2) {
         return SANJI_E_NOT_FOUND;
     }
-    int r = sync_heads_of(up->s, x->id.s, false, heads, 256, &n);
+    int r = sync_cut_heads(up->s, x->id.s, x->keys[x->n_keys - 2].kid.s, heads, 256, &n);
     memset(&a, 0, sizeof(a));
     a.type = ACT_CUT;
     a.has_g = true;
@@ -117,6 +117,28 @@ static int end_old_key(struct sim *m, int i)
     r = r < 0 ? r : sync_act(up->s, &t, &a, NULL, 0, false);
     world_event(w, w->node[i].up, SEV_LOCAL);
     return r;
+}
+
+struct first {
+    const char *by;
+    int64_t seq;
+};
+
+static void on_own(const struct sync_stream_row *row, void *arg)
+{
+    struct first *f = arg;
+    if (strcmp(row->key.by.s, f->by) == 0 && strcmp(row->key.aud, "fed") == 0) {
+        f->seq = row->first;
+    }
+}
+
+/* It has let go of what its parent was not given any more: what that was, a withdrawal perhaps,
+ * nobody can say again. */
+static bool is_compacted(struct world *w, int i)
+{
+    struct first f = {.by = w->node[i].id.s};
+    sync_each_stream(w->node[i].s, on_own, &f);
+    return f.seq > world_head(w, w->node[i].up, f.by, "fed") + 1;
 }
 
 void sim_way_back(struct sim *m)
@@ -140,10 +162,13 @@ void sim_way_back(struct sim *m)
     memcpy(n->sign_seed, seed, SIGN_SEED_LEN);
     n->has_old = true;
     world_event(w, i, SEV_NOW);
+    bool compacted = is_compacted(w, i);
     if (!world_until(w, 3600000, rekeyed, &i) || end_old_key(m, i) < 0) {
         return; /* what follows from that is seen by the checks */
     }
-    sim_keep_held(m, i, n->up);
+    if (compacted) {
+        sim_keep_held(m, i, n->up);
+    }
     m->count[SC_BACK]++;
     world_note(w, "way back", i, NULL, 0);
     world_run(w, 60000);

@@ -165,6 +165,18 @@ static bool is_passed(const struct copies *c, const struct copy *x)
     return false;
 }
 
+/* Does its writer hold the bundle before it? */
+static bool is_known(const struct copies *c, const struct copy *x, int by)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        const struct copy *o = &c->v[i];
+        if (o->node == by && o->seq == x->seq - 1 && stream_key_cmp(&o->key, &x->key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int check_bundle(struct world *w, struct checker *ck, const struct copies *c,
                         const struct copy *x, const struct copy *before, struct world_verdict *v)
 {
@@ -193,8 +205,10 @@ static int check_bundle(struct world *w, struct checker *ck, const struct copies
     if (begins && x->seq > 1) {
         return 0; /* what came before was said again from here on */
     }
-    if (before != NULL && x->seq > before->seq + 1 && b.hdr.t == BUNDLE_KEY && is_passed(c, x)) {
-        return 0; /* such a run whose end its writer lost with its disk: nothing will follow */
+    if (before != NULL && x->seq > before->seq + 1 && b.hdr.t == BUNDLE_KEY &&
+        (is_passed(c, x) || !is_known(c, x, by))) {
+        return 0; /* such a run whose end its writer lost with its disk: nothing will follow, or
+                     what does stands behind the gap at its writer, too */
     }
     if (x->seq != (before == NULL ? 1 : before->seq + 1) ||
         memcmp(b.hdr.prev, before == NULL ? zero : before->id, HASH_LEN) != 0) {
