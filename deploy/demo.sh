@@ -83,7 +83,7 @@ s() { # s NODE VERB...: the verb on that node's folder
     local words=("$1")
     shift
     case "${words[0]}" in
-    node | user | referral | booking | event | parked) words+=("$1"); shift ;;
+    node | user | token | referral | booking | event | parked) words+=("$1"); shift ;;
     esac
     "$sanji" "${words[@]}" --data "$work/$n" --lang "$slang" "$@"
 }
@@ -263,6 +263,28 @@ fill_in() { # fill_in STATE ANSWERS
 fill_in submitted '{"q2":6}' | grep -q "answers.q1" || fail "缺少必填内容的表单没有被拒绝" "a form without a required answer was taken"
 fill_in submitted '{"q1":"助老服务 6 场，结对 12 户","q2":6,"q3":"社区活动室"}' >/dev/null || fail "街道未能填写表单" "the street could not fill in the form"
 
+step "组织用自己的账号填报上月活动，等街道接收；别的组织的填不进去" "an organisation files its month with its own log-in and waits for its street; nothing of another one"
+post() { # post NODE PATH BODY [HEADER]: the status of the answer, over a plain socket as a browser or a program asks
+    local addr=${staff_of[$1]} answer LC_ALL=C
+    exec 3<>"/dev/tcp/127.0.0.1/${addr##*:}" || return 1
+    printf 'POST %s HTTP/1.1\r\nHost: %s\r\nOrigin: http://%s\r\n%sContent-Type: application/json\r\nContent-Length: %s\r\nConnection: close\r\n\r\n%s' \
+        "$2" "$addr" "$addr" "${4:+$4$'\r\n'}" "${#3}" "$3" >&3
+    IFS= read -r answer <&3
+    exec 3>&-
+    answer=${answer#* }
+    printf '%s' "${answer%% *}"
+}
+said() { grep -o "\"$1\":\"[^\"]*\"" | cut -d '"' -f 4; }
+org_pass=$(s s02 user add zhulao --role member --org s02-org1 --json | said one_time_password)
+org_token=$(s s02 token add --name zhulao --role member --org s02-org1 --valid 1 --json | said token)
+file_month() { # file_month ORG: as the people of s02-org1
+    post s02 /api/records/activity "{\"id\":\"month-$1\",\"d\":{\"org\":\"$1\",\"title\":\"上门理发与节日慰问\",\"period\":\"$month\",\"state\":\"submitted\",\"sessions\":6,\"person_times\":84,\"done\":\"上门理发 4 场，节日慰问 2 场。\"}}" \
+        "Authorization: Bearer $org_token"
+}
+[ "$(file_month s02-org1)" = 200 ] || fail "组织未能填报" "the organisation could not file"
+[ "$(file_month s02-org2)" = 403 ] || fail "组织替别的组织填报了" "it filed for another organisation"
+s s02 todo --json | grep -q '"source":"decide","kind":"activity"' || fail "填报没有进入街道的待办" "it is not in the street's to-do list"
+
 step "区级规定街道月报，街道报送，区级退回一份、接收一份（迟报、修改过的标记永久保留）" "a district asks for monthly reports, streets send them, it returns one and accepts one (late and revised stay marked)"
 load obligation "$root/deploy/demo/obligations.ndjson"
 owes() { s s01 duties --json --periods 2 | grep -q '"report":"monthly"'; }
@@ -314,16 +336,9 @@ same() { # every node holds the same federation-wide state as the city
         s "$n" export-state --audience fed >"$work/n.state" && cmp -s "$work/city.state" "$work/n.state" || return 1
     done
 }
-# login NODE: the page's own log-in with the one-time password, over a plain socket
+# login NODE: the page's own log-in with the one-time password
 login() {
-    local addr=${staff_of[$1]} body="{\"login\":\"admin\",\"password\":\"${pass_of[$1]}\"}" answer
-    exec 3<>"/dev/tcp/127.0.0.1/${addr##*:}" || return 1
-    printf 'POST /api/login HTTP/1.1\r\nHost: %s\r\nOrigin: http://%s\r\nContent-Type: application/json\r\nContent-Length: %s\r\nConnection: close\r\n\r\n%s' \
-        "$addr" "$addr" "${#body}" "$body" >&3
-    IFS= read -r answer <&3
-    exec 3>&-
-    case "$answer" in *" 200 "*) return 0 ;; esac
-    return 1
+    [ "$(post "$1" /api/login "{\"login\":\"admin\",\"password\":\"${pass_of[$1]}\"}")" = 200 ]
 }
 
 if [ $once = 1 ]; then
@@ -353,6 +368,7 @@ say "已就绪。工作页面与一次性密码（首次登录需修改）：" "
 for n in city lixia shizhong s01 s02 z01; do
     printf '  http://%s   admin / %s   %s\n' "${staff_of[$n]}" "${pass_of[$n]}" "${name_of[$n]}"
 done
+printf '  http://%s   zhulao / %s   %s\n' "${staff_of[s02]}" "$org_pass" "千佛山社区助老服务队"
 say "可以试试：" "Try:"
 printf '  %s status --data %s\n' "$sanji" "$work/city"
 printf '  echo '\''{"kind":"venue","title":"社区议事厅","capacity":40}'\'' | %s put --data %s listing\n' "$sanji" "$work/s03"

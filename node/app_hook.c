@@ -90,7 +90,7 @@ const char *app_hook_events(char out[static HOOK_EVENTS])
 {
     size_t at = 0;
     for (int i = 0; i < TODO_SOURCES; i++) {
-        if (i != TODO_DRAFT) { /* somebody's own */
+        if (i != TODO_DRAFT && i != TODO_FILE) { /* somebody's own, an organisation's */
             at += (size_t)snprintf(out + at, HOOK_EVENTS - at, "%s%s", at == 0 ? "" : " ",
                                    app_todo_source_name((enum app_todo_source)i));
         }

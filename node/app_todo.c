@@ -10,6 +10,7 @@
 #include "node/app_internal.h"
 #include "node/app_keep.h"
 #include "node/app_question.h"
+#include "node/app_todo_org.h"
 #include "node/store/brief.h"
 #include "node/store/staff.h"
 #include "protocol/base/text.h"
@@ -47,6 +48,7 @@ static const char *const source_names[TODO_SOURCES] = {
     [TODO_DECIDE] = "decide",   [TODO_REDO] = "redo",         [TODO_REFERRAL] = "referral",
     [TODO_BOOKING] = "booking", [TODO_QUESTION] = "question", [TODO_ACK] = "ack",
     [TODO_ERASE] = "erase",     [TODO_KEEP] = "keep",         [TODO_PARKED] = "parked",
+    [TODO_FILE] = "file",
 };
 
 const char *app_todo_source_name(enum app_todo_source s)
@@ -224,6 +226,9 @@ static int on_waiting(const struct store_rec *rec, void *arg)
         (void)snprintf(t->state, sizeof t->state, "%s", rec->state);
         if (w->source == TODO_DECIDE) {
             put_due(w, t, date_of_ms(rec->ts), w->k->decide_days);
+        } else if (w->org[0] != '\0') {
+            t->due = app_owed_by(w->k, rec->d, &w->cal, &t->marked);
+            t->overdue = t->due != 0 && t->due < w->today;
         }
     }
     return ++w->shown == ROWS;
@@ -282,6 +287,30 @@ static int redone(struct walk *w)
         r = each_state(w, w->k->redo);
     }
     return r;
+}
+
+/* ---- what an organisation owes ---- */
+
+static int on_owed(const struct app_owed *o, void *arg)
+{
+    struct walk *w = arg;
+    struct app_todo *t = add(w, o->kind, o->form, 0);
+    if (t != NULL) {
+        bool form = o->form[0] != '\0';
+        (void)snprintf(t->title, sizeof t->title, "%s", form ? o->title : o->period);
+        (void)snprintf(t->extra, sizeof t->extra, "%s", o->period);
+        t->due = o->due;
+        t->marked = o->marked;
+        t->overdue = o->due != 0 && o->due < w->today;
+    }
+    return 0;
+}
+
+static int to_file(struct walk *w)
+{
+    return strcmp(w->role, KIND_MEMBER) == 0 && w->org[0] != '\0'
+               ? app_owed_each(w->a, w->org, &w->cal, w->today, on_owed, w)
+               : 0;
 }
 
 /* ---- referrals ---- */
@@ -468,6 +497,7 @@ static int (*const sources[TODO_SOURCES])(struct walk *w) = {
     [TODO_DECIDE] = decisions, [TODO_REDO] = redone,        [TODO_REFERRAL] = referrals,
     [TODO_BOOKING] = bookings, [TODO_QUESTION] = questions, [TODO_ACK] = notices,
     [TODO_ERASE] = erasures,   [TODO_KEEP] = kept,          [TODO_PARKED] = parked,
+    [TODO_FILE] = to_file,
 };
 
 static int by_urgency(const void *x, const void *y)

@@ -12,6 +12,7 @@ enum app_todo_source {
     TODO_ANSWER,   /* a report of a node below that wants an answer */
     TODO_DECIDE,   /* a record in a state where this role decides */
     TODO_REDO,     /* a record that came back, or was never submitted */
+    TODO_FILE,     /* what an organisation is to file and has not begun */
     TODO_REFERRAL, /* a referral whose next step is this node's */
     TODO_BOOKING,  /* an ask for a resource or event of this node that waits for a person */
     TODO_QUESTION, /* a question about a record of this node without an answer */

@@ -64,5 +64,6 @@ const struct kind kind_activity = {
     .decide = "submitted",
     .redo = "draft returned",
     .decide_days = 5,
+    .file_days = 10,
     .closed = "submitted accepted",
 };

@@ -170,6 +170,8 @@ struct kind {
      * many working days; in which it is the writers' turn (again). */
     const char *decide, *redo;
     int decide_days;
+    /* An organisation files one for each month, by this working day after its end; 0: not. */
+    int file_days;
     const char *key;  /* members, space separated, that make its id (kind_key_id()); NULL: any id */
     const char *home; /* states in which it lies in `own`, wherever it goes later; NULL: none */
     /* Members, space separated, that stay what they are once the record has left its first state.

@@ -1,4 +1,4 @@
-// An organisation files for itself on a phone: its month with an attachment, over a killed daemon and another device, returned, put right, accepted; a form; and nothing of another organisation.
+// An organisation files for itself on a phone: the month it owes, with an attachment, over a killed daemon and another device, returned, put right, accepted; a form; and nothing of another organisation.
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -22,6 +22,9 @@ const sound = async (d, name) => {
   assert.deepEqual(await d.overflow(), [], name);
   await d.shot(name);
 };
+// The month before this one, in UTC+8.
+const now = new Date(Date.now() + 8 * 3600e3);
+const last = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - 1, 1)).toISOString().slice(0, 7);
 const inList = (d, text) => d.page.getByRole('link', { name: text });
 let boss, clerk, zu, other, org, second, at;
 
@@ -43,15 +46,19 @@ test('its own form asks for nothing that is the staff’s; a killed daemon and a
   await zu.link('nav.activity').click();
   await zu.seen(zu.t('list.none_write'));
   await sound(zu, '89-none-phone');
-  await zu.link('action.new').click();
+  await zu.to('#/todo');
+  await zu.page.locator('tr', { hasText: `${zu.t('kind.activity')} ${last}` }).getByText(/^20\d\d-\d\d-\d\d/).waitFor();
+  await sound(zu, '89-owed-phone');
+  await inList(zu, `${zu.t('kind.activity')} ${last}`).click();
   await zu.page.waitForSelector('#record');
+  await zu.holds('#record-period', last);
   for (const name of ['org', 'reason', 'feedback']) assert.equal(await zu.page.locator(`#record-${name}`).count(), 0, name);
-  await zu.fill('record', { title: '十月活动', period: '2026-10', state: 'draft', sessions: '4', person_times: '120', done: '长者课堂四场' });
+  await zu.fill('record', { title: '上月活动', state: 'draft', sessions: '4', person_times: '120', done: '长者课堂四场' });
   const list = path.join(dir, '签到表.txt');
   fs.writeFileSync(list, '张三\n李四\n');
   await zu.page.setInputFiles('#record-files-file', list);
   await until('the file is there', 20000, async () => (await zu.page.locator('.file-list li').count()) === 1 && (await zu.page.locator('.file-list progress').count()) === 0);
-  const kept = async () => JSON.stringify(await (await zu.page.request.get(`${zu.origin}/api/drafts/activity.new.${org.id}`)).json());
+  const kept = async () => JSON.stringify(await (await zu.page.request.get(`${zu.origin}/api/drafts/activity.new.${org.id}.${last}`)).json());
   await until('the draft', 15000, async () => /长者课堂四场.*sha256|sha256.*长者课堂四场/.test(await kept()));
   await w.stop('d1', 'SIGKILL');
   await zu.fill('record', { next: '冬衣募集' });
@@ -65,7 +72,7 @@ test('its own form asks for nothing that is the staff’s; a killed daemon and a
   await zu.page.waitForSelector('.tiles');
   await zu.seen(zu.t('unsent.title'));
   await zu.to('#/todo');
-  await zu.page.getByRole('link', { name: zu.t('kind.activity') }).last().click();
+  await zu.page.locator('main').getByRole('link', { name: zu.t('kind.activity'), exact: true }).click();
   await zu.page.waitForSelector('#record');
   await zu.holds('#record-done', '长者课堂四场');
   await zu.holds('#record-next', '冬衣募集');
@@ -85,7 +92,7 @@ test('its own form asks for nothing that is the staff’s; a killed daemon and a
 
 test('it waits in the staff’s list; returned with a reason it stands in the organisation’s own, is put right and accepted', async () => {
   await boss.to('#/todo');
-  await inList(boss, '十月活动').click();
+  await inList(boss, '上月活动').click();
   await boss.seen(boss.t('kind.activity.by.org'));
   await boss.to(`#/r/activity/${at[2]}/${at[3]}/edit`);
   await boss.fill('record', { state: 'returned', reason: '请补充人次的依据' });
@@ -100,7 +107,7 @@ test('it waits in the staff’s list; returned with a reason it stands in the or
   await zu.page.waitForSelector('.tiles');
   await zu.to('#/todo');
   await sound(zu, '89-todo-phone');
-  await inList(zu, '十月活动').click();
+  await inList(zu, '上月活动').click();
   await zu.seen('请补充人次的依据');
   await sound(zu, '89-returned-phone');
   await zu.link('action.edit').click();
@@ -110,7 +117,7 @@ test('it waits in the staff’s list; returned with a reason it stands in the or
   await saved(zu);
   // A clerk decides on what an organisation sent.
   await clerk.to('#/todo');
-  await inList(clerk, '十月活动').click();
+  await inList(clerk, '上月活动').click();
   await step(clerk, 'activity', 'accepted').click();
   await clerk.page.locator('.badge', { hasText: label(clerk, 'activity', 'accepted') }).waitFor();
   await sound(clerk, '89-accepted-phone');
@@ -131,15 +138,15 @@ test('another organisation finds nothing of it, neither in a list nor by its add
   const file = get(at[3]).files[0].sha256;
   assert.equal((await other.page.request.get(`${other.origin}/api/files/${at[2]}/activity/${at[3]}/${file}`)).status(), 404);
   await other.to('#/r/activity/new');
-  await other.fill('record', { title: 'October', period: '2026-10', state: 'submitted' });
+  await other.fill('record', { title: 'Last month', period: last, state: 'submitted' });
   await saved(other);
   assert.equal(get(other.place()[3]).org, second.id);
   await sound(other, '89-sent-wide-en');
 });
 
-test('a form that organisations fill in: offered to them, kept half filled in, checked', async () => {
+test('a form that organisations fill in: asked for with its day, kept half filled in, checked', async () => {
   await boss.to('#/r/form_template/new');
-  await boss.fill('record', { title: '年度自评', code: 'self', version: '1', state: 'published', about: 'org', fill: 'org', each: 'year' });
+  await boss.fill('record', { title: '年度自评', code: 'self', version: '1', state: 'published', about: 'org', fill: 'org', due_days: '5', each: 'once' });
   await boss.button('rows.add').click();
   await boss.fill('record', { 'questions-0-label': '自评得分', 'questions-0-type': 'int', 'questions-0-required': true });
   await saved(boss);
@@ -150,10 +157,13 @@ test('a form that organisations fill in: offered to them, kept half filled in, c
   await zu.page.waitForSelector('.tiles');
   await zu.to('#/r/form_entry');
   await zu.link('action.new').click();
-  await zu.page.getByRole('link', { name: /年度自评/ }).click();
+  await inList(zu, /年度自评/).waitFor();
+  await zu.to('#/todo');
+  await sound(zu, '89-owed-form-phone-en');
+  await inList(zu, '年度自评').click();
   await zu.page.waitForSelector('#record');
   assert.equal(await zu.page.locator('#record-org').count(), 0);
-  await zu.fill('record', { period: '2026', state: 'draft' });
+  await zu.fill('record', { state: 'draft' });
   await saved(zu);
   const [, , owner, id] = zu.place();
   await zu.to('#/todo');

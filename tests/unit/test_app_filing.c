@@ -2,9 +2,12 @@
 /* What organisations file themselves: every state, step and party of a monthly record written by an
  * organisation or by the staff, against a table written by hand; then what of another
  * organisation's an organisation may touch: nothing. */
+#include "node/app_internal.h"
 #include "node/app_todo.h"
-#include "protocol/jcur.h"
+#include "protocol/base/text.h"
+#include "protocol/calendar.h"
 #include "protocol/kinds/kind.h"
+#include "protocol/period.h"
 #include "tests/support/desk.h"
 
 /* Letters of the table below. z files for o1, f for o2, x stands for no organisation. */
@@ -401,12 +404,151 @@ static void todo_of_each_party(void **state)
     }
 }
 
+/* ---- what is owed ---- */
+
+/* "activity 2026-11 2026-12-14;form_entry self.1 2026 ...;", in the order of the list. */
+static void owed(const char *org, char out[static 1024])
+{
+    struct app_todo_list *l = NULL;
+    struct app_person who = {.role = KIND_MEMBER, .org = org};
+    size_t n = 0;
+    out[0] = '\0';
+    assert_int_equal(app_outbox_flush(d.app), 0);
+    assert_int_equal(app_todo(d.app, &who, &l), 0);
+    for (size_t i = 0; i < l->n; i++) {
+        const struct app_todo *t = &l->v[i];
+        char due[11] = "-";
+        if (t->source == TODO_FILE) {
+            const char *form = strstr(t->id, "form_template.");
+            if (t->due != 0) {
+                date_write(t->due, due);
+            }
+            n += (size_t)snprintf(out + n, 1024 - n, "%s%s%s %s %s%s;", t->kind,
+                                  form == NULL ? "" : " ", form == NULL ? "" : form + 14,
+                                  t->extra[0] == '\0' ? "once" : t->extra, due,
+                                  t->overdue ? "!" : "");
+        }
+    }
+    free(l);
+}
+
+static int today(void)
+{
+    return date_of_ms(app_now_ms());
+}
+
+/* The period before the one of `day`, and the working day its record is due by. */
+static int before(enum period_type t, int day, int days, char period[static PERIOD_BYTES],
+                  char due[static 16])
+{
+    struct calendar *cal = calloc(1, sizeof *cal);
+    int first = 0, last = 0;
+    assert_true(cal != NULL && app_calendar(d.app, cal) >= 0);
+    period_of(t, day, period, &first, &last);
+    period_of(t, first - 1, period, &first, &last);
+    int by = calendar_add_workdays(cal, last, days, NULL);
+    free(cal);
+    date_write(by, due);
+    snprintf(due + 10, 2, "%s", by < today() ? "!" : "");
+    return first;
+}
+
+static void put_org(const char *more)
+{
+    char json[200];
+    snprintf(json, sizeof json, "{\"id\":\"o1\",\"name\":\"青禾社\",\"stage\":\"activity\"%s}",
+             more);
+    assert_int_equal(put_as("org", NULL, NULL, json), 0);
+}
+
+static void months_owed(void **state)
+{
+    (void)state;
+    char got[1024], want[1024], period[3][PERIOD_BYTES], due[3][16], json[300];
+    everybody();
+    int day = today();
+    for (int i = 0; i < 3; i++) {
+        day = before(PERIOD_MONTH, day, 10, period[i], due[i]);
+    }
+    owed("o1", got);
+    snprintf(want, sizeof want, "activity %s %s;", period[0], due[0]);
+    assert_string_equal(got, want);
+    owed("o2", got); /* applies to be taken in */
+    assert_string_equal(got, "");
+    put_org(",\"state\":\"incubating\",\"entered\":\"2020-01-01\"");
+    owed("o1", got); /* the oldest is due first */
+    snprintf(want, sizeof want, "activity %s %s;activity %s %s;activity %s %s;", period[2], due[2],
+             period[1], due[1], period[0], due[0]);
+    assert_string_equal(got, want);
+    /* Begun by whomever it is owed no more; another organisation's changes nothing. */
+    snprintf(json, sizeof json, "{\"org\":\"o1\",\"title\":\"x\",\"period\":\"%s\"}", period[1]);
+    assert_int_equal(put_as("activity", KIND_MEMBER, "o1", json), 0);
+    snprintf(json, sizeof json, "{\"org\":\"o2\",\"title\":\"x\",\"period\":\"%s\"}", period[0]);
+    assert_int_equal(put_as("activity", KIND_MEMBER, "o2", json), 0);
+    owed("o1", got);
+    snprintf(want, sizeof want, "activity %s %s;activity %s %s;", period[2], due[2], period[0],
+             due[0]);
+    assert_string_equal(got, want);
+    put_org(",\"state\":\"graduated\",\"entered\":\"2020-01-01\"");
+    owed("o1", got);
+    assert_string_equal(got, "");
+}
+
+#define ASKS(code, version, each, more)                                                             \
+    "{\"title\":\"表\",\"code\":\"" code "\",\"version\":" version ",\"state\":\"published\","      \
+    "\"about\":\"org\",\"each\":\"" each "\",\"questions\":[{\"name\":\"q1\",\"label\":\"人数\"," \
+    "\"type\":\"int\"}]" more "}"
+#define LONG_AGO ",\"fill\":\"org\",\"since\":\"2020-01-03\""
+
+static void forms_owed(void **state)
+{
+    (void)state;
+    char got[1024], want[1024], period[PERIOD_BYTES], due[16], json[300];
+    static const char *const none[] = {
+        ASKS("new", "1", "month", ",\"fill\":\"org\""), /* later than the month */
+        ASKS("ours", "1", "month", ",\"since\":\"2020-01-03\""),
+        ASKS("hub", "1", "month", LONG_AGO ",\"stages\":[\"hub\"]"),
+    };
+    everybody();
+    assert_int_equal(
+        put_as("org", NULL, NULL, "{\"id\":\"o2\",\"name\":\"红旗社\",\"stage\":\"activity\"}"), 0);
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        assert_int_equal(put_as("form_template", NULL, NULL, none[i]), 0);
+    }
+    owed("o2", got);
+    assert_string_equal(got, "");
+    assert_int_equal(
+        put_as("form_template", NULL, NULL, ASKS("q", "1", "quarter", LONG_AGO ",\"due_days\":3")),
+        0);
+    assert_int_equal(put_as("form_template", NULL, NULL,
+                            ASKS("q", "2", "quarter", LONG_AGO ",\"stages\":[\"activity\"]")),
+                     0);
+    assert_int_equal(put_as("form_template", NULL, NULL, ASKS("once", "1", "once", LONG_AGO)), 0);
+    (void)before(PERIOD_QUARTER, today(), 10, period, due);
+    owed("o2", got); /* the newest version; ten working days after that Friday */
+    snprintf(want, sizeof want, "form_entry once.1 once 2020-01-17!;form_entry q.2 %s %s;", period,
+             due);
+    assert_string_equal(got, want);
+    snprintf(json, sizeof json,
+             "{\"template\":\"form_template.q.1\",\"org\":\"o2\",\"period\":\"%s\"}", period);
+    assert_int_equal(put_as("form_entry", KIND_MEMBER, "o2", json), 0); /* of the one before */
+    assert_int_equal(put_as("form_entry", KIND_MEMBER, "o2",
+                            "{\"template\":\"form_template.once.1\",\"org\":\"o2\"}"),
+                     0);
+    owed("o2", got);
+    assert_string_equal(got, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_A_NODE(every_state_step_and_party), ON_A_NODE(another_organisation),
-        ON_A_NODE(forms_for_organisations),    ON_A_NODE(files_by_record),
+        ON_A_NODE(every_state_step_and_party),
+        ON_A_NODE(another_organisation),
+        ON_A_NODE(forms_for_organisations),
+        ON_A_NODE(files_by_record),
         ON_A_NODE(todo_of_each_party),
+        ON_A_NODE(months_owed),
+        ON_A_NODE(forms_owed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

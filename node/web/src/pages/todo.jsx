@@ -15,6 +15,10 @@ function placeOf(x, kinds, me) {
   if (x.source === "parked") return href([]);
   if (x.source === "keep") return t("todo.keep", { n: x.extra });
   if (x.source === "erase") return null;
+  if (x.source === "file") {
+    const k = kinds.find((y) => y.name === x.kind);
+    return href(["r", x.kind, "new"], { ...(k.form ? { [k.form.template]: x.id } : {}), period: x.extra || undefined });
+  }
   if (x.source === "question") return href(["r", x.kind, me.node.id, x.extra]);
   if (x.source === "booking") return x.kind === "event" ? href(["r", "event", me.node.id, x.extra]) : href(["bookings"], { box: "here" });
   if (x.kind === "referral") return href(["referrals", x.id]);
@@ -27,6 +31,7 @@ function placeOf(x, kinds, me) {
 
 function titleOf(x) {
   if (x.source === "parked") return t("todo.parked", { n: x.extra });
+  if (x.source === "file") return x.id ? [x.title, x.extra].filter(Boolean).join(" · ") : `${t(`kind.${x.kind}`)} ${x.title}`;
   if (x.source === "erase") return t("todo.erase", { n: x.extra });
   if (x.source === "report") {
     const [report, period] = x.extra.split(" ");
@@ -67,7 +72,7 @@ export function Todo({ me }) {
           rows={data.items.map((x) => {
             const at = placeOf(x, kinds.kinds, me);
             return {
-              key: `${x.source} ${x.owner} ${x.id}`,
+              key: `${x.source} ${x.kind} ${x.owner} ${x.id} ${x.extra}`,
               title: at ? <a href={at}>{titleOf(x)}</a> : titleOf(x),
               source: <Badge tone={x.overdue ? "bad" : x.state === "returned" ? "warn" : "calm"} text={t(`todo.source.${x.source}`)} />,
               due: x.due && (
