@@ -85,6 +85,13 @@ export const mutants = [
   m('one-root-key-counts-twice', 'protocol/ceremony.c', 'n += !twice && act_signed_by', 'n += act_signed_by', 'ceremony'),
   m('ceremony-in-any-spelling', 'protocol/ceremony.c', 'if (r == 0 && !span_eq(t, span_of(again.data, again.len))) {', 'if (false) {', 'ceremony'),
   m('figures-follow-the-present-place', 'protocol/roster_query.c', 'up = ms < f->move->ts ? f->up : up;', 'up = ms < 0 ? f->up : up;', 'roster'),
+  // attachments
+  m('file-for-anybody', 'sync/fetch.c', 'w->ok = w->to == NULL || roster_entitled(w->s->roster, w->by, &a, w->to);', 'w->ok = true;', 'sync_fetch'),
+  m('file-of-own-filing', 'sync/fetch.c', 'a.type == AUD_OWN || (w->is', '(w->is', 'sync_fetch'),
+  m('file-from-anybody', 'sync/fetch_talk.c', 'return f != NULL && !f->over && sync__fetch_via(s, k) == p ? f : NULL;', 'return p != NULL && f != NULL && !f->over ? f : NULL;', 'sync_fetch'),
+  m('torn-part-blamed', 'sync/fetch.c', 'if (r == SANJI_E_HASH && !f->whole_run) {', 'if (r == SANJI_E_HASH && f->len < 0) {', 'sync_fetch'),
+  m('old-neighbour-asked', 'sync/fetch_talk.c', 'if (s->files == NULL || s->parent == NULL || !s->parent->can_files) {', 'if (s->files == NULL || s->parent == NULL) {', 'sync_fetch'),
+  m('copies-outlive-attachments', 'node/app_backup_files.c', '} else if (drop) {', '} else if (drop && part) {', 'backup'),
   // the disk
   m('no-fsync', 'node/store/db.c', 'PRAGMA synchronous=FULL;', 'PRAGMA synchronous=OFF;', 'power.cuts'),
   m('fsync-now-and-then', 'node/store/db.c', 'PRAGMA synchronous=FULL;', 'PRAGMA synchronous=NORMAL;', 'power.cuts'),

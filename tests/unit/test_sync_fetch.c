@@ -619,6 +619,22 @@ static void test_unasked(void **state)
     world_run(w, 10000);
     assert_true(d->asked[S1] >= 1 && d->refusals >= 1);
     assert_null(file_of(d, D1, S1, d->r[rec].sha));
+    /* It is asked of s1, which is away; s2 brings something instead. */
+    w->node[S1].cut = true;
+    s = w->node[S2].s;
+    struct file *f = file_add(d, S2, S1, d->r[rec].sha, false);
+    assert_int_equal(buf_put(&f->b, "something else", 14), 0);
+    assert_int_equal(want(d, D1, rec), 0);
+    s->gives[0] = (struct fetch_asked){.key.by = w->node[S1].id};
+    memcpy(s->gives[0].key.sha, d->r[rec].sha, sizeof(s->gives[0].key.sha));
+    s->n_gives = 1;
+    world_event(w, S2, SEV_LOCAL);
+    world_run(w, 10000);
+    assert_true(d->asked[S2] >= 1);
+    assert_false(state_of(d, D1, rec, 0).over);
+    assert_int_equal(w->node[D1].alarms[-SANJI_E_HASH], 0);
+    w->node[S1].cut = false;
+    assert_true(comes(d, D1, rec, HOURS(1)));
     end(d);
 }
 
