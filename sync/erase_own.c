@@ -16,6 +16,7 @@ enum { LEAVES_EACH = 1000, LEAF_TEXT = 43 };
 struct found {
     struct sync *s;
     const struct sync_erase *what;
+    const char *owner; /* whose record */
     struct arena *a;
     struct buf in;
     uint8_t (*v)[HASH_LEN];
@@ -43,14 +44,15 @@ static bool is_known(const struct found *f, const uint8_t leaf[static HASH_LEN])
     return false;
 }
 
-static bool concerns(struct found *f, const struct item_ref *ref)
+/* An id says nothing about whose record it is. */
+static bool concerns(struct found *f, const struct bundle *b, const struct item_ref *ref)
 {
     struct item it;
-    if (ref->stub || item_parse(ref->text, &it, NULL) < 0 || strcmp(it.id, f->what->id) != 0) {
+    if (ref->stub || item_parse(ref->text, &it, NULL) < 0 || strcmp(it.id, f->what->id) != 0 ||
+        strcmp(node_id_none(&it.on_behalf) ? b->hdr.by.s : it.on_behalf.s, f->owner) != 0) {
         return false;
     }
-    bool is_form = it.op != OP_EVENT && node_id_none(&it.on_behalf);
-    f->upto = is_form && it.r > f->upto ? it.r : f->upto;
+    f->upto = it.op != OP_EVENT && it.r > f->upto ? it.r : f->upto;
     if (it.op == OP_WITHDRAW || strcmp(it.k, "erase/1") == 0 || strcmp(it.k, "act/1") == 0) {
         return false; /* a withdrawal has no content, and goes on hiding what others may hold */
     }
@@ -76,7 +78,7 @@ static int look_into(struct found *f, const struct bundle *b)
 {
     int r = 0;
     for (size_t i = 0; r == 0 && b->item != NULL && i < (size_t)b->hdr.n; i++) {
-        r = concerns(f, &b->item[i]) ? add(f, b->item[i].leaf) : 0;
+        r = concerns(f, b, &b->item[i]) ? add(f, b->item[i].leaf) : 0;
     }
     return r;
 }
@@ -146,7 +148,6 @@ static int act_text(struct found *f, size_t at, size_t n, struct buf *out)
     uint8_t rnd[16];
     char leaf[LEAF_TEXT + 1] = "";
     struct buf d;
-    const char *owner = f->what->owner;
     memset(&it, 0, sizeof(it));
     sync__random(f->s, rnd, sizeof(rnd));
     it.id[0] = 'x';
@@ -155,8 +156,8 @@ static int act_text(struct found *f, size_t at, size_t n, struct buf *out)
     it.op = OP_EVENT;
     it.r = 1;
     sync__random(f->s, it.z, sizeof(it.z));
-    if (owner != NULL && strcmp(owner, f->s->self.id.s) != 0) {
-        memcpy(it.on_behalf.s, owner, strlen(owner) + 1);
+    if (strcmp(f->owner, f->s->self.id.s) != 0) {
+        memcpy(it.on_behalf.s, f->owner, strlen(f->owner) + 1);
     }
     buf_init(&d, LIM_ITEM_BYTES);
     (void)buf_puts(&d, "{\"leaves\":[");
@@ -211,7 +212,7 @@ static int look_through(struct found *f, size_t idx)
 static int look_shown(const struct sync_record *rec, void *arg)
 {
     struct found *f = arg;
-    bool is = strcmp(rec->item->id, f->what->id) == 0 && strcmp(rec->owner, f->s->self.id.s) == 0;
+    bool is = strcmp(rec->item->id, f->what->id) == 0 && strcmp(rec->owner, f->owner) == 0;
     if (is && rec->item->op != OP_EVENT && rec->item->r > f->upto) {
         f->upto = rec->item->r;
     }
@@ -221,7 +222,7 @@ static int look_shown(const struct sync_record *rec, void *arg)
                : 0;
 }
 
-/* Of a thread, and of what another node owns, no mark says how far it is erased. */
+/* Of a thread, and of what another node has written, no mark says how far it is erased. */
 static int look_blind(struct found *f, const struct stream_key *key)
 {
     return !f->blind ? 0
@@ -252,11 +253,33 @@ static int one_audience(struct found *f, size_t first, int64_t *ret_n)
     return r < 0 ? r : publish(f, aud);
 }
 
+/* What this writer has said of the record. */
+static int one_writer(struct found *f, const char *by, int64_t *io_n)
+{
+    struct sync *s = f->s;
+    int r = 0;
+    int64_t before = *io_n;
+    f->upto = 0;
+    for (size_t i = 0, n = s->n_streams; r == 0 && i < n; i++) { /* writing may add some */
+        const struct stream *st = &s->streams[i];
+        if (strcmp(st->row.key.by.s, by) != 0 || st->aud.type == AUD_TRUST ||
+            (f->what->aud != NULL && strcmp(st->row.key.aud, f->what->aud) != 0) ||
+            sync__stream_first(s, by, st->row.key.aud) != (int)i) {
+            continue;
+        }
+        r = one_audience(f, i, io_n);
+    }
+    bool own = strcmp(by, s->self.id.s) == 0;
+    return r == 0 && own && *io_n > before && f->upto > 0
+               ? sync__mark_raise(s, f->owner, f->what->id, f->upto, f->what->why[0])
+               : r;
+}
+
 int sync_erase(struct sync *s, const struct sync_tick *t, const struct sync_erase *what,
                int64_t *ret_n)
 {
-    const char *by = what->owner == NULL ? s->self.id.s : what->owner;
-    struct found f = {.s = s, .what = what};
+    const char *self = s->self.id.s;
+    struct found f = {.s = s, .what = what, .owner = what->owner == NULL ? self : what->owner};
     bool was = s->in_tx;
     *ret_n = 0;
     s->tick = *t;
@@ -270,18 +293,9 @@ int sync_erase(struct sync *s, const struct sync_tick *t, const struct sync_eras
     s->erase->keeping = what->n_keep > 0;
     f.a = arena_new(ARENA_MAX);
     buf_init(&f.in, LIM_BUNDLE_BYTES + 64);
-    r = f.a == NULL ? SANJI_E_NOMEM : 0;
-    for (size_t i = 0, n = s->n_streams; r == 0 && i < n; i++) { /* writing may add some */
-        const struct stream *st = &s->streams[i];
-        if (strcmp(st->row.key.by.s, by) != 0 || st->aud.type == AUD_TRUST ||
-            (what->aud != NULL && strcmp(st->row.key.aud, what->aud) != 0) ||
-            sync__stream_first(s, by, st->row.key.aud) != (int)i) {
-            continue;
-        }
-        r = one_audience(&f, i, ret_n);
-    }
-    if (r == 0 && *ret_n > 0 && f.upto > 0 && strcmp(by, s->self.id.s) == 0) {
-        r = sync__mark_raise(s, by, what->id, f.upto, what->why[0]);
+    r = f.a == NULL ? SANJI_E_NOMEM : one_writer(&f, self, ret_n);
+    if (r == 0 && strcmp(f.owner, self) != 0) { /* its steward */
+        r = one_writer(&f, f.owner, ret_n);
     }
     s->in_tx = was;
     s->erase->looking = s->erase->keeping = false;
@@ -331,7 +345,7 @@ int sync__erase_again(struct sync *s)
     }
     for (bool more = true; more && r == 0;) {
         struct sync_erase what = {0};
-        struct lost l = {.f = {.s = s, .what = &what}};
+        struct lost l = {.f = {.s = s, .what = &what, .owner = s->self.id.s}};
         r = sync_erased_each(s, lost_one, &l);
         more = r == 0 && l.f.n > 0;
         what.why = reason(l.why);

@@ -260,7 +260,8 @@ struct sync_erase {
     const uint8_t (*keep)[HASH_LEN]; /* leaves that stay */
     size_t n_keep;
 };
-/* Publishes what erases every form and event of that name still held that the owner has written.
+/* Publishes what erases every form and event of that name still held, of this owner: what it has
+ * written, and as its steward this node.
  * *ret_n: leaves named; with 0 nothing is written. In the caller's transaction, see sync_write().
  * Where an own bundle cannot be read, what the views show of a record counts, and the rest goes
  * when it comes again; of a thread it is SANJI_E_CORRUPT.
