@@ -84,6 +84,9 @@ static int row_save(struct app *a, const struct app_erase *e)
     jw_obj(&w, NULL);
     jw_bool(&w, "referral", e->referral);
     jw_str(&w, "id", e->id);
+    if (e->owner[0] != '\0') {
+        jw_str(&w, "for", e->owner);
+    }
     jw_str(&w, "why", e->why);
     jw_str(&w, "state", e->state);
     jw_str(&w, "by", e->by);
@@ -128,6 +131,10 @@ static int row_read(const char *name, struct span row, struct app_erase *e)
         memcpy(text[i].to, s.p, s.n);
         text[i].to[s.n] = '\0';
     }
+    if (jcur_get(row, "for", &v) && jcur_plain(v, &s) && s.n < sizeof e->owner) {
+        memcpy(e->owner, s.p, s.n);
+        e->owner[s.n] = '\0';
+    }
     for (size_t i = 0; i < sizeof number / sizeof number[0]; i++) {
         if (!jcur_get(row, number[i].name, &v) || !jcur_int(v, number[i].to)) {
             return SANJI_E_CORRUPT;
@@ -163,14 +170,15 @@ static int newest(const struct app_erase *e, void *arg)
 }
 
 struct same {
-    const char *id;
+    const char *id, *owner;
     int64_t n;
 };
 
 static int is_open(const struct app_erase *e, void *arg)
 {
     struct same *s = arg;
-    s->n = strcmp(e->id, s->id) == 0 && strcmp(e->state, "open") == 0 ? e->n : s->n;
+    bool same = strcmp(e->id, s->id) == 0 && strcmp(e->owner, s->owner) == 0;
+    s->n = same && strcmp(e->state, "open") == 0 ? e->n : s->n;
     return 0;
 }
 
@@ -219,8 +227,7 @@ static int on_thread(const struct store_thread *t, void *arg)
 }
 
 struct beside {
-    const struct app *a;
-    const char *id;
+    const char *owner, *id;
     bool found;
 };
 
@@ -228,31 +235,40 @@ static int is_beside(const struct sync_aside *x, void *arg)
 {
     struct beside *k = arg;
     struct item it;
-    bool own = x->b != NULL && strcmp(x->b->hdr.by.s, app_id(k->a)) == 0;
-    for (size_t i = 0; own && x->b->item != NULL && i < (size_t)x->b->hdr.n; i++) {
-        k->found =
-            k->found || (!x->b->item[i].stub && item_parse(x->b->item[i].text, &it, NULL) == 0 &&
-                         strcmp(it.id, k->id) == 0);
+    for (size_t i = 0; x->b != NULL && x->b->item != NULL && i < (size_t)x->b->hdr.n; i++) {
+        bool is = !x->b->item[i].stub && item_parse(x->b->item[i].text, &it, NULL) == 0;
+        const char *owner = is && !node_id_none(&it.on_behalf) ? it.on_behalf.s : x->b->hdr.by.s;
+        k->found = k->found || (is && strcmp(owner, k->owner) == 0 && strcmp(it.id, k->id) == 0);
     }
     return k->found;
 }
 
 /* A record that only a bundle beside the streams still names can be erased as well. */
-static int find_beside(struct app *a, const char *id, struct target *ret)
+static int find_beside(struct app *a, const char *owner, const char *id, struct target *ret)
 {
-    struct beside k = {.a = a, .id = id};
+    struct beside k = {.owner = owner, .id = id};
     int r = sync_aside_each(a->sync, is_beside, &k);
     ret->record = k.found;
     return r < 0 ? r : k.found ? 0 : SANJI_E_NOT_FOUND;
 }
 
-static int find_target(struct app *a, const char *id, struct target *ret, struct fault *f)
+static int find_record(struct app *a, const char *owner, const char *id, struct target *ret)
 {
-    int r = record_id_valid(id, strlen(id)) ? store_thread_by_id(a->store, id, on_thread, ret)
-                                            : SANJI_E_NOT_FOUND;
+    int r = store_record_get(a->store, owner, NULL, id, on_record, ret);
+    return r == SANJI_E_NOT_FOUND ? find_beside(a, owner, id, ret) : r;
+}
+
+/* owner "": own. */
+static int find_target(struct app *a, const char *owner, const char *id, struct target *ret,
+                       struct fault *f)
+{
+    int r = record_id_valid(id, strlen(id)) ? 0 : SANJI_E_NOT_FOUND;
+    if (r == 0 && owner[0] != '\0') {
+        return find_record(a, owner, id, ret);
+    }
+    r = r < 0 ? r : store_thread_by_id(a->store, id, on_thread, ret);
     if (r == 0 && !ret->referral) {
-        r = store_record_get(a->store, app_id(a), NULL, id, on_record, ret);
-        r = r == SANJI_E_NOT_FOUND ? find_beside(a, id, ret) : r;
+        r = find_record(a, app_id(a), id, ret);
     }
     if (r == 0 && ret->referral && !ret->ended) {
         r = fault_set(f, SANJI_E_STATE, "erase", ref_state_name(ret->state));
@@ -260,16 +276,29 @@ static int find_target(struct app *a, const char *id, struct target *ret, struct
     return r;
 }
 
+static int may_for(struct app *a, const char *owner, struct fault *f)
+{
+    int r = owner[0] == '\0' ? 0 : app__may_stand_for(a, owner);
+    return r < 0 ? fault_set(f, r, "for", NULL) : 0;
+}
+
 int app_erase_request(struct app *a, const char *login, const char *id, const char *why,
                       int64_t *ret_n, struct fault *f)
 {
+    return app_erase_request_for(a, login, "", id, why, ret_n, f);
+}
+
+int app_erase_request_for(struct app *a, const char *login, const char *owner, const char *id,
+                          const char *why, int64_t *ret_n, struct fault *f)
+{
     struct target x = {0};
     struct app_erase e = {.state = "open", .asked_ms = app_now_ms()};
-    struct same s = {.id = id};
+    struct same s = {.id = id, .owner = owner};
     if (strcmp(why, "person") != 0 && strcmp(why, "mistake") != 0 && strcmp(why, "law") != 0) {
         return fault_set(f, SANJI_E_SPEC, "why", "person mistake law");
     }
-    int r = find_target(a, id, &x, f);
+    int r = may_for(a, owner, f);
+    r = r < 0 ? r : find_target(a, owner, id, &x, f);
     if (r == 0) {
         r = app_erase_list(a, is_open, &s);
     }
@@ -280,6 +309,7 @@ int app_erase_request(struct app *a, const char *login, const char *id, const ch
         e.n++;
         e.referral = x.referral;
         snprintf(e.id, sizeof e.id, "%s", id);
+        snprintf(e.owner, sizeof e.owner, "%s", owner);
         snprintf(e.why, sizeof e.why, "%s", why);
         snprintf(e.by, sizeof e.by, "%s", login);
         r = row_save(a, &e);
@@ -308,16 +338,25 @@ static int end(struct app *a, struct app_erase *e, const char *login, const char
     return row_save(a, e);
 }
 
+/* NULL: this node. */
+static const char *owner_of(const struct app_erase *e)
+{
+    return e->owner[0] != '\0' ? e->owner : NULL;
+}
+
 /* What others were shown of the record goes with it. */
 static int erase_card(struct app *a, const struct sync_tick *t, struct app_erase *e)
 {
     char card[sizeof e->id + sizeof CARD_TAIL];
-    struct sync_erase what = {.id = card, .why = e->why};
+    const char *owner = owner_of(e);
+    const struct sync_erase what = {.id = card, .owner = owner, .why = e->why};
     struct target x = {0};
     int64_t n = 0;
     snprintf(card, sizeof card, "%s" CARD_TAIL, e->id);
     int r = app__refused_about(a, card);
-    r = r < 0 ? r : store_record_get(a->store, app_id(a), "card", card, on_record, &x);
+    r = r < 0 ? r
+              : store_record_get(a->store, owner != NULL ? owner : app_id(a), "card", card,
+                                 on_record, &x);
     if (r == 0 && x.record) {
         r = sync_erase(a->sync, t, &what, &n);
         e->items += n;
@@ -329,7 +368,7 @@ static int erase_card(struct app *a, const struct sync_tick *t, struct app_erase
 static int erase_record(struct app *a, struct app_erase *e, const char *login)
 {
     struct sync_tick t;
-    const struct sync_erase what = {.id = e->id, .why = e->why};
+    const struct sync_erase what = {.id = e->id, .owner = owner_of(e), .why = e->why};
     int r = app_tick_make(&t);
     r = r < 0 ? r : store_begin(a->store);
     if (r < 0) {
@@ -372,6 +411,7 @@ int app_erase_confirm(struct app *a, const char *login, int64_t n, struct app_er
     if (r == 0 && strcmp(e.by, login) == 0) {
         r = fault_set(f, SANJI_E_FORBIDDEN, "login", "another person than the one who asked");
     }
+    r = r < 0 ? r : may_for(a, e.owner, f);
     if (r == 0) {
         r = app__may_write(a);
     }

@@ -4,9 +4,10 @@
 
 #include "node/app.h"
 
-/* Erasing what concerns a person: own records and referrals of this node (PROTOCOL.md 15.4, 18).
- * One member of staff asks for it and another confirms; then it cannot be undone. Requests hold
- * ids, codes and logins, never content. */
+/* Erasing what concerns a person: own records and referrals of this node, and records of a node
+ * that speaks no more, whose steward this one is (PROTOCOL.md 15.4, 18). One member of staff asks
+ * for it and another confirms; then it cannot be undone. Requests hold ids, codes and logins, never
+ * content. */
 
 enum app_erase_right { APP_MAY_REQUEST, APP_MAY_CONFIRM };
 bool app_erase_may(const char *role, enum app_erase_right what);
@@ -19,9 +20,10 @@ struct app_erase {
     int64_t n; /* its number */
     bool referral;
     char id[LIM_ID_BYTES + 1];
-    char why[8];           /* "person", "mistake", "law" */
-    char state[8];         /* "open", "done", "dropped" */
-    char by[80], with[80]; /* logins: who asked, who confirmed or dropped it */
+    char owner[LIM_NODE_ID + 2]; /* of the record, whose steward this node is; "": its own */
+    char why[8];                 /* "person", "mistake", "law" */
+    char state[8];               /* "open", "done", "dropped" */
+    char by[80], with[80];       /* logins: who asked, who confirmed or dropped it */
     int64_t asked_ms, ended_ms;
     int64_t items; /* done: how many items it named */
 };
@@ -30,6 +32,10 @@ typedef int app_erase_fn(const struct app_erase *e, void *arg);
  * end; _SPEC: why. */
 int app_erase_request(struct app *a, const char *login, const char *id, const char *why,
                       int64_t *ret_n, struct fault *f);
+/* A record of `owner`. With f's member "for": this node may not speak for it, as
+ * app__may_stand_for() says. */
+int app_erase_request_for(struct app *a, const char *login, const char *owner, const char *id,
+                          const char *why, int64_t *ret_n, struct fault *f);
 /* SANJI_E_FORBIDDEN: the one who asked; _STATE: not open, or the referral went on; _NOT_FOUND: the
  * request, or whatever it was about. ret (may be NULL): as it is now. */
 int app_erase_confirm(struct app *a, const char *login, int64_t n, struct app_erase *ret,
@@ -39,9 +45,10 @@ int app_erase_drop(struct app *a, const char *login, int64_t n, struct app_erase
 int app_erase_list(struct app *a, app_erase_fn *fn, void *arg); /* oldest first */
 int app_erase_get(struct app *a, int64_t n, struct app_erase *ret);
 
-/* Own records (any form still held) and referrals that hold this text; what: "record", "referral",
- * "unsent", or "unread": an own bundle (AUDIENCE/EPOCH/SEQ) that cannot be read or is gone. */
-typedef int app_erase_hit_fn(const char *what, const char *id, void *arg);
+/* Own records (any form still held), those of nodes whose steward this one is, and referrals that
+ * hold this text; what: "record", "referral", "unsent", or "unread": a bundle (AUDIENCE/EPOCH/SEQ)
+ * that cannot be read or is gone. owner: of the record or bundle; "": this node. */
+typedef int app_erase_hit_fn(const char *what, const char *owner, const char *id, void *arg);
 int app_erase_find(struct app *a, struct span text, app_erase_hit_fn *fn, void *arg);
 
 /* ---- app_erased.c: what has to follow ----

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finding what a person means: every form still held of own records, referrals, and what lies
- * beside the streams. What cannot be read stops nothing: it is named. */
+/* Finding what a person means: every form still held of own records and of those of nodes whose
+ * steward this one is, referrals, and what lies beside the streams. What cannot be read stops
+ * nothing: it is named. */
 #include "node/app_erase.h"
 
+#include "node/app_internal.h"
 #include "node/app_refused.h"
 #include "protocol/base/text.h"
 #include "protocol/jwrite.h"
@@ -21,7 +23,9 @@ struct search {
     struct frame_ctx *fc;
     struct arena *arena;
     struct buf line;
-    char (*seen)[LIM_ID_BYTES + 1];
+    struct seen {
+        char owner[LIM_NODE_ID + 2], id[LIM_ID_BYTES + 1];
+    } * seen;
     size_t n, cap;
     char thread[LIM_ID_BYTES + 1];
     bool hit;
@@ -37,10 +41,11 @@ static bool holds(const struct search *s, struct span text)
     return memmem(text.p, text.n, s->want.data, s->want.len) != NULL;
 }
 
-static int say(struct search *s, const char *what, const char *id)
+/* owner: of the record; "": this node. */
+static int say(struct search *s, const char *what, const char *owner, const char *id)
 {
     for (size_t i = 0; i < s->n; i++) {
-        if (strcmp(s->seen[i], id) == 0) {
+        if (strcmp(s->seen[i].id, id) == 0 && strcmp(s->seen[i].owner, owner) == 0) {
             return 0;
         }
     }
@@ -53,8 +58,21 @@ static int say(struct search *s, const char *what, const char *id)
         s->seen = v;
         s->cap = cap;
     }
-    snprintf(s->seen[s->n++], sizeof s->seen[0], "%s", id);
-    return s->fn(what, id, s->arg);
+    struct seen *x = &s->seen[s->n++];
+    snprintf(x->id, sizeof x->id, "%s", id);
+    snprintf(x->owner, sizeof x->owner, "%s", owner);
+    return s->fn(what, x->owner, x->id, s->arg);
+}
+
+/* "": this node, as nobody has to be told. */
+static const char *owner_of(const struct search *s, const char *node)
+{
+    return strcmp(node, app_id(s->a)) == 0 ? "" : node;
+}
+
+static bool is_steward_of(const struct search *s, const char *node)
+{
+    return app__may_stand_for(s->a, node) == 0;
 }
 
 static int look_at(struct search *s, const struct bundle *b)
@@ -64,7 +82,8 @@ static int look_at(struct search *s, const struct bundle *b)
     for (size_t i = 0; r == 0 && b->item != NULL && i < (size_t)b->hdr.n; i++) {
         if (!b->item[i].stub && holds(s, b->item[i].text) &&
             item_parse(b->item[i].text, &it, NULL) == 0) {
-            r = say(s, "record", it.id);
+            const char *owner = node_id_none(&it.on_behalf) ? b->hdr.by.s : it.on_behalf.s;
+            r = say(s, "record", owner_of(s, owner), it.id);
         }
     }
     return r;
@@ -76,7 +95,7 @@ static int unread(struct search *s, int64_t seq)
     char where[LIM_AUD_BYTES + 40];
     snprintf(where, sizeof where, "%s/%lu/%lld", s->key.aud, (unsigned long)s->key.ep,
              (long long)seq);
-    return s->fn("unread", where, s->arg);
+    return s->fn("unread", owner_of(s, s->key.by.s), where, s->arg);
 }
 
 static int gone(struct search *s, int64_t before)
@@ -137,7 +156,8 @@ static int one_stream(struct search *s, const struct sync_stream_row *st)
 static int on_stream(const struct sync_stream_row *st, void *arg)
 {
     struct search *s = arg;
-    if (strcmp(st->key.by.s, app_id(s->a)) != 0 || strcmp(st->key.aud, "trust") == 0) {
+    bool is = strcmp(st->key.by.s, app_id(s->a)) == 0 || is_steward_of(s, st->key.by.s);
+    if (!is || strcmp(st->key.aud, "trust") == 0) {
         return 0;
     }
     if (s->n_own == s->cap_own) {
@@ -167,8 +187,11 @@ static int own_streams(struct search *s)
     const struct sync_store *port = store_port(s->a->store);
     int r = port->streams(port->ctx, on_stream, s);
     sync_each_stream(s->a->sync, on_skipped, s);
-    for (size_t i = 0; r == 0 && i < s->n_own; i++) {
-        r = one_stream(s, &s->own[i]);
+    for (int others = 0; others < 2; others++) {
+        for (size_t i = 0; r == 0 && i < s->n_own; i++) {
+            bool other = owner_of(s, s->own[i].key.by.s)[0] != '\0';
+            r = other == (others == 1) ? one_stream(s, &s->own[i]) : 0;
+        }
     }
     return r;
 }
@@ -177,16 +200,16 @@ static int own_streams(struct search *s)
 static int on_aside(const struct sync_aside *x, void *arg)
 {
     struct search *s = arg;
-    bool own = x->b != NULL && strcmp(x->b->hdr.by.s, app_id(s->a)) == 0 &&
-               strcmp(x->b->hdr.aud, "trust") != 0;
-    return own ? look_at(s, x->b) : 0;
+    bool is = x->b != NULL && strcmp(x->b->hdr.aud, "trust") != 0 &&
+              (strcmp(x->b->hdr.by.s, app_id(s->a)) == 0 || is_steward_of(s, x->b->hdr.by.s));
+    return is ? look_at(s, x->b) : 0;
 }
 
 /* And what could not even be signed: it has no other name than the one it lies under. */
 static int on_refused(const struct app_refused *x, void *arg)
 {
     struct search *s = arg;
-    return holds(s, x->text) ? say(s, "unsent", x->name) : 0;
+    return holds(s, x->text) ? say(s, "unsent", "", x->name) : 0;
 }
 
 static int on_event(const struct store_thread_event *e, void *arg)
@@ -202,7 +225,7 @@ static int on_case(const struct store_thread *t, void *arg)
     s->hit = false;
     snprintf(s->thread, sizeof s->thread, "%s", t->id);
     int r = store_thread_events(s->a->store, t->n, on_event, s);
-    return r < 0 || !s->hit ? r : say(s, "referral", s->thread);
+    return r < 0 || !s->hit ? r : say(s, "referral", "", s->thread);
 }
 
 int app_erase_find(struct app *a, struct span text, app_erase_hit_fn *fn, void *arg)

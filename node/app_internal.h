@@ -68,6 +68,9 @@ int app__heal_ask(struct app *a); /* marks the trust bundles that keep it from o
 void app__wrote(struct app *a);
 /* 0, or why own records would be lost: own history, SANJI_E_REVOKED, SANJI_E_CLOSED. */
 int app__may_write(const struct app *a);
+/* A steward speaks for a node that cannot speak for itself any more, and only so long.
+ * SANJI_E_NOT_FOUND: no such node; _AUTHORITY: not its steward; _STATE: it speaks for itself. */
+int app__may_stand_for(const struct app *a, const char *owner);
 void app__record_id(struct app *a, int64_t now_ms, char out[static 28]);
 /* Item text of an own record; owner: as steward of that node, else NULL. */
 int app__item(const struct app *a, const char *owner, const char *id, const struct kind *k,

@@ -112,8 +112,7 @@ int app_put_begin(struct app *a, const struct kind *k, const char *aud, bool dry
     return put_new(a, k, aud, dry, false, ret);
 }
 
-/* A steward speaks for a node that cannot speak for itself any more, and only so long. */
-static int may_stand_for(const struct app *a, const char *owner)
+int app__may_stand_for(const struct app *a, const char *owner)
 {
     const struct roster_node *n = roster_node(app_roster(a), owner);
     if (n == NULL) {
@@ -127,7 +126,7 @@ static int may_stand_for(const struct app *a, const char *owner)
 
 int app_put_for(struct app_put *p, const char *owner)
 {
-    int r = may_stand_for(p->a, owner);
+    int r = app__may_stand_for(p->a, owner);
     if (r == 0) {
         snprintf(p->owner, sizeof p->owner, "%s", owner);
     }
@@ -586,7 +585,7 @@ int app_withdraw(struct app *a, const char *owner, const char *id, struct fault 
         r = SANJI_E_NOT_FOUND;
     }
     if (r == 0 && owner != NULL) {
-        r = may_stand_for(a, owner);
+        r = app__may_stand_for(a, owner);
     }
     if (r == 0 && !o.withdrawn && k != NULL) {
         r = app__put_may_go(k, &o, f);

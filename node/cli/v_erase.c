@@ -89,6 +89,13 @@ int erase_client(struct verb *v, int argc, const char *const *argv)
 
 /* ---- where the node is ---- */
 
+/* As the next command takes it. */
+static void name_it(const char *id, const char *owner, char *out, size_t n)
+{
+    snprintf(out, n, "%s%s%s", id, owner[0] != '\0' ? " --for " : "", owner);
+}
+enum { NAME_BYTES = LIM_ID_BYTES + LIM_NODE_ID + 16 };
+
 static int who(struct verb *v, enum app_erase_right what)
 {
     const char *login = verb_flag(v, "as");
@@ -112,7 +119,12 @@ int v_erase_request(struct verb *v)
     if (code != EXIT_OK) {
         return code;
     }
-    int r = app_erase_request(v->app, verb_flag(v, "as"), v->arg[0], verb_flag(v, "why"), &n, &f);
+    const char *owner = verb_has(v, "for") ? verb_flag(v, "for") : "";
+    int r = app_erase_request_for(v->app, verb_flag(v, "as"), owner, v->arg[0], verb_flag(v, "why"),
+                                  &n, &f);
+    if (r < 0 && strcmp(f.member, "for") == 0) {
+        return verb_for_failed(v, r, owner);
+    }
     if (r == SANJI_E_STATE) {
         char state[sizeof f.want + 8];
         snprintf(state, sizeof state, "ref.%s", f.want);
@@ -143,6 +155,9 @@ static void put_json(struct verb *v, const struct app_erase *e)
     jw_int(&w, "n", e->n);
     jw_str(&w, "what", e->referral ? "referral" : "record");
     jw_str(&w, "id", e->id);
+    if (e->owner[0] != '\0') {
+        jw_str(&w, "for", e->owner);
+    }
     jw_str(&w, "why", e->why);
     jw_str(&w, "state", e->state);
     jw_str(&w, "by", e->by);
@@ -174,6 +189,9 @@ static int decide(struct verb *v, enum app_erase_right right, decide_fn *fn, con
         return code;
     }
     int r = fn(v->app, verb_flag(v, "as"), n, &e, &f);
+    if (r < 0 && strcmp(f.member, "for") == 0) {
+        return verb_for_failed(v, r, e.owner);
+    }
     if (r == SANJI_E_FORBIDDEN) {
         VERB_SAY(v, EXIT_NO, "erase.same_person", "n", v->arg[0], "login", e.by);
     }
@@ -209,7 +227,7 @@ int v_erase_drop(struct verb *v)
 static int on_request(const struct app_erase *e, void *arg)
 {
     struct table *t = arg;
-    char n[24], day[11], state[32], why[32];
+    char n[24], day[11], state[32], why[32], name[NAME_BYTES];
     if (verb_has(t->v, "json")) {
         put_json(t->v, e);
         return 0;
@@ -218,8 +236,9 @@ static int on_request(const struct app_erase *e, void *arg)
     snprintf(state, sizeof state, "erase.state.%s", e->state);
     snprintf(why, sizeof why, "erase.why.%s", e->why);
     date_write(date_of_ms(e->asked_ms), day);
+    name_it(e->id, e->owner, name, sizeof name);
     const char *cell[] = {
-        n, day, text_get(t->v->lang, state), text_get(t->v->lang, why), e->by, e->with, e->id};
+        n, day, text_get(t->v->lang, state), text_get(t->v->lang, why), e->by, e->with, name};
     return table_row(t, cell);
 }
 
@@ -244,17 +263,20 @@ struct hits {
     int64_t unread; /* own bundles */
 };
 
-static int on_hit(const char *what, const char *id, void *arg)
+static int on_hit(const char *what, const char *owner, const char *id, void *arg)
 {
     struct hits *h = arg;
     struct table *t = &h->t;
-    char word[32];
+    char word[32], name[NAME_BYTES + LIM_AUD_BYTES];
     h->unread += strcmp(what, "unread") == 0;
     if (verb_has(t->v, "json")) {
-        return verb_out(t->v, "{\"what\":\"%s\",\"id\":\"%s\"}\n", what, id);
+        bool own = owner[0] == '\0';
+        return verb_out(t->v, "{\"what\":\"%s\",\"id\":\"%s\"%s%s%s}\n", what, id,
+                        own ? "" : ",\"for\":\"", owner, own ? "" : "\"");
     }
+    name_it(id, owner, name, sizeof name);
     snprintf(word, sizeof word, "erase.what.%s", what);
-    const char *cell[] = {text_get(t->v->lang, word), id};
+    const char *cell[] = {text_get(t->v->lang, word), name};
     return table_row(t, cell);
 }
 

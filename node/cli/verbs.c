@@ -139,7 +139,7 @@ const struct verb_def verb_defs[] = {
     {"hook drop", "N", 1, 1, VERB_NODE, 0, v_hook_drop, NULL, {DATA}},
     {"erase find", "", 0, 0, VERB_NODE, VERB_INPUT | VERB_READS, v_erase_find, v_put_input, {DATA, JSON}},
     {"erase request", "ID", 1, 1, VERB_NODE, VERB_INPUT, v_erase_request, v_put_input,
-     {DATA, M("why", "person|mistake|law"), M("as", "LOGIN"), JSON}},
+     {DATA, M("why", "person|mistake|law"), M("as", "LOGIN"), V("for", "NODE"), JSON}},
     {"erase confirm", "N", 1, 1, VERB_NODE, VERB_INPUT, v_erase_confirm, v_put_input, {DATA, M("as", "LOGIN"), JSON}},
     {"erase drop", "N", 1, 1, VERB_NODE, VERB_INPUT, v_erase_drop, v_put_input, {DATA, M("as", "LOGIN"), JSON}},
     {"erase due", "", 0, 0, VERB_NODE, VERB_READS, v_erase_due, NULL, {DATA, JSON}},

@@ -300,8 +300,9 @@ static int on_frame(const struct sync_stream_row *st, const struct sync_bundle_r
     return 0;
 }
 
-static int on_hit(const char *what, const char *id, void *arg)
+static int on_hit(const char *what, const char *owner, const char *id, void *arg)
 {
+    assert_string_equal(owner, "");
     struct found *f = arg;
     size_t n = strlen(f->all);
     f->n++;

@@ -489,6 +489,85 @@ static void a_steward_is_held_to_the_owners_rules(void **state)
     app_close(street);
 }
 
+struct said {
+    char all[256];
+};
+
+static int on_hit(const char *what, const char *owner, const char *id, void *arg)
+{
+    struct said *x = arg;
+    size_t n = strlen(x->all);
+    (void)snprintf(x->all + n, sizeof x->all - n, "%s %s%s%s\n", what, owner,
+                   owner[0] == '\0' ? "" : "/", id);
+    return 0;
+}
+
+static void finds(struct app *a, const char *want)
+{
+    struct said x = {.all = ""};
+    assert_int_equal(app_erase_find(a, lit("王小明"), on_hit, &x), 0);
+    assert_string_equal(x.all, want);
+}
+
+static int nothing(const struct store_rec *rec, void *arg)
+{
+    (void)rec;
+    (void)arg;
+    return 0;
+}
+
+/* A person in the records of a node that speaks no more is erased by whoever speaks for it. */
+static void a_steward_erases(void **state)
+{
+    (void)state;
+    static const char person[] = "{\"id\":\"hall\",\"kind\":\"venue\",\"title\":\"王小明之家\"}";
+    struct app *city = node_born(0, "city9"), *street = node_child(city, 1, "street9");
+    char id[LIM_ID_BYTES + 1], both[128];
+    struct fault f = {0};
+    struct app_erase e;
+    int64_t n = 0, again = 0;
+    nodes_settle(city, street);
+    assert_int_equal(node_put(street, "listing", person, id, &f), 0);
+    assert_int_equal(node_put(city, "listing", person, id, &f), 0);
+    nodes_settle(city, street);
+    const char *of = app_id(street);
+    finds(city, "record hall\n");
+    assert_int_equal(app_erase_request_for(city, "wang", of, "hall", "person", &n, &f),
+                     SANJI_E_AUTHORITY);
+    assert_string_equal(f.member, "for");
+    assert_int_equal(app_node_revoke(city, of, NULL, "lost"), 0);
+    assert_int_equal(app_node_steward(city, of, app_id(city)), 0);
+    nodes_settle(city, street);
+    assert_int_equal(put_for(city, of, "listing",
+                             "{\"id\":\"hall\",\"kind\":\"venue\",\"title\":\"王小明书屋\"}", &f),
+                     0);
+    (void)snprintf(both, sizeof both, "record hall\nrecord %s/hall\n", of);
+    finds(city, both);
+    f = (struct fault){0};
+    assert_int_equal(app_erase_request_for(city, "wang", of, "none", "person", &n, &f),
+                     SANJI_E_NOT_FOUND);
+    assert_string_equal(f.member, "");
+    /* The one of this id that is the city's own is another one. */
+    assert_int_equal(app_erase_request(city, "wang", "hall", "person", &n, &f), 0);
+    assert_int_equal(app_erase_request_for(city, "wang", of, "hall", "person", &again, &f), 0);
+    assert_int_not_equal(n, again);
+    assert_int_equal(app_erase_confirm(city, "zhao", again, &e, &f), 0);
+    assert_string_equal(e.owner, of);
+    assert_int_equal(e.items, 2);
+    finds(city, "record hall\n");
+    assert_int_equal(store_record_get(city->store, of, NULL, "hall", nothing, NULL),
+                     SANJI_E_NOT_FOUND);
+    assert_int_equal(store_record_get(city->store, app_id(city), NULL, "hall", nothing, NULL), 0);
+    node_sound(city);
+    assert_int_equal(app_erase_confirm(city, "zhao", n, &e, &f), 0);
+    assert_string_equal(e.owner, "");
+    assert_int_equal(e.items, 1);
+    finds(city, "");
+    node_sound(city);
+    app_close(city);
+    app_close(street);
+}
+
 static int64_t found_n(struct app *a, struct store_filter f)
 {
     struct page all = {0};
@@ -611,6 +690,7 @@ int main(void)
         cmocka_unit_test(a_mismatch_names_who_says_what),
         cmocka_unit_test(a_revoked_node_writes_no_referral),
         cmocka_unit_test(a_steward_is_held_to_the_owners_rules),
+        cmocka_unit_test(a_steward_erases),
         cmocka_unit_test(a_state_that_is_not_said_is_found),
         cmocka_unit_test(what_was_kept_long_enough_is_named),
         cmocka_unit_test(a_wrong_clock_does_not_rule_the_lists),
