@@ -31,6 +31,8 @@ int app_booking_allot(struct app *a, struct span json, char ret_id[static LIM_ID
                       struct fault *f);
 /* Asks for them back. SANJI_E_STATE: asked already, or ended. */
 int app_booking_recall(struct app *a, const char *id, struct fault *f);
+/* {"given":[…],"held":[…]}: times of own resources that are with others, and of others here. */
+int app_booking_handed(struct app *a, struct jw *w);
 
 /* What the staff of the owner say to one occurrence. */
 struct app_booking_step {

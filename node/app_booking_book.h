@@ -174,6 +174,10 @@ int app__booking_allot_read(struct arena *ar, const struct store_rec *rec, struc
 /* Those this node owns, or those it holds; *ret is freed by the caller. */
 int app__booking_allots(struct app *a, struct arena *ar, bool mine, struct bk_allot **ret,
                         size_t *ret_n);
+/* An array `name` of them with what was given away inside, without those that came back; listing
+ * NULL: of any resource. */
+int app__booking_put_handed(struct app *a, struct arena *ar, struct jw *w, const char *name,
+                            bool mine, const char *owner, const char *listing);
 /* May d, an ask with `allot`, be confirmed by this node itself? */
 int app__booking_use(struct app *a, const char *owner, struct span d, struct fault *f);
 /* Gives back what is asked back or over by this node's clock. *ret_holds: something is left. */

@@ -194,44 +194,6 @@ static int own_entries(struct app *a, struct jw *w, const char *listing, struct 
     return r;
 }
 
-/* Times handed over: to this node of a resource of others, or of an own one to others. */
-static int put_allots(struct app *a, struct arena *ar, struct jw *w, const char *listing,
-                      const char *owner, struct bk_span in)
-{
-    static const char *const word[] = {"open", "recalled", "ended"};
-    struct bk_allot *v = NULL;
-    size_t n = 0;
-    bool own = strcmp(owner, app_id(a)) == 0;
-    int r = app__booking_allots(a, ar, own, &v, &n);
-    jw_arr(w, "allotments");
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        const struct bk_allot *x = &v[i];
-        if (strcmp(x->listing, listing) != 0 || strcmp(x->owner, owner) != 0 ||
-            x->state == BK_ALLOT_ENDED) {
-            continue;
-        }
-        jw_obj(w, NULL);
-        jw_str(w, "id", x->id);
-        put_node(a, w, x->node);
-        jw_str(w, "state", word[x->state]);
-        app__booking_minute(w, "until", x->until);
-        jw_arr(w, "at");
-        for (size_t j = 0; j < x->n_at; j++) {
-            if (bk_meet(x->at[j], in)) {
-                jw_arr(w, NULL);
-                app__booking_minute(w, NULL, x->at[j].from);
-                app__booking_minute(w, NULL, x->at[j].to);
-                jw_end_arr(w);
-            }
-        }
-        jw_end_arr(w);
-        jw_end_obj(w);
-    }
-    jw_end_arr(w);
-    free(v);
-    return r;
-}
-
 static int calendar(struct app *a, struct arena *ar, struct calendar *cal, const char *owner,
                     const char *listing, int first, int last, bool names, struct jw *w)
 {
@@ -256,7 +218,7 @@ static int calendar(struct app *a, struct arena *ar, struct calendar *cal, const
     r = store_record_list(a->store, &fl, on_busy, &t);
     jw_end_arr(w);
     jw_int(w, "as_of", t.as_of);
-    r = r < 0 || !names ? r : put_allots(a, ar, w, listing, owner, t.in);
+    r = r < 0 || !names ? r : app__booking_put_handed(a, ar, w, "allotments", own, owner, listing);
     r = r < 0 || !own || !names ? r : own_entries(a, w, listing, t.in);
     jw_end_obj(w);
     return r;

@@ -79,6 +79,33 @@ int h_booking_withdraw(struct api_call *c)
     return r;
 }
 
+int h_allotments(struct api_call *c)
+{
+    return app_booking_handed(c->app, &c->w);
+}
+
+int h_allotment_new(struct api_call *c)
+{
+    char id[LIM_ID_BYTES + 1] = "";
+    int r = app_booking_allot(c->app, c->in.event.d, id, &c->f);
+    if (r == 0) {
+        answer_id(c, id);
+    }
+    return r;
+}
+
+int h_allotment_recall(struct api_call *c)
+{
+    if (!record_id_valid(c->param[0], strlen(c->param[0]))) {
+        return SANJI_E_NOT_FOUND;
+    }
+    int r = app_booking_recall(c->app, c->param[0], &c->f);
+    if (r == 0) {
+        answer_id(c, c->param[0]);
+    }
+    return r;
+}
+
 /* Others would be refused: who, so that a person can say yes to it. */
 static void say_hits(struct api_call *c, const struct buf *hit)
 {

@@ -368,6 +368,9 @@ api_handler h_booking_calendar;
 api_handler h_booking_ask;
 api_handler h_booking_answer;
 api_handler h_booking_withdraw;
+api_handler h_allotments;
+api_handler h_allotment_new;
+api_handler h_allotment_recall;
 /* drafts.c */
 api_handler h_drafts;
 api_handler h_draft;

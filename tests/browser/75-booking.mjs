@@ -117,21 +117,60 @@ test('a change keeps the old time until the new one is confirmed; giving back le
   await until('given back', 20000, () => states('s1').includes('晨光改期 cancelled'));
 });
 
-test('in times that were handed to it the station confirms by itself, with the city down', async () => {
-  const allot = w.verb('city', 'booking allot', [], { input: JSON.stringify({ listing: room.id, to: w.id('s1'), at: [[`${day(6)}T09:00`, `${day(6)}T12:00`]], until: `${day(5)}T12:00` }) }).trim();
-  await until('it has come', 20000, () => w.tryVerb('s1', 'get', [`${room.owner}/${allot}`]).code === 0);
+const handed = (d, key) => d.page.getByRole('region', { name: d.t(key), exact: true });
+const givenAt = (n) => JSON.parse(w.verb(n, 'booking calendar', [`${room.owner}/${room.id}`, '--from', day(6), '--days', '1']));
+
+test('the city hands times to the station on the room’s page, and not twice; the station finds them on its phone', async () => {
   await calendar(city, 6);
-  await city.seen(allot);
-  await city.to('');
-  await w.stop('city');
-  await calendar(clerk, 6);
+  await slot(city, '09:00', 'free').click();
+  await city.button('allot.hand').click();
+  await city.page.selectOption('#ask-to', `${day(6)}T12:00`);
+  await city.page.click('#hand button[type=submit]');
+  await city.page.waitForSelector('#hand-to[aria-invalid=true]');
+  await city.fill('hand', { to: w.id('s1') });
+  await city.shot('75-hand-wide');
+  await city.page.click('#hand button[type=submit]');
+  await handed(city, 'allot.given').getByText(city.t('allot.unused')).waitFor();
+  await slot(city, '10:00', 'held').waitFor();
+  assert.equal(w.tryVerb('city', 'booking allot', [], { input: JSON.stringify({ listing: room.id, to: w.id('d1'), at: [[`${day(6)}T11:00`, `${day(6)}T13:00`]], until: `${day(5)}T12:00` }) }).code, 1);
+  await clerk.to('#/bookings');
+  await handed(clerk, 'allot.held').getByText('市级议事厅').waitFor({ timeout: 20000 });
+  await clerk.shot('75-held-phone');
+});
+
+test('with no parent in reach the station confirms inside them, and not what it has given already; nobody else gets them meanwhile', async () => {
+  await clerk.to('');
+  await w.stop('d1');
+  await clerk.to('#/bookings');
+  await handed(clerk, 'allot.held').getByRole('link', { name: /09:00–12:00/ }).click();
   await slot(clerk, '10:00', 'ours').click();
   await clerk.seen(clerk.t('booking.ours'));
   await clerk.shot('75-ours-phone');
   await ask(clerk, { org: '站内支配', purpose: 'consult' });
   await card(clerk, '站内支配').locator('.badge', { hasText: clerk.t('booking.state.confirmed') }).waitFor();
-  await w.start('city');
-  await until('the city writes it down', 40000, () => list('city', '--here').some((x) => x.d.org === '站内支配' && x.at[0].state === 'confirmed'));
+  await calendar(clerk, 6);
+  await slot(clerk, '10:00', 'taken').waitFor();
+  await slot(clerk, '11:00', 'ours').waitFor();
+  const again = w.tryVerb('s1', 'booking ask', [], { input: JSON.stringify({ listing: `${room.owner}/${room.id}`, org: '再来', purpose: 'other', allot: givenAt('s1').allotments[0].id, at: [[`${day(6)}T10:00`, `${day(6)}T11:00`]] }) });
+  assert.equal(again.code, 1);
+  const own = w.verb('city', 'booking ask', [], { input: JSON.stringify({ listing: `${room.owner}/${room.id}`, org: '市里', purpose: 'other', at: [[`${day(6)}T10:00`, `${day(6)}T11:00`]] }) }).trim();
+  assert.equal(w.tryVerb('city', 'booking answer', [`${w.id('city')}/${own}.1`, '--say', 'confirm', '--yes']).code, 1);
+  assert.ok(!list('city', '--here').some((x) => x.d.org === '市里' && x.at[0].state === 'confirmed'));
+});
+
+test('in reach again the city sees the use and takes the rest back: what was used stays, what was not is free, and nothing is had twice', async () => {
+  await w.start('d1');
+  await city.to('#/bookings?box=here');
+  await handed(city, 'allot.given').getByText('站内支配').waitFor({ timeout: 40000 });
+  await handed(city, 'allot.given').getByRole('button', { name: `${city.t('allot.recall')}: s1` }).click();
+  await city.button('allot.recall_sure').click();
+  await until('given back', 40000, () => givenAt('city').allotments.length === 0);
+  await calendar(city, 6);
+  await slot(city, '11:00', 'free').waitFor();
+  await slot(city, '10:00', 'taken').waitFor();
+  const had = list('city', '--here').filter((x) => x.at.some((at) => at.from === `${day(6)}T10:00` && ['confirmed', 'held'].includes(at.state)));
+  assert.deepEqual(had.map((x) => x.d.org), ['站内支配']);
+  await until('the station has nothing left to give', 20000, () => givenAt('s1').allotments.length === 0);
 });
 
 test('a district on the way shows nothing of it; a member of an organisation asks for nothing', async () => {

@@ -7,6 +7,7 @@ import { useLoad } from "../load.js";
 import { Badge, Note, Problem, Title, Waiting } from "../parts/bits.jsx";
 import { Feeds } from "../parts/feeds.jsx";
 import { Answers, Standing, spanText } from "../parts/booking.jsx";
+import { Handed } from "../parts/handed.jsx";
 import { mayWrite } from "../roles.js";
 import { amend, href } from "../route.js";
 import { stamp } from "../when.js";
@@ -105,6 +106,7 @@ function List({ params, me }) {
   const box = boxes.indexOf(params.box) >= 0 ? params.box : "mine";
   const open = params.all ? "" : 1;
   const { data, error, reload } = useLoad(`/api/bookings${query({ box, open })}`, everyMs);
+  const handed = useLoad("/api/bookings/allotments", everyMs);
   return (
     <>
       <Title text={t("nav.bookings")} />
@@ -124,6 +126,8 @@ function List({ params, me }) {
         </label>
       </div>
       <Problem error={error} retry={reload} />
+      <Problem error={handed.error} retry={handed.reload} />
+      {handed.data && <Handed list={handed.data[box === "mine" ? "held" : "given"]} held={box === "mine"} named={true} me={me} reload={handed.reload} />}
       {!data && !error && <Waiting />}
       {data && data.items.length === 0 && (
         <div class="card empty">

@@ -11,6 +11,7 @@ import { Feeds } from "../parts/feeds.jsx";
 import { Answers, Entry } from "../parts/booking.jsx";
 import { DateInput } from "../parts/date.jsx";
 import { Form } from "../parts/form.jsx";
+import { Handed } from "../parts/handed.jsx";
 import { mayWrite } from "../roles.js";
 import { amend, href, replace } from "../route.js";
 import { ago, isDate } from "../when.js";
@@ -35,8 +36,9 @@ const handed = (c, from, to) =>
 // Why a slot cannot be had; "free" when it can, as far as is known here.
 function slotState(c, from, to) {
   if (from <= minute(c.now)) return "past";
-  if (handed(c, from, to)) {
-    const used = c.busy.some(([a, b, s]) => s === "taken" && minute(a) < to && from < minute(b));
+  const own = handed(c, from, to);
+  if (own) { // what was given away here may not have reached its owner
+    const used = c.busy.some(([a, b, s]) => s === "taken" && minute(a) < to && from < minute(b)) || own.uses.some((u) => minute(u.from) < to && from < minute(u.to));
     return used ? "taken" : "ours";
   }
   const met = c.busy.find(([a, b]) => minute(a) < to && from < minute(b));
@@ -110,24 +112,36 @@ function Day({ c, day, chosen, choose, me, reload, listing }) {
   );
 }
 
-// The chosen time and how often, then the few things the other side needs to know.
-function Ask({ c, owner, listing, chosen, choose, kinds, instead, me }) {
+// The chosen time and how often, then the few things the other side needs to know. The owner may hand the time
+// to another platform instead.
+function Ask({ c, owner, listing, chosen, choose, kinds, instead, me, reload }) {
   const slots = slotsOf(c, chosen.from.slice(0, 10));
   const ends = lengthsFrom(slots, chosen.from);
   const own = handed(c, minute(chosen.from), minute(chosen.to));
   const [weeks, setWeeks] = useState("1");
-  const k = kinds.find((x) => x.name === "booking_ask");
-  const fields = k.fields.filter((f) => asked.indexOf(f.name) >= 0);
+  const [hand, setHand] = useState(false);
+  const fieldsOf = (kind, names) => kinds.find((x) => x.name === kind).fields.filter((f) => names.indexOf(f.name) >= 0);
+  const fields = hand ? fieldsOf("allotment", ["to", "until"]).map((f) => (f.name === "to" ? { ...f, except: me.node.id } : f)) : fieldsOf("booking_ask", asked);
   const send = (d) => {
     const at = [];
     for (let i = 0; i < (own ? 1 : +weeks); i++) at.push([timeText(minute(chosen.from) + i * 10080), timeText(minute(chosen.to) + i * 10080)]);
+    if (hand) return post("/api/bookings/allotments", { d: { ...d, listing, at } });
     return post("/api/bookings", { d: { ...d, listing: `${owner}/${listing}`, at, ...(instead ? { instead } : {}), ...(own ? { allot: own.id } : {}) } });
   };
   return (
     <section class="card" aria-label={t("booking.ask")}>
-      <h2>{t("booking.ask")}</h2>
+      <h2>{t(hand ? "allot.hand" : "booking.ask")}</h2>
       <p class="big">{`${chosen.from.slice(0, 10)} ${hour(chosen.from)}–${hour(chosen.to)}`}</p>
-      <p class="help">{t(own ? "booking.ours" : c.approval ? "booking.approval" : "booking.at_once")}</p>
+      {c.mine && !instead && (
+        <div class="boxes" role="group" aria-label={t("allot.mode")}>
+          {[false, true].map((x) => (
+            <button key={x} type="button" class={`box ${x === hand ? "box-on" : ""}`} aria-pressed={x === hand ? "true" : "false"} onClick={() => setHand(x)}>
+              {t(x ? "allot.hand" : "allot.ask")}
+            </button>
+          ))}
+        </div>
+      )}
+      <p class="help">{t(hand ? "allot.lead_hand" : own ? "booking.ours" : c.approval ? "booking.approval" : "booking.at_once")}</p>
       {instead && <Note>{t("booking.instead")}</Note>}
       <div class="chosen">
         <div class="field">
@@ -153,16 +167,18 @@ function Ask({ c, owner, listing, chosen, choose, kinds, instead, me }) {
           </div>
         )}
       </div>
-      <Note>{t("kind.booking_ask.help")}</Note>
+      <Note>{t(hand ? "kind.allotment.help" : "kind.booking_ask.help")}</Note>
       <Form
-        id="ask"
-        scope={recordScope("booking_ask")}
+        key={hand}
+        id={hand ? "hand" : "ask"}
+        scope={recordScope(hand ? "allotment" : "booking_ask")}
         fields={fields}
-        draft={`booking_ask.new.${listing}`}
+        initial={hand ? { until: chosen.from } : undefined}
+        draft={hand ? undefined : `booking_ask.new.${listing}`}
         fold={(f) => f.name !== "equipment"}
         send={send}
-        label={t("booking.send")}
-        done={() => replace(["bookings"], { box: owner === me.node.id ? "here" : "mine", saved: 1 })}
+        label={t(hand ? "allot.send" : "booking.send")}
+        done={() => (hand ? (choose(null), reload()) : replace(["bookings"], { box: owner === me.node.id ? "here" : "mine", saved: 1 }))}
         cancel={() => choose(null)}
       />
     </section>
@@ -220,14 +236,10 @@ export function Calendar({ route, me }) {
       <Problem error={error} retry={reload} />
       {!data && !error && <Waiting />}
       {data && !data.bookable && <Note tone="warn">{t(data.mine ? "booking.no_hours" : "booking.not_bookable")}</Note>}
-      {data && data.mine && (data.allotments || []).map((x) => (
-        <p key={x.id} class="help">
-          {t("booking.allotted", { name: x.node_name, when: x.until.replace("T", " ") })} <code>{x.id}</code>
-        </p>
-      ))}
+      {data && <Handed list={data.allotments} held={!data.mine} me={me} reload={reload} />}
       {data && data.bookable && mayWrite(me) && !chosen && <p class="help">{t("booking.choose")}</p>}
       {data && chosen && kinds && data.bookable && (
-        <Ask key={chosen.from} c={data} owner={owner} listing={listing} chosen={chosen} choose={choose} kinds={kinds.kinds} instead={params.instead} me={me} />
+        <Ask key={chosen.from} c={data} owner={owner} listing={listing} chosen={chosen} choose={choose} kinds={kinds.kinds} instead={params.instead} me={me} reload={reload} />
       )}
       {data && (
         <div class={`days days-${view}`}>
