@@ -95,6 +95,31 @@ test('a telephone without a log-in scans the code, its owner types a name, and t
   assert.ok(!(await clerk.page.innerText('main')).includes('欧阳小明'), 'the name stays where the event is');
 });
 
+test('the sheet for the door has a line for each seat that was given, printed without the rest of the page; names are those of the node itself', async () => {
+  await city.to(`#/r/event/${course.owner}/${course.id}`);
+  await city.page.getByRole('link', { name: city.t('sheet.title'), exact: true }).click();
+  const lines = city.page.locator('.sheet tbody tr');
+  const held = JSON.parse(`[${w.verb('city', 'booking list', ['--here', '--all', '--json']).trim().split('\n').join(',')}]`).filter((x) => x.d.listing.endsWith(course.id) && ['confirmed', 'checked_in'].includes(x.at[0].state));
+  await until('a line for each seat', 10000, async () => (await lines.count()) === held.length);
+  assert.equal(held.length, 3);
+  assert.equal(await lines.filter({ hasText: '欧阳小明' }).count(), 1);
+  assert.equal(await lines.filter({ hasText: '晨光社会工作服务中心' }).count(), 3);
+  await city.page.emulateMedia({ media: 'print' });
+  for (const gone of ['.side', '.button', '.back']) assert.equal(await city.page.locator(gone).first().isVisible(), false, gone);
+  assert.ok(await lines.first().isVisible());
+  await city.shot('76-sheet-print');
+  await city.page.emulateMedia({ media: 'screen' });
+  assert.deepEqual(await city.barriers(), []);
+  // Elsewhere there is no such sheet: who signed up there sent no name, and this node's roll stays here.
+  await clerk.to(`#/events/${course.id}/sheet`);
+  await clerk.page.waitForSelector('main [role=alert]');
+  assert.equal(await clerk.page.locator('.sheet').count(), 0);
+  await city.page.setViewportSize(phone);
+  assert.deepEqual(await city.overflow(), []);
+  await city.shot('76-sheet-phone');
+  await city.page.setViewportSize(wide);
+});
+
 test('four answers and a certificate afterwards; who came is signed in by hand, too', async () => {
   await city.to(`#/r/event/${course.owner}/${course.id}`);
   await city.page.locator('#in-org').selectOption({ index: 1 });

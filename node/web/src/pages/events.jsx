@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two pages of an event that are shown rather than read: the code at the door, and the
-// certificates on paper.
+// The pages of an event that are shown rather than read: the code at the door, and on paper the sign-in
+// sheet and the certificates.
 import { enc } from "../api.js";
 import { t } from "../i18n.js";
 import { useLoad } from "../load.js";
@@ -8,6 +8,7 @@ import { Note, Problem, Title, Waiting } from "../parts/bits.jsx";
 import { spanText } from "../parts/booking.jsx";
 import { Certificate } from "../parts/certificate.jsx";
 import { Qr } from "../parts/qr.jsx";
+import { Sheet } from "../parts/sheet.jsx";
 import { href } from "../route.js";
 
 const codeMs = 20000; // each minute has a code of its own, and the last one is still good
@@ -59,6 +60,20 @@ function Certificates({ e, id, me }) {
   );
 }
 
+function SignSheet({ e, id }) {
+  return (
+    <>
+      <Title text={t("sheet.title")} back={href(["r", "event", e.owner, id])}>
+        <button type="button" class="button primary" onClick={() => window.print()}>
+          {t("cert.print")}
+        </button>
+      </Title>
+      <p class="help">{t("sheet.lead")}</p>
+      <Sheet e={e} />
+    </>
+  );
+}
+
 export function Events({ me, route }) {
   const [, id, what] = route.path;
   const { data: e, error, reload } = useLoad(id ? `/api/events/me/${enc(id)}` : "", rollMs, what !== "certificates");
@@ -70,5 +85,6 @@ export function Events({ me, route }) {
       </>
     );
   }
+  if (what === "sheet") return <SignSheet e={e} id={id} />;
   return what === "certificates" ? <Certificates e={e} id={id} me={me} /> : <DoorScreen e={e} id={id} />;
 }

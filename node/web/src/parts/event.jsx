@@ -205,9 +205,14 @@ function Ours({ e, me, reload }) {
         <header class="related-head">
           <h2>{t("event.here")}</h2>
           {mayPut(me, "event") && (
-            <a class="button" href={href(["events", e.id, "door"])}>
-              {t("event.door")}
-            </a>
+            <div class="moves">
+              <a class="button" href={href(["events", e.id, "sheet"])}>
+                {t("sheet.title")}
+              </a>
+              <a class="button" href={href(["events", e.id, "door"])}>
+                {t("event.door")}
+              </a>
+            </div>
           )}
         </header>
         {e.here.length === 0 && <p class="help">{t("event.none_here")}</p>}
