@@ -225,11 +225,13 @@ int app__put_autos(struct app_put *p, const struct old_rec *o, int64_t now_ms, s
     jw_init(&w, &b);
     jw_obj(&w, NULL);
     by_auto(p, o, &w);
-    int r = p->k->filing != NULL                                   ? filing_autos(p, o, now_ms, &w)
-            : p->k->form != NULL                                   ? app__form_autos(p, o, &w, f)
-            : app__word_in("question question_answer", p->k->name) ? app__question_autos(p, &w, f)
-            : kind_field_with(p->k, KFF_BY) != NULL                ? 0
-                                                                   : app__pair_autos(p, &w, f);
+    int r = app__effect_auto(p, o, &w);
+    r = r < 0                                                  ? r
+        : p->k->filing != NULL                                 ? filing_autos(p, o, now_ms, &w)
+        : p->k->form != NULL                                   ? app__form_autos(p, o, &w, f)
+        : app__word_in("question question_answer", p->k->name) ? app__question_autos(p, &w, f)
+        : kind_field_with(p->k, KFF_BY) != NULL                ? 0
+                                                               : app__pair_autos(p, &w, f);
     jw_end_obj(&w);
     r = r < 0 ? r : jw_done(&w);
     r = r < 0 ? r : merge(p, span_of(b.data, b.len));

@@ -69,6 +69,8 @@ bool app__put_pending(struct app_put *p, const char *id);
 int app__put_may(struct app_put *p, const char *id, const struct old_rec *o, struct fault *f);
 /* The node's own members of p->d (KFF_AUTO). */
 int app__put_autos(struct app_put *p, const struct old_rec *o, int64_t now_ms, struct fault *f);
+/* Of a record that will change another one: what that says now. */
+int app__effect_auto(struct app_put *p, const struct old_rec *o, struct jw *w);
 /* The same of an answer: members into w. */
 struct jw;
 int app__pair_autos(struct app_put *p, struct jw *w, struct fault *fl);

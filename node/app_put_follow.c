@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a record brings with it, in the same transaction: the step its state takes must be one of
  * its kind, what it names must be there, its public card follows it, and some change another
- * record (an assessment the stage of an organisation). */
+ * record (an assessment the stage of an organisation, a change that was agreed its archive). */
 #include "node/app_codes.h"
 #include "node/app_put.h"
 #include "protocol/flow_pair.h"
 #include "protocol/jcur.h"
+#include "protocol/jwrite.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -130,6 +131,38 @@ int app__put_withdraw(struct app_put *p, const char *id, const struct old_rec *o
     int r = k == NULL ? SANJI_E_FORBIDDEN
                       : app__put_lane(p, k, o->aud, id, OP_WITHDRAW, o->r + 1, none);
     return r < 0 || p->owner[0] != '\0' ? r : app__put_card(p, k, id, none);
+}
+
+/* Until it takes effect that is what stands there, then what stood there. */
+int app__effect_auto(struct app_put *p, const struct old_rec *was, struct jw *w)
+{
+    const struct kind_effect *e = p->k->effect;
+    const struct kind_field *state = kind_field_with(p->k, KFF_STATE);
+    struct span old = was->found && !was->withdrawn ? span_of(was->d.data, was->d.len)
+                                                    : span_of(NULL, 0),
+                d = span_of(p->d.data, p->d.len), v;
+    struct old_rec o = {0};
+    char id[LIM_ID_BYTES + 1];
+    if (e == NULL || e->was == NULL) {
+        return 0;
+    }
+    if (old.n > 0 && span_eqs(jcur_plain_of(old, state->name), e->state)) {
+        if (jcur_get(old, e->was, &v)) {
+            jw_raw(w, e->was, v.p, v.n);
+        }
+        return 0;
+    }
+    struct span ref = jcur_plain_of(d, e->ref);
+    (void)snprintf(id, sizeof id, "%.*s", ref.n < sizeof id ? (int)ref.n : 0,
+                   ref.n == 0 ? "" : (const char *)ref.p);
+    int r = app_outbox_flush(p->a);
+    r = r < 0 || id[0] == '\0' ? r : app__put_old(p->a, app_id(p->a), id, &o);
+    const struct kind *k = o.found && !o.withdrawn ? kind_find(o.kind) : NULL;
+    if (r == 0 && k != NULL) {
+        kind_effect_was(p->k, d, k, span_of(o.d.data, o.d.len), w);
+    }
+    buf_done(&o.d);
+    return r;
 }
 
 int app__put_effect(struct app_put *p, const char *by, const struct old_rec *was)

@@ -98,6 +98,8 @@ enum kind_shape {
  * separated by spaces. What the record does not say stays as it is there. */
 struct kind_effect {
     const char *state, *ref, *from, *to;
+    const char *was; /* an OBJ: what those members said before, but for personal ones; the node
+                        writes it until the state is reached. NULL: none */
 };
 
 /* What the roles of a node's staff may do with records of a kind (PROTOCOL.md 17.2). Roles are
@@ -213,6 +215,10 @@ bool kind_effect_due(const struct kind *k, struct span was, struct span d, struc
 /* Appends content `of` of the record touched, of kind ok, as it is with the effect of d. */
 int kind_effect_write(const struct kind *k, struct span d, const struct kind *ok, struct span of,
                       struct buf *out);
+/* Writes member `was`: what the record touched, `of` of kind ok, says where d would change it. */
+struct jw;
+void kind_effect_was(const struct kind *k, struct span d, const struct kind *ok, struct span of,
+                     struct jw *w);
 /* Does this role take a step out of the state that d is in? */
 bool kind_takes_step(const struct kind *k, struct span d, const char *role);
 /* Appends content d with one member replaced or added, in the order of the kind's table. */

@@ -1,4 +1,4 @@
-// An organisation files for itself on a phone: the month it owes, with an attachment, over a killed daemon and another device, returned, put right, accepted; a form; and nothing of another organisation.
+// An organisation files for itself on a phone: the month it owes, with an attachment, over a killed daemon and another device, returned, put right, accepted; a form; a change of its archive, agreed; and nothing of another organisation.
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -183,5 +183,54 @@ test('a form that organisations fill in: asked for with its day, kept half fille
   await zu.page.reload();
   await zu.page.locator('.badge', { hasText: label(zu, 'form_entry', 'checked') }).waitFor();
   assert.equal(await zu.link('action.edit').count(), 0);
+  assert.equal(w.tryVerb('d1', 'verify').code, 0);
+});
+
+test('a change of its archive: what stands there beside what is to stand there, agreed, and then it does', async () => {
+  await boss.to(`#/r/org/me/${org.id}/edit`);
+  await boss.fill('record', { phone: '0531-1111', staff: '3', mobile: '13800000001', address: '解放路 1 号' });
+  await saved(boss);
+  await zu.close();
+  zu = await open('d1', { size: phone });
+  await zu.to('');
+  await zu.logIn('zu');
+  await zu.page.waitForSelector('.tiles');
+  await zu.to('#/r/org');
+  await inList(zu, '青禾社工').click();
+  const here = zu.page.locator('.related', { has: zu.page.getByRole('heading', { name: zu.t('kind.org_change'), exact: true }) });
+  await here.getByRole('link', { name: zu.t('related.new') }).click();
+  await zu.seen(zu.t('change.now', { value: '0531-1111' }));
+  await zu.fill('record', { title: '搬家换电话', state: 'submitted', phone: '0531-2222', mobile: '13900000002', staff: '4', why: '十二月起在新址办公' });
+  await sound(zu, '89-change-form-phone');
+  await saved(zu);
+  const [, , owner, id] = zu.place();
+  await zu.seen('0531-1111');
+  await sound(zu, '89-change-sent-phone');
+  assert.ok(!(await zu.page.innerText('main')).includes('13800000001'));
+  assert.deepEqual([get(org.id).phone, get(org.id).staff, get(id).state], ['0531-1111', 3, 'submitted']);
+  await boss.to('#/todo');
+  await inList(boss, '搬家换电话').click();
+  await boss.seen('13800000001');
+  await sound(boss, '89-change-wide');
+  await step(boss, 'org_change', 'refused').click();
+  await boss.page.fill('#step-reason', ' ');
+  await boss.button('step.say').click();
+  await boss.page.waitForSelector('.steps [role=alert]'); // not without a reason
+  await boss.page.reload();
+  await step(boss, 'org_change', 'agreed').click();
+  await boss.page.locator('.badge', { hasText: label(boss, 'org_change', 'agreed') }).waitFor();
+  const now = get(org.id);
+  assert.deepEqual([now.phone, now.mobile, now.staff, now.address], ['0531-2222', '13900000002', 4, '解放路 1 号']);
+  const en = await open('d1', { size: wide, lang: 'en' });
+  await en.to('');
+  await en.logIn('zu');
+  await en.page.waitForSelector('.tiles');
+  await en.to(`#/r/org_change/${owner}/${id}`);
+  await en.page.locator('.badge', { hasText: label(en, 'org_change', 'agreed') }).waitFor();
+  await en.seen('0531-1111'); // what stood there
+  assert.equal(await en.link('action.edit').count(), 0);
+  await sound(en, '89-change-agreed-wide-en');
+  await other.to(`#/r/org_change/${owner}/${id}`);
+  await other.seen(other.t('code.not_found'));
   assert.equal(w.tryVerb('d1', 'verify').code, 0);
 });

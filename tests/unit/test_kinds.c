@@ -86,6 +86,7 @@ static const struct {
      "{\"org\":\"o1\",\"kind\":\"honour\",\"title\":\"先进\",\"date\":\"2026-11-01\"}"},
     {"assessment", "{\"org\":\"o1\",\"title\":\"2026 年度\",\"year\":2026}"},
     {"activity", "{\"org\":\"o1\",\"title\":\"十一月\",\"period\":\"2026-11\"}"},
+    {"org_change", "{\"org\":\"o1\",\"title\":\"换联系人\",\"contact\":\"李小青\"}"},
     {"code_list", "{\"list\":\"field\",\"title\":\"领域\",\"items\":[{\"code\":\"migrants\",\"zh\":"
                   "\"流动人口\"},"
                   "{\"code\":\"crisis\",\"zh\":\"应急\",\"en\":\"Emergency\",\"off\":true}]}"},

@@ -20,8 +20,9 @@ static struct span text(const char *s)
 /* Which steps tell somebody no, or take back what he was told (the workflows' own rules, written
  * here a second time). */
 static const char *const says_no[] = {
-    "activity returned",      "assessment returned", "form_entry returned",  "consultation refused",
-    "consultation cancelled", "org removed",         "work_report returned", "work_report reopened",
+    "org_change returned",  "org_change refused",   "activity returned",      "assessment returned",
+    "form_entry returned",  "consultation refused", "consultation cancelled", "org removed",
+    "work_report returned", "work_report reopened",
 };
 static const char *const no_words[] = {
     "",
@@ -90,7 +91,7 @@ static void test_reasons(void **st)
             }
         }
     }
-    assert_int_equal(edges, 16);
+    assert_int_equal(edges, 20);
     for (size_t i = 0; i < pair_flows_n; i++) {
         const struct pair_flow *p = pair_flows[i];
         for (size_t j = 0; j < p->n_edges; j++) {

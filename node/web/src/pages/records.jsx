@@ -9,6 +9,7 @@ import { useLoad } from "../load.js";
 import { Badge, Facts, Icon, Note, Problem, Rows, Stamp, Title, Waiting, areaText } from "../parts/bits.jsx";
 import { Acknowledge, Acks, Queue } from "../parts/acks.jsx";
 import { ConsultAccount } from "../parts/consult.jsx";
+import { Changes, changed, useNow } from "../parts/changes.jsx";
 import { Conflict } from "../parts/conflict.jsx";
 import { Content, Explain, useNames } from "../parts/detail.jsx";
 import { EventPanel } from "../parts/event.jsx";
@@ -299,7 +300,7 @@ function Edit({ k, record, me, preset, template }) {
   const given = preset ? (k.key || Object.keys(preset)).map((f) => preset[f]).filter((x) => x !== undefined && /^[\w:-]{1,40}$/.test(x)).join(".") : "";
   const draft = record ? `${k.name}.${record.id}` : template ? draftOfForm(k, preset) : given ? `${k.name}.new.${given}` : `${k.name}.new`;
   const plain = heldFor(k, fieldsFor(k, base ? stateOf(k, base.d) : "", me.role, base && writtenBy(k, base.d)), orgOf(me));
-  const fields = template ? fieldsOfForm(k, plain, template) : plain;
+  const fields = useNow(k, template ? fieldsOfForm(k, plain, template) : plain, base ? base.d : preset);
   const choose = !record && !k.home && k.audiences && k.audiences.length > 1;
   const write = (body) => post(`/api/records/${enc(k.name)}`, body);
   // over: the revision the form was begun from, or the id of a new record.
@@ -361,7 +362,7 @@ function Edit({ k, record, me, preset, template }) {
           initial={base ? base.d : preset}
           base={base ? base.r : fresh}
           draft={draft}
-          fold={isMain}
+          fold={changed(k).length ? undefined : isMain}
           partly={k.form && ((values) => k.form.partly.indexOf(values[fieldWith(k.fields, "state").name]) >= 0)}
           send={send}
           done={done}
@@ -376,7 +377,7 @@ function Edit({ k, record, me, preset, template }) {
 const bookable = ["venue", "mentor", "equipment", "space", "visit"];
 
 // The page's heading and the line below it say them already.
-const toldOf = (k) => k.fields.filter((f) => f.title || f.own_area || (k.sent && f.state)).map((f) => f.name);
+const toldOf = (k) => k.fields.filter((f) => f.title || f.own_area || (k.sent && f.state) || (k.effect && f.name === k.effect.was) || changed(k).indexOf(f.name) >= 0).map((f) => f.name);
 
 // What names this record: an organisation's visits, honours, assessments.
 function Related({ k, field, record, me }) {
@@ -454,6 +455,7 @@ function Detail({ k, kinds, record, template, reload, saved, me }) {
       {record.queue && <Queue queue={record.queue} />}
       {record.acked !== undefined && <Acknowledge record={record} me={me} reload={reload} />}
       {record.pair && <Pair record={record} reload={reload} />}
+      <Changes k={k} record={record} />
       <section class="card">
         <p class="meta">
           {record.pair && !gone ? <PairBadge state={record.pair.state} /> : <StateBadge k={k} state={record.state} />}
