@@ -15,6 +15,7 @@ struct copy {
     int64_t first;     /* where the stream begins at that node */
     int node;
     bool is_void; /* kept beyond the end of its key: counts for nothing */
+    bool waits; /* of a keyframe whose end nobody holds: not offered before what stands before it */
 };
 struct copies {
     struct copy *v;
@@ -484,6 +485,37 @@ int world_check_rebuild(struct world *w, int i, struct world_verdict *v)
     return r < 0 ? -1 : 0;
 }
 
+/* Without its end a run says nothing new, and who lacks what stands before it is sent that first:
+ * the end that would show it is missing. */
+static void runs_without_end(struct copies *c)
+{
+    struct frame_ctx *fc = frame_ctx_new();
+    struct arena *a = arena_new(16 << 20);
+    struct buf line;
+    int64_t from = 0, to = 0; /* of the run that ends next; from the last one to the first */
+    buf_init(&line, LIM_BUNDLE_BYTES + 64);
+    for (size_t k = c->n; k > 0; k--) {
+        struct copy *x = &c->v[k - 1];
+        const struct copy *before = k > 1 && c->v[k - 2].no == x->no ? &c->v[k - 2] : NULL;
+        struct bundle b;
+        size_t used;
+        if (k == c->n || c->v[k].no != x->no) {
+            from = to = 0;
+        }
+        arena_reset(a);
+        buf_reset(&line);
+        assert(frame_unpack(fc, x->frame, &line, &used) == 0 &&
+               bundle_parse(span_of(line.data, line.len), a, &b, NULL) == 0);
+        from = b.hdr.has_kf ? b.hdr.kf.from : from;
+        to = b.hdr.has_kf ? b.hdr.kf.to : to;
+        x->waits = b.hdr.t == BUNDLE_KEY && before != NULL && before->seq == x->seq - 1 &&
+                   (x->seq < from || x->seq > to);
+    }
+    buf_done(&line);
+    arena_free(a);
+    frame_ctx_free(fc);
+}
+
 /* Offers the bundles in random order, then again and again, as a peer would, until nothing is taken
  * any more: each stream from its beginning, because bundles of an ended key are proven by what
  * follows them and wait for that together. */
@@ -496,6 +528,7 @@ static int accept_shuffled(struct world *w, struct sync *s, const struct sync_st
     int rounds = 50;
     int r = order == NULL || taken == NULL ? SANJI_E_NOMEM : st->begin(st->ctx);
     shuffle(w, order, c->n);
+    runs_without_end(c);
     for (size_t k = 0; k < c->n; k++) {
         left -= c->v[k].is_void;
     }
@@ -506,7 +539,8 @@ static int accept_shuffled(struct world *w, struct sync *s, const struct sync_st
         }
         for (size_t k = 0; r == 0 && k < c->n; k++) {
             struct sync_accept acc;
-            if (taken[order[k]]) {
+            size_t x = order[k];
+            if (taken[x] || (c->v[x].waits && !taken[x - 1])) {
                 continue; /* a void one may be taken before it is known to be void */
             }
             sync_accept_frame(s, &t, c->v[order[k]].frame, &acc);
