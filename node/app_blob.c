@@ -103,7 +103,7 @@ static int room_for(struct app *a, const char *login, int64_t len, struct fault 
         return r;
     }
     if (open >= APP_UPLOADS) {
-        return fault_set(f, SANJI_E_QUOTA, "upload", "at most 20 unfinished files");
+        return fault_set(f, SANJI_E_QUOTA, "upload", "at most 20 files that are in no record yet");
     }
     if (used + len > quota) {
         return fault_set(f, SANJI_E_QUOTA, "files", "files_quota");

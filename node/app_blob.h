@@ -8,7 +8,7 @@
 /* Attachments: bytes come in pieces that survive every crash, are recognised by what they are, and
  * stay as long as a record this node has written refers to them. */
 enum {
-    APP_UPLOADS = 20,                            /* unfinished, of one person */
+    APP_UPLOADS = 20,                            /* of one person in no record, finished or not */
     APP_BLOB_GRACE_MS = 7 * 24 * 60 * 60 * 1000, /* without a record */
 };
 

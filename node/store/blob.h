@@ -46,7 +46,7 @@ int upload_at(struct store *s, const char *id, int64_t at, int64_t now);
 int upload_whole(struct store *s, const char *id, const char *sha, int64_t now);
 int upload_drop(struct store *s, const char *id);
 int upload_forget(struct store *s, const char *sha); /* those that have become this file */
-int upload_open(struct store *s, const char *login, int64_t *ret_n); /* his unfinished ones */
+int upload_open(struct store *s, const char *login, int64_t *ret_n); /* his that are in no record */
 int upload_brought(struct store *s, const char *sha, const char *login, bool *ret);
 int upload_old(struct store *s, int64_t before, upload_fn fn,
                void *arg); /* id alone, at most 100 */

@@ -213,6 +213,26 @@ static void what_is_not_taken(void **state)
     assert_said("file_disk");
 }
 
+/* What lies there without a record is a share of each person, so that one alone (an organisation's
+ * own people may bring files, too) does not take everybody's room. */
+static void a_share_each(void **state)
+{
+    (void)state;
+    char one[64], rec[65];
+    user_in("wang", "clerk");
+    for (int i = 0; i < APP_UPLOADS; i++) {
+        int n = snprintf(one, sizeof one, "%%PDF-1.7\n%d\n%%%%EOF\n", i);
+        bring("a.pdf", one, (size_t)n);
+    }
+    assert_status(begin("b.pdf", PDF), 429);
+    assert_said("file_open");
+    new_notice(rec, "pdf", (int64_t)strlen(one));
+    assert_status(begin("b.pdf", PDF), 200);
+    assert_status(begin("c.pdf", PDF), 429);
+    user_in("chen", "clerk");
+    assert_status(begin("b.pdf", PDF), 200);
+}
+
 static void in_records(void **state)
 {
     (void)state;
@@ -647,6 +667,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {ON_A_NODE(in_pieces),
                                        ON_A_NODE(what_is_not_taken),
+                                       ON_A_NODE(a_share_each),
                                        ON_A_NODE(in_records),
                                        ON_A_NODE(whose_record_it_is),
                                        ON_A_NODE(nobody_names_it),
