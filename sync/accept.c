@@ -393,6 +393,9 @@ static int keep_checked(struct sync *s, size_t idx, const struct bundle *b, stru
 {
     struct key_check check;
     int r = sync__key_closing(s, idx, b);
+    if (r == 0 && b->hdr.has_kf) {
+        r = sync__erase_scrub_now(s);
+    }
     if (r == 0) {
         r = sync__key_before(s, idx, b, &check);
     }
@@ -420,7 +423,7 @@ static int keep_checked(struct sync *s, size_t idx, const struct bundle *b, stru
         r = sync__apply(s, b, &row, key, s->streams[idx].aud.type);
     }
     if (r == 0) {
-        r = sync__erase_scrub(s);
+        r = b->hdr.has_kf ? sync__erase_scrub_now(s) : sync__erase_scrub(s);
     }
     if (r == 0) {
         r = sync__key_taken(s, idx, b, &check);

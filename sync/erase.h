@@ -43,6 +43,8 @@ struct erasing {
     bool marks_new; /* some of it may be held that was not looked at for them */
     bool keeping;   /* it leaves some forms as they are: they stay */
     bool looking;   /* sync_erase() finds all of it itself */
+    bool gathers;   /* many bundles are being taken: everything held is searched once, at the end */
+    int n_now;      /* searched before that all the same */
     struct erase_note note[ERASE_NOTES_MAX];
     size_t n_notes;
 };

@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_BYTES = 4 << 20 /* of new frames collected before they are written */ };
+enum {
+    BATCH_BYTES = 4 << 20, /* of new frames collected before they are written */
+    NOW_EACH = 4           /* walks for keyframes of one transaction */
+};
 
 /* ---- everything held of a lane ---- */
 
@@ -421,7 +424,7 @@ static int scrub_all(struct sync *s)
 }
 
 /* An erasure can show that more is erased than its act names, see erase_mark.c. */
-int sync__erase_scrub(struct sync *s)
+static int scrub(struct sync *s)
 {
     int r;
     do {
@@ -429,6 +432,42 @@ int sync__erase_scrub(struct sync *s)
         r = r < 0 ? r : sync__mark_scan(s);
     } while (r == 0 && s->erase->pending);
     return r;
+}
+
+int sync__erase_scrub(struct sync *s)
+{
+    return s->erase->gathers ? 0 : scrub(s);
+}
+
+int sync__erase_scrub_now(struct sync *s)
+{
+    if (s->erase->gathers && (!s->erase->pending || s->erase->n_now >= NOW_EACH)) {
+        return 0; /* it is not compared then, see sync__key_taken() */
+    }
+    s->erase->n_now++;
+    return scrub(s);
+}
+
+void sync__erase_gather(struct sync *s)
+{
+    s->erase->gathers = true;
+    s->erase->n_now = 0;
+}
+
+void sync__erase_gather_stop(struct sync *s)
+{
+    s->erase->gathers = false;
+}
+
+bool sync__erase_waits(const struct sync *s)
+{
+    return s->erase->pending;
+}
+
+int sync__erase_gathered(struct sync *s, int r)
+{
+    s->erase->gathers = false;
+    return r < 0 ? r : scrub(s);
 }
 
 int sync_erase_settle(struct sync *s)

@@ -532,6 +532,7 @@ int sync_ferry_in_run(struct sync_ferry_in *in, const struct sync_tick *t, int64
             return 0;
         }
     }
+    sync__erase_gather(s);
     while (r == 0 && !in->rep.over && budget > 0) {
         enum ferry_kind kind = FERRY_END;
         struct span line = {0}, frame = {0};
@@ -551,7 +552,9 @@ int sync_ferry_in_run(struct sync_ferry_in *in, const struct sync_tick *t, int64
     bool waits = r == SANJI_E_PENDING;
     r = waits ? 0 : r;
     if (tx) {
-        r = sync__tx_end(s, r);
+        r = sync__tx_end(s, sync__erase_gathered(s, r));
+    } else {
+        sync__erase_gather_stop(s);
     }
     if (r == 0 && whole) {
         r = conclude(in);

@@ -128,8 +128,9 @@ int sync__beat_taken(struct sync *s, size_t idx, const struct bundle *b)
     struct stream *st = &s->streams[idx];
     bool can = false, sure = false, is_same = false;
     if (b->hdr.t != BUNDLE_BEAT || st->aud.type == AUD_TRUST || s->witness ||
-        strcmp(b->hdr.by.s, s->self.id.s) == 0) {
-        return 0; /* an own one that comes from outside counted another branch */
+        strcmp(b->hdr.by.s, s->self.id.s) == 0 || sync__erase_waits(s)) {
+        return 0; /* an own one that comes from outside counted another branch; what is erased is
+                     still counted here where it was not taken out yet, and the next beat is */
     }
     int r = may_compare(s, idx, b, &can, &sure);
     if (r == 0 && can) {

@@ -730,8 +730,18 @@ int sync__erase_incoming(struct sync *s, const struct stream_key *key, struct bu
 /* A second history is proved by headers: the items of the proof are not kept. */
 int sync__erase_proof(struct sync *s, const struct bundle *b, int64_t no,
                       const uint8_t held[static HASH_LEN]);
-/* Carries out what was added to the list: stubs in everything held, views without it. */
+/* Carries out what was added to the list: stubs in everything held, views without it. While many
+ * bundles are taken in one transaction, once for all of them: what comes meanwhile gets its stubs
+ * by the list, and whoever writes acts one by one costs others one walk over his lane for a
+ * message. */
 int sync__erase_scrub(struct sync *s);
+void sync__erase_gather(struct sync *s);
+int sync__erase_gathered(struct sync *s,
+                         int r);              /* r: what it came to so far; the same or its own */
+void sync__erase_gather_stop(struct sync *s); /* nothing was taken */
+bool sync__erase_waits(const struct sync *s); /* something is still to be taken out */
+/* Before a keyframe is compared, a few times in one transaction. */
+int sync__erase_scrub_now(struct sync *s);
 /* Something own is erased, perhaps, that no act in force here names. */
 bool sync__erase_unsaid(const struct sync *s);
 void sync__erase_said(struct sync *s);

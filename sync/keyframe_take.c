@@ -443,7 +443,7 @@ int sync__key_taken(struct sync *s, size_t idx, const struct bundle *b, const st
         return 0;
     }
     int r = says_the_same(s, st, &b->hdr.kf, true, &same);
-    if (r == 0) {
+    if (r == 0 && !sync__erase_waits(s)) {
         r = sync__erase_may_judge(s, idx, b, &judge);
     }
     bool jumped = st->jump != 0, mixed, beside;

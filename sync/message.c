@@ -205,6 +205,7 @@ int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t 
     int64_t stored = 0, bytes = 0, counted = p->quota_items;
     struct gap gap = {.seq = 0};
     s->from = p;
+    sync__erase_gather(s);
     while (rest.n > 0 && r == 0 && inflated <= LIM_INFLATE_BYTES) {
         struct sync_accept acc;
         size_t used;
@@ -240,6 +241,7 @@ int sync__take_bundles(struct sync *s, struct peer *p, struct span rest, size_t 
         }
         rest = span_of(rest.p + used, rest.n - used);
     }
+    r = sync__erase_gathered(s, r);
     s->from = NULL;
     if (rest.n > 0) {
         sync__custody_stop(p);

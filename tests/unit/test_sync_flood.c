@@ -367,6 +367,60 @@ static void beats_beside_pairs(void **state)
     world_done(w);
 }
 
+static void erase_one(struct world *w, int i, const char *id)
+{
+    struct sync *s = w->node[i].s;
+    const struct sync_erase what = {.id = id, .why = "person"};
+    struct sync_tick t;
+    int64_t n = 0;
+    world_tick(w, i, &t);
+    assert_int_equal(sync__tx_begin(s), 0);
+    int r = sync_erase(s, &t, &what, &n);
+    assert_int_equal(sync__tx_end(s, r), 0);
+    assert_int_equal(n, 1);
+}
+
+enum { ERASED = 60 };
+
+/* As many acts of erasure as records, each on its own: everything the writer has said is searched
+ * once for a message of his, not once for an act. */
+static void one_act_after_another(void **state)
+{
+    (void)state;
+    struct teller t;
+    char id[16];
+    world_init(&t.w, 86);
+    story_go(&t, three_tiers);
+    struct world *w = &t.w;
+    struct sync *d1 = w->node[D1].s;
+    world_run(w, 60000);
+    w->node[S1].cut = true;
+    for (int k = 0; k < ERASED; k++) {
+        (void)snprintf(id, sizeof(id), "v%d", k);
+        assert_int_equal(world_put(w, S1, "fed", id, 1, "words", NULL), 0);
+    }
+    for (int k = 0; k < ERASED; k++) {
+        (void)snprintf(id, sizeof(id), "v%d", k);
+        erase_one(w, S1, id);
+    }
+    world_run(w, 60000);
+    count_calls(d1);
+    w->node[S1].cut = false;
+    world_event(w, S1, SEV_NOW);
+    world_run(w, 60000);
+    d1->st = counted.real;
+    struct mem_seen seen;
+    for (int k = 0; k < ERASED; k++) {
+        (void)snprintf(id, sizeof(id), "v%d", k);
+        assert_int_equal(mem_store_record(w->node[D1].mem, w->node[S1].id.s, id, &seen),
+                         SANJI_E_NOT_FOUND);
+    }
+    assert_int_equal(sync_erased_count(d1), ERASED);
+    print_message("%d walks\n", counted.scans);
+    assert_true(counted.scans < ERASED / 2);
+    world_done(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +430,7 @@ int main(void)
         cmocka_unit_test(a_damaged_table),
         cmocka_unit_test(false_keyframes),
         cmocka_unit_test(beats_beside_pairs),
+        cmocka_unit_test(one_act_after_another),
     };
     return cmocka_run_group_tests_name("sync_flood", tests, NULL, NULL);
 }
