@@ -457,6 +457,9 @@ static int keep(struct sync *s, size_t idx, const struct bundle *b, struct span 
     if (r == 0) {
         r = sync__late_kept(s, idx, &kept, frame);
     }
+    if (r == 0 && !s->writing && !s->witness && node_id_cmp(&key->by, &s->self.id) == 0) {
+        r = sync__again_took(s, s->streams[idx].row.no, b->hdr.seq);
+    }
     buf_done(&line);
     buf_done(&packed);
     return r;
@@ -557,6 +560,11 @@ static int accept_one(struct sync *s, const struct bundle *b, struct span frame,
         return r;
     }
     if (!s->writing && !s->witness && node_id_cmp(&b->hdr.by, &s->self.id) == 0) {
+        /* Its act for the new key lists what the old one has signed: whoever has that one as well
+         * may know nothing of it yet. */
+        if (sync__rekey_open(s) && strcmp(b->hdr.kid.s, s->old_kid.s) == 0) {
+            return SANJI_E_REVOKED;
+        }
         r = sync__self_doubt(s, &ret->stream); /* published once, and gone from here since */
         if (r < 0) {
             return r;

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { AGAIN_ONCE = 64, AGAIN_BYTES = 4 << 20 };
+enum { AGAIN_ONCE = 64, AGAIN_BYTES = 4 << 20, CUT_AGAIN_MS = 300000 };
 
 static int any(const char *name, struct span value, void *arg)
 {
@@ -27,14 +27,21 @@ int sync__again_load(struct sync *s)
     return r < 0 ? r : 0;
 }
 
+static void name_of(const struct stream *st, int64_t seq, const uint8_t id[static HASH_LEN],
+                    const char *before, char out[static 64])
+{
+    char tail[B64U_LEN(8) + 1] = {0};
+    b64u_put(id, 8, tail); /* there may be several of one number */
+    (void)snprintf(out, 64, "%sagain/%c/%010lld/%010lld/%s", before,
+                   st->aud.type == AUD_TRUST ? 't' : 'd', (long long)st->row.no, (long long)seq,
+                   tail);
+}
+
 int sync__again_put(struct sync *s, const struct stream *st, int64_t seq,
                     const uint8_t id[static HASH_LEN], struct span frame)
 {
-    char name[64], tail[B64U_LEN(8) + 1] = {0};
-    b64u_put(id, 8, tail); /* there may be several of one number */
-    (void)snprintf(name, sizeof(name), "again/%c/%010lld/%010lld/%s",
-                   st->aud.type == AUD_TRUST ? 't' : 'd', (long long)st->row.no, (long long)seq,
-                   tail);
+    char name[64];
+    name_of(st, seq, id, "", name);
     s->again = true;
     return s->st->kv_put(s->st->ctx, name, frame);
 }
@@ -148,42 +155,80 @@ static bool is_cut_short(const struct sync *s, size_t idx)
 
 struct cut {
     struct sync *s;
-    const struct stream *st; /* NULL: only whether there is any */
-    bool any;
+    const struct stream *st;
+    bool puts, any;
+    int64_t took; /* from here on they came from outside; 0: none did */
 };
+
+int sync__again_took(struct sync *s, int64_t no, int64_t seq)
+{
+    int64_t have = 0;
+    int r = sync__kept_get(s, "took", no, &have, sizeof(have));
+    if (r < 0 && r != SANJI_E_NOT_FOUND && r != SANJI_E_CORRUPT) {
+        return r;
+    }
+    return r == 0 && have <= seq ? 0 : sync__kept_set(s, "took", no, &seq, sizeof(seq));
+}
+
+static int cut_begin(struct sync *s, size_t idx, bool puts, struct cut *ret)
+{
+    *ret = (struct cut){.s = s, .st = &s->streams[idx], .puts = puts};
+    int r = sync__kept_get(s, "took", ret->st->row.no, &ret->took, sizeof(ret->took));
+    return r == SANJI_E_NOT_FOUND ? 0 : r;
+}
 
 static int cut_bundle(const struct sync_bundle_row *row, void *arg)
 {
     struct cut *c = arg;
-    if (row->items == 0) {
+    bool own = c->took == 0 || row->seq < c->took;
+    if (row->items == 0 || (!own && !c->puts)) {
         return 0;
     }
-    c->any = true;
-    return c->st == NULL ? 1 : sync__again_put(c->s, c->st, row->seq, row->id, row->frame);
+    c->any = c->any || own;
+    if (!c->puts) {
+        return 1;
+    }
+    char name[64];
+    name_of(c->st, row->seq, row->id, own ? "" : "unsent/", name);
+    c->s->again = c->s->again || own;
+    return c->s->st->kv_put(c->s->st->ctx, name, row->frame);
 }
 
 int sync__again_void(struct sync *s, size_t idx)
 {
-    struct cut c = {.s = s, .st = &s->streams[idx]};
+    struct cut c;
     if (s->witness || !is_cut_short(s, idx)) {
         return 0;
     }
-    int r = s->st->bundles(s->st->ctx, c.st->row.no, c.st->row.seq, SIZE_MAX, cut_bundle, &c);
+    int r = cut_begin(s, idx, true, &c);
+    if (r == 0) {
+        r = s->st->bundles(s->st->ctx, c.st->row.no, c.st->row.seq, SIZE_MAX, cut_bundle, &c);
+    }
     return r < 0 ? r : c.any;
 }
 
 static int open_behind(struct sync *s, size_t idx)
 {
     char aud[LIM_AUD_BYTES + 1];
-    struct cut c = {.s = s};
-    const struct stream *st = &s->streams[idx];
-    int r = s->st->bundles(s->st->ctx, st->row.no, st->row.seq, SIZE_MAX, cut_bundle, &c);
+    struct cut c;
+    int r = cut_begin(s, idx, false, &c);
+    if (r == 0) {
+        r = s->st->bundles(s->st->ctx, c.st->row.no, c.st->row.seq, SIZE_MAX, cut_bundle, &c);
+    }
     if (r < 0 || !c.any) {
         return r;
     }
-    (void)snprintf(aud, sizeof(aud), "%s", st->row.key.aud);
+    (void)snprintf(aud, sizeof(aud), "%s", c.st->row.key.aud);
     r = sync__tx_begin(s);
     return r < 0 ? r : sync__tx_end(s, sync__epoch_open(s, aud));
+}
+
+/* A node that may not speak keeps what it has; one whose new key is not said yet waits for that. */
+static bool in_force(const struct sync *s)
+{
+    const struct roster_node *me = roster_node(s->roster, s->self.id.s);
+    const struct roster_key *k = roster_key(s->roster, s->self.id.s, s->kid.s);
+    return me != NULL && me->state == NODE_ACTIVE && k != NULL && !k->ended;
 }
 
 int sync__again_cut(struct sync *s)
@@ -191,21 +236,22 @@ int sync__again_cut(struct sync *s)
     if (s->own_cut_at == 0 || s->tick.mono_ms < s->own_cut_at || s->witness) {
         return 0;
     }
-    s->own_cut_at = 0;
+    int64_t next = 0;
     for (size_t i = 0; i < s->n_streams; i++) {
         const struct stream *st = &s->streams[i];
-        if (!is_cut_short(s, i) ||
+        if (!is_cut_short(s, i) || st->row.frozen ||
             sync__stream_newest(s, st->row.key.by.s, st->row.key.aud) != (int)i) {
             continue;
         }
-        int r = open_behind(s, i);
+        int r = in_force(s) ? open_behind(s, i) : SANJI_E_REVOKED;
+        if (r < 0) { /* not at once: what it read anew after the rollback would say so again */
+            next = s->tick.mono_ms + CUT_AGAIN_MS;
+        }
         if (sync_is_store_failure(r)) {
-            s->own_cut_at = s->tick.mono_ms + 1000;
+            s->own_cut_at = next;
             return r;
         }
-        if (r < 0) { /* the next one who writes to it is told */
-            sync__alarm(s, r, &s->self.id, "again");
-        }
     }
+    s->own_cut_at = next;
     return 0;
 }

@@ -658,6 +658,9 @@ int sync__again_run(struct sync *s); /* as far as it may be now */
 /* In the transaction that opens the epoch behind own stream idx, or lets go of what is void of it:
  * what the end of a key has cut off it is published again. 1: there is such. */
 int sync__again_void(struct sync *s, size_t idx);
+/* A bundle of an own stream came from outside, because a store was put back or a key is known to
+ * somebody else. From there on a person says what is published again. */
+int sync__again_took(struct sync *s, int64_t no, int64_t seq);
 /* Opens that epoch, also when nobody writes anything. */
 int sync__again_cut(struct sync *s);
 

@@ -134,6 +134,23 @@ static void on_own(const struct sync_stream_row *row, void *arg)
 
 /* It has let go of what its parent was not given any more: what that was, a withdrawal perhaps,
  * nobody can say again. */
+static int one_took(const char *name, struct span value, void *arg)
+{
+    (void)name;
+    (void)value;
+    *(bool *)arg = true;
+    return 1;
+}
+
+/* Some of what it has came from outside: a person says what of it is published again. */
+static bool is_mixed(struct world *w, int i)
+{
+    const struct sync_store *st = mem_store_port(w->node[i].mem);
+    bool any = false;
+    (void)st->kv_each(st->ctx, "took/", one_took, &any);
+    return any;
+}
+
 static bool is_compacted(struct world *w, int i)
 {
     struct first f = {.by = w->node[i].id.s};
@@ -162,7 +179,7 @@ void sim_way_back(struct sim *m)
     memcpy(n->sign_seed, seed, SIGN_SEED_LEN);
     n->has_old = true;
     world_event(w, i, SEV_NOW);
-    bool compacted = is_compacted(w, i);
+    bool compacted = is_compacted(w, i) || is_mixed(w, i);
     if (!world_until(w, 3600000, rekeyed, &i) || end_old_key(m, i) < 0) {
         return; /* what follows from that is seen by the checks */
     }

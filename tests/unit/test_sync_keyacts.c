@@ -13,6 +13,7 @@
 #include "sync/internal.h"
 #include "tests/support/mem_internal.h"
 #include "tests/support/world.h"
+#include "tests/support/world_check.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -506,6 +507,142 @@ static void what_is_on_its_way_stands(void **state)
     assert_int_equal(mem_store_record(w->node[CITY].mem, w->node[late].id.s, "v4", &seen), 0);
 }
 
+/* Everything `of` has said in its trust stream, as by a stick. */
+static void hand_over_trust(struct town *t, int of, int to)
+{
+    struct world *w = &t->w;
+    const struct sync_store *st = mem_store_port(w->node[to].mem);
+    const char *by = w->node[of].id.s;
+    struct frame_ctx *fc = frame_ctx_new();
+    struct buf line, frame;
+    buf_init(&line, LIM_BUNDLE_BYTES + 64);
+    buf_init(&frame, LIM_BUNDLE_BYTES + LIM_FRAME_OVERHEAD);
+    for (int64_t seq = 1; seq <= world_head(w, of, by, "trust"); seq++) {
+        struct sync_accept acc;
+        struct sync_tick tick;
+        buf_reset(&line);
+        buf_reset(&frame);
+        assert_true(world_line(w, of, by, "trust", seq, &line));
+        assert_int_equal(frame_pack(fc, span_of(line.data, line.len), &frame), 0);
+        world_tick(w, to, &tick);
+        assert_int_equal(st->begin(st->ctx), 0);
+        sync_accept_frame(w->node[to].s, &tick, span_of(frame.data, frame.len), &acc);
+        assert_true(acc.err == 0 || acc.err == SANJI_E_OLD);
+        assert_int_equal(st->commit(st->ctx), 0);
+    }
+    buf_done(&line);
+    buf_done(&frame);
+    frame_ctx_free(fc);
+    world_event(w, to, SEV_LOCAL);
+}
+
+/* Its key is ended before what it wrote last was heard of: it may say nothing any more, keeps what
+ * it has, and does not try for ever. */
+static void one_that_may_not_speak(void **state)
+{
+    struct town *t = *state;
+    struct world *w = &t->w;
+    struct wnode *n = &w->node[STREET];
+    n->cut = true;
+    assert_int_equal(world_put(w, STREET, "fed", "v3", 1, "a hall", NULL), 0);
+    close_street(t);
+    hand_over_trust(t, DISTRICT, STREET);
+    assert_int_equal(roster_node(sync_roster(n->s), n->id.s)->state, NODE_CLOSED);
+    int64_t before = w->events, calls = mem_store_calls(n->mem);
+    world_run(w, 600000);
+    assert_true(w->events - before < 2000);
+    assert_true(mem_store_calls(n->mem) - calls < 5000);
+}
+
+static const char evil[] = "{\"id\":\"evil\",\"k\":\"listing/"
+                           "1\",\"op\":\"put\",\"r\":1,\"d\":{\"kind\":\"venue\",\"title\":\"x\"}}";
+
+/* Somebody who has the district's key signs what follows in its stream. */
+static void forge(struct town *t, struct buf *frame)
+{
+    struct wnode *d = &t->w.node[DISTRICT];
+    struct bundle_header h;
+    struct buf line;
+    uint8_t id[HASH_LEN];
+    struct span item = span_of(evil, sizeof(evil) - 1);
+    struct sign_key *k = sign_key_new(d->sign_seed);
+    struct frame_ctx *fc = frame_ctx_new();
+    buf_init(&line, LIM_BUNDLE_BYTES);
+    assert_int_equal(sync__next_header(d->s, BUNDLE_DATA, "fed", &h), 0);
+    assert_int_equal(bundle_write(&h, &item, 1, k, &line, id), 0);
+    assert_int_equal(frame_pack(fc, span_of(line.data, line.len), frame), 0);
+    frame_ctx_free(fc);
+    sign_key_free(k);
+    buf_done(&line);
+}
+
+/* A child or a stick brings it to the district. */
+static int shown_to(struct town *t, const struct buf *frame)
+{
+    struct wnode *d = &t->w.node[DISTRICT];
+    const struct sync_store *st = mem_store_port(d->mem);
+    struct sync_accept acc;
+    struct sync_tick tick;
+    world_tick(&t->w, DISTRICT, &tick);
+    assert_int_equal(st->begin(st->ctx), 0);
+    sync_accept_frame(d->s, &tick, span_of(frame->data, frame->len), &acc);
+    assert_int_equal(st->commit(st->ctx), 0);
+    world_event(&t->w, DISTRICT, SEV_LOCAL);
+    return acc.err;
+}
+
+static int count_unsent(const struct sync_aside *x, void *arg)
+{
+    (void)x;
+    ++*(int *)arg;
+    return 0;
+}
+
+/* What a thief signed with the old key and gave to its owner is not said again by him under the new
+ * one: not what comes after his act, and what he had taken before waits for a person. */
+static void what_a_thief_signed(void **state)
+{
+    for (int late = 0; late < 2; late++) {
+        struct town *t = *state;
+        struct world *w = &t->w;
+        struct wnode *d = &w->node[DISTRICT];
+        struct key_id old = roster_current_key(sync_roster(w->node[CITY].s), d->id.s)->kid;
+        struct mem_seen seen;
+        struct buf frame;
+        int unsent = 0;
+        buf_init(&frame, LIM_BUNDLE_BYTES);
+        assert_int_equal(world_put(w, DISTRICT, "fed", "v3", 1, "a hall", NULL), 0);
+        world_run(w, 60000);
+        d->cut = true;
+        forge(t, &frame);
+        if (!late) {
+            assert_int_equal(shown_to(t, &frame), 0); /* it may have been put back, and lost it */
+        }
+        changes_its_key(t);
+        if (late) {
+            assert_int_equal(shown_to(t, &frame), SANJI_E_REVOKED);
+        }
+        cut_at_the_city(t, old.s);
+        d->cut = false;
+        world_run(w, 1200000);
+        assert_int_equal(world_put(w, DISTRICT, "fed", "v4", 1, "a hall", NULL), 0);
+        world_run(w, 60000);
+        for (int i = 0; late && i < w->n; i++) {
+            assert_int_equal(mem_store_record(w->node[i].mem, d->id.s, "evil", &seen),
+                             SANJI_E_NOT_FOUND);
+        }
+        for (int i = 0; i < w->n; i++) {
+            assert_int_equal(mem_store_record(w->node[i].mem, d->id.s, "v3", &seen), 0);
+            assert_int_equal(mem_store_record(w->node[i].mem, d->id.s, "v4", &seen), 0);
+        }
+        assert_int_equal(sync_unsent_each(d->s, count_unsent, &unsent), 0);
+        assert_int_equal(unsent, 0); /* its own act lists what it had taken before */
+        buf_done(&frame);
+        (void)end(state);
+        (void)begin(state);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -513,6 +650,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_lost_key, begin, end),
         cmocka_unit_test_setup_teardown(of_one_closed, begin, end),
         cmocka_unit_test_setup_teardown(what_the_city_answers, begin, end),
+        cmocka_unit_test_setup_teardown(one_that_may_not_speak, begin, end),
+        cmocka_unit_test_setup_teardown(what_a_thief_signed, begin, end),
         cmocka_unit_test_setup_teardown(the_answer_is_lost, begin, end),
         cmocka_unit_test_setup_teardown(what_is_on_its_way_stands, begin, end),
     };
