@@ -158,6 +158,7 @@ struct cut {
     const struct stream *st;
     bool puts, any;
     int64_t took; /* from here on they came from outside; 0: none did */
+    int64_t said; /* up to here they were put down for it already */
 };
 
 int sync__again_took(struct sync *s, int64_t no, int64_t seq)
@@ -174,6 +175,9 @@ static int cut_begin(struct sync *s, size_t idx, bool puts, struct cut *ret)
 {
     *ret = (struct cut){.s = s, .st = &s->streams[idx], .puts = puts};
     int r = sync__kept_get(s, "took", ret->st->row.no, &ret->took, sizeof(ret->took));
+    if (r == 0 || r == SANJI_E_NOT_FOUND) {
+        r = sync__kept_get(s, "resaid", ret->st->row.no, &ret->said, sizeof(ret->said));
+    }
     return r == SANJI_E_NOT_FOUND ? 0 : r;
 }
 
@@ -181,7 +185,7 @@ static int cut_bundle(const struct sync_bundle_row *row, void *arg)
 {
     struct cut *c = arg;
     bool own = c->took == 0 || row->seq < c->took;
-    if (row->items == 0 || (!own && !c->puts)) {
+    if (row->items == 0 || row->seq <= c->said || (!own && !c->puts)) {
         return 0;
     }
     c->any = c->any || own;
@@ -203,6 +207,9 @@ int sync__again_void(struct sync *s, size_t idx)
     int r = cut_begin(s, idx, true, &c);
     if (r == 0) {
         r = s->st->bundles(s->st->ctx, c.st->row.no, c.st->row.seq, SIZE_MAX, cut_bundle, &c);
+    }
+    if (r >= 0 && c.any) { /* they stay until other bundles take their places */
+        r = sync__kept_set(s, "resaid", c.st->row.no, &c.st->kept, sizeof(c.st->kept));
     }
     return r < 0 ? r : c.any;
 }

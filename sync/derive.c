@@ -351,7 +351,6 @@ static int void_load(struct sync *s, struct stream *st, const void *value)
 
 int sync__voids_load(struct sync *s)
 {
-    s->own_cut_at = 1; /* it may not have been looked at before the end */
     return sync__kept_each(s, "void", sizeof(int64_t), void_load);
 }
 
@@ -366,6 +365,10 @@ int sync__voids_drop(struct sync *s, struct stream *st)
     r = r < 0 ? r : sync__stream_shorter(s, st);
     if (r == 0) {
         r = sync__kept_set(s, "void", st->row.no, NULL, 0);
+    }
+    if (r == 0) {
+        r = sync__kept_set(s, "resaid", st->row.no, NULL, 0);
+        r = r == SANJI_E_NOT_FOUND ? 0 : r;
     }
     return r < 0 ? r : sync__want_trim(s, st);
 }

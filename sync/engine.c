@@ -143,6 +143,7 @@ int sync_new(const struct sync_self *self, const struct sync_store *store, struc
     s->st = store;
     s->tune = tuning_default;
     s->want_said = true;
+    s->own_cut_at = 1; /* it may not have been looked at before the end */
     memcpy(s->sign_seed, self->sign_seed, sizeof(s->sign_seed));
     s->self.sign_seed = s->sign_seed;
     buf_init(&s->line, LIM_BUNDLE_BYTES + 64);

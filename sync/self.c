@@ -321,7 +321,10 @@ int64_t sync__self_wake(const struct sync *s)
 {
     int64_t ask = s->asked + (s->parent == NULL ? ASK_CHILDREN_MS : ASK_MS);
     int64_t at = sync_asking(s) ? ask : s->catching ? s->asked + HOLD_MS : 0;
-    int64_t cut = sync_self_error(s) == 0 ? s->own_cut_at : 0;
+    int64_t soon = s->tick.mono_ms + 1000; /* what could not be done is not tried at once */
+    int64_t cut = sync_self_error(s) != 0 || s->own_cut_at == 0 ? 0
+                  : s->own_cut_at < soon                        ? soon
+                                                                : s->own_cut_at;
     return at == 0 || (cut != 0 && cut < at) ? cut : at;
 }
 
