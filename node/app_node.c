@@ -137,7 +137,7 @@ static int cut_key(struct app *a, const char *node, const struct key_id *kid, co
 {
     size_t at = 0, n = 0;
     char(*aud)[LIM_AUD_BYTES + 1] = NULL;
-    int r = sync_cut_heads(a->sync, node, kid->s, v, HEADS_ALL, &n);
+    int r = sync_heads_of(a->sync, node, false, v, HEADS_ALL, &n);
     if (r == 0) {
         r = heads_copy(v, n, &aud);
     }

@@ -76,44 +76,6 @@ int sync_heads_of(struct sync *s, const char *by, bool trust_only, struct act_he
     return 0;
 }
 
-/* Said by its writer and not here yet; nothing is, for a stream of which two histories are known.
- */
-static bool is_on_its_way(const struct sync *s, const char *by, const struct act_head *h)
-{
-    struct stream_key k;
-    if (h->aud == NULL || sync__key_of(&k, by, h->aud, h->ep, h->en) < 0) {
-        return false; /* of a private stream nobody can tell which of two is the later one */
-    }
-    int i = sync__stream_find(s, &k);
-    const struct stream *st = i < 0 ? NULL : &s->streams[i];
-    return st == NULL || st->row.no == 0 ||
-           (!st->row.frozen && st->doubt == 0 && st->kept == st->row.seq && st->row.seq < h->seq);
-}
-
-int sync_cut_heads(struct sync *s, const char *node, const char *kid, struct act_head *v,
-                   size_t max, size_t *io_n)
-{
-    int r = sync_heads_of(s, node, false, v, max, io_n);
-    const struct roster_key *k = r < 0 ? NULL : roster_key(s->roster, node, kid);
-    for (size_t i = 0; k != NULL && k->ended && !k->cut && i < k->n_heads; i++) {
-        const struct act_head *h = &k->heads[i];
-        size_t at = 0;
-        if (!is_on_its_way(s, node, h)) {
-            continue;
-        }
-        while (at < *io_n && (v[at].aud == NULL || strcmp(v[at].aud, h->aud) != 0 ||
-                              v[at].ep != h->ep || memcmp(v[at].en, h->en, sizeof(h->en)) != 0)) {
-            at++;
-        }
-        if (at == max) {
-            return SANJI_E_SIZE;
-        }
-        v[at] = *h;
-        *io_n += at == *io_n;
-    }
-    return r;
-}
-
 /* ---- the node that changes its key ---- */
 
 /* Text and signatures: root quorum (the top), old key, new key. */

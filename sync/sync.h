@@ -215,11 +215,6 @@ int sync_rekey_state(const struct sync *s);
  * Pointers are valid until the engine changes. SANJI_E_SIZE beyond max. */
 int sync_heads_of(struct sync *s, const char *by, bool trust_only, struct act_head *v, size_t max,
                   size_t *io_n);
-/* What a cut of this key of `node` lists: what is held here, and of a key that its node has
- * replaced what that act lists, where this is more: bundles on their way stand. Of a frozen stream
- * what is held, because two histories are known of it. As above. */
-int sync_cut_heads(struct sync *s, const char *node, const char *kid, struct act_head *v,
-                   size_t max, size_t *io_n);
 
 /* Would an own item be signed in the stream of aud, as far as it is a matter of what it says? */
 int sync_write_check(struct sync *s, const char *aud, struct span item, struct fault *f);

@@ -100,7 +100,7 @@ static int end_old_key(struct sim *m, int i)
     if (x == NULL || x->n_keys < 2) {
         return SANJI_E_NOT_FOUND;
     }
-    int r = sync_cut_heads(up->s, x->id.s, x->keys[x->n_keys - 2].kid.s, heads, 256, &n);
+    int r = sync_heads_of(up->s, x->id.s, false, heads, 256, &n);
     memset(&a, 0, sizeof(a));
     a.type = ACT_CUT;
     a.has_g = true;
@@ -180,7 +180,9 @@ void sim_way_back(struct sim *m)
     n->has_old = true;
     world_event(w, i, SEV_NOW);
     bool compacted = is_compacted(w, i) || is_mixed(w, i);
-    if (!world_until(w, 3600000, rekeyed, &i) || end_old_key(m, i) < 0) {
+    bool said = world_until(w, 3600000, rekeyed, &i);
+    world_run(w, 60000); /* the registrar waits for what is on its way */
+    if (!said || end_old_key(m, i) < 0) {
         return; /* what follows from that is seen by the checks */
     }
     if (compacted) {

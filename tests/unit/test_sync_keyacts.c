@@ -428,7 +428,7 @@ static void cut_at_the_city(struct town *t, const char *kid)
     a.n = w->node[DISTRICT].id;
     memcpy(a.after, last_of(t, CITY, DISTRICT), HASH_LEN);
     (void)snprintf(a.kid.s, sizeof(a.kid.s), "%s", kid);
-    assert_int_equal(sync_cut_heads(city, a.n.s, kid, t->heads, HEADS, &a.n_heads), 0);
+    assert_int_equal(sync_heads_of(city, a.n.s, false, t->heads, HEADS, &a.n_heads), 0);
     world_tick(w, CITY, &tick);
     a.ts = tick.now_ms;
     int r = (world_in(w, CITY), sync_act(city, &tick, &a, NULL, 0, false));
@@ -477,34 +477,6 @@ static void the_answer_is_lost(void **state)
     world_run(w, 60000);
     struct mem_seen seen;
     assert_int_equal(mem_store_record(w->node[CITY].mem, d->id.s, "v3", &seen), 0);
-}
-
-/* A registrar changes its key while what it said before is still on its way, and the old key is
- * ended at once: whom it enrolled last stays enrolled, what it wrote last stands. */
-static void what_is_on_its_way_stands(void **state)
-{
-    struct town *t = *state;
-    struct world *w = &t->w;
-    struct key_id old =
-        roster_current_key(sync_roster(w->node[CITY].s), w->node[DISTRICT].id.s)->kid;
-    w->node[DISTRICT].cut = true; /* the cable to the city */
-    world_run(w, 60000);
-    int late = world_enrol(w, DISTRICT, "late", 40, true);
-    assert_true(late > 0);
-    assert_int_equal(world_put(w, DISTRICT, "fed", "v3", 1, "a hall", NULL), 0);
-    world_run(w, 60000);
-    changes_its_key(t);
-    cut_at_the_city(t, old.s);
-    w->node[DISTRICT].cut = false;
-    world_run(w, 600000);
-    struct mem_seen seen;
-    for (int i = 0; i < w->n; i++) {
-        assert_non_null(roster_node(sync_roster(w->node[i].s), w->node[late].id.s));
-        assert_int_equal(mem_store_record(w->node[i].mem, w->node[DISTRICT].id.s, "v3", &seen), 0);
-    }
-    assert_int_equal(world_put(w, late, "fed", "v4", 1, "a desk", NULL), 0);
-    world_run(w, 60000);
-    assert_int_equal(mem_store_record(w->node[CITY].mem, w->node[late].id.s, "v4", &seen), 0);
 }
 
 /* Everything `of` has said in its trust stream, as by a stick. */
@@ -576,6 +548,47 @@ static void forge(struct town *t, struct buf *frame)
     buf_done(&line);
 }
 
+/* A thief made the new key himself and says that the old one has signed very much: ended, the old
+ * one covers what is held and nothing of that. */
+static void a_rotation_says_too_much(void **state)
+{
+    struct town *t = *state;
+    struct world *w = &t->w;
+    struct act a;
+    struct key_id old =
+        roster_current_key(sync_roster(w->node[CITY].s), w->node[DISTRICT].id.s)->kid;
+    struct buf frame;
+    buf_init(&frame, LIM_BUNDLE_BYTES);
+    assert_int_equal(world_put(w, DISTRICT, "fed", "v3", 1, "a hall", NULL), 0);
+    world_run(w, 60000);
+    w->node[DISTRICT].cut = true;
+    forge(t, &frame);
+    the_act(t, CITY, false, &a);
+    a.n = w->node[DISTRICT].id;
+    memcpy(a.after, last_of(t, CITY, DISTRICT), HASH_LEN);
+    memcpy(a.tls, w->node[DISTRICT].tls, HASH_LEN);
+    a.n_heads = 0;
+    assert_int_equal(sync_heads_of(w->node[CITY].s, a.n.s, false, t->heads, HEADS, &a.n_heads), 0);
+    public_head(&a)->seq += 1000;
+    const uint8_t *seed[] = {w->node[DISTRICT].sign_seed, t->seed};
+    struct act signed_act;
+    sent(t, &a, seed, 2, &signed_act);
+    assert_int_equal(brought(t, CITY, DISTRICT, &signed_act), 0);
+    cut_at_the_city(t, old.s);
+    const struct sync_store *st = mem_store_port(w->node[CITY].mem);
+    struct sync_accept acc;
+    struct sync_tick tick;
+    struct mem_seen seen;
+    world_tick(w, CITY, &tick);
+    assert_int_equal(st->begin(st->ctx), 0);
+    sync_accept_frame(w->node[CITY].s, &tick, span_of(frame.data, frame.len), &acc);
+    assert_int_equal(st->commit(st->ctx), 0);
+    assert_int_equal(acc.err, SANJI_E_REVOKED);
+    assert_int_equal(mem_store_record(w->node[CITY].mem, w->node[DISTRICT].id.s, "evil", &seen),
+                     SANJI_E_NOT_FOUND);
+    buf_done(&frame);
+}
+
 /* A child or a stick brings it to the district. */
 static int shown_to(struct town *t, const struct buf *frame)
 {
@@ -627,7 +640,7 @@ static void what_a_thief_signed(void **state)
         world_run(w, 1200000);
         assert_int_equal(world_put(w, DISTRICT, "fed", "v4", 1, "a hall", NULL), 0);
         world_run(w, 60000);
-        for (int i = 0; late && i < w->n; i++) {
+        for (int i = 0; i < w->n; i++) {
             assert_int_equal(mem_store_record(w->node[i].mem, d->id.s, "evil", &seen),
                              SANJI_E_NOT_FOUND);
         }
@@ -636,7 +649,7 @@ static void what_a_thief_signed(void **state)
             assert_int_equal(mem_store_record(w->node[i].mem, d->id.s, "v4", &seen), 0);
         }
         assert_int_equal(sync_unsent_each(d->s, count_unsent, &unsent), 0);
-        assert_int_equal(unsent, 0); /* its own act lists what it had taken before */
+        assert_int_equal(unsent, late ? 0 : 1);
         buf_done(&frame);
         (void)end(state);
         (void)begin(state);
@@ -653,7 +666,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_that_may_not_speak, begin, end),
         cmocka_unit_test_setup_teardown(what_a_thief_signed, begin, end),
         cmocka_unit_test_setup_teardown(the_answer_is_lost, begin, end),
-        cmocka_unit_test_setup_teardown(what_is_on_its_way_stands, begin, end),
+        cmocka_unit_test_setup_teardown(a_rotation_says_too_much, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

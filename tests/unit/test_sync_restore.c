@@ -461,7 +461,7 @@ static void cut_old_key(struct world *w, int d1, int s1)
     size_t n = 0;
     const struct roster_node *x = roster_node(sync_roster(w->node[d1].s), w->node[s1].id.s);
     assert_int_equal(x->n_keys, 2);
-    assert_int_equal(sync_cut_heads(w->node[d1].s, x->id.s, x->keys[0].kid.s, heads, 16, &n), 0);
+    assert_int_equal(sync_heads_of(w->node[d1].s, x->id.s, false, heads, 16, &n), 0);
     for (size_t i = 0; i < n; i++) {
         (void)snprintf(aud[i], sizeof(aud[i]), "%s", heads[i].aud == NULL ? "" : heads[i].aud);
         heads[i].aud = heads[i].aud == NULL ? NULL : aud[i];
