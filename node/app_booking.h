@@ -23,6 +23,10 @@ int app_booking_asks(struct app *a, struct span json, size_t n,
  * that the owner decides about. SANJI_E_NOT_FOUND, SANJI_E_STATE (given back already). */
 int app_booking_withdraw(struct app *a, const char *id, int64_t no, struct fault *f);
 
+/* The holder needs what is left of the times handed to it no more: what it confirmed stands, and it
+ * confirms nothing in them after this. SANJI_E_NOT_FOUND; SANJI_E_STATE: given back already;
+ * SANJI_E_HELD. */
+int app_booking_return(struct app *a, const char *owner, const char *id, struct fault *f);
 /* Times of an own resource for one other node, which confirms inside them by itself: content of an
  * allotment/1 without `gap` and `state`. SANJI_E_TAKEN, SANJI_E_NOT_FOUND (listing), _REFERENCE
  * (to), _HELD. They are blocked for everybody else until they are over or the other gave them back.

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Allotments: times that two nodes can give away without asking each other, and yet once only.
  * The owner blocks them for everybody from the transaction that writes the allotment. The holder
- * uses them in the order of its own stream to the owner; when it is told to give them back, or
- * their end has come by its clock, it says so in the same stream, and uses nothing after that. The
+ * uses them in the order of its own stream to the owner; when it is told to give them back, needs
+ * them no more, or their end has come by its clock, it says so in the same stream, and uses nothing
+ * after that. The
  * owner believes that word alone: by then every use before it has arrived, because a stream is
  * sequential. A holder that is never heard of again keeps its times until they are over. */
 #include "node/app_booking_book.h"
@@ -429,6 +430,29 @@ int app__booking_give_back(struct app *a, int64_t now, bool *ret_holds)
         *ret_holds = *ret_holds || (!back && !due);
     }
     free(v);
+    arena_free(ar);
+    return r;
+}
+
+int app_booking_return(struct app *a, const char *owner, const char *id, struct fault *f)
+{
+    struct arena *ar = arena_new(16 << 20);
+    struct bk_allot x = {.n_at = 0};
+    bool back = false;
+    if (ar == NULL) {
+        return SANJI_E_NOMEM;
+    }
+    int r = app__booking_may(a); /* a database put back may not know all of its uses */
+    r = r < 0 ? r : app_outbox_flush(a);
+    r = r < 0 ? r : find_held(a, ar, owner, id, &x);
+    if (r == SANJI_E_NOT_FOUND || (r == 0 && strlen(id) + 5 > LIM_ID_BYTES)) {
+        r = fault_set(f, SANJI_E_NOT_FOUND, "allotment", "times handed to this node");
+    }
+    r = r < 0 ? r : is_back(a, &x, &back);
+    if (r == 0 && (back || x.state == BK_ALLOT_ENDED)) {
+        r = fault_set(f, SANJI_E_STATE, "return", "ended");
+    }
+    r = r < 0 ? r : give_back(a, &x, minute_of_ms(app_now_ms()));
     arena_free(ar);
     return r;
 }

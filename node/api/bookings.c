@@ -146,3 +146,13 @@ int h_booking_answer(struct api_call *c)
     buf_done(&hit);
     return r;
 }
+
+/* What is left of times that were handed to this platform. */
+int h_allotment_return(struct api_call *c)
+{
+    int r = app_booking_return(c->app, c->param[0], c->param[1], &c->f);
+    if (r == 0) {
+        answer_id(c, c->param[1]);
+    }
+    return r;
+}

@@ -63,6 +63,7 @@ const struct api_doc api_docs[] = {
     {"GET",  "/api/bookings",              "", "box open limit", NULL},
     {"GET",  "/api/bookings/calendar/:/:", "owner listing", "from days", NULL},
     {"POST", "/api/bookings",              "", "", NULL},
+    {"POST", "/api/bookings/allotments/:/:/return", "owner allotment", "", NULL},
     {"POST", "/api/bookings/answer",       "", "", NULL},
     {"POST", "/api/bookings/:/withdraw",   "ask", "", NULL},
     {"GET",  "/api/bookings/allotments",   "", "", NULL},

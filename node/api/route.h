@@ -365,6 +365,7 @@ api_handler h_audit;
 /* bookings.c */
 api_handler h_bookings;
 api_handler h_booking_calendar;
+api_handler h_allotment_return;
 api_handler h_booking_ask;
 api_handler h_booking_answer;
 api_handler h_booking_withdraw;

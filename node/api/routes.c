@@ -208,6 +208,7 @@ const struct api_route api_routes[] = {
     {"GET",  "/api/bookings",                WHO_CASES,  TX_NONE,  NO_BODY, false, h_bookings},
     {"GET",  "/api/bookings/calendar/:/:",   WHO_READ,   TX_NONE,  NO_BODY, false, h_booking_calendar},
     {"POST", "/api/bookings",                WHO_WRITE,  TX_APP,   BODY(BODY_RECORD, event), false, h_booking_ask},
+    {"POST", "/api/bookings/allotments/:/:/return", WHO_WRITE, TX_APP, BODY(BODY_SMALL, none), false, h_allotment_return},
     {"POST", "/api/bookings/answer",         WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, answer), false, h_booking_answer},
     {"POST", "/api/bookings/:/withdraw",     WHO_WRITE,  TX_APP,   BODY(BODY_SMALL, occurrence), false, h_booking_withdraw},
     {"GET",  "/api/bookings/allotments",     WHO_CASES,  TX_NONE,  NO_BODY, false, h_allotments},

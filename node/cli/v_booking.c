@@ -136,6 +136,16 @@ int v_booking_recall(struct verb *v)
     return r < 0 ? verb_fail_fault(v, r, &f, v->arg[0]) : done(v, v->arg[0]);
 }
 
+int v_booking_return(struct verb *v)
+{
+    struct fault f = {0};
+    char owner[LIM_NODE_ID + 2];
+    const char *id;
+    verb_split_id(v->arg[0], owner, &id);
+    int r = app_booking_return(v->app, owner, id, &f);
+    return r < 0 ? verb_fail_fault(v, r, &f, v->arg[0]) : done(v, id);
+}
+
 int v_booking_list(struct verb *v)
 {
     static const struct column cols[] = {{"col.id", 46},    {"col.from", 16},     {"col.until", 16},

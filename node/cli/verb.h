@@ -187,6 +187,7 @@ int v_booking_withdraw(struct verb *v);
 int v_booking_answer(struct verb *v);
 int v_booking_allot(struct verb *v);
 int v_booking_recall(struct verb *v);
+int v_booking_return(struct verb *v);
 int v_booking_list(struct verb *v);
 int v_booking_calendar(struct verb *v);
 int v_event_sign(struct verb *v);

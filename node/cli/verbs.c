@@ -100,6 +100,7 @@ const struct verb_def verb_defs[] = {
       V("note", "TEXT"), B("yes"), JSON}},
     {"booking allot", "[FILE|-]", 0, 1, VERB_NODE, VERB_INPUT, v_booking_allot, v_put_input, {DATA, JSON}},
     {"booking recall", "ALLOTMENT", 1, 1, VERB_NODE, 0, v_booking_recall, NULL, {DATA, JSON}},
+    {"booking return", "OWNER/ALLOTMENT", 1, 1, VERB_NODE, 0, v_booking_return, NULL, {DATA, JSON}},
     {"booking list", "", 0, 0, VERB_NODE, VERB_READS, v_booking_list, NULL, {DATA, B("here"), B("all"), JSON}},
     {"booking calendar", "[OWNER/]LISTING", 1, 1, VERB_NODE, VERB_READS, v_booking_calendar, NULL,
      {DATA, V("from", "DATE"), V("days", "N")}},

@@ -955,6 +955,35 @@ static void test_allotment(void **state)
     end();
 }
 
+/* The holder gives back what it needs no more: what it confirmed before stands, and the owner has
+ * the rest again once it has heard of it, not before. */
+static void test_allotment_returned(void **state)
+{
+    (void)state;
+    char id[LIM_ID_BYTES + 1];
+    struct fault f = {0};
+    struct asked a, b;
+    two("allot-return");
+    venue("v1", "", true);
+    nodes_settle(city, d1);
+    assert_int_equal(allot("v1", 5, 9, 12, id), 0);
+    assert_int_equal(app_booking_return(d1, app_id(city), id, &f), SANJI_E_NOT_FOUND);
+    nodes_settle(city, d1);
+    assert_int_equal(app_booking_return(city, app_id(city), id, &f), SANJI_E_NOT_FOUND);
+    assert_int_equal(use(id, "v1", 5, 9, 10, &a), 0);
+    assert_int_equal(app_booking_return(d1, app_id(city), id, &f), 0);
+    assert_int_equal(app_booking_return(d1, app_id(city), id, &f), SANJI_E_STATE);
+    assert_int_equal(use(id, "v1", 5, 11, 12, &b), SANJI_E_NOT_FOUND);
+    struct asked own = ask(city, "v1", 5, 11, 12, "");
+    assert_int_equal(step(city, &own, BKE_CONFIRM, true, NULL), SANJI_E_TAKEN);
+    nodes_settle(city, d1);
+    is(d1, d1, &a, "confirmed", "");
+    assert_int_equal(step(city, &own, BKE_CONFIRM, true, NULL), 0);
+    struct asked over = ask(city, "v1", 5, 9, 10, "");
+    assert_int_equal(step(city, &over, BKE_CONFIRM, true, NULL), SANJI_E_TAKEN);
+    end();
+}
+
 /* Two that confirm without asking each other, in any order of talking: what the holder said stands,
  * and nothing is given twice. */
 static void test_allotted_in_any_order(void **state)
@@ -1018,23 +1047,15 @@ static void test_allotted_in_any_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first_come),
-        cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_approval),
-        cmocka_unit_test(test_cut_off),
-        cmocka_unit_test(test_change_and_series),
-        cmocka_unit_test(test_keeps_its_place),
-        cmocka_unit_test(test_put_back),
-        cmocka_unit_test(test_told_and_forgotten),
-        cmocka_unit_test(test_any_order),
-        cmocka_unit_test(test_allotment),
-        cmocka_unit_test(test_allotted_in_any_order),
-        cmocka_unit_test(test_said_again),
-        cmocka_unit_test(test_said_no_more),
-        cmocka_unit_test(test_no_such_place),
-        cmocka_unit_test(test_list_is_judged),
-        cmocka_unit_test(test_full_month),
-        cmocka_unit_test(test_many_wait),
+        cmocka_unit_test(test_first_come),         cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_approval),           cmocka_unit_test(test_cut_off),
+        cmocka_unit_test(test_change_and_series),  cmocka_unit_test(test_keeps_its_place),
+        cmocka_unit_test(test_put_back),           cmocka_unit_test(test_told_and_forgotten),
+        cmocka_unit_test(test_any_order),          cmocka_unit_test(test_allotment),
+        cmocka_unit_test(test_allotment_returned), cmocka_unit_test(test_allotted_in_any_order),
+        cmocka_unit_test(test_said_again),         cmocka_unit_test(test_said_no_more),
+        cmocka_unit_test(test_no_such_place),      cmocka_unit_test(test_list_is_judged),
+        cmocka_unit_test(test_full_month),         cmocka_unit_test(test_many_wait),
     };
     return cmocka_run_group_tests_name("app_booking", tests, home_make, home_drop);
 }
