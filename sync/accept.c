@@ -561,8 +561,9 @@ static int accept_one(struct sync *s, const struct bundle *b, struct span frame,
     }
     if (!s->writing && !s->witness && node_id_cmp(&b->hdr.by, &s->self.id) == 0) {
         /* Its act for the new key lists what the old one has signed: whoever has that one as well
-         * may know nothing of it yet. */
-        if (sync__rekey_open(s) && strcmp(b->hdr.kid.s, s->old_kid.s) == 0) {
+         * may know nothing of it yet. What its parent holds it may have lost. */
+        if (sync__rekey_open(s) && strcmp(b->hdr.kid.s, s->old_kid.s) == 0 &&
+            (s->from == NULL || !s->from->is_parent)) {
             return SANJI_E_REVOKED;
         }
         r = sync__self_doubt(s, &ret->stream); /* published once, and gone from here since */

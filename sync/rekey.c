@@ -298,10 +298,19 @@ int sync__rekey_body(struct sync *s, struct buf *out)
     if (r == 0) {
         r = act_body_parse(span_of(out->data, out->len), ar, &was, NULL);
     }
+    /* It was put back without knowing, and its parent holds more than the act lists: once that has
+     * come, the act says so. */
+    bool more = s->rekey_err == SANJI_E_CHAIN && sync_self_error(s) == 0;
     if (r == 0 && me != NULL &&
-        (memcmp(was.after, me->last, HASH_LEN) != 0 || node_id_cmp(&was.by, &me->up) != 0)) {
+        (more || memcmp(was.after, me->last, HASH_LEN) != 0 ||
+         node_id_cmp(&was.by, &me->up) != 0)) {
         const struct sync_new_key none = {.ts = 0};
-        r = act_of(s, &was, was.heads, was.n_heads, &a);
+        struct act_head *heads = calloc(HEADS_MAX, sizeof(*heads));
+        size_t n = 0;
+        r = heads == NULL ? SANJI_E_NOMEM
+            : more        ? sync_heads_of(s, s->self.id.s, false, heads, HEADS_MAX, &n)
+                          : 0;
+        r = r < 0 ? r : act_of(s, &was, more ? heads : was.heads, more ? n : was.n_heads, &a);
         buf_reset(out);
         if (r == 0) {
             r = body_of(&a, &none, both, out);
@@ -309,6 +318,7 @@ int sync__rekey_body(struct sync *s, struct buf *out)
         if (r == 0) {
             r = body_store(s, span_of(out->data, out->len));
         }
+        free(heads);
     }
     arena_free(ar);
     return r;

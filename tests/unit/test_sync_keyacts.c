@@ -438,20 +438,26 @@ static void cut_at_the_city(struct town *t, const char *kid)
 
 /* The district changes its key with no line to the city, which has the act all the same, ahead of
  * all the rest, as by a stick; the district does not know. */
-static void changes_its_key(struct town *t)
+static void rotates(struct town *t)
 {
     struct world *w = &t->w;
     struct wnode *d = &w->node[DISTRICT];
-    const struct sync_store *st = mem_store_port(d->mem);
     const struct sync_new_key nk = {
         .sign_seed = t->seed, .seal_seed = d->seal_seed[0], .tls = d->tls};
     struct sync_tick tick;
-    struct buf body;
-    struct act a;
     world_tick(w, DISTRICT, &tick);
     int r = (world_in(w, DISTRICT), sync_rekey(d->s, &tick, &nk));
     assert_int_equal(world_out(w, DISTRICT, r), 0);
     memcpy(d->sign_seed, t->seed, SIGN_SEED_LEN);
+}
+
+static void changes_its_key(struct town *t)
+{
+    struct wnode *d = &t->w.node[DISTRICT];
+    const struct sync_store *st = mem_store_port(d->mem);
+    struct buf body;
+    struct act a;
+    rotates(t);
     buf_init(&body, LIM_ITEM_BYTES);
     assert_int_equal(st->kv_get(st->ctx, "rekey/body", &body), 0);
     assert_int_equal(act_body_parse(span_of(body.data, body.len), t->ar, &a, NULL), 0);
@@ -656,6 +662,40 @@ static void what_a_thief_signed(void **state)
     }
 }
 
+/* Its folder was put back, it does not know, has no line, changes its key and goes on: what its
+ * parent holds comes back, and then the new key is said. */
+static void put_back_and_rotated(void **state)
+{
+    struct town *t = *state;
+    struct world *w = &t->w;
+    struct wnode *d = &w->node[DISTRICT];
+    static const char *const all[] = {"v3", "v4", "v5"};
+    struct mem_seen seen;
+    struct mem_store *snap = mem_store_snapshot(d->mem);
+    assert_int_equal(world_put(w, DISTRICT, "fed", "v3", 1, "a hall", NULL), 0);
+    world_run(w, 60000);
+    world_crash(w, DISTRICT);
+    mem_store_restore(d->mem, snap);
+    d->cut = true;
+    world_start(w, DISTRICT);
+    world_run(w, 600000);
+    rotates(t);
+    assert_int_equal(world_put(w, DISTRICT, "fed", "v4", 1, "a hall", NULL), 0);
+    world_run(w, 60000);
+    d->cut = false;
+    world_run(w, 1200000);
+    assert_int_equal(sync_rekey_state(d->s), 0);
+    assert_int_equal(sync_self_state(d->s), SYNC_SELF_OK);
+    assert_int_equal(world_put(w, DISTRICT, "fed", "v5", 1, "a hall", NULL), 0);
+    world_run(w, 60000);
+    for (int i = 0; i < w->n; i++) {
+        for (size_t k = 0; k < 3; k++) {
+            assert_int_equal(mem_store_record(w->node[i].mem, d->id.s, all[k], &seen), 0);
+        }
+    }
+    mem_store_free(snap);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -665,6 +705,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_the_city_answers, begin, end),
         cmocka_unit_test_setup_teardown(one_that_may_not_speak, begin, end),
         cmocka_unit_test_setup_teardown(what_a_thief_signed, begin, end),
+        cmocka_unit_test_setup_teardown(put_back_and_rotated, begin, end),
         cmocka_unit_test_setup_teardown(the_answer_is_lost, begin, end),
         cmocka_unit_test_setup_teardown(a_rotation_says_too_much, begin, end),
     };
