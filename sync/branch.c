@@ -328,10 +328,19 @@ int sync__branch_relay(struct sync *s, size_t idx, const struct bundle *b)
     return r;
 }
 
+/* Is it awaited from another neighbour? One that is none any more (it is lost, or this node was
+ * moved) shows nothing: then whoever speaks does. */
+static bool awaits_another(const struct sync *s, const struct stream *st, const struct peer *p)
+{
+    return (p == NULL || node_id_cmp(&st->doubt_from, &p->id) != 0) &&
+           sync__peer_find(s, st->doubt_from.s) != NULL;
+}
+
 /* It holds a part of the same history, or none: there is no other to wait for. */
 static int no_other(struct sync *s, const struct peer *p, size_t idx)
 {
-    if (s->streams[idx].doubt == 0 || node_id_cmp(&s->streams[idx].doubt_from, &p->id) != 0) {
+    const struct stream *st = &s->streams[idx];
+    if (st->doubt == 0 || node_id_none(&st->doubt_from) || awaits_another(s, st, p)) {
         return 0;
     }
     bool own_tx = !s->in_tx;
@@ -385,8 +394,7 @@ int sync__branch_take(struct sync *s, size_t idx, const struct bundle *b)
     if (st->doubt == 0) {
         return 0;
     }
-    if (!node_id_none(&st->doubt_from) &&
-        (s->from == NULL || node_id_cmp(&s->from->id, &st->doubt_from) != 0)) {
+    if (!node_id_none(&st->doubt_from) && awaits_another(s, st, s->from)) {
         return SANJI_E_GAP; /* others may hold the branch that is given up */
     }
     bool begins = st->row.seq == 0 && b->hdr.t == BUNDLE_KEY;

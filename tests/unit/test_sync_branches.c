@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "sync/internal.h"
 #include "tests/support/story.h"
 
 #include <stdio.h>
@@ -553,6 +554,37 @@ static void what_was_withdrawn_stays_so(void **state)
     world_done(w);
 }
 
+/* Another branch was stated by a neighbour that is none any more when it should show it: the node
+ * was moved, or that one's disk is lost. The stream goes on, at its writer and at a relay. */
+static void nobody_is_left_to_show_it(void **state)
+{
+    (void)state;
+    static const char *const at[] = {"s1", "d1"};
+    for (int k = 0; k < 2; k++) {
+        struct teller t;
+        struct node_id gone;
+        world_init(&t.w, 71);
+        story_go(&t, three_tiers);
+        struct world *w = &t.w;
+        int s1 = world_find(w, "s1"), i = world_find(w, at[k]);
+        struct sync *s = w->node[i].s;
+        say(w, s1, "v", 3);
+        story_agree(&t, 60000);
+        assert_int_equal(node_id_parse("nabcdefghijklm", 14, &gone), 0);
+        int idx = sync__stream_newest(s, w->node[s1].id.s, "fed");
+        assert_int_equal(sync__branch_begin(s, (size_t)idx, 2, &gone), 0);
+        assert_true(s->streams[idx].doubt != 0);
+        world_event(w, i, SEV_LOCAL);
+        say(w, s1, "after", 2);
+        world_run(w, 3600000);
+        assert_int_equal(s->streams[idx].doubt, 0);
+        assert_int_equal(sync_self_state(s), SYNC_SELF_OK);
+        all_have(w, s1, "v", 3);
+        all_have(w, s1, "after", 2);
+        world_done(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -568,6 +600,7 @@ int main(void)
         cmocka_unit_test(a_keyframe_of_another_past),
         cmocka_unit_test(a_past_that_a_keyframe_passed_over),
         cmocka_unit_test(what_was_withdrawn_stays_so),
+        cmocka_unit_test(nobody_is_left_to_show_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
