@@ -44,7 +44,8 @@ static int check_views(const struct sim *m, struct world_verdict *v)
         for (int p = 0; p < w->n; p++) {
             struct mem_seen seen;
             if (!w->node[p].joined || w->node[p].hostile || w->node[p].revoked ||
-                w->node[x->owner].revoked) { /* what stands of it is compared node by node */
+                w->node[x->owner].revoked || m->unsure[x->owner]) {
+                /* what stands of it is compared node by node */
                 continue;
             }
             const struct sim_write *want = expected(m, x, p);

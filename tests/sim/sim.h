@@ -116,8 +116,10 @@ struct sim {
     int64_t backup_no[WORLD_MAX];        /* writes up to this one are in it, */
     int backup_back[WORLD_MAX];          /* those of the past of that time */
     int was_back[WORLD_MAX];             /* how often */
-    int bad;                             /* index of the hostile node, -1 */
-    int robbed;                          /* whose key somebody else has, -1 */
+    bool
+        unsure[WORLD_MAX]; /* what a node says again, or has let go of: the model does not follow */
+    int bad;               /* index of the hostile node, -1 */
+    int robbed;            /* whose key somebody else has, -1 */
     struct sim_write write[SIM_WRITES];
     size_t n_writes;
     struct sim_gone gone[SIM_GONE];

@@ -187,6 +187,7 @@ void sim_way_back(struct sim *m)
     }
     if (compacted) {
         sim_keep_held(m, i, n->up);
+        m->unsure[i] = true;
     }
     m->count[SC_BACK]++;
     world_note(w, "way back", i, NULL, 0);
