@@ -91,11 +91,12 @@ test('kill -9 around each confirmation: what was acknowledged stands, nothing is
   for (const n of stations) await known(n, 'desk.hours');
   const asks = [];
   for (let h = 8; h < 14; h++) for (const n of ['s1', 's2']) asks.push({ n, h, id: ask(n, 'desk', 5, h, h + 1) });
+  for (let h = 14; h < 17; h++) asks.push({ n: 's1', h, calm: true, id: ask('s1', 'desk', 5, h, h + 1) });
   await until('all came', 30000, () => asks.every((x) => list('city', '--here').some((y) => y.id === x.id)));
   const acked = [];
   for (const [i, x] of asks.entries()) {
     const run = w.runAsync(['booking', 'answer', '--data', w.data('city'), `${w.id(x.n)}/${x.id}.1`, '--say', 'confirm', '--yes']);
-    if (i % 2 === 0) {
+    if (i % 2 === 0 && !x.calm) {
       await sleep(i * 3); // before it began, while it signs, after it
       await w.stop('city', 'SIGKILL');
       await w.start('city').catch(async () => { await sleep(500); await w.start('city'); });
@@ -107,7 +108,7 @@ test('kill -9 around each confirmation: what was acknowledged stands, nothing is
   const given = here.flatMap((x) => x.at.filter((y) => y.state === 'confirmed').map((y) => y.from));
   assert.equal(new Set(given).size, given.length, 'no time twice');
   for (const x of acked) assert.equal(here.find((y) => y.id === x.id).at[0].state, 'confirmed', 'acknowledged');
-  assert.ok(acked.length >= 1, `${acked.length} acknowledged`); // how many depends on what the kills met
+  assert.ok(acked.length >= 3, `${acked.length} acknowledged`); // those nobody disturbed at the least
   assert.deepEqual(calendar('city', 'desk').busy.map((x) => x[0]).sort(), given.sort(), 'what is told is what was given');
   await until('all hear it', 40000, () => here.every((x) => x.at[0].state === 'asked' || list(x.node_name).find((y) => y.id === x.id)?.at[0].state === x.at[0].state));
   whole();
