@@ -387,6 +387,11 @@ static int roster_read_again(struct sync *s)
     return r < 0 ? r : sync__fold(s);
 }
 
+static bool is_own_from_outside(const struct sync *s, const struct node_id *by)
+{
+    return !s->writing && !s->witness && node_id_cmp(by, &s->self.id) == 0;
+}
+
 /* What passed every check: kept, and then everything that follows from it. */
 static int keep_checked(struct sync *s, size_t idx, const struct bundle *b, struct span frame,
                         const struct stream_key *key)
@@ -457,7 +462,7 @@ static int keep(struct sync *s, size_t idx, const struct bundle *b, struct span 
     if (r == 0) {
         r = sync__late_kept(s, idx, &kept, frame);
     }
-    if (r == 0 && !s->writing && !s->witness && node_id_cmp(&key->by, &s->self.id) == 0) {
+    if (r == 0 && is_own_from_outside(s, &key->by)) {
         r = sync__again_took(s, s->streams[idx].row.no, b->hdr.seq);
     }
     buf_done(&line);
@@ -490,6 +495,16 @@ static int wanted(struct sync *s, size_t idx, const struct bundle *b, struct spa
     buf_done(&line);
     buf_done(&packed);
     return r < 0 ? r : sync__redo(s);
+}
+
+/* Published once, and gone from here since. Where a new key is on its way its act lists what the
+ * old one has signed: whoever has that one as well may know nothing of it yet. What the parent
+ * holds this node may have lost. */
+static int own_comes_back(struct sync *s, const struct bundle *b, const struct stream_key *key)
+{
+    bool ended = sync__rekey_open(s) && strcmp(b->hdr.kid.s, s->old_kid.s) == 0;
+    return ended && (s->from == NULL || !s->from->is_parent) ? SANJI_E_REVOKED
+                                                             : sync__self_doubt(s, key);
 }
 
 static int accept_one(struct sync *s, const struct bundle *b, struct span frame,
@@ -559,19 +574,10 @@ static int accept_one(struct sync *s, const struct bundle *b, struct span frame,
     if (r < 0) {
         return r;
     }
-    if (!s->writing && !s->witness && node_id_cmp(&b->hdr.by, &s->self.id) == 0) {
-        /* Its act for the new key lists what the old one has signed: whoever has that one as well
-         * may know nothing of it yet. What its parent holds it may have lost. */
-        if (sync__rekey_open(s) && strcmp(b->hdr.kid.s, s->old_kid.s) == 0 &&
-            (s->from == NULL || !s->from->is_parent)) {
-            return SANJI_E_REVOKED;
-        }
-        r = sync__self_doubt(s, &ret->stream); /* published once, and gone from here since */
-        if (r < 0) {
-            return r;
-        }
+    if (is_own_from_outside(s, &b->hdr.by)) {
+        r = own_comes_back(s, b, &ret->stream);
     }
-    return keep(s, (size_t)idx, b, frame, &ret->stream);
+    return r < 0 ? r : keep(s, (size_t)idx, b, frame, &ret->stream);
 }
 
 int sync__accept_parsed(struct sync *s, const struct bundle *b, struct span frame,

@@ -156,9 +156,9 @@ static bool is_cut_short(const struct sync *s, size_t idx)
 struct cut {
     struct sync *s;
     const struct stream *st;
-    bool puts, any;
-    int64_t took; /* from here on they came from outside; 0: none did */
-    int64_t said; /* up to here they were put down for it already */
+    bool puts, put, any; /* any: of what it says by itself */
+    int64_t took;        /* from here on they came from outside; 0: none did */
+    int64_t said;        /* up to here they were put down for it already */
 };
 
 int sync__again_took(struct sync *s, int64_t no, int64_t seq)
@@ -195,6 +195,7 @@ static int cut_bundle(const struct sync_bundle_row *row, void *arg)
     char name[64];
     name_of(c->st, row->seq, row->id, own ? "" : "unsent/", name);
     c->s->again = c->s->again || own;
+    c->put = true;
     return c->s->st->kv_put(c->s->st->ctx, name, row->frame);
 }
 
@@ -208,7 +209,7 @@ int sync__again_void(struct sync *s, size_t idx)
     if (r == 0) {
         r = s->st->bundles(s->st->ctx, c.st->row.no, c.st->row.seq, SIZE_MAX, cut_bundle, &c);
     }
-    if (r >= 0 && c.any) { /* they stay until other bundles take their places */
+    if (r >= 0 && c.put) { /* they stay until other bundles take their places */
         r = sync__kept_set(s, "resaid", c.st->row.no, &c.st->kept, sizeof(c.st->kept));
     }
     return r < 0 ? r : c.any;

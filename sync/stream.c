@@ -379,5 +379,5 @@ int sync__stream_shorter(struct sync *s, struct stream *st)
         return r;
     }
     st->row.first = u.last == u.upto ? u.from : u.upto;
-    return s->st->stream_from(s->st->ctx, st->row.no, u.from);
+    return s->st->stream_from(s->st->ctx, st->row.no, st->row.first);
 }
