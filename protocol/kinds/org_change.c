@@ -4,6 +4,9 @@
  * agreed: the archive is what the platform answers for. */
 #include "protocol/kinds/internal.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #define MEMBERS                                                                                    \
     "purpose address contact mobile email desk phone url staff core certified volunteers members"
 
@@ -41,6 +44,24 @@ static const struct kind_step steps[] = {
 };
 /* clang-format on */
 
+/* A draft may still be empty. */
+static bool says_nothing(struct span d)
+{
+    const char *at = MEMBERS;
+    struct span v;
+    for (; *at != '\0'; at += strspn(at, " ")) {
+        char name[LIM_NAME_BYTES + 1];
+        size_t n = strcspn(at, " ");
+        (void)snprintf(name, sizeof name, "%.*s", (int)n, at);
+        if (jcur_get(d, name, &v)) {
+            return false;
+        }
+        at += n;
+    }
+    v = jcur_plain_of(d, "state");
+    return v.n > 0 && !span_eqs(v, "draft");
+}
+
 static int check(struct span d, struct fault *f)
 {
     enum { URL, WAS, COUNT };
@@ -49,6 +70,9 @@ static int check(struct span d, struct fault *f)
     kind__pick(d, name, COUNT, v);
     if (v[WAS].n > 0 && v[WAS].p[0] != '{') {
         return kind__wrong(f, "was", "an object");
+    }
+    if (says_nothing(d)) {
+        return kind__wrong(f, "title", "a change that changes something");
     }
     return kind__url(v[URL], f);
 }

@@ -616,6 +616,21 @@ static void try_change(char who, int from, int to)
     }
 }
 
+/* Nothing to agree to: said where it is sent, and kept as a draft. */
+static void a_change_of_nothing(void **state)
+{
+    (void)state;
+    everybody();
+    assert_int_equal(
+        put_as("org", NULL, NULL, "{\"id\":\"o1\",\"name\":\"青禾社\",\"state\":\"incubating\"}"),
+        0);
+    log_in(party[0].login);
+    assert_int_equal(ask_change("c1", 0, "draft", ""), 200);
+    assert_int_equal(ask_change("c1", 1, "submitted", ""), 422);
+    assert_said("\"member\":\"title\"");
+    assert_int_equal(ask_change("c1", 1, "submitted", ",\"phone\":\"0531-2\""), 200);
+}
+
 static void every_step_of_a_change(void **state)
 {
     (void)state;
@@ -690,6 +705,7 @@ int main(void)
         ON_A_NODE(todo_of_each_party),
         ON_A_NODE(months_owed),
         ON_A_NODE(forms_owed),
+        ON_A_NODE(a_change_of_nothing),
         ON_A_NODE(every_step_of_a_change),
         ON_A_NODE(the_archive_changes),
     };
