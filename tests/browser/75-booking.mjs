@@ -173,6 +173,20 @@ test('in reach again the city sees the use and takes the rest back: what was use
   await until('the station has nothing left to give', 20000, () => givenAt('s1').allotments.length === 0);
 });
 
+test('the station gives back what it needs no more, on its page: its owner has it again', async () => {
+  const at = [[`${day(7)}T09:00`, `${day(7)}T12:00`]];
+  w.verb('city', 'booking allot', [], { input: JSON.stringify({ listing: room.id, to: w.id('s1'), at, until: `${day(6)}T12:00` }) });
+  await clerk.to('#/bookings');
+  const back = handed(clerk, 'allot.held').getByRole('button', { name: new RegExp(clerk.t('allot.return')) });
+  await back.waitFor({ timeout: 40000 });
+  await clerk.shot('75-return-phone');
+  await back.click();
+  await clerk.button('allot.return_sure').click();
+  await until('given back', 40000, () => JSON.parse(w.verb('city', 'booking calendar', [`${room.owner}/${room.id}`, '--from', day(7), '--days', '1'])).allotments.length === 0);
+  await calendar(city, 7);
+  await slot(city, '09:00', 'free').waitFor();
+});
+
 test('a district on the way shows nothing of it; a member of an organisation asks for nothing', async () => {
   const d1 = await open('d1', { size: wide });
   await d1.hire('zhao');

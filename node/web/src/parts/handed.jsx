@@ -48,6 +48,9 @@ export function Handed({ list, held, named, me, reload }) {
               </ul>
             )}
             {!held && x.state === "recalled" && <p class="help">{t("allot.waits", { name: x.node_name })}</p>}
+            {held && x.state === "open" && mayWrite(me) && (
+              <Sure path={`/api/bookings/allotments/${enc(x.owner)}/${enc(x.id)}/return`} name={x.owner_name} ask={t("allot.return")} go={t("allot.return_sure")} done={reload} />
+            )}
             {!held && x.state === "open" && mayWrite(me) && (
               <Sure path={`/api/bookings/allotments/${enc(x.id)}/recall`} name={x.node_name} ask={t("allot.recall")} go={t("allot.recall_sure")} done={reload} />
             )}
