@@ -197,6 +197,10 @@ int world_write(struct world *w, int i, const char *aud, const char *item, uint8
 /* A listing or its withdrawal (title NULL). */
 int world_put(struct world *w, int i, const char *aud, const char *id, int64_t r, const char *title,
               uint8_t *ret_id);
+/* Erases what the engine of node i is told to, in a transaction of its own, and lets it know. */
+int world_erase(struct world *w, int i, const struct sync_erase *what, int64_t *ret_n);
+/* One bundle from outside, as a stick brings it; what came of it. */
+int world_show(struct world *w, int i, struct span frame);
 /* One step of a referral to another node. cek: the thread's key. */
 int world_referral(struct world *w, int i, int to, const char *id, int64_t step, int64_t seen,
                    const char *who, const char *ev, const char *d, const uint8_t cek[32]);

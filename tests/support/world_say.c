@@ -31,6 +31,40 @@ int world_write(struct world *w, int i, const char *aud, const char *item, uint8
     return r;
 }
 
+int world_erase(struct world *w, int i, const struct sync_erase *what, int64_t *ret_n)
+{
+    struct sync *s = w->node[i].s;
+    const struct sync_store *st = mem_store_port(w->node[i].mem);
+    struct sync_tick t;
+    *ret_n = 0;
+    world_tick(w, i, &t);
+    int r = st->begin(st->ctx);
+    r = r < 0 ? r : sync_erase(s, &t, what, ret_n);
+    r = r < 0 ? r : st->commit(st->ctx);
+    if (r < 0) {
+        st->rollback(st->ctx);
+        (void)sync_reload(s);
+    }
+    world_event(w, i, SEV_LOCAL);
+    return r;
+}
+
+int world_show(struct world *w, int i, struct span frame)
+{
+    const struct sync_store *st = mem_store_port(w->node[i].mem);
+    struct sync_accept acc;
+    struct sync_tick t;
+    world_tick(w, i, &t);
+    int r = st->begin(st->ctx);
+    if (r < 0) {
+        return r;
+    }
+    sync_accept_frame(w->node[i].s, &t, frame, &acc);
+    r = st->commit(st->ctx);
+    world_event(w, i, SEV_LOCAL);
+    return r < 0 ? r : acc.err;
+}
+
 int world_put(struct world *w, int i, const char *aud, const char *id, int64_t r, const char *title,
               uint8_t *ret_id)
 {

@@ -51,15 +51,9 @@ static void all_well(struct world *w)
 static int64_t erase_some(struct world *w, int i, const char *id, const uint8_t (*keep)[HASH_LEN],
                           size_t n_keep)
 {
-    struct sync *s = w->node[i].s;
-    struct sync_tick t;
     int64_t n = 0;
     const struct sync_erase what = {.id = id, .why = "person", .keep = keep, .n_keep = n_keep};
-    world_tick(w, i, &t);
-    assert_int_equal(sync__tx_begin(s), 0);
-    int r = sync_erase(s, &t, &what, &n);
-    assert_int_equal(sync__tx_end(s, r), 0);
-    world_event(w, i, SEV_LOCAL);
+    assert_int_equal(world_erase(w, i, &what, &n), 0);
     return n;
 }
 

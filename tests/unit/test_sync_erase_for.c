@@ -63,17 +63,10 @@ static void put_for(struct tale *x, const char *id, int64_t r)
 /* owner -1: its own. */
 static int64_t erase(struct tale *x, int owner, const char *id)
 {
-    struct world *w = x->w;
-    struct sync_tick t;
     int64_t n = 0;
     const struct sync_erase what = {
-        .id = id, .owner = owner < 0 ? NULL : w->node[owner].id.s, .why = "person"};
-    world_tick(w, x->d1, &t);
-    const struct sync_store *st = mem_store_port(w->node[x->d1].mem);
-    assert_int_equal(st->begin(st->ctx), 0);
-    assert_int_equal(sync_erase(w->node[x->d1].s, &t, &what, &n), 0);
-    assert_int_equal(st->commit(st->ctx), 0);
-    world_event(w, x->d1, SEV_LOCAL);
+        .id = id, .owner = owner < 0 ? NULL : x->w->node[owner].id.s, .why = "person"};
+    assert_int_equal(world_erase(x->w, x->d1, &what, &n), 0);
     return n;
 }
 

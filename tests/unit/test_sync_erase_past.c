@@ -17,15 +17,9 @@ static const struct step three_tiers[] = {THREE_TIERS, {0}};
 
 static int64_t erase(struct world *w, int i, const char *id)
 {
-    struct sync_tick t;
     int64_t n = 0;
     const struct sync_erase what = {.id = id, .why = "person"};
-    world_tick(w, i, &t);
-    const struct sync_store *st = mem_store_port(w->node[i].mem);
-    assert_int_equal(st->begin(st->ctx), 0);
-    assert_int_equal(sync_erase(w->node[i].s, &t, &what, &n), 0);
-    assert_int_equal(st->commit(st->ctx), 0);
-    world_event(w, i, SEV_LOCAL);
+    assert_int_equal(world_erase(w, i, &what, &n), 0);
     return n;
 }
 

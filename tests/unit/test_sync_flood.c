@@ -369,14 +369,9 @@ static void beats_beside_pairs(void **state)
 
 static void erase_one(struct world *w, int i, const char *id)
 {
-    struct sync *s = w->node[i].s;
     const struct sync_erase what = {.id = id, .why = "person"};
-    struct sync_tick t;
     int64_t n = 0;
-    world_tick(w, i, &t);
-    assert_int_equal(sync__tx_begin(s), 0);
-    int r = sync_erase(s, &t, &what, &n);
-    assert_int_equal(sync__tx_end(s, r), 0);
+    assert_int_equal(world_erase(w, i, &what, &n), 0);
     assert_int_equal(n, 1);
 }
 

@@ -489,29 +489,22 @@ static void the_answer_is_lost(void **state)
 static void hand_over_trust(struct town *t, int of, int to)
 {
     struct world *w = &t->w;
-    const struct sync_store *st = mem_store_port(w->node[to].mem);
     const char *by = w->node[of].id.s;
     struct frame_ctx *fc = frame_ctx_new();
     struct buf line, frame;
     buf_init(&line, LIM_BUNDLE_BYTES + 64);
     buf_init(&frame, LIM_BUNDLE_BYTES + LIM_FRAME_OVERHEAD);
     for (int64_t seq = 1; seq <= world_head(w, of, by, "trust"); seq++) {
-        struct sync_accept acc;
-        struct sync_tick tick;
         buf_reset(&line);
         buf_reset(&frame);
         assert_true(world_line(w, of, by, "trust", seq, &line));
         assert_int_equal(frame_pack(fc, span_of(line.data, line.len), &frame), 0);
-        world_tick(w, to, &tick);
-        assert_int_equal(st->begin(st->ctx), 0);
-        sync_accept_frame(w->node[to].s, &tick, span_of(frame.data, frame.len), &acc);
-        assert_true(acc.err == 0 || acc.err == SANJI_E_OLD);
-        assert_int_equal(st->commit(st->ctx), 0);
+        int r = world_show(w, to, span_of(frame.data, frame.len));
+        assert_true(r == 0 || r == SANJI_E_OLD);
     }
     buf_done(&line);
     buf_done(&frame);
     frame_ctx_free(fc);
-    world_event(w, to, SEV_LOCAL);
 }
 
 /* Its key is ended before what it wrote last was heard of: it may say nothing any more, keeps what
@@ -581,15 +574,8 @@ static void a_rotation_says_too_much(void **state)
     sent(t, &a, seed, 2, &signed_act);
     assert_int_equal(brought(t, CITY, DISTRICT, &signed_act), 0);
     cut_at_the_city(t, old.s);
-    const struct sync_store *st = mem_store_port(w->node[CITY].mem);
-    struct sync_accept acc;
-    struct sync_tick tick;
     struct mem_seen seen;
-    world_tick(w, CITY, &tick);
-    assert_int_equal(st->begin(st->ctx), 0);
-    sync_accept_frame(w->node[CITY].s, &tick, span_of(frame.data, frame.len), &acc);
-    assert_int_equal(st->commit(st->ctx), 0);
-    assert_int_equal(acc.err, SANJI_E_REVOKED);
+    assert_int_equal(world_show(w, CITY, span_of(frame.data, frame.len)), SANJI_E_REVOKED);
     assert_int_equal(mem_store_record(w->node[CITY].mem, w->node[DISTRICT].id.s, "evil", &seen),
                      SANJI_E_NOT_FOUND);
     buf_done(&frame);
@@ -598,16 +584,7 @@ static void a_rotation_says_too_much(void **state)
 /* A child or a stick brings it to the district. */
 static int shown_to(struct town *t, const struct buf *frame)
 {
-    struct wnode *d = &t->w.node[DISTRICT];
-    const struct sync_store *st = mem_store_port(d->mem);
-    struct sync_accept acc;
-    struct sync_tick tick;
-    world_tick(&t->w, DISTRICT, &tick);
-    assert_int_equal(st->begin(st->ctx), 0);
-    sync_accept_frame(d->s, &tick, span_of(frame->data, frame->len), &acc);
-    assert_int_equal(st->commit(st->ctx), 0);
-    world_event(&t->w, DISTRICT, SEV_LOCAL);
-    return acc.err;
+    return world_show(&t->w, DISTRICT, span_of(frame->data, frame->len));
 }
 
 static int count_unsent(const struct sync_aside *x, void *arg)

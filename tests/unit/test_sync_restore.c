@@ -485,14 +485,7 @@ static void cut_old_key(struct world *w, int d1, int s1)
 
 static int show(struct world *w, int at, const struct buf *frame)
 {
-    const struct sync_store *st = mem_store_port(w->node[at].mem);
-    struct sync_accept acc;
-    struct sync_tick tick;
-    world_tick(w, at, &tick);
-    assert_int_equal(st->begin(st->ctx), 0);
-    sync_accept_frame(w->node[at].s, &tick, span_of(frame->data, frame->len), &acc);
-    assert_int_equal(st->commit(st->ctx), 0);
-    return acc.err;
+    return world_show(w, at, span_of(frame->data, frame->len));
 }
 
 /* Node d1 is shown a second history of s1's newest epoch. */
