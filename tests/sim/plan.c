@@ -338,28 +338,38 @@ static void misbehave(struct sim *m, int i)
     }
 }
 
+/* What a run may be about besides what breaks; false: nothing of it, this time. */
+static bool trouble(struct sim *m, int i)
+{
+    struct world *w = &m->w;
+    if (m->withholds && world_chance(w, 300)) {
+        misbehave(m, i);
+        return true;
+    }
+    if (m->steals && world_chance(w, 200)) {
+        sim_steal(m, i);
+        return true;
+    }
+    if (m->revokes && world_chance(w, 100)) {
+        revoke(m, i);
+        return true;
+    }
+    if (!m->restores || !coin(m)) {
+        return false;
+    }
+    if (m->backup[i] == NULL || world_chance(w, 200)) {
+        sim_backup(m, i);
+    } else {
+        sim_restore(m, i);
+    }
+    return true;
+}
+
 static void breakage(struct sim *m)
 {
     struct world *w = &m->w;
     int i = pick(m);
-    if (m->withholds && world_chance(w, 300)) {
-        misbehave(m, i);
-        return;
-    }
-    if (m->steals && world_chance(w, 200)) {
-        sim_steal(m, i);
-        return;
-    }
-    if (m->revokes && world_chance(w, 100)) {
-        revoke(m, i);
-        return;
-    }
-    if (m->restores && coin(m)) {
-        if (m->backup[i] == NULL || world_chance(w, 200)) {
-            sim_backup(m, i);
-        } else {
-            sim_restore(m, i);
-        }
+    if (trouble(m, i)) {
         return;
     }
     switch (world_range(w, 0, 8)) {
